@@ -1,0 +1,1 @@
+"""The shell: one file for each deployed function."""

@@ -1,0 +1,1 @@
+"""Command lines: load, retrain, backtest, the sample city and the demo."""

@@ -1,0 +1,1 @@
+"""Pure analysis of what the models say: ranking and evaluation."""

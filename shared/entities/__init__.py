@@ -1,0 +1,19 @@
+"""The nouns of the domain, parsed once at the edge and trusted inside."""
+
+from shared.entities.event import Event, Status
+from shared.entities.fields import Location
+from shared.entities.interaction import Interaction, InteractionType, interaction_id
+from shared.entities.profile import HistoryEntry, Profile
+from shared.entities.user import User
+
+__all__ = [
+    "Event",
+    "HistoryEntry",
+    "Interaction",
+    "InteractionType",
+    "Location",
+    "Profile",
+    "Status",
+    "User",
+    "interaction_id",
+]

@@ -1,0 +1,117 @@
+"""Events: what is recommended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from shared.entities import fields
+from shared.entities.fields import Document, Location
+from shared.errors import InvalidField
+
+MAX_DESCRIPTION_BYTES = 100_000
+_MAX_PRICE = 10_000_000
+_MAX_SEATS = 100_000_000
+
+
+class Status(StrEnum):
+    """Only `published` events are ever recommended."""
+
+    PUBLISHED = "published"
+    CANCELLED = "cancelled"
+    HIDDEN = "hidden"
+    SOLD_OUT = "sold_out"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event. Empty strings and None mean "unknown"; times are UTC; `price` is in `currency`."""
+
+    event_id: str
+    title: str = ""
+    description: str = ""
+    category: str = ""
+    subcategory: str = ""
+    tags: tuple[str, ...] = ()
+    organizer_id: str = ""
+    venue_id: str = ""
+    city: str = ""
+    location: Location | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    price: float | None = None
+    currency: str = ""
+    capacity: int | None = None
+    booked: int | None = None
+    status: Status = Status.PUBLISHED
+    image_url: str = ""
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @classmethod
+    def from_document(cls, event_id: str, data: Document) -> Self:
+        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        starts_at, ends_at = fields.time(data, "starts_at"), fields.time(data, "ends_at")
+        if starts_at and ends_at and ends_at < starts_at:
+            raise InvalidField("ends_at", data["ends_at"], "a time not before starts_at")
+        return cls(
+            event_id=fields.identifier({"event_id": event_id}, "event_id"),
+            title=fields.text(data, "title", max_bytes=2_000),
+            description=fields.text(data, "description", max_bytes=MAX_DESCRIPTION_BYTES),
+            category=fields.text(data, "category", max_bytes=200),
+            subcategory=fields.text(data, "subcategory", max_bytes=200),
+            tags=fields.texts(data, "tags", max_items=100),
+            organizer_id=fields.identifier(data, "organizer_id", required=False),
+            venue_id=fields.identifier(data, "venue_id", required=False),
+            city=fields.text(data, "city", max_bytes=200),
+            location=fields.location(data, "location"),
+            starts_at=starts_at,
+            ends_at=ends_at,
+            price=fields.number(data, "price", low=0, high=_MAX_PRICE),
+            currency=fields.text(data, "currency", max_bytes=3),
+            capacity=fields.integer(data, "capacity", low=0, high=_MAX_SEATS),
+            booked=fields.integer(data, "booked", low=0, high=_MAX_SEATS),
+            status=_status(data),
+            image_url=fields.text(data, "image_url", max_bytes=2_000),
+            created_at=fields.time(data, "created_at"),
+            updated_at=fields.time(data, "updated_at"),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """The document's fields, without the id and without what is unknown."""
+        return known_fields(self, "event_id")
+
+    def is_on_sale(self) -> bool:
+        """Whether it is published and, as far as known, not full."""
+        is_full = self.capacity is not None and self.booked is not None and self.booked >= self.capacity
+        return self.status is Status.PUBLISHED and not is_full
+
+    def over_at(self) -> datetime | None:
+        """When it stops being recommendable: its end or, if that is unknown, its start; None when undated."""
+        return self.ends_at or self.starts_at
+
+
+def _status(data: Mapping[str, Any]) -> Status:
+    value = data.get("status") or Status.PUBLISHED
+    try:
+        return Status(value)
+    except ValueError as error:
+        raise InvalidField("status", value, f"one of {', '.join(Status)}") from error
+
+
+def known_fields(entity: object, *without: str) -> dict[str, Any]:
+    """Fields of an entity as a document: no unknown values, enums and tuples as plain values."""
+    document: dict[str, Any] = {}
+    for field in entity.__dataclass_fields__:  # type: ignore[attr-defined]  # every entity is a dataclass
+        value = getattr(entity, field)
+        if field in without or value is None or value in ("", ()):
+            continue
+        if isinstance(value, Location):
+            value = {"lat": value.lat, "lng": value.lng}
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, StrEnum):
+            value = value.value
+        document[field] = value
+    return document

@@ -1,0 +1,150 @@
+"""Reads one field of an untrusted document; every refusal is an `InvalidField` that names it.
+
+An absent field, None and the empty string all mean "unknown".
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeGuard, runtime_checkable
+
+from shared.errors import InvalidField
+
+MAX_ID_BYTES = 128
+_ID = re.compile(r"(?!\.{1,2}$)(?!__.*__$)[^/\x00-\x1f\x7f]+")
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A point on Earth in degrees: `lat` in -90..90, `lng` in -180..180."""
+
+    lat: float
+    lng: float
+
+
+@runtime_checkable
+class GeoPoint(Protocol):
+    """What Firestore's own point type looks like."""
+
+    latitude: float
+    longitude: float
+
+
+def _is_absent(value: object) -> TypeGuard[None]:
+    return value is None or (isinstance(value, str) and value == "")
+
+
+def identifier(data: Document, field: str, *, required: bool = True) -> str:
+    """An id that Firestore accepts as a document id, at most 128 bytes of UTF-8; "" when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        if required:
+            raise InvalidField(field, value, "an id")
+        return ""
+    if not isinstance(value, str) or not _ID.fullmatch(value) or _utf8_size(field, value) > MAX_ID_BYTES:
+        raise InvalidField(field, value, f"an id of at most {MAX_ID_BYTES} bytes without '/' or control characters")
+    return value
+
+
+def text(data: Document, field: str, *, max_bytes: int) -> str:
+    """A string of at most `max_bytes` bytes of UTF-8; "" when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return ""
+    if not isinstance(value, str):
+        raise InvalidField(field, value, "a string")
+    if _utf8_size(field, value) > max_bytes:
+        raise InvalidField(field, value, f"at most {max_bytes:,} bytes of text")
+    return value
+
+
+def _utf8_size(field: str, value: str) -> int:
+    try:
+        return len(value.encode())
+    except UnicodeEncodeError as error:
+        raise InvalidField(field, value, "valid Unicode text") from error
+
+
+def texts(data: Document, field: str, *, max_items: int, max_bytes: int = 200) -> tuple[str, ...]:
+    """A list of distinct non-empty strings, in order; () when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return ()
+    if not isinstance(value, list | tuple):
+        raise InvalidField(field, value, "a list of strings")
+    if len(value) > max_items:
+        raise InvalidField(field, f"{len(value)} items", f"at most {max_items} items")
+    items = (text({field: item}, field, max_bytes=max_bytes) for item in value)
+    return tuple(dict.fromkeys(item for item in items if item))
+
+
+def number(data: Document, field: str, *, low: float, high: float) -> float | None:
+    """A finite number in `low..high`; None when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return None
+    if not _is_number(value) or not math.isfinite(value) or not low <= value <= high:
+        raise InvalidField(field, value, f"a number in {low:g}..{high:g}")
+    return float(value)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def integer(data: Document, field: str, *, low: int, high: int) -> int | None:
+    """A whole number in `low..high`; None when absent."""
+    value = number(data, field, low=low, high=high)
+    if value is None:
+        return None
+    if value != int(value):
+        raise InvalidField(field, value, f"a whole number in {low}..{high}")
+    return int(value)
+
+
+def time(data: Document, field: str) -> datetime | None:
+    """An aware time between 1970 and 2200, in UTC, from a datetime or an ISO 8601 string; None when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return None
+    expected = "an ISO 8601 time with an offset between 1970 and 2200, such as 2026-05-01T19:30:00Z"
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError as error:
+            raise InvalidField(field, value, expected) from error
+    if not isinstance(value, datetime) or value.tzinfo is None or not _EARLIEST <= value < _LATEST:
+        raise InvalidField(field, value, expected)
+    utc = value.astimezone(UTC)
+    # Firestore hands out a datetime subclass with nanoseconds; plain datetimes compare and print alike everywhere.
+    return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
+
+
+def required_time(data: Document, field: str) -> datetime:
+    """As `time`, but an absent value is refused."""
+    value = time(data, field)
+    if value is None:
+        raise InvalidField(field, data.get(field), "a time")
+    return value
+
+
+def location(data: Document, field: str) -> Location | None:
+    """A map with `lat` and `lng`, or a Firestore GeoPoint; None when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return None
+    if isinstance(value, GeoPoint):
+        value = {"lat": value.latitude, "lng": value.longitude}
+    if not isinstance(value, Mapping):
+        raise InvalidField(field, value, "a map with lat and lng")
+    lat = number(value, "lat", low=-90, high=90)
+    lng = number(value, "lng", low=-180, high=180)
+    if lat is None or lng is None:
+        raise InvalidField(field, dict(value), "both lat and lng")
+    return Location(lat, lng)

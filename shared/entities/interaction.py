@@ -1,0 +1,124 @@
+"""Interactions: what users do, one immutable document each."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+from shared.entities import fields
+from shared.entities.event import known_fields
+from shared.entities.fields import Document
+from shared.errors import InvalidField
+
+
+class InteractionType(StrEnum):
+    """Everything a user can do. The order is part of the ledger's and the model's format: append only."""
+
+    IMPRESSION = "impression"
+    VIEW = "view"
+    CLICK = "click"
+    SAVE = "save"
+    SHARE = "share"
+    BOOKING = "booking"
+    ATTEND = "attend"
+    CANCEL = "cancel"
+    RATING = "rating"
+    REVIEW = "review"
+    FOLLOW = "follow"
+    DISMISS = "dismiss"
+    SEARCH = "search"
+    CATEGORY_CLICK = "category_click"
+
+
+REPEATING = frozenset(
+    {
+        InteractionType.IMPRESSION,
+        InteractionType.VIEW,
+        InteractionType.CLICK,
+        InteractionType.SHARE,
+        InteractionType.SEARCH,
+        InteractionType.CATEGORY_CLICK,
+    }
+)
+"""Types that count again on another day; all others happen once for a user and an event."""
+
+_WITHOUT_EVENT = frozenset({InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interaction:
+    """One thing that one user did.
+
+    `value` is the stars (1..5) of a `rating`; `query` belongs to `search`, `category` to `category_click`,
+    `organizer_id` to `follow`. `recorded_at` is the store's own time, None before it was stored.
+    """
+
+    interaction_id: str
+    user_id: str
+    type: InteractionType
+    occurred_at: datetime
+    event_id: str = ""
+    organizer_id: str = ""
+    value: float | None = None
+    query: str = ""
+    category: str = ""
+    recorded_at: datetime | None = None
+    session_id: str = ""
+    recommendation_id: str = ""
+    position: int | None = None
+
+    @classmethod
+    def from_document(cls, document_id: str, data: Document) -> Self:
+        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        kind = _type(data)
+        needs_event = kind not in _WITHOUT_EVENT
+        is_rating = kind is InteractionType.RATING
+        interaction = cls(
+            interaction_id=fields.identifier({"interaction_id": document_id}, "interaction_id"),
+            user_id=fields.identifier(data, "user_id"),
+            type=kind,
+            occurred_at=fields.required_time(data, "occurred_at"),
+            event_id=fields.identifier(data, "event_id", required=needs_event),
+            organizer_id=fields.identifier(data, "organizer_id", required=kind is InteractionType.FOLLOW),
+            value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
+            query=fields.text(data, "query", max_bytes=500),
+            category=fields.text(data, "category", max_bytes=200),
+            recorded_at=fields.time(data, "recorded_at"),
+            session_id=fields.identifier(data, "session_id", required=False),
+            recommendation_id=fields.identifier(data, "recommendation_id", required=False),
+            position=fields.integer(data, "position", low=0, high=10_000),
+        )
+        if is_rating and interaction.value is None:
+            raise InvalidField("value", None, "1 to 5 stars for a rating")
+        if kind is InteractionType.SEARCH and not interaction.query:
+            raise InvalidField("query", None, "the words that were searched for")
+        if kind is InteractionType.CATEGORY_CLICK and not interaction.category:
+            raise InvalidField("category", None, "the category that was clicked")
+        return interaction
+
+    def to_document(self) -> dict[str, Any]:
+        """The document's fields, without the id and without what is unknown."""
+        return known_fields(self, "interaction_id")
+
+
+def interaction_id(user_id: str, target: str, kind: InteractionType, occurred_at: datetime) -> str:
+    """The deterministic document id, so that a repeat is the same document.
+
+    `target` is the event's id, or the organizer's, the query or the category for types without an event.
+
+    >>> from datetime import UTC, datetime
+    >>> interaction_id("user_1", "event_45", InteractionType.BOOKING, datetime(2026, 5, 1, tzinfo=UTC))
+    'user_1_event_45_booking'
+    >>> interaction_id("user_1", "event_45", InteractionType.VIEW, datetime(2026, 5, 1, tzinfo=UTC))
+    'user_1_event_45_view_20260501'
+    """
+    day = f"_{occurred_at:%Y%m%d}" if kind in REPEATING else ""
+    return f"{user_id}_{target}_{kind}{day}"
+
+
+def _type(data: Document) -> InteractionType:
+    value = data.get("type")
+    try:
+        return InteractionType(value)  # type: ignore[arg-type]  # refused below when it is no string at all
+    except ValueError as error:
+        raise InvalidField("type", value, f"one of {', '.join(InteractionType)}") from error

@@ -1,0 +1,39 @@
+"""What is known of one user when a request comes in: the declared profile and what they did lately."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.entities.interaction import Interaction, InteractionType
+from shared.entities.user import User
+
+MAX_HISTORY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One remembered interaction; `event_id` or `organizer_id` may be empty."""
+
+    type: InteractionType
+    occurred_at: datetime
+    event_id: str = ""
+    organizer_id: str = ""
+    value: float | None = None
+
+    @classmethod
+    def of(cls, interaction: Interaction) -> "HistoryEntry":
+        """The part of an interaction that scoring needs."""
+        return cls(
+            interaction.type,
+            interaction.occurred_at,
+            interaction.event_id,
+            interaction.organizer_id,
+            interaction.value,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user at request time; `history` is newest first and holds at most `MAX_HISTORY` entries."""
+
+    user: User
+    history: tuple[HistoryEntry, ...] = ()

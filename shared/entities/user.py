@@ -1,0 +1,45 @@
+"""Users as they declare themselves; what they did is in their history."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from shared.entities import fields
+from shared.entities.event import known_fields
+from shared.entities.fields import Document, Location
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A declared profile. Empty values mean "unknown"."""
+
+    user_id: str
+    preferred_categories: tuple[str, ...] = ()
+    preferred_tags: tuple[str, ...] = ()
+    max_price: float | None = None
+    city: str = ""
+    location: Location | None = None
+    birth_year: int | None = None
+    gender: str = ""
+    friends: tuple[str, ...] = ()
+    created_at: datetime | None = None
+
+    @classmethod
+    def from_document(cls, user_id: str, data: Document) -> Self:
+        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        return cls(
+            user_id=fields.identifier({"user_id": user_id}, "user_id"),
+            preferred_categories=fields.texts(data, "preferred_categories", max_items=100),
+            preferred_tags=fields.texts(data, "preferred_tags", max_items=200),
+            max_price=fields.number(data, "max_price", low=0, high=10_000_000),
+            city=fields.text(data, "city", max_bytes=200),
+            location=fields.location(data, "location"),
+            birth_year=fields.integer(data, "birth_year", low=1880, high=2200),
+            gender=fields.text(data, "gender", max_bytes=50),
+            friends=fields.texts(data, "friends", max_items=1_000, max_bytes=fields.MAX_ID_BYTES),
+            created_at=fields.time(data, "created_at"),
+        )
+
+    def to_document(self) -> dict[str, Any]:
+        """The document's fields, without the id and without what is unknown."""
+        return known_fields(self, "user_id")

@@ -1,0 +1,68 @@
+"""Everything that can go wrong, as one tree.
+
+MarqueeError
+├── InvalidField        a document, a row or a parameter holds a value that cannot be accepted
+├── Unauthenticated     a request needs a verified user and has none
+├── Forbidden           a verified user asks for what is not theirs
+├── NotFound            a named thing does not exist
+├── SettingsError       a setting cannot be used; raised at start-up
+├── ArtifactError       a stored model is missing, damaged or from another format
+├── Conflict            a conditional write lost against another writer
+└── StoreUnavailable    a store did not answer, or not in time; trying again may help
+
+`functions/responses.py` holds the only table from these types to HTTP statuses.
+"""
+
+_SHOWN = 80
+
+
+class MarqueeError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class InvalidField(MarqueeError):
+    """A field's value cannot be accepted.
+
+    Parameters
+    ----------
+    field : the name of the field, as in documents, CSV columns and query strings.
+    got : the offending value; long values are shortened in the message.
+    expected : what would have been accepted.
+    """
+
+    def __init__(self, field: str, got: object, expected: str) -> None:
+        shown = repr(got)
+        if len(shown) > _SHOWN:
+            shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
+        self.field = field
+        self.expected = expected
+        self.reason = f"expected {expected}, got {shown}"
+        super().__init__(f"{field}: {self.reason}")
+
+
+class Unauthenticated(MarqueeError):
+    """Raised when a request has no ID token where one is needed, or one that does not verify."""
+
+
+class Forbidden(MarqueeError):
+    """Raised when a verified user asks for another user's data without the claim for it."""
+
+
+class NotFound(MarqueeError):
+    """Raised when a route, an event or a model version does not exist."""
+
+
+class SettingsError(MarqueeError):
+    """Raised at start-up; the message names the environment variable."""
+
+
+class ArtifactError(MarqueeError):
+    """Raised when a stored model cannot be used; the message names the object and the array."""
+
+
+class Conflict(MarqueeError):
+    """Raised by a conditional write whose condition no longer holds."""
+
+
+class StoreUnavailable(MarqueeError):
+    """Raised by adapters when a store is out of reach or too slow."""

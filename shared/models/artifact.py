@@ -1,0 +1,105 @@
+"""A model as bytes: plain arrays and a manifest that says exactly what they are."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import fields
+from shared.errors import ArtifactError, InvalidField
+
+FORMAT: Final = 1
+_KINDS: Final = "biufS"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a model version is.
+
+    Attributes
+    ----------
+    version : name of the version, sorts by time of training.
+    model : which model of `recommender.MODELS`.
+    trained_at : the *now* of the training, UTC.
+    watermark : the newest `recorded_at` and `updated_at` that training saw; None for an empty store.
+    sha256 : of the array file.
+    arrays : name → [dtype, shape].
+    counts : events, users and interactions that were read.
+    metrics : model → metric → value on the held-out window.
+    """
+
+    version: str
+    model: str
+    trained_at: datetime
+    watermark: datetime | None
+    sha256: str
+    arrays: Mapping[str, list[Any]]
+    counts: Mapping[str, int]
+    metrics: Mapping[str, Mapping[str, float]]
+    format: int = FORMAT
+
+    def to_json(self) -> bytes:
+        """As stored in `manifest.json`."""
+        return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Parse a stored manifest; raises `ArtifactError` saying what cannot be read."""
+        try:
+            document = json.loads(data)
+            found = document.get("format")
+            if found != FORMAT:
+                raise ArtifactError(f"manifest.json: expected format {FORMAT}, got {found!r}; update this program")
+            document["trained_at"] = fields.required_time(document, "trained_at")
+            document["watermark"] = fields.time(document, "watermark")
+            return cls(**document)
+        except (ValueError, TypeError, AttributeError, InvalidField) as error:
+            raise ArtifactError(f"manifest.json: {error}") from error
+
+
+def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:
+    """Each array's dtype and shape, for the manifest."""
+    return {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
+
+
+def digest(data: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """An uncompressed `.npz`; the same arrays give the same bytes."""
+    for name, array in arrays.items():
+        if array.dtype.kind not in _KINDS:
+            raise ArtifactError(f"array {name}: expected a plain dtype, got {array.dtype}")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in sorted(arrays):
+            # A ZipInfo without a date keeps the clock out of the bytes, which numpy.savez would not.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
+    """The arrays of an `.npz`; raises `ArtifactError` naming what differs from the manifest."""
+    found = digest(data)
+    if found != manifest.sha256:
+        raise ArtifactError(f"model {manifest.version}: expected sha256 {manifest.sha256}, got {found}")
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise ArtifactError(f"model {manifest.version}: not a readable .npz: {error}") from error
+    for name, expected in manifest.arrays.items():
+        got = describe({name: arrays[name]})[name] if name in arrays else "nothing"
+        if got != list(expected):
+            raise ArtifactError(f"array {name}: expected {expected}, got {got}")
+    return arrays

@@ -1,0 +1,91 @@
+"""Users as the models see them: what they did lately, as the rows of a sparse matrix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import InteractionType, Profile, User
+from shared.models.catalog import Catalog
+from shared.models.interactions import DAY_S, InteractionTable
+from shared.models.weights import CODES
+
+_TAKEN = (CODES[InteractionType.BOOKING], CODES[InteractionType.ATTEND])
+_UNWANTED = CODES[InteractionType.DISMISS]
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """The histories of b users, one after the other; user i owns the entries `starts[i]:starts[i + 1]`.
+
+    Attributes
+    ----------
+    users : declared profiles of the b users.
+    starts : int64 of shape (b + 1,).
+    event_rows, organizer_rows : int32 of shape (n,) – rows of a catalog, -1 where there is none.
+    codes : int8 of shape (n,) – interaction types.
+    values : float32 of shape (n,) – stars, NaN where there are none.
+    age_days : float32 of shape (n,).
+    """
+
+    users: Sequence[User]
+    starts: NDArray[np.int64]
+    event_rows: NDArray[np.int32]
+    organizer_rows: NDArray[np.int32]
+    codes: NDArray[np.int8]
+    values: NDArray[np.float32]
+    age_days: NDArray[np.float32]
+
+    @classmethod
+    def of_profile(cls, profile: Profile, catalog: Catalog, now: datetime) -> Self:
+        """One user's history, as a request reads it."""
+        entries = profile.history
+        posix_now = now.timestamp()
+        return cls(
+            users=(profile.user,),
+            starts=np.array([0, len(entries)], np.int64),
+            event_rows=catalog.events.rows([entry.event_id for entry in entries]).astype(np.int32),
+            organizer_rows=catalog.organizers.rows([entry.organizer_id for entry in entries]).astype(np.int32),
+            codes=np.array([CODES[entry.type] for entry in entries], np.int8),
+            values=np.array([np.nan if e.value is None else e.value for e in entries], np.float32),
+            age_days=np.array([(posix_now - e.occurred_at.timestamp()) / DAY_S for e in entries], np.float32),
+        )
+
+    @classmethod
+    def of_table(cls, users: Sequence[User], table: InteractionTable, now: datetime, *, newest: int) -> Self:
+        """Many users' histories from a table, at most the `newest` entries each."""
+        rows = table.users.rows([user.user_id for user in users])
+        order = np.argsort(table.user_rows, kind="stable")
+        ordered_rows = table.user_rows[order]
+        ends = np.searchsorted(ordered_rows, rows, side="right")
+        begins = np.maximum(np.searchsorted(ordered_rows, rows, side="left"), ends - newest)
+        begins = np.where(rows < 0, ends, begins)
+        lengths = ends - begins
+        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        picked = order[np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])]
+        return cls(
+            users=users,
+            starts=starts,
+            event_rows=table.event_rows[picked],
+            organizer_rows=table.organizer_rows[picked],
+            codes=table.codes[picked],
+            values=table.values[picked],
+            age_days=table.age_days(now)[picked],
+        )
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def owners(self) -> NDArray[np.int64]:
+        """The user, 0..b-1, of each entry, int64 of shape (n,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+    def excluded(self, n_events: int) -> NDArray[np.bool_]:
+        """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
+        taken = np.isin(self.codes, (*_TAKEN, _UNWANTED)) & (self.event_rows >= 0)
+        mask = np.zeros((len(self), n_events), np.bool_)
+        mask[self.owners()[taken], self.event_rows[taken]] = True
+        return mask

@@ -1,0 +1,61 @@
+"""The only translator between ids outside and rows inside."""
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rows = NDArray[np.int64]
+UNKNOWN = -1
+
+
+class Vocabulary:
+    """An immutable, sorted set of ids; an id's row is its place in UTF-8 byte order.
+
+    Parameters
+    ----------
+    keys : array of shape (n,), bytes ("S") – UTF-8 ids, strictly ascending.
+
+    Sorted keys need no dictionary: a model file is usable as it is read, and a lookup is a binary search.
+
+    >>> vocabulary = Vocabulary.of(["b", "a", "b"])
+    >>> vocabulary.rows(["a", "b", "nobody"]).tolist()
+    [0, 1, -1]
+    """
+
+    def __init__(self, keys: NDArray[np.bytes_]) -> None:
+        if keys.dtype.kind != "S" or keys.ndim != 1:
+            raise ValueError(f"keys: expected a vector of bytes, got {keys.dtype} of shape {keys.shape}")
+        if not bool(np.all(keys[1:] > keys[:-1])):
+            raise ValueError("keys: expected strictly ascending ids")
+        self.keys = keys
+
+    @classmethod
+    def of(cls, ids: Iterable[str]) -> Self:
+        """The vocabulary of these ids; repeats count once."""
+        return cls(_encode(sorted({key.encode() for key in ids})))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def rows(self, ids: Sequence[str]) -> Rows:
+        """Rows of `ids`, int64 of shape (len(ids),); -1 where unknown."""
+        wanted = _encode([key.encode() for key in ids])
+        if not len(self.keys) or not len(wanted):
+            return np.full(len(wanted), UNKNOWN, np.int64)
+        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[places] == wanted, places, UNKNOWN)
+
+    def row(self, key: str) -> int:
+        """The row of one id, -1 if unknown."""
+        return int(self.rows([key])[0])
+
+    def ids(self, rows: NDArray[np.integer] | None = None) -> list[str]:
+        """The ids of `rows`, of all rows when None."""
+        keys = self.keys if rows is None else self.keys[rows]
+        return [key.decode() for key in keys.tolist()]
+
+
+def _encode(keys: list[bytes]) -> NDArray[np.bytes_]:
+    return np.array(keys, dtype=np.bytes_) if keys else np.empty(0, "S1")

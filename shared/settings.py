@@ -1,0 +1,129 @@
+"""Configuration as one frozen value, read from the environment once.
+
+Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI refuses those.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from shared.errors import SettingsError
+
+_EMULATOR_VARIABLES = (
+    "FIRESTORE_EMULATOR_HOST",
+    "FIREBASE_AUTH_EMULATOR_HOST",
+    "FIREBASE_STORAGE_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How one process of Marquee is set up.
+
+    Attributes
+    ----------
+    documents : where documents live, `sqlite:PATH` or `firestore:PROJECT` (MARQUEE_DOCUMENTS).
+    objects : where models live, `folder:PATH` or `gs:BUCKET` (MARQUEE_OBJECTS).
+    require_auth : whether a user's data needs that user's ID token (MARQUEE_AUTH, `firebase` or `off`);
+        `off` is refused on Google Cloud.
+    refresh_s : seconds between looks for a newer model and changed events, 1..3600 (MARQUEE_REFRESH_S).
+    deadline_s : seconds that a request waits for a store before it answers without, 0.05..60 (MARQUEE_DEADLINE_S).
+    half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
+    """
+
+    documents: str = "sqlite:.marquee/documents.db"
+    objects: str = "folder:.marquee/bucket"
+    require_auth: bool = True
+    refresh_s: float = 30.0
+    deadline_s: float = 2.0
+    half_life_days: float = 90.0
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings; raises `SettingsError` naming the variable that cannot be used."""
+        is_emulated = environ.get("FUNCTIONS_EMULATOR") == "true"
+        is_production = "K_SERVICE" in environ and not is_emulated
+        if is_production:
+            _refuse_emulators(environ)
+        default = cls()
+        require_auth = _choice(environ, "MARQUEE_AUTH", ("firebase", "off"), "firebase") == "firebase"
+        if is_production and not require_auth:
+            raise SettingsError("MARQUEE_AUTH: 'off' is for local use; remove it from the deployed function")
+        on_firebase = is_production or is_emulated
+        return cls(
+            documents=_store(environ, "MARQUEE_DOCUMENTS", ("sqlite", "firestore"))
+            or (f"firestore:{_project(environ)}" if on_firebase else default.documents),
+            objects=_store(environ, "MARQUEE_OBJECTS", ("folder", "gs"))
+            or (f"gs:{_bucket(environ)}" if on_firebase else default.objects),
+            require_auth=require_auth,
+            refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
+            deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
+            half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
+        )
+
+
+def _refuse_emulators(environ: Mapping[str, str]) -> None:
+    for name in _EMULATOR_VARIABLES:
+        if environ.get(name):
+            raise SettingsError(f"{name} is set on Google Cloud: data would go to an emulator; remove it")
+
+
+def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+    value = environ.get(name) or default
+    if value not in allowed:
+        raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
+    return value
+
+
+def _store(environ: Mapping[str, str], name: str, kinds: tuple[str, ...]) -> str:
+    value = environ.get(name, "")
+    return check_store(value, kinds, name) if value else ""
+
+
+def check_store(value: str, kinds: tuple[str, ...], name: str) -> str:
+    """Return `value` if it reads `KIND:PLACE` with a known kind; raises `SettingsError` naming `name`."""
+    kind, _, place = value.partition(":")
+    if kind not in kinds or not place:
+        raise SettingsError(f"{name}: expected {' or '.join(f'{kind}:…' for kind in kinds)}, got {value!r}")
+    return value
+
+
+def _number(environ: Mapping[str, str], name: str, low: float, high: float, default: float) -> float:
+    given = environ.get(name)
+    if not given:
+        return default
+    try:
+        value = float(given)
+    except ValueError as error:
+        raise SettingsError(f"{name}: expected a number in {low:g}..{high:g}, got {given!r}") from error
+    if not low <= value <= high:
+        raise SettingsError(f"{name}: expected a number in {low:g}..{high:g}, got {given!r}")
+    return value
+
+
+def _firebase_config(environ: Mapping[str, str]) -> dict[str, str]:
+    given = environ.get("FIREBASE_CONFIG") or "{}"
+    try:
+        config = json.loads(given)
+    except ValueError as error:
+        raise SettingsError(f"FIREBASE_CONFIG: expected JSON, got {given!r}") from error
+    if not isinstance(config, dict):
+        raise SettingsError(f"FIREBASE_CONFIG: expected a JSON object, got {given!r}")
+    return config
+
+
+def _project(environ: Mapping[str, str]) -> str:
+    project = (
+        environ.get("GCLOUD_PROJECT")
+        or environ.get("GOOGLE_CLOUD_PROJECT")
+        or _firebase_config(environ).get("projectId")
+    )
+    if not project:
+        raise SettingsError("GOOGLE_CLOUD_PROJECT: expected the project's id, got nothing; or set MARQUEE_DOCUMENTS")
+    return project
+
+
+def _bucket(environ: Mapping[str, str]) -> str:
+    return _firebase_config(environ).get("storageBucket") or f"{_project(environ)}.appspot.com"
