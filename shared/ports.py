@@ -120,3 +120,28 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Delete an object; one that is not there is fine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The four document ports of one store."""
+
+    events: EventStore
+    users: UserStore
+    interactions: InteractionLog
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends a request, as far as a verified token says; `user_id` is "" for nobody."""
+
+    user_id: str = ""
+    is_admin: bool = False
+
+
+class Identity(Protocol):
+    """Verifies who a caller is."""
+
+    def caller(self, id_token: str) -> Caller:
+        """The caller that a token proves; raises `Unauthenticated` when it does not verify."""

@@ -2,7 +2,7 @@
 
 from shared.entities.event import Event, Status
 from shared.entities.fields import Location
-from shared.entities.interaction import Interaction, InteractionType, interaction_id
+from shared.entities.interaction import Interaction, InteractionType
 from shared.entities.profile import HistoryEntry, Profile
 from shared.entities.user import User
 
@@ -15,5 +15,4 @@ __all__ = [
     "Profile",
     "Status",
     "User",
-    "interaction_id",
 ]

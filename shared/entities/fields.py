@@ -40,15 +40,15 @@ def _is_absent(value: object) -> TypeGuard[None]:
     return value is None or (isinstance(value, str) and value == "")
 
 
-def identifier(data: Document, field: str, *, required: bool = True) -> str:
-    """An id that Firestore accepts as a document id, at most 128 bytes of UTF-8; "" when absent."""
+def identifier(data: Document, field: str, *, required: bool = True, max_bytes: int = MAX_ID_BYTES) -> str:
+    """An id that Firestore accepts as a document id, at most `max_bytes` of UTF-8; "" when absent."""
     value = data.get(field)
     if _is_absent(value):
         if required:
             raise InvalidField(field, value, "an id")
         return ""
-    if not isinstance(value, str) or not _ID.fullmatch(value) or _utf8_size(field, value) > MAX_ID_BYTES:
-        raise InvalidField(field, value, f"an id of at most {MAX_ID_BYTES} bytes without '/' or control characters")
+    if not isinstance(value, str) or not _ID.fullmatch(value) or _utf8_size(field, value) > max_bytes:
+        raise InvalidField(field, value, f"an id of at most {max_bytes} bytes without '/' or control characters")
     return value
 
 

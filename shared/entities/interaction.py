@@ -1,5 +1,6 @@
 """Interactions: what users do, one immutable document each."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -42,6 +43,8 @@ REPEATING = frozenset(
 )
 """Types that count again on another day; all others happen once for a user and an event."""
 
+MAX_INTERACTION_ID_BYTES = 400
+_MAX_SLUG = 60
 _WITHOUT_EVENT = frozenset({InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK})
 
 
@@ -74,7 +77,9 @@ class Interaction:
         needs_event = kind not in _WITHOUT_EVENT
         is_rating = kind is InteractionType.RATING
         interaction = cls(
-            interaction_id=fields.identifier({"interaction_id": document_id}, "interaction_id"),
+            interaction_id=fields.identifier(
+                {"interaction_id": document_id}, "interaction_id", max_bytes=MAX_INTERACTION_ID_BYTES
+            ),
             user_id=fields.identifier(data, "user_id"),
             type=kind,
             occurred_at=fields.required_time(data, "occurred_at"),
@@ -96,24 +101,33 @@ class Interaction:
             raise InvalidField("category", None, "the category that was clicked")
         return interaction
 
+    def expected_id(self) -> str:
+        """The deterministic document id, so that a repeat is the same document.
+
+        `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, else the organizer,
+        else the category or query in lower case, words joined by "-".
+
+        >>> from datetime import UTC, datetime
+        >>> may = datetime(2026, 5, 1, tzinfo=UTC)
+        >>> booking = Interaction(
+        ...     interaction_id="", user_id="user_1", event_id="event_45", type=InteractionType.BOOKING, occurred_at=may
+        ... )
+        >>> booking.expected_id()
+        'user_1_event_45_booking'
+        >>> search = Interaction(
+        ...     interaction_id="", user_id="user_1", query="Live Jazz", type=InteractionType.SEARCH, occurred_at=may
+        ... )
+        >>> search.expected_id()
+        'user_1_live-jazz_search_20260501'
+        """
+        words = re.findall(r"\w+", (self.category or self.query).lower())
+        target = self.event_id or self.organizer_id or "-".join(words)[:_MAX_SLUG]
+        day = f"_{self.occurred_at:%Y%m%d}" if self.type in REPEATING else ""
+        return f"{self.user_id}_{target}_{self.type}{day}"
+
     def to_document(self) -> dict[str, Any]:
         """The document's fields, without the id and without what is unknown."""
         return known_fields(self, "interaction_id")
-
-
-def interaction_id(user_id: str, target: str, kind: InteractionType, occurred_at: datetime) -> str:
-    """The deterministic document id, so that a repeat is the same document.
-
-    `target` is the event's id, or the organizer's, the query or the category for types without an event.
-
-    >>> from datetime import UTC, datetime
-    >>> interaction_id("user_1", "event_45", InteractionType.BOOKING, datetime(2026, 5, 1, tzinfo=UTC))
-    'user_1_event_45_booking'
-    >>> interaction_id("user_1", "event_45", InteractionType.VIEW, datetime(2026, 5, 1, tzinfo=UTC))
-    'user_1_event_45_view_20260501'
-    """
-    day = f"_{occurred_at:%Y%m%d}" if kind in REPEATING else ""
-    return f"{user_id}_{target}_{kind}{day}"
 
 
 def _type(data: Document) -> InteractionType:
