@@ -30,6 +30,8 @@ class Settings:
         `off` is refused on Google Cloud.
     refresh_s : seconds between looks for a newer model and changed events, 1..3600 (MARQUEE_REFRESH_S).
     deadline_s : seconds that a request waits for a store before it answers without, 0.05..60 (MARQUEE_DEADLINE_S).
+    project : the Google Cloud project whose ID tokens are accepted, "" where there is none.
+    model : which model to train, `svd` or `popularity` (MARQUEE_MODEL).
     half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
     """
 
@@ -38,6 +40,8 @@ class Settings:
     require_auth: bool = True
     refresh_s: float = 30.0
     deadline_s: float = 2.0
+    project: str = ""
+    model: str = "svd"
     half_life_days: float = 90.0
 
     @classmethod
@@ -54,12 +58,14 @@ class Settings:
         on_firebase = is_production or is_emulated
         return cls(
             documents=_store(environ, "MARQUEE_DOCUMENTS", ("sqlite", "firestore"))
-            or (f"firestore:{_project(environ)}" if on_firebase else default.documents),
+            or (f"firestore:{_required_project(environ)}" if on_firebase else default.documents),
             objects=_store(environ, "MARQUEE_OBJECTS", ("folder", "gs"))
             or (f"gs:{_bucket(environ)}" if on_firebase else default.objects),
             require_auth=require_auth,
             refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
             deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
+            project=_project(environ),
+            model=_choice(environ, "MARQUEE_MODEL", ("svd", "popularity"), default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
         )
 
@@ -115,15 +121,19 @@ def _firebase_config(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _project(environ: Mapping[str, str]) -> str:
-    project = (
+    return (
         environ.get("GCLOUD_PROJECT")
         or environ.get("GOOGLE_CLOUD_PROJECT")
-        or _firebase_config(environ).get("projectId")
+        or _firebase_config(environ).get("projectId", "")
     )
+
+
+def _required_project(environ: Mapping[str, str]) -> str:
+    project = _project(environ)
     if not project:
         raise SettingsError("GOOGLE_CLOUD_PROJECT: expected the project's id, got nothing; or set MARQUEE_DOCUMENTS")
     return project
 
 
 def _bucket(environ: Mapping[str, str]) -> str:
-    return _firebase_config(environ).get("storageBucket") or f"{_project(environ)}.appspot.com"
+    return _firebase_config(environ).get("storageBucket") or f"{_required_project(environ)}.appspot.com"

@@ -48,8 +48,8 @@ def fallback_scores(popularity: NDArray[np.floating], starts_at: NDArray[np.floa
 
 
 def over(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Personal scores above 0 before everything else, 1 + score; the fallback, in 0..1, for the rest.
+    """What a user likes first, 1 + score; then what no model knows; last what a model holds against.
 
-    `personal` has shape (b, c), NaN where a model has nothing to say; `fallback` has shape (c,).
+    `personal` has shape (b, c), NaN where a model has nothing to say; `fallback`, in 0..1, has shape (c,).
     """
-    return np.where(personal > 0, 1 + personal, fallback)
+    return np.where(personal > 0, 1 + personal, fallback - (personal <= 0))

@@ -16,15 +16,16 @@ _EPSILON = 1e-9
 class TruncatedSVD:
     """Cosine similarity in the space of the leading singular vectors of the user × event matrix.
 
-    R holds the decayed, type-weighted interactions, negative sums cut to 0; with R ≈ U S Vᵀ an event is its row of
-    V S scaled to length 1, and a user is the weighted sum of the events in their history, scaled to length 1.
+    R holds the type-weighted interactions, those that speak against an event left out; with R ≈ U S Vᵀ an event is its row of
+    V S scaled to length 1, and a user is the sum of the events in their history, decayed and type-weighted, scaled to
+    length 1. Which events go together does not age as a user's taste does: decaying R as well scored less.
     (Sarwar, Karypis, Konstan, Riedl: "Application of dimensionality reduction in recommender systems", 2000.)
 
     Parameters
     ----------
     factors : number of singular vectors, at least 1; fewer where the matrix is smaller.
-    half_life_days : age at which an interaction weighs half.
-    seed : seed of the randomized solver.
+    half_life_days : age at which an interaction weighs half in its user's vector.
+    seed : seed of the solver's start vector.
 
     Attributes
     ----------
@@ -37,26 +38,23 @@ class TruncatedSVD:
         self.seed = seed
         self.vectors_: NDArray[np.float32] = np.zeros((0, 0), np.float32)
 
-    def fit(self, table: InteractionTable, *, n_events: int, age_days: NDArray[np.float32]) -> Self:
-        """Learn event vectors from interactions of age `age_days`, float32 of shape (len(table),)."""
+    def fit(self, table: InteractionTable, *, n_events: int) -> Self:
+        """Learn event vectors from a table whose event rows lie in 0..n_events-1."""
         # Imported here because scikit-learn costs a second that serving must not pay.
         from scipy.sparse import coo_array
-        from sklearn.utils.extmath import randomized_svd
+        from sklearn.decomposition import TruncatedSVD as Decomposition
 
-        weights = self._weights(table.codes, table.values, age_days)
-        used = (table.event_rows >= 0) & (weights != 0)
+        no_age = np.zeros(len(table), np.float32)
+        weights = self._weights(table.codes, table.values, no_age)
+        used = (table.event_rows >= 0) & (weights > 0)
         cells = (table.user_rows[used], table.event_rows[used])
         matrix = coo_array((weights[used], cells), shape=(len(table.users), n_events)).tocsr()
-        matrix.data = np.maximum(matrix.data, 0)
-        matrix.eliminate_zeros()
-        rank = min(self.factors, min(matrix.shape))
-        if rank == 0 or matrix.nnz == 0:
+        rank = min(self.factors, min(matrix.shape) - 1)
+        if rank < 1 or matrix.nnz == 0:
             self.vectors_ = np.zeros((n_events, 1), np.float32)
             return self
-        _, singular, right = randomized_svd(
-            matrix, rank, n_iter=7, power_iteration_normalizer="QR", random_state=self.seed
-        )
-        vectors = _unit_rows((right.T * singular).astype(np.float32))
+        solved = Decomposition(rank, algorithm="arpack", random_state=self.seed).fit(matrix)
+        vectors = _unit_rows((solved.components_.T * solved.singular_values_).astype(np.float32))
         # The solver leaves rounding noise where the matrix has an empty column; scaled up it would look like taste.
         vectors[np.bincount(matrix.indices, minlength=n_events) == 0] = 0
         self.vectors_ = vectors
@@ -107,7 +105,8 @@ class TruncatedSVD:
     def _weights(
         self, codes: NDArray[np.int8], values: NDArray[np.float32], age_days: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        return taste_weights(codes, values, age_days, half_life_days=self.half_life_days)
+        # A dismissed event resembles those that its user books: same city, same evening. It says little of their taste.
+        return np.maximum(taste_weights(codes, values, age_days, half_life_days=self.half_life_days), 0)
 
 
 def _unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,8 +13,10 @@ from shared.models.catalog import Catalog
 from shared.models.interactions import DAY_S, InteractionTable
 from shared.models.weights import CODES
 
-_TAKEN = (CODES[InteractionType.BOOKING], CODES[InteractionType.ATTEND])
-_UNWANTED = CODES[InteractionType.DISMISS]
+_KNOWN_OR_UNWANTED = tuple(
+    CODES[kind]
+    for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.SAVE, InteractionType.DISMISS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ class Histories:
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     def excluded(self, n_events: int) -> NDArray[np.bool_]:
-        """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
-        taken = np.isin(self.codes, (*_TAKEN, _UNWANTED)) & (self.event_rows >= 0)
+        """Events that a user must not see again, bool of shape (b, n_events): booked, saved, attended or dismissed."""
+        taken = np.isin(self.codes, _KNOWN_OR_UNWANTED) & (self.event_rows >= 0)
         mask = np.zeros((len(self), n_events), np.bool_)
         mask[self.owners()[taken], self.event_rows[taken]] = True
         return mask

@@ -67,17 +67,13 @@ class Recommender:
     popularity: NDArray[np.float64]
 
     @classmethod
-    def fit(
-        cls, model: str, table: InteractionTable, catalog: Catalog, *, now: datetime, half_life_days: float
-    ) -> Self:
+    def fit(cls, model: str, table: InteractionTable, catalog: Catalog, *, half_life_days: float) -> Self:
         """Train `model`, one of `MODELS`, on a table made for `catalog`."""
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
         scorer = None
         if model == SVD:
-            scorer = TruncatedSVD(half_life_days=half_life_days).fit(
-                table, n_events=len(catalog), age_days=table.age_days(now)
-            )
+            scorer = TruncatedSVD(half_life_days=half_life_days).fit(table, n_events=len(catalog))
         return cls(catalog, scorer, popularity(table, len(catalog)))
 
     def rank(
@@ -86,7 +82,7 @@ class Recommender:
         """The best k of the candidates `event_rows`, shape (c,), for each of b users.
 
         Returns event rows (-1 where a list ends early), scores, and whether taste decided; shape (b, min(k, c)) each.
-        Events that a user booked, attended or dismissed are left out.
+        Events that a user booked, saved, attended or dismissed are left out.
         """
         fallback = ranking.fallback_scores(self.popularity[event_rows], self.catalog.starts_at[event_rows])
         if self.scorer is None:

@@ -62,7 +62,7 @@ def fit(
     catalog = Catalog.of(data.events, mentioned=(one.event_id for one in data.interactions if one.event_id))
     table = InteractionTable.of(data.interactions, catalog).before(now)
     return (
-        Recommender.fit(model, table, catalog, now=now, half_life_days=half_life_days),
+        Recommender.fit(model, table, catalog, half_life_days=half_life_days),
         catalog,
         table,
     )
@@ -76,9 +76,7 @@ def judge(
     cutoff = latest_cutoff(table, share=HOLDOUT_SHARE)
     if cutoff is not None:
         past = table.before(cutoff)
-        rivals = {
-            name: Recommender.fit(name, past, catalog, now=cutoff, half_life_days=half_life_days) for name in MODELS
-        }
+        rivals = {name: Recommender.fit(name, past, catalog, half_life_days=half_life_days) for name in MODELS}
         metrics = evaluate(rivals, table, catalog, users, cutoff=cutoff)
     ratings = evaluate_ratings(table, len(catalog), share=HOLDOUT_SHARE)
     return metrics | ({"ratings": ratings} if ratings["ratings"] else {})

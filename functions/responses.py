@@ -1,0 +1,73 @@
+"""HTTP answers: JSON for what went well, problem JSON (RFC 9457) for what did not."""
+
+import json
+from dataclasses import asdict
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Response
+
+from shared.entities import InteractionType
+from shared.errors import Conflict, Forbidden, InvalidField, MarqueeError, NotFound, StoreUnavailable, Unauthenticated
+from shared.services.recommend import Answer
+
+_STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
+    InvalidField: HTTPStatus.BAD_REQUEST,
+    Unauthenticated: HTTPStatus.UNAUTHORIZED,
+    Forbidden: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def ok(body: dict[str, Any]) -> Response:
+    """200 with a JSON body; answers are one user's, so no shared cache keeps them."""
+    return _json(body, HTTPStatus.OK, "application/json")
+
+
+def recommendations(answer: Answer) -> Response:
+    """200 with a list of recommendations."""
+    return ok(asdict(answer))
+
+
+def problem(error: MarqueeError) -> Response:
+    """The problem document of an error; the field is named where one is at fault."""
+    status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unexpected()
+    body: dict[str, Any] = {"title": status.phrase, "status": status.value, "detail": str(error)}
+    if isinstance(error, InvalidField):
+        body["field"] = error.field
+    response = _json(body, status, "application/problem+json")
+    if status is HTTPStatus.UNAUTHORIZED:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def unexpected() -> Response:
+    """500 without internals; the log has them."""
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    body = {"title": status.phrase, "status": status.value, "detail": "the server failed; its log says why"}
+    return _json(body, status, "application/problem+json")
+
+
+def method_not_allowed(allowed: str) -> Response:
+    """405 naming the method that the route takes."""
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    body = {"title": status.phrase, "status": status.value, "detail": f"expected {allowed}"}
+    response = _json(body, status, "application/problem+json")
+    response.headers["Allow"] = allowed
+    return response
+
+
+def _json(body: dict[str, Any], status: HTTPStatus, media_type: str) -> Response:
+    data = json.dumps(body, default=_plain, ensure_ascii=False)
+    return Response(data, status, {"Cache-Control": "private, no-store"}, content_type=media_type)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    raise TypeError(f"expected a value that JSON knows, got {value!r}")

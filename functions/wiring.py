@@ -1,0 +1,69 @@
+"""The composition root: the only place that makes adapters, once an instance, on first use."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared.adapters.identity import FirebaseIdentity
+from shared.adapters.opening import open_documents, open_objects
+from shared.ports import Documents, Identity, ObjectStore
+from shared.services.serving import Serving
+from shared.settings import Settings
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a function needs from outside its request."""
+
+    settings: Settings
+    documents: Documents
+    objects: ObjectStore
+    serving: Serving
+    identity: Identity
+    now: Callable[[], datetime] = field(default=_now)
+    new_id: Callable[[], str] = field(default=_new_id)
+
+
+def build(settings: Settings) -> Services:
+    """Open the stores that the settings name."""
+    documents, objects = open_documents(settings.documents), open_objects(settings.objects)
+    return Services(
+        settings=settings,
+        documents=documents,
+        objects=objects,
+        serving=Serving(documents, objects, refresh_s=settings.refresh_s),
+        identity=FirebaseIdentity(settings.project),
+    )
+
+
+_current: Services | None = None
+
+
+def services() -> Services:
+    """The services of this instance, made from the environment on the first call."""
+    global _current
+    if _current is None:
+        _current = build(Settings.from_environ(os.environ))
+    return _current
+
+
+@contextmanager
+def use(replacement: Services) -> Iterator[Services]:
+    """Let functions see `replacement` inside a `with` block."""
+    global _current
+    before, _current = _current, replacement
+    try:
+        yield replacement
+    finally:
+        _current = before

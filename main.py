@@ -1,0 +1,7 @@
+"""Entry points of the deployed functions; `functions.yaml` describes them to the Firebase CLI."""
+
+from functions.api import api
+from functions.interaction import interaction
+from functions.retrain import retrain
+
+__all__ = ["api", "interaction", "retrain"]
