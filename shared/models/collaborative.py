@@ -16,9 +16,9 @@ _EPSILON = 1e-9
 class TruncatedSVD:
     """Cosine similarity in the space of the leading singular vectors of the user × event matrix.
 
-    R holds the type-weighted interactions, those that speak against an event left out; with R ≈ U S Vᵀ an event is its row of
-    V S scaled to length 1, and a user is the sum of the events in their history, decayed and type-weighted, scaled to
-    length 1. Which events go together does not age as a user's taste does: decaying R as well scored less.
+    R holds the type-weighted interactions, those that speak against an event left out. With R ≈ U S Vᵀ an event is
+    its row of V S scaled to length 1, and a user is the sum of the events in their history, decayed and type-weighted,
+    scaled to length 1. Which events go together does not age as a user's taste does: decaying R as well scored less.
     (Sarwar, Karypis, Konstan, Riedl: "Application of dimensionality reduction in recommender systems", 2000.)
 
     Parameters
