@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from flask import Response
 
-from shared.entities import InteractionType
 from shared.errors import Conflict, Forbidden, InvalidField, MarqueeError, NotFound, StoreUnavailable, Unauthenticated
 from shared.services.recommend import Answer
 

@@ -4,7 +4,7 @@ Every port has two real adapters (SQLite and Firestore, a folder and Cloud Stora
 `tests/contract`. Adapters raise `StoreUnavailable` when the store does not answer.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -124,12 +124,13 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The four document ports of one store."""
+    """The four document ports of one store; `close` ends its connections."""
 
     events: EventStore
     users: UserStore
     interactions: InteractionLog
     counters: Counters
+    close: Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

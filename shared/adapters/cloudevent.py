@@ -40,7 +40,7 @@ def encode_created(document_id: str, fields: Mapping[str, Any]) -> bytes:
     return bytes(DocumentEventData.serialize(DocumentEventData(value=document)))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  # a Firestore value is one of ten kinds
+def _plain(value: Any) -> Any:  # a Firestore value is one of ten kinds
     kind = type(value).pb(value).WhichOneof("value_type")
     found = getattr(value, kind) if kind else None
     if kind == "null_value" or found is None:
@@ -56,7 +56,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  # a Firestore value is one of te
     return found
 
 
-def _value(value: Any) -> dict[str, Any]:  # noqa: ANN401  # the inverse of `_plain`
+def _value(value: Any) -> dict[str, Any]:  # the inverse of `_plain`
     if isinstance(value, bool):
         return {"boolean_value": value}
     if isinstance(value, int):

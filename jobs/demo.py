@@ -1,0 +1,155 @@
+"""The whole product on one machine: a sample city or one's own CSV, loaded, trained on and served with a page."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from cloudevents.http import CloudEvent
+from flask import Flask, Response, jsonify, request, send_from_directory
+from werkzeug.serving import make_server
+
+from functions import wiring
+from functions.api import api
+from functions.interaction import interaction
+from jobs.console import Console
+from jobs.load import load_folder
+from jobs.sample import write_sample
+from shared.adapters.cloudevent import encode_created
+from shared.entities import Interaction
+from shared.errors import MarqueeError
+from shared.ports import InteractionLog
+from shared.services.train import train
+from shared.settings import Settings
+
+_WEB: Final = Path(__file__).parent.parent / "web"
+_MAX_SUGGESTED_USERS: Final = 1_000
+
+
+class TriggeringLog:
+    """An interaction log that runs the `interaction` function on each new document, as Firestore would."""
+
+    def __init__(self, log: InteractionLog, trigger: Callable[[CloudEvent], None]) -> None:
+        self._log = log
+        self._trigger = trigger
+        self.since = log.since
+
+    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
+        """Store, then deliver what is new."""
+        created = self._log.append(interactions, now=now, counted=counted)
+        for one, is_new in zip(interactions, created, strict=True):
+            if is_new and not counted:
+                self._trigger(_created(one))
+        return created
+
+
+def _created(one: Interaction) -> CloudEvent:
+    attributes = {
+        "id": one.interaction_id,
+        "source": "//firestore.googleapis.com/projects/local/databases/(default)",
+        "type": "google.cloud.firestore.document.v1.created",
+    }
+    return CloudEvent(attributes, encode_created(one.interaction_id, one.to_document()))
+
+
+def make_app(wired: wiring.Services) -> Flask:
+    """The page, the API and a list of users to pick from."""
+    app = Flask("marquee", static_folder=None)
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+    @app.route("/api/<path:_path>", methods=methods)
+    def call_api(_path: str) -> Response:
+        return api(request)
+
+    @app.get("/demo/users")
+    def users() -> Response:
+        known = (
+            user.user_id for _, user in zip(range(_MAX_SUGGESTED_USERS), wired.documents.users.all(), strict=False)
+        )
+        return jsonify(list(known))
+
+    @app.get("/", defaults={"name": "index.html"})
+    @app.get("/<path:name>")
+    def page(name: str) -> Response:
+        return send_from_directory(_WEB, name)
+
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.demo",
+        description="Load events, train, and serve recommendations with a page on localhost until stopped.",
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s; 0 for any)")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="CSV folder to load instead of the sample city")
+    parser.add_argument("--users", type=int, default=99, help="size of the sample city (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=50, help="(default: %(default)s)")
+    parser.add_argument("--interactions", type=int, default=467, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sample city (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    console = Console(sys.stderr)
+    # Stopping by a signal takes the way of Ctrl-C, so the temporary folder goes either way.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder:
+            _serve(given, Path(folder), console)
+    except MarqueeError as error:
+        console.say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.say("stopped; the demo's files are gone")
+    return 0
+
+
+def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
+    settings = Settings(
+        documents=f"sqlite:{folder / 'documents.db'}",
+        objects=f"folder:{folder / 'bucket'}",
+        require_auth=False,
+        refresh_s=1.0,
+    )
+    wired = wiring.build(settings)
+    data = given.data
+    if data is None:
+        data = folder / "city"
+        console.say(f"generating a city: {given.users} users, {given.events} events, {given.interactions} interactions")
+        write_sample(
+            data,
+            users=given.users,
+            events=given.events,
+            interactions=given.interactions,
+            seed=given.seed,
+            now=datetime.now(UTC),
+        )
+    console.say(f"loading {data}")
+    load_folder(data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console)
+    console.say("training")
+    train(
+        wired.documents,
+        wired.objects,
+        model=settings.model,
+        now=wired.now(),
+        suffix=wired.new_id()[:8],
+        half_life_days=settings.half_life_days,
+        progress=console.say,
+    )
+    log = TriggeringLog(wired.documents.interactions, interaction)
+    wired = replace(wired, documents=replace(wired.documents, interactions=log))
+    with wiring.use(wired):
+        server = make_server("127.0.0.1", given.port, make_app(wired), threaded=True)
+        console.say(f"serving http://localhost:{server.server_port} until Ctrl-C")
+        try:
+            server.serve_forever()
+        finally:
+            server.server_close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
