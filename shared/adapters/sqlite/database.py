@@ -1,0 +1,149 @@
+"""One SQLite file: its schema, transactions and pages."""
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from shared.errors import SettingsError, StoreUnavailable
+
+MEMORY = ":memory:"
+PAGE = 1_000
+_SCHEMA_VERSION = 1
+_BUSY_S = 10.0
+_SCHEMA = (
+    # Documents are JSON; the columns beside them are what queries need.
+    "CREATE TABLE events (event_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL,"
+    " status TEXT NOT NULL, over_at TEXT) WITHOUT ROWID",
+    "CREATE INDEX events_by_update ON events (updated_at, event_id)",
+    "CREATE INDEX events_live ON events (status, over_at, event_id)",
+    "CREATE TABLE users (user_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE history (user_id TEXT NOT NULL, key TEXT NOT NULL, occurred_at TEXT NOT NULL, entry TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, key)) WITHOUT ROWID",
+    "CREATE INDEX history_by_time ON history (user_id, occurred_at DESC, key)",
+    "CREATE TABLE interactions (interaction_id TEXT PRIMARY KEY, document TEXT NOT NULL, recorded_at TEXT NOT NULL,"
+    " counted INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX interactions_by_record ON interactions (recorded_at, interaction_id)",
+    "CREATE TABLE processed (interaction_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, by_type TEXT NOT NULL, popularity REAL NOT NULL,"
+    " updated_at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX event_counts_by_update ON event_counts (updated_at, event_id)",
+    f"PRAGMA user_version = {_SCHEMA_VERSION}",
+)
+
+
+class Database:
+    """An SQLite file shared by threads and processes, opened and given its schema on first use.
+
+    One connection under a lock serves all threads: a memory database has no second one, and statements here
+    take less than the switch between two connections would.
+
+    Parameters
+    ----------
+    path : the file, in an existing folder, or ":memory:".
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, one writer at a time."""
+        with self._held(_BUSY_S) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def rows(
+        self, sql: str, parameters: Sequence[object] | Mapping[str, object], *, timeout_s: float = _BUSY_S
+    ) -> list[tuple[Any, ...]]:
+        """The result of one query; raises `StoreUnavailable` if the store is busy for longer than `timeout_s`."""
+        with self._held(timeout_s) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def pages(self, sql: str, after: tuple[str, str]) -> Iterator[tuple[Any, ...]]:
+        """Rows page by page, so that neither a lock nor a statement stays open while the caller works.
+
+        `sql` selects its two ordering columns first, takes what lies behind them and a limit as parameters.
+        """
+        while page := self.rows(sql, (*after, PAGE)):
+            yield from page
+            after = page[-1][:2]
+
+    def close(self) -> None:
+        """Close the file; the next use opens it again. A memory database is gone."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    @contextmanager
+    def _held(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        if not self._lock.acquire(timeout=timeout_s):
+            raise StoreUnavailable(f"{self._path}: busy for more than {timeout_s:g} s")
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            yield self._connection
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable(f"{self._path}: {error}") from error
+        finally:
+            self._lock.release()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("BEGIN IMMEDIATE")
+            self._migrate(connection)
+            connection.commit()
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        except (sqlite3.DatabaseError, SettingsError) as error:
+            connection.close()
+            raise SettingsError(f"sqlite:{self._path}: {error}") from error
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in _SCHEMA:
+                connection.execute(statement)
+        elif version != _SCHEMA_VERSION:
+            raise SettingsError(
+                f"expected schema version {_SCHEMA_VERSION}, got {version}; name another file and load the data again"
+            )
+
+
+def iso(moment: datetime) -> str:
+    """A UTC time of fixed width, so that texts sort as times do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def encode(document: object) -> str:
+    """JSON with ISO times; equal documents give equal texts."""
+    return json.dumps(document, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def differing(connection: sqlite3.Connection, sql: str, documents: dict[str, str]) -> dict[str, str]:
+    """Those of `documents`, JSON by id, that are not stored like that; `sql` selects id and JSON for a list of ids."""
+    stored = dict(connection.execute(sql, (encode(list(documents)),)))
+    return {key: document for key, document in documents.items() if stored.get(key) != document}
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return iso(value)
+    raise TypeError(f"expected a value that JSON can hold, got {value!r}")

@@ -1,0 +1,74 @@
+"""Events in SQLite."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.adapters import untrusted
+from shared.adapters.sqlite.database import Database, differing, encode, iso
+from shared.entities import Event
+from shared.entities.event import known_fields
+from shared.ports import Written
+
+_TICK = timedelta(microseconds=1)
+
+
+class SqliteEvents:
+    """`EventStore` on an SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, events: Sequence[Event], *, now: datetime) -> Written:
+        """Create or replace documents that differ, stamping `updated_at` with `now`."""
+        by_id = {event.event_id: event for event in events}
+        documents = {key: encode(known_fields(event, "event_id", "updated_at")) for key, event in by_id.items()}
+        with self._database.transaction() as connection:
+            changed = differing(
+                connection,
+                "SELECT event_id, document FROM events WHERE event_id IN (SELECT value FROM json_each(?))",
+                documents,
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO events (event_id, document, updated_at, status, over_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                [(key, text, iso(now), by_id[key].status.value, _over_at(by_id[key])) for key, text in changed.items()],
+            )
+        return Written(len(changed), len(documents) - len(changed))
+
+    def get(self, event_id: str) -> Event | None:
+        """One event, None when there is none; raises `InvalidField` when its document cannot be read."""
+        rows = self._database.rows("SELECT event_id, updated_at, document FROM events WHERE event_id = ?", (event_id,))
+        return Event.from_document(*next(_documents(rows))) if rows else None
+
+    def live(self, now: datetime) -> Iterator[Event]:
+        """Published events that end, or else start, after `now`, soonest first; unreadable ones are logged."""
+        rows = self._database.pages(
+            "SELECT over_at, event_id, updated_at, document FROM events"
+            " WHERE status = 'published' AND (over_at, event_id) > (?, ?) ORDER BY over_at, event_id LIMIT ?",
+            (iso(now + _TICK), ""),
+        )
+        return _readable(row[1:] for row in rows)
+
+    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
+        """Events with `updated_at` at or after `moment`, oldest first; all events for None."""
+        rows = self._database.pages(
+            "SELECT updated_at, event_id, updated_at, document FROM events"
+            " WHERE (updated_at, event_id) > (?, ?) ORDER BY updated_at, event_id LIMIT ?",
+            ("" if moment is None else iso(moment), ""),
+        )
+        return _readable(row[1:] for row in rows)
+
+
+def _over_at(event: Event) -> str | None:
+    moment = event.over_at()
+    return None if moment is None else iso(moment)
+
+
+def _documents(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    return ((event_id, {**json.loads(text), "updated_at": updated_at}) for event_id, updated_at, text in rows)
+
+
+def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
+    return untrusted.readable("events", _documents(rows), Event.from_document)

@@ -1,0 +1,50 @@
+"""The interaction log in SQLite."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from shared.adapters import untrusted
+from shared.adapters.sqlite.database import Database, encode, iso
+from shared.entities import Interaction
+from shared.entities.event import known_fields
+
+
+class SqliteInteractions:
+    """`InteractionLog` on an SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
+        """Create documents stamped `recorded_at=now`; False where that id is there already."""
+        ids = [interaction.interaction_id for interaction in interactions]
+        texts = [encode(known_fields(interaction, "interaction_id", "recorded_at")) for interaction in interactions]
+        fresh: dict[str, str] = {}
+        created = []
+        with self._database.transaction() as connection:
+            there = connection.execute(
+                "SELECT interaction_id FROM interactions WHERE interaction_id IN (SELECT value FROM json_each(?))",
+                (encode(ids),),
+            )
+            known = {key for (key,) in there}
+            for key, text in zip(ids, texts, strict=True):
+                is_new = key not in known and key not in fresh
+                created.append(is_new)
+                if is_new:
+                    fresh[key] = text
+            connection.executemany(
+                "INSERT INTO interactions (interaction_id, document, recorded_at, counted) VALUES (?, ?, ?, ?)",
+                [(key, text, iso(now), counted) for key, text in fresh.items()],
+            )
+        return created
+
+    def since(self, moment: datetime | None) -> Iterator[Interaction]:
+        """Interactions with `recorded_at` at or after `moment`, oldest first; all of them for None."""
+        rows = self._database.pages(
+            "SELECT recorded_at, interaction_id, document FROM interactions"
+            " WHERE (recorded_at, interaction_id) > (?, ?) ORDER BY recorded_at, interaction_id LIMIT ?",
+            ("" if moment is None else iso(moment), ""),
+        )
+        documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for recorded_at, key, text in rows)
+        return untrusted.readable("interactions", documents, Interaction.from_document)

@@ -1,0 +1,77 @@
+"""Declared profiles and histories in SQLite."""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from shared.adapters import history, untrusted
+from shared.adapters.sqlite.database import Database, differing, encode, iso
+from shared.entities import Interaction, Profile, User
+from shared.entities.profile import MAX_HISTORY
+from shared.errors import InvalidField
+from shared.ports import Written
+
+
+class SqliteUsers:
+    """`UserStore` on an SQLite file; a history is a table beside the profiles."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, users: Sequence[User], *, now: datetime) -> Written:
+        """Create or replace declared profiles that differ; histories stay as they are."""
+        documents = {user.user_id: encode(user.to_document()) for user in users}
+        with self._database.transaction() as connection:
+            changed = differing(
+                connection,
+                "SELECT user_id, document FROM users WHERE user_id IN (SELECT value FROM json_each(?))",
+                documents,
+            )
+            connection.executemany(
+                "INSERT OR REPLACE INTO users (user_id, document, updated_at) VALUES (?, ?, ?)",
+                [(key, text, iso(now)) for key, text in changed.items()],
+            )
+        return Written(len(changed), len(documents) - len(changed))
+
+    def remember(self, interactions: Sequence[Interaction]) -> None:
+        """Merge interactions into their users' histories; repeating it changes nothing."""
+        with self._database.transaction() as connection:
+            remember(connection, interactions)
+
+    def profile(self, user_id: str, *, timeout_s: float) -> Profile:
+        """Profile and newest history; empty for an unknown user, without what cannot be read."""
+        # Both in one statement, so that the deadline holds for the whole.
+        rows = self._database.rows(
+            "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
+            " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)",
+            {"user": user_id, "newest": MAX_HISTORY},
+            timeout_s=timeout_s,
+        )
+        user = User(user_id=user_id)
+        entries = [(key, json.loads(text)) for key, text in rows if key is not None]
+        for text in (text for key, text in rows if key is None):
+            try:
+                user = User.from_document(user_id, json.loads(text))
+            except InvalidField as error:
+                untrusted.warn("users", user_id, error)
+        return Profile(user, history.newest(user_id, entries))
+
+    def all(self) -> Iterator[User]:
+        """Every declared profile, ordered by id; unreadable ones are logged and left out."""
+        rows = self._database.pages(
+            "SELECT '', user_id, document FROM users WHERE ('', user_id) > (?, ?) ORDER BY user_id LIMIT ?", ("", "")
+        )
+        return untrusted.readable("users", ((row[1], json.loads(row[2])) for row in rows), User.from_document)
+
+
+def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:
+    """Merge into histories within the caller's transaction."""
+    connection.executemany(
+        "INSERT OR REPLACE INTO history (user_id, key, occurred_at, entry) VALUES (?, ?, ?, ?)",
+        [
+            (done.user_id, history.key_of(done.interaction_id), iso(done.occurred_at), encode(history.entry_of(done)))
+            for done in interactions
+            if history.is_remembered(done)
+        ],
+    )
