@@ -1,24 +1,11 @@
 """Opens the stores that a setting names."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from shared.adapters import sqlite
 from shared.adapters.folder import FolderObjects
-from shared.ports import Counters, EventStore, InteractionLog, ObjectStore, UserStore
+from shared.ports import Documents, ObjectStore
 from shared.settings import check_store
-
-
-@dataclass(frozen=True, slots=True)
-class Documents:
-    """The four document stores over one connection; `close` ends it."""
-
-    events: EventStore
-    users: UserStore
-    interactions: InteractionLog
-    counters: Counters
-    close: Callable[[], None]
 
 
 def open_documents(place: str) -> Documents:
