@@ -31,13 +31,18 @@ class InvalidField(MarqueeError):
     """
 
     def __init__(self, field: str, got: object, expected: str) -> None:
-        shown = repr(got)
-        if len(shown) > _SHOWN:
-            shown = f"{shown[:_SHOWN]}… ({len(shown)} characters)"
         self.field = field
         self.expected = expected
-        self.reason = f"expected {expected}, got {shown}"
+        self.reason = f"expected {expected}, got {_shown(got)}"
         super().__init__(f"{field}: {self.reason}")
+
+
+def _shown(got: object) -> str:
+    try:
+        shown = repr(got)
+    except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
+        return f"a value of type {type(got).__name__}"
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({len(shown)} characters)"
 
 
 class Unauthenticated(MarqueeError):

@@ -55,10 +55,17 @@ class EventStore(Protocol):
         """One event, None when there is none; raises `InvalidField` when its document cannot be read."""
 
     def live(self, now: datetime) -> Iterator[Event]:
-        """Published events that are not over at `now`, in any order; unreadable documents are logged and left out."""
+        """Published events with a time that are not over at `now`, in any order.
+
+        One without a status is published. Unreadable documents are logged and left out, here and in every other list.
+        Where the store has a type for times, an event whose times are texts is not found.
+        """
 
     def changed_since(self, moment: datetime | None) -> Iterator[Event]:
-        """Events with `updated_at` at or after `moment`, oldest first; all events for None."""
+        """Events with `updated_at` at or after `moment`, oldest first, ties by id.
+
+        For None all events in any order, also those that some other program wrote without `updated_at`.
+        """
 
 
 class UserStore(Protocol):
@@ -86,8 +93,14 @@ class InteractionLog(Protocol):
         `counted` says that the caller updates histories and counts itself, so the trigger need not.
         """
 
+    def known(self, interaction_ids: Sequence[str]) -> set[str]:
+        """Which of these ids have a document."""
+
     def since(self, moment: datetime | None) -> Iterator[Interaction]:
-        """Interactions with `recorded_at` at or after `moment`, oldest first; all of them for None."""
+        """Interactions with `recorded_at` at or after `moment`, oldest first, ties by id.
+
+        For None all of them in any order, also those without `recorded_at`.
+        """
 
 
 class Counters(Protocol):
@@ -96,11 +109,17 @@ class Counters(Protocol):
     def record(self, interaction: Interaction, weight: float, *, now: datetime) -> bool:
         """Count one interaction and remember it in its user's history, atomically; False when it was counted before."""
 
-    def add(self, counts: Mapping[str, EventCounts], *, now: datetime) -> None:
-        """Add to the counts of many events at once."""
+    def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
+        """Add to the counts of many events; False when that was done under this key before.
+
+        After an interruption the same call adds what is missing.
+        """
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
-        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None."""
+        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first, ties by id.
+
+        For None all of them, in any order.
+        """
 
 
 class ObjectStore(Protocol):

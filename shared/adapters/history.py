@@ -1,11 +1,13 @@
-"""A user's history as stored: a map from a short key of each interaction to what scoring needs of it.
+"""A user's history as stored: a map from a short key of each interaction to what scoring needs of it, as JSON text.
 
-The key follows from the interaction's id alone, so merging is idempotent and needs neither order nor a read.
+The key follows from the interaction's id alone, so merging is idempotent and needs neither order nor a read. An entry
+is one text because Firestore's library takes three times as long to read 500 maps, 41 ms instead of 14.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Mapping
+from datetime import UTC
 from hashlib import blake2b
-from typing import Any
 
 from shared.adapters import untrusted
 from shared.entities import HistoryEntry, Interaction, InteractionType, fields
@@ -20,9 +22,11 @@ def key_of(interaction_id: str) -> str:
     return "h" + blake2b(interaction_id.encode(), digest_size=8).hexdigest()
 
 
-def entry_of(interaction: Interaction) -> dict[str, Any]:
-    """The entry's fields, without what is unknown."""
-    return known_fields(HistoryEntry.of(interaction))
+def text_of(interaction: Interaction) -> str:
+    """The entry as JSON, without what is unknown; equal entries give equal texts."""
+    entry = known_fields(HistoryEntry.of(interaction))
+    entry["occurred_at"] = interaction.occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
+    return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
 def is_remembered(interaction: Interaction) -> bool:
@@ -30,12 +34,24 @@ def is_remembered(interaction: Interaction) -> bool:
     return bool(interaction.event_id or interaction.organizer_id)
 
 
-def newest(user_id: str, entries: Iterable[tuple[str, Document]]) -> tuple[HistoryEntry, ...]:
-    """The newest `MAX_HISTORY` entries of `(key, fields)`, newest first, ties by key; unreadable ones left out."""
-    readable = untrusted.readable(f"users/{user_id}/history", entries, lambda key, data: (key, _parse(data)))
-    ordered = sorted(readable, key=lambda item: item[0])
-    ordered.sort(key=lambda item: item[1].occurred_at, reverse=True)
-    return tuple(entry for _, entry in ordered[:MAX_HISTORY])
+def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]:
+    """The newest `MAX_HISTORY` entries, texts by key, newest first, ties by key; unreadable ones left out."""
+    return tuple(entry for _, entry in _newest(user_id, entries))
+
+
+def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
+    """The keys of a history that is too long without which `newest` stays the same."""
+    if len(entries) <= MAX_HISTORY:
+        return []
+    kept = {key for key, _ in _newest(user_id, entries)}
+    return [key for key in entries if key not in kept]
+
+
+def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
+    documents = ((key, json.loads(text)) for key, text in entries.items())
+    readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
+    ordered = sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0]))
+    return ordered[:MAX_HISTORY]
 
 
 def _parse(data: Document) -> HistoryEntry:

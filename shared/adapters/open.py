@@ -9,20 +9,24 @@ from shared.settings import check_store
 
 
 def open_documents(place: str) -> Documents:
-    """The documents of `sqlite:PATH`; nothing is read or written before the first use.
+    """The documents of `sqlite:PATH` or `firestore:PROJECT`; nothing is read or written before the first use.
 
     Raises `SettingsError` when `place` reads otherwise. Missing parent folders of a file are created.
     """
-    _, _, name = check_store(place, ("sqlite",), "documents").partition(":")
-    return _sqlite(name)
+    kind, _, name = check_store(place, ("sqlite", "firestore"), "documents").partition(":")
+    return _sqlite(name) if kind == "sqlite" else _firestore(name)
 
 
 def open_objects(place: str) -> ObjectStore:
-    """The objects of `folder:PATH`; a missing folder is created.
+    """The objects of `folder:PATH` or `gs:BUCKET`; a missing folder is created.
 
     Raises `SettingsError` when `place` reads otherwise.
     """
-    _, _, name = check_store(place, ("folder",), "objects").partition(":")
+    kind, _, name = check_store(place, ("folder", "gs"), "objects").partition(":")
+    if kind == "gs":
+        from shared.adapters.cloudstorage import CloudObjects
+
+        return CloudObjects(name)
     Path(name).mkdir(parents=True, exist_ok=True)
     return FolderObjects(name)
 
@@ -36,5 +40,18 @@ def _sqlite(path: str) -> Documents:
         sqlite.SqliteUsers(database),
         sqlite.SqliteInteractions(database),
         sqlite.SqliteCounters(database),
+        database.close,
+    )
+
+
+def _firestore(project: str) -> Documents:
+    from shared.adapters import firestore
+
+    database = firestore.Database(project)
+    return Documents(
+        firestore.FirestoreEvents(database),
+        firestore.FirestoreUsers(database),
+        firestore.FirestoreInteractions(database),
+        firestore.FirestoreCounters(database),
         database.close,
     )

@@ -93,7 +93,9 @@ class Event:
 
 
 def _status(data: Mapping[str, Any]) -> Status:
-    value = data.get("status") or Status.PUBLISHED
+    value = data.get("status")
+    if value is None or value == "":
+        return Status.PUBLISHED
     try:
         return Status(value)
     except ValueError as error:

@@ -3,7 +3,6 @@
 An absent field, None and the empty string all mean "unknown".
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +88,8 @@ def number(data: Document, field: str, *, low: float, high: float) -> float | No
     value = data.get(field)
     if _is_absent(value):
         return None
-    if not _is_number(value) or not math.isfinite(value) or not low <= value <= high:
+    # NaN is in no range; asking whether it is finite would overflow for integers that no float can hold.
+    if not _is_number(value) or not low <= value <= high:
         raise InvalidField(field, value, f"a number in {low:g}..{high:g}")
     return float(value)
 
@@ -114,14 +114,15 @@ def time(data: Document, field: str) -> datetime | None:
     if _is_absent(value):
         return None
     expected = "an ISO 8601 time with an offset between 1970 and 2200, such as 2026-05-01T19:30:00Z"
+    parsed = value
     if isinstance(value, str):
         try:
-            value = datetime.fromisoformat(value)
+            parsed = datetime.fromisoformat(value)
         except ValueError as error:
             raise InvalidField(field, value, expected) from error
-    if not isinstance(value, datetime) or value.tzinfo is None or not _EARLIEST <= value < _LATEST:
+    if not isinstance(parsed, datetime) or parsed.tzinfo is None or not _EARLIEST <= parsed < _LATEST:
         raise InvalidField(field, value, expected)
-    utc = value.astimezone(UTC)
+    utc = parsed.astimezone(UTC)
     # Firestore hands out a datetime subclass with nanoseconds; plain datetimes compare and print alike everywhere.
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 

@@ -20,11 +20,7 @@ class SqliteCounters:
     def record(self, interaction: Interaction, weight: float, *, now: datetime) -> bool:
         """Count one interaction and remember it in its user's history, atomically; False when it was counted before."""
         with self._database.transaction() as connection:
-            marked = connection.execute(
-                "INSERT OR IGNORE INTO processed (interaction_id, at) VALUES (?, ?)",
-                (interaction.interaction_id, iso(now)),
-            )
-            if marked.rowcount == 0:
+            if not _mark(connection, interaction.interaction_id, now):
                 return False
             remember(connection, [interaction])
             if interaction.event_id:
@@ -32,10 +28,13 @@ class SqliteCounters:
                 _add(connection, {interaction.event_id: counts}.items(), now)
         return True
 
-    def add(self, counts: Mapping[str, EventCounts], *, now: datetime) -> None:
-        """Add to the counts of many events at once."""
+    def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
+        """Add to the counts of many events, atomically; False when something was added under this key before."""
         with self._database.transaction() as connection:
+            if not _mark(connection, key, now):
+                return False
             _add(connection, counts.items(), now)
+        return True
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None."""
@@ -47,6 +46,11 @@ class SqliteCounters:
         for updated_at, event_id, by_type, popularity in rows:
             numbers = {InteractionType(kind): n for kind, n in json.loads(by_type).items()}
             yield event_id, EventCounts(numbers, popularity), datetime.fromisoformat(updated_at)
+
+
+def _mark(connection: sqlite3.Connection, key: str, now: datetime) -> bool:
+    marked = connection.execute("INSERT OR IGNORE INTO processed (key, at) VALUES (?, ?)", (key, iso(now)))
+    return marked.rowcount > 0
 
 
 def _add(connection: sqlite3.Connection, counts: Iterable[tuple[str, EventCounts]], now: datetime) -> None:

@@ -28,7 +28,7 @@ _SCHEMA = (
     "CREATE TABLE interactions (interaction_id TEXT PRIMARY KEY, document TEXT NOT NULL, recorded_at TEXT NOT NULL,"
     " counted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX interactions_by_record ON interactions (recorded_at, interaction_id)",
-    "CREATE TABLE processed (interaction_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE processed (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, by_type TEXT NOT NULL, popularity REAL NOT NULL,"
     " updated_at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX event_counts_by_update ON event_counts (updated_at, event_id)",

@@ -9,6 +9,8 @@ from shared.adapters.sqlite.database import Database, encode, iso
 from shared.entities import Interaction
 from shared.entities.event import known_fields
 
+_KNOWN = "SELECT interaction_id FROM interactions WHERE interaction_id IN (SELECT value FROM json_each(?))"
+
 
 class SqliteInteractions:
     """`InteractionLog` on an SQLite file."""
@@ -23,11 +25,7 @@ class SqliteInteractions:
         fresh: dict[str, str] = {}
         created = []
         with self._database.transaction() as connection:
-            there = connection.execute(
-                "SELECT interaction_id FROM interactions WHERE interaction_id IN (SELECT value FROM json_each(?))",
-                (encode(ids),),
-            )
-            known = {key for (key,) in there}
+            known = {key for (key,) in connection.execute(_KNOWN, (encode(ids),))}
             for key, text in zip(ids, texts, strict=True):
                 is_new = key not in known and key not in fresh
                 created.append(is_new)
@@ -38,6 +36,10 @@ class SqliteInteractions:
                 [(key, text, iso(now), counted) for key, text in fresh.items()],
             )
         return created
+
+    def known(self, interaction_ids: Sequence[str]) -> set[str]:
+        """Which of these ids have a document."""
+        return {key for (key,) in self._database.rows(_KNOWN, (encode(list(interaction_ids)),))}
 
     def since(self, moment: datetime | None) -> Iterator[Interaction]:
         """Interactions with `recorded_at` at or after `moment`, oldest first; all of them for None."""

@@ -49,7 +49,7 @@ class SqliteUsers:
             timeout_s=timeout_s,
         )
         user = User(user_id=user_id)
-        entries = [(key, json.loads(text)) for key, text in rows if key is not None]
+        entries = {key: text for key, text in rows if key is not None}
         for text in (text for key, text in rows if key is None):
             try:
                 user = User.from_document(user_id, json.loads(text))
@@ -70,7 +70,7 @@ def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]
     connection.executemany(
         "INSERT OR REPLACE INTO history (user_id, key, occurred_at, entry) VALUES (?, ?, ?, ?)",
         [
-            (done.user_id, history.key_of(done.interaction_id), iso(done.occurred_at), encode(history.entry_of(done)))
+            (done.user_id, history.key_of(done.interaction_id), iso(done.occurred_at), history.text_of(done))
             for done in interactions
             if history.is_remembered(done)
         ],

@@ -1,0 +1,74 @@
+"""Reads long lists of documents page by page, each page with its own deadline and retries.
+
+A stream over a whole collection would end after 60 seconds, and the library's own resumption of broken streams fails.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from shared.adapters.firestore.client import Database, retries
+from shared.adapters.unavailable import unavailable
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import DocumentSnapshot, Query
+
+PAGE: Final = 1_000
+_BY_ID: Final = "__name__"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A query as data, so that a test can hold the index definitions to it.
+
+    Attributes
+    ----------
+    collection : what it reads.
+    field : what it is ordered by before the document id; "" orders by the id alone and sees every document.
+    operator : how the field compares to the bound, `>` or `>=`.
+    """
+
+    collection: str
+    field: str = ""
+    operator: str = ">="
+
+    def orders(self) -> tuple[str, ...]:
+        """The fields of the order, all ascending."""
+        return (self.field, _BY_ID) if self.field else (_BY_ID,)
+
+
+def documents(
+    database: Database, listing: Listing, bound: datetime | None = None, *, page: int = PAGE
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """`(id, fields)` of each document, in order; `bound` belongs to the listing's field."""
+    for snapshot in _snapshots(database, _query(database, listing, bound).limit(page), listing.collection, page):
+        yield snapshot.id, snapshot.to_dict() or {}
+
+
+def _query(database: Database, listing: Listing, bound: datetime | None) -> "Query":
+    from google.cloud.firestore import FieldFilter
+
+    query = database.client.collection(listing.collection).order_by(listing.orders()[0])
+    for field in listing.orders()[1:]:
+        query = query.order_by(field)
+    return query.where(filter=FieldFilter(listing.field, listing.operator, bound)) if listing.field else query
+
+
+def _snapshots(database: Database, query: "Query", collection: str, page: int) -> Iterator["DocumentSnapshot[Any]"]:
+    after: DocumentSnapshot[Any] | None = None
+    while True:
+        rest = query if after is None else query.start_after(after)
+        with unavailable(f"cannot list {collection}"):
+            found = retries(database.deadline_s)(_fetch)(rest, database.deadline_s)
+        yield from found
+        if len(found) < page:
+            return
+        after = found[-1]
+
+
+def _fetch(query: "Query", timeout_s: float) -> "list[DocumentSnapshot[Any]]":
+    from google.api_core.retry import Retry
+
+    # A page is repeated as a whole, by the caller; the stream itself must not try.
+    return list(query.stream(retry=Retry(lambda _: False), timeout=timeout_s))

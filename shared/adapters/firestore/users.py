@@ -1,0 +1,61 @@
+"""Declared profiles and histories in Firestore."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from shared.adapters import history, untrusted
+from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.histories import HISTORIES, Histories
+from shared.adapters.firestore.pages import Listing, documents
+from shared.entities import Interaction, Profile, User
+from shared.errors import InvalidField
+from shared.ports import Written
+
+COLLECTION: Final = "users"
+ALL: Final = Listing(COLLECTION)
+
+
+class FirestoreUsers:
+    """`UserStore` on the collection `users`, which users write themselves, and `histories`, which only functions do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._histories = Histories(database)
+
+    def put(self, users: Sequence[User], *, now: datetime) -> Written:
+        """Create or replace declared profiles that differ; histories stay as they are, and nothing is stamped."""
+        wanted = {user.user_id: user.to_document() for user in users}
+        parts = chunks(wanted.items(), lambda item: len(repr(item)))
+        return sum(in_parallel(lambda part: self._put(dict(part)), parts), start=Written())
+
+    def remember(self, interactions: Sequence[Interaction]) -> None:
+        """Merge interactions into their users' histories; repeating it changes nothing."""
+        self._histories.remember(interactions)
+
+    def profile(self, user_id: str, *, timeout_s: float) -> Profile:
+        """Profile and newest history in one read; empty for an unknown user, without what cannot be read."""
+        places = [self._database.document(collection, user_id) for collection in (COLLECTION, HISTORIES)]
+        found = self._database.read(places, timeout_s=timeout_s)
+        user = User(user_id=user_id)
+        try:
+            user = User.from_document(user_id, found.get((COLLECTION, user_id), {}))
+        except InvalidField as error:
+            untrusted.warn(COLLECTION, user_id, error)
+        entries = found.get((HISTORIES, user_id), {}).get("entries", {})
+        return Profile(user, history.newest(user_id, entries))
+
+    def all(self) -> Iterator[User]:
+        """Every declared profile, ordered by id; unreadable ones are logged and left out."""
+        return untrusted.readable(COLLECTION, documents(self._database, ALL), User.from_document)
+
+    def _put(self, wanted: dict[str, dict[str, Any]]) -> Written:
+        places = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
+        stored = self._database.read(places.values())
+        batch = self._database.client.batch()
+        for user_id, document in wanted.items():
+            if stored.get((COLLECTION, user_id)) != document:
+                batch.set(places[user_id], document)
+        if len(batch):
+            self._database.commit(batch, f"{len(batch)} users")
+        return Written(len(batch), len(wanted) - len(batch))
