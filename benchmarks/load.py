@@ -1,0 +1,154 @@
+"""How fast interactions enter Firestore, against bare batches of the same documents: `python -m benchmarks.load`."""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from shared.adapters.open import open_documents
+from shared.entities import Interaction, InteractionType
+from shared.services.load import CHUNK, load_interactions
+from tests.emulators.firestore import firestore_emulator
+from tests.emulators.programs import ProgramMissing
+
+_BATCH: Final = 500
+_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
+_TYPES: Final = (InteractionType.VIEW, InteractionType.SAVE, InteractionType.BOOKING)
+_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
+
+Load = Callable[[str, Sequence[Interaction]], None]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.load",
+        description="Load the same interactions into fresh projects of the Firestore emulator: by bare batched "
+        "writes, by `append`, by `append` once more, and by `load_interactions`, which also keeps histories and "
+        "counts. The emulator is started for it.",
+    )
+    parser.add_argument("--interactions", type=int, default=20_000, help="how many (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of the made-up interactions (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if given.interactions < 1 or given.rounds < 1:
+        parser.error("--interactions and --rounds: expected at least 1")
+    try:
+        with _emulator():
+            result = _measure(_interactions(given.interactions, Random(given.seed)), given.rounds)
+    except ProgramMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    _print(result)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+@contextmanager
+def _emulator() -> Iterator[None]:
+    with firestore_emulator() as host:
+        before = os.environ.get(_VARIABLE)
+        os.environ[_VARIABLE] = host
+        try:
+            yield
+        finally:
+            os.environ.pop(_VARIABLE)
+            if before is not None:
+                os.environ[_VARIABLE] = before
+
+
+def _interactions(size: int, rng: Random) -> list[Interaction]:
+    return [
+        Interaction(
+            interaction_id=f"user_{rng.randrange(2_000)}_event_{rng.randrange(1_000)}_{n}",
+            user_id=f"user_{rng.randrange(2_000)}",
+            event_id=f"event_{rng.randrange(1_000)}",
+            type=rng.choice(_TYPES),
+            occurred_at=_NOW - timedelta(seconds=rng.randrange(10_000_000)),
+            session_id=f"session_{rng.randrange(5_000)}",
+        )
+        for n in range(size)
+    ]
+
+
+def _bare(project: str, interactions: Sequence[Interaction]) -> None:
+    from google.cloud.firestore import Client
+
+    client = Client(project=project)
+    rest = iter(interactions)
+    while part := list(islice(rest, _BATCH)):
+        batch = client.batch()
+        for one in part:
+            fields = {**one.to_document(), "recorded_at": _NOW, "counted": True}
+            batch.set(client.collection("interactions").document(one.interaction_id), fields)
+        batch.commit()
+    client._firestore_api.transport.close()  # noqa: SLF001  # the client itself has no close
+
+
+def _append(project: str, interactions: Sequence[Interaction]) -> None:
+    documents = open_documents(f"firestore:{project}")
+    documents.interactions.append(interactions, now=_NOW, counted=True)
+    documents.close()
+
+
+def _load(project: str, interactions: Sequence[Interaction]) -> None:
+    documents = open_documents(f"firestore:{project}")
+    for start in range(0, len(interactions), CHUNK):
+        load_interactions(documents, interactions[start : start + CHUNK], now=_NOW)
+    documents.close()
+
+
+def _measure(interactions: Sequence[Interaction], rounds: int) -> dict[str, Any]:
+    rates: dict[str, list[float]] = defaultdict(list)
+    _append(_fresh(), interactions[:_BATCH])  # the emulator's first writes are slow
+    for _ in range(rounds):
+        ours = _fresh()
+        rates["bare batches"].append(_rate(_bare, _fresh(), interactions))
+        rates["append"].append(_rate(_append, ours, interactions))
+        rates["append again"].append(_rate(_append, ours, interactions))
+        rates["load"].append(_rate(_load, _fresh(), interactions))
+    medians = {name: statistics.median(measured) for name, measured in rates.items()}
+    return {
+        "interactions": len(interactions),
+        "rounds": rounds,
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "rates_per_s": {name: [round(one) for one in measured] for name, measured in rates.items()},
+        "median_per_s": {name: round(median) for name, median in medians.items()},
+        "ratio_to_bare": {name: round(median / medians["bare batches"], 2) for name, median in medians.items()},
+    }
+
+
+def _fresh() -> str:
+    return f"load-{uuid.uuid4().hex[:12]}"
+
+
+def _rate(load: Load, project: str, interactions: Sequence[Interaction]) -> float:
+    started = time.perf_counter()
+    load(project, interactions)
+    return len(interactions) / (time.perf_counter() - started)
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(f"{result['interactions']:,} interactions, median of {result['rounds']}, {result['cpus']} CPUs")
+    print(f"{'':14}{'per second':>12}{'ratio':>8}")
+    for name, rate in result["median_per_s"].items():
+        print(f"{name:14}{rate:>12,}{result['ratio_to_bare'][name]:>8.2f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Reads a folder of events.csv, users.csv and interactions.csv as entities, row by row."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+from jobs.console import Console
+from jobs.csvfile import CsvFile, Rejection
+from shared.entities import Event, Interaction, User, fields
+from shared.errors import InvalidField, NotFound
+from shared.services.train import Dataset
+
+Entity = TypeVar("Entity", Event, User, Interaction)
+
+_LISTS: Final = ("tags", "preferred_categories", "preferred_tags", "friends")
+_NUMBERS: Final = ("price", "capacity", "booked", "max_price", "birth_year", "value", "position")
+_DEGREES: Final = {"latitude": 90.0, "longitude": 180.0}
+_PLACE: Final = ("latitude", "longitude")
+_SEPARATOR: Final = "|"
+
+
+class EntityFile(Generic[Entity]):
+    """One kind of entity and the CSV file that holds it.
+
+    Cells of lists are separated by "|"; a place is two columns, `latitude` and `longitude` in degrees.
+
+    Parameters
+    ----------
+    folder : holds the file.
+    name : of the file.
+    parse : makes an entity of a row's document; raises `InvalidField`.
+    columns, required : see `CsvFile`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        parse: Callable[[dict[str, Any]], Entity],
+        *,
+        columns: tuple[str, ...],
+        required: tuple[str, ...],
+    ) -> None:
+        self.name = name
+        self._parse: Callable[[dict[str, Any]], Entity] = parse
+        path = folder / name
+        self.table = CsvFile(path, columns=columns, required=required) if path.is_file() else None
+
+    def __iter__(self) -> Iterator[Entity | Rejection]:
+        """Every row as an entity or as the reason why it is none."""
+        for row in self.table or ():
+            if isinstance(row, Rejection):
+                yield row
+                continue
+            try:
+                yield self._parse(_document(row.cells))
+            except InvalidField as error:
+                yield Rejection(self.name, row.line, error.field, error.reason)
+
+    def share_read(self) -> float:
+        """How much of the file has been read, 0..1."""
+        return self.table.position / max(self.table.size, 1) if self.table else 1.0
+
+
+class Folder:
+    """The three files of a folder, each of which may be missing, but not all.
+
+    Raises `NotFound` when none is there and `InvalidField` when a header cannot be used.
+
+    Parameters
+    ----------
+    path : the folder.
+    now : interactions later than that are refused, none for None.
+    """
+
+    def __init__(self, path: Path, *, now: datetime | None = None) -> None:
+        self.events = EntityFile(
+            path,
+            "events.csv",
+            lambda data: Event.from_document(data.get("event_id", ""), data),
+            columns=(
+                *("event_id", "title", "description", "category", "subcategory", "tags", "organizer_id", "venue_id"),
+                *("city", *_PLACE, "starts_at", "ends_at", "price", "currency", "capacity", "booked", "status"),
+                *("image_url", "created_at"),
+            ),
+            required=("event_id",),
+        )
+        self.users = EntityFile(
+            path,
+            "users.csv",
+            lambda data: User.from_document(data.get("user_id", ""), data),
+            columns=(
+                *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_PLACE, "birth_year"),
+                *("gender", "friends", "created_at"),
+            ),
+            required=("user_id",),
+        )
+        self.interactions = EntityFile(
+            path,
+            "interactions.csv",
+            lambda data: _interaction(data, now),
+            columns=(
+                *("interaction_id", "user_id", "event_id", "organizer_id", "type", "value", "query", "category"),
+                *("occurred_at", "session_id", "recommendation_id", "position"),
+            ),
+            required=("user_id", "type", "occurred_at"),
+        )
+        if not any(file.table for file in self.files()):
+            names = ", ".join(file.name for file in self.files())
+            raise NotFound(f"{path}: expected a folder with {names}, found none of them")
+
+    def files(self) -> tuple[EntityFile[Event], EntityFile[User], EntityFile[Interaction]]:
+        """The files in the order in which they are loaded."""
+        return self.events, self.users, self.interactions
+
+    def warnings(self) -> Iterator[str]:
+        """What a person should know before the rows are read: missing files and columns that nobody reads."""
+        for file in self.files():
+            if file.table is None:
+                yield f"warning: {file.name} is not there; going on without it"
+            elif file.table.unknown:
+                yield f"warning: {file.name}: ignores the columns {', '.join(file.table.unknown)}"
+
+
+def read_dataset(path: Path, console: Console, *, before: datetime) -> Dataset:
+    """Everything that training reads, from a folder, with interactions that occurred strictly before `before`.
+
+    Tells `console` how far it is, and of each file how many rows were rejected and why the first was.
+    """
+    folder = Folder(path)
+    for warning in folder.warnings():
+        console.say(warning)
+    events = list(_accepted(folder.events, console))
+    users = {user.user_id: user for user in _accepted(folder.users, console)}
+    interactions = {
+        one.interaction_id: one for one in _accepted(folder.interactions, console) if one.occurred_at < before
+    }
+    return Dataset(tuple(events), users, tuple(interactions.values()))
+
+
+def _accepted(file: EntityFile[Entity], console: Console) -> Iterator[Entity]:
+    rejected: list[Rejection] = []
+    for item in file:
+        console.progress(f"reading {file.name}: {file.share_read():.0%}")
+        if isinstance(item, Rejection):
+            rejected.append(item)
+        else:
+            yield item
+    if rejected:
+        first = rejected[0]
+        console.say(
+            f"warning: {file.name}: {len(rejected):,} rows rejected, the first at line {first.line}: "
+            f"{first.field}: {first.reason}"
+        )
+
+
+def _interaction(data: dict[str, Any], now: datetime | None) -> Interaction:
+    given = Interaction.from_document(data.get("interaction_id") or "unnamed", data)
+    if now and given.occurred_at > now:
+        raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
+    return given if "interaction_id" in data else replace(given, interaction_id=given.expected_id())
+
+
+def _document(cells: dict[str, str]) -> dict[str, Any]:
+    document: dict[str, Any] = {**cells}
+    for name in _LISTS:
+        if name in document:
+            document[name] = [part.strip() for part in cells[name].split(_SEPARATOR)]
+    for name in (*_NUMBERS, *_PLACE):
+        if name in document:
+            document[name] = _number(cells[name])
+    if any(name in document for name in _PLACE):
+        lat, lng = (fields.number(document, name, low=-high, high=high) for name, high in _DEGREES.items())
+        for name, degrees in zip(_PLACE, (lat, lng), strict=True):
+            if degrees is None:
+                raise InvalidField(name, None, "both latitude and longitude")
+        document["location"] = {"lat": lat, "lng": lng}
+    return document
+
+
+def _number(cell: str) -> float | str:
+    try:
+        return float(cell)
+    except ValueError:
+        # The entity refuses the text by the field's name and range.
+        return cell

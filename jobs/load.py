@@ -1,0 +1,103 @@
+"""Loads a folder of CSV files into a store: `python -m jobs.load FOLDER`."""
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from jobs.console import Console, table
+from jobs.csvfile import Rejection, RejectionFile
+from jobs.folder import Entity, EntityFile, Folder
+from shared.adapters.open import open_documents
+from shared.errors import MarqueeError
+from shared.ports import Documents, Written
+from shared.services.load import CHUNK, load_interactions
+from shared.settings import Settings, check_store
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.load",
+        description="Load events.csv, users.csv and interactions.csv. Repeating it changes nothing; after an "
+        "interruption, run it again. Rows that cannot be taken are listed with the reason and the rest is loaded.",
+    )
+    parser.add_argument("folder", type=Path, help="holds the CSV files")
+    parser.add_argument(
+        "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
+    )
+    parser.add_argument(
+        "--rejected",
+        type=Path,
+        default=Path("rejected.csv"),
+        help="CSV to list rejected rows in (default: %(default)s)",
+    )
+    given = parser.parse_args(arguments)
+    console = Console(sys.stderr)
+    try:
+        store = Settings.from_environ(os.environ).documents
+        if given.store:
+            store = check_store(given.store, ("sqlite", "firestore"), "--store")
+        documents = open_documents(store)
+        try:
+            load_folder(given.folder, documents, rejected=given.rejected, now=datetime.now(UTC), console=console)
+        finally:
+            documents.close()
+    except (MarqueeError, OSError) as error:
+        console.say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.say("interrupted; run the same command again to go on")
+        return 130
+    return 0
+
+
+def load_folder(data: Path, documents: Documents, *, rejected: Path, now: datetime, console: Console) -> None:
+    """Load a folder, show progress on `console`, list rejected rows in `rejected` and end with a report."""
+    folder = Folder(data, now=now)
+    for warning in folder.warnings():
+        console.say(warning)
+    with RejectionFile(rejected) as rejections:
+        report = [
+            _load(folder.events, partial(documents.events.put, now=now), rejections, console),
+            _load(folder.users, partial(documents.users.put, now=now), rejections, console),
+            _load(folder.interactions, partial(load_interactions, documents, now=now), rejections, console),
+        ]
+    console.say(table(["", "loaded", "unchanged", "rejected", "seconds"], report))
+    if rejections.by_file:
+        console.say(f"{rejected} lists the rejected rows, {rejections.by_file.total():,} in all")
+
+
+def _load(
+    file: EntityFile[Entity],
+    put: Callable[[list[Entity]], Written],
+    rejections: RejectionFile,
+    console: Console,
+) -> list[str]:
+    """Load one file; returns its line of the report."""
+
+    def accepted() -> Iterator[Entity]:
+        for item in file:
+            if isinstance(item, Rejection):
+                rejections.add(item)
+            else:
+                yield item
+
+    started = time.perf_counter()
+    written, rows = Written(), accepted()
+    while chunk := list(islice(rows, CHUNK)):
+        done = put(chunk)
+        written += dataclasses.replace(done, unchanged=len(chunk) - done.loaded)
+        console.progress(f"loading {file.name}: {file.share_read():.0%}, {written.loaded:,} new")
+    counts: tuple[int, ...] = (written.loaded, written.unchanged, rejections.by_file[file.name])
+    return [file.name, *(f"{count:,}" for count in counts), f"{time.perf_counter() - started:.1f}"]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
