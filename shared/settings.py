@@ -31,7 +31,7 @@ class Settings:
     refresh_s : seconds between looks for a newer model and changed events, 1..3600 (MARQUEE_REFRESH_S).
     deadline_s : seconds that a request waits for a store before it answers without, 0.05..60 (MARQUEE_DEADLINE_S).
     project : the Google Cloud project whose ID tokens are accepted, "" where there is none.
-    model : which model to train, `svd` or `popularity` (MARQUEE_MODEL).
+    model : which model to train, `blend`, `svd` or `popularity` (MARQUEE_MODEL).
     half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
     """
 
@@ -41,7 +41,7 @@ class Settings:
     refresh_s: float = 30.0
     deadline_s: float = 2.0
     project: str = ""
-    model: str = "svd"
+    model: str = "blend"
     half_life_days: float = 90.0
 
     @classmethod
@@ -65,7 +65,7 @@ class Settings:
             refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
             deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
             project=_project(environ),
-            model=_choice(environ, "MARQUEE_MODEL", ("svd", "popularity"), default.model),
+            model=_choice(environ, "MARQUEE_MODEL", ("blend", "svd", "popularity"), default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
         )
 

@@ -17,7 +17,7 @@ from shared.models.ratings import BiasedMean
 from shared.models.recommender import Recommender
 from shared.models.weights import CODES
 
-_CHUNK = 256
+_CHUNK = 64
 
 
 def latest_cutoff(table: InteractionTable, *, share: float) -> datetime | None:
@@ -42,10 +42,11 @@ def lists(
     Yields the users of a chunk, event rows (-1 where a list ends early) and scores, shape (b, k) each. It is the
     serving path: histories are bounded as in a request, and nothing of `past` may lie at or after `now`.
     """
+    offered = recommender.candidates(candidates, now)
     for start in range(0, len(users), _CHUNK):
         chunk = users[start : start + _CHUNK]
         histories = Histories.of_table(chunk, past, now, newest=MAX_HISTORY)
-        rows, scores, _ = recommender.rank(histories, candidates, k)
+        rows, scores = recommender.rank(histories, offered, k)
         yield chunk, rows, scores
 
 

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Final, Self
 
@@ -17,6 +17,16 @@ from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
 _KINDS: Final = "biufS"
+_UNREADABLE: Final = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
+_FIELDS: Final = {
+    "version": str,
+    "model": str,
+    "sha256": str,
+    "arrays": dict,
+    "counts": dict,
+    "metrics": dict,
+    "details": dict,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,11 +38,13 @@ class Manifest:
     version : name of the version, sorts by time of training.
     model : which model of `recommender.MODELS`.
     trained_at : the *now* of the training, UTC.
-    watermark : the newest `recorded_at` and `updated_at` that training saw; None for an empty store.
+    watermark : the newest `recorded_at` and `updated_at` that training saw, at most `trained_at`; None for an
+        empty store.
     sha256 : of the array file.
     arrays : name → [dtype, shape].
     counts : events, users and interactions that were read.
     metrics : model → metric → value on the held-out window.
+    details : how the model came about, such as the blend's weights.
     """
 
     version: str
@@ -43,6 +55,7 @@ class Manifest:
     arrays: Mapping[str, list[Any]]
     counts: Mapping[str, int]
     metrics: Mapping[str, Mapping[str, float]]
+    details: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
     def to_json(self) -> bytes:
@@ -57,10 +70,13 @@ class Manifest:
             found = document.get("format")
             if found != FORMAT:
                 raise ArtifactError(f"manifest.json: expected format {FORMAT}, got {found!r}; update this program")
+            for name, kind in _FIELDS.items():
+                if not isinstance(document.get(name), kind):
+                    raise InvalidField(name, document.get(name), f"a {kind.__name__}")
             document["trained_at"] = fields.required_time(document, "trained_at")
             document["watermark"] = fields.time(document, "watermark")
             return cls(**document)
-        except (ValueError, TypeError, AttributeError, InvalidField) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError, InvalidField) as error:
             raise ArtifactError(f"manifest.json: {error}") from error
 
 
@@ -94,12 +110,22 @@ def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
     if found != manifest.sha256:
         raise ArtifactError(f"model {manifest.version}: expected sha256 {manifest.sha256}, got {found}")
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            arrays = {name.removesuffix(".npy"): _array(archive, name) for name in archive.namelist()}
+    except _UNREADABLE as error:
         raise ArtifactError(f"model {manifest.version}: not a readable .npz: {error}") from error
-    for name, expected in manifest.arrays.items():
-        got = describe({name: arrays[name]})[name] if name in arrays else "nothing"
-        if got != list(expected):
+    described = describe(arrays)
+    for name in sorted({*manifest.arrays, *described}):
+        expected, got = manifest.arrays.get(name, "nothing"), described.get(name, "nothing")
+        if got != expected:
             raise ArtifactError(f"array {name}: expected {expected}, got {got}")
     return arrays
+
+
+def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    try:
+        with archive.open(name) as member:
+            array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+    except _UNREADABLE as error:
+        raise ArtifactError(f"array {name.removesuffix('.npy')}: {error}") from error
+    return array

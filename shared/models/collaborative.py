@@ -1,4 +1,4 @@
-"""Collaborative filtering by truncated SVD: the baseline that every report shows."""
+"""The baselines that every report shows: most popular, and collaborative filtering by truncated SVD."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -6,11 +6,38 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.history import Histories
+from shared.analysis.ranking import fallback_scores, over
 from shared.models.interactions import InteractionTable
+from shared.models.request import Request
 from shared.models.weights import taste_weights
 
 _EPSILON = 1e-9
+
+
+class MostPopular:
+    """The same list for everybody: most popular first, then soonest first."""
+
+    def score(self, request: Request) -> NDArray[np.float32]:
+        """Float32 of shape (b, c) in 0..1."""
+        candidates = request.candidates
+        scores = fallback_scores(candidates.popularity, candidates.catalog.starts_at[candidates.rows])
+        return np.broadcast_to(scores, (len(request), len(candidates)))
+
+    def taste(self, request: Request) -> NDArray[np.float32]:
+        """Nothing is personal: zeros of shape (b, c)."""
+        return np.zeros((len(request), len(request.candidates)), np.float32)
+
+    def sources(self, request: Request) -> list[str]:
+        """What ranked each of c events."""
+        return ["popularity"] * len(request.candidates)
+
+    def report(self) -> dict[str, Any]:
+        """There is nothing to set."""
+        return {}
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """There is nothing to store."""
+        return {}
 
 
 class TruncatedSVD:
@@ -47,48 +74,52 @@ class TruncatedSVD:
         no_age = np.zeros(len(table), np.float32)
         weights = self._weights(table.codes, table.values, no_age)
         used = (table.event_rows >= 0) & (weights > 0)
-        cells = (table.user_rows[used], table.event_rows[used])
-        matrix = coo_array((weights[used], cells), shape=(len(table.users), n_events)).tocsr()
-        rank = min(self.factors, min(matrix.shape) - 1)
-        if rank < 1 or matrix.nnz == 0:
-            self.vectors_ = np.zeros((n_events, 1), np.float32)
+        # Empty rows and columns are left out: users and events that nothing is known of yet must not move the others.
+        user_rows, users = np.unique(table.user_rows[used], return_inverse=True)
+        event_rows, events = np.unique(table.event_rows[used], return_inverse=True)
+        rank = min(self.factors, min(len(user_rows), len(event_rows)) - 1)
+        self.vectors_ = np.zeros((n_events, max(1, rank)), np.float32)
+        if rank < 1:
             return self
-        solved = Decomposition(rank, algorithm="arpack", random_state=self.seed).fit(matrix)
-        vectors = _unit_rows((solved.components_.T * solved.singular_values_).astype(np.float32))
-        # The solver leaves rounding noise where the matrix has an empty column; scaled up it would look like taste.
-        vectors[np.bincount(matrix.indices, minlength=n_events) == 0] = 0
-        self.vectors_ = vectors
+        matrix = coo_array((weights[used], (users, events)), shape=(len(user_rows), len(event_rows))).tocsr()
+        # The solver also divides by the variance, which is 0 where all users did the same.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            solved = Decomposition(rank, algorithm="arpack", random_state=self.seed).fit(matrix)
+        self.vectors_[event_rows] = _unit_rows((solved.components_.T * solved.singular_values_).astype(np.float32))
         return self
 
-    def score(self, histories: Histories, event_rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    def score(self, request: Request) -> NDArray[np.floating]:
+        """The cosine where both are known and it is above 0, the popular elsewhere; shape (b, c)."""
+        return over(self.cosines(request), MostPopular().score(request)[0])
+
+    def taste(self, request: Request) -> NDArray[np.float32]:
+        """The cosine, 0 where either is unknown, float32 of shape (b, c)."""
+        return np.nan_to_num(self.cosines(request))
+
+    def sources(self, request: Request) -> list[str]:
+        """All that speaks to a user here is what others did."""
+        return ["collaborative"] * len(request.candidates)
+
+    def report(self) -> dict[str, Any]:
+        """The settings, for the manifest."""
+        return {"factors": self.vectors_.shape[1], "half_life_days": self.half_life_days}
+
+    def cosines(self, request: Request) -> NDArray[np.float32]:
         """Cosine of b users and c events, float32 of shape (b, c) in -1..1; NaN where either is unknown."""
+        histories, catalog = request.histories, request.candidates.catalog
         weights = self._weights(histories.codes, histories.values, histories.age_days)
-        known = histories.event_rows >= 0
+        rows = np.append(catalog.trained, np.int32(-1))[histories.event_rows]
         # Past events of one user: a few hundred rows at most, so a gather beats a sparse product.
-        gathered = self.vectors_[histories.event_rows[known]] * weights[known, None]
+        known = rows >= 0
         users = np.zeros((len(histories), self.vectors_.shape[1]), np.float32)
-        np.add.at(users, histories.owners()[known], gathered)
-        candidates = self.vectors_[event_rows]
+        np.add.at(users, request.owners[known], self.vectors_[rows[known]] * weights[known, None])
+        places = catalog.trained[request.candidates.rows]
+        candidates = np.zeros((len(places), self.vectors_.shape[1]), np.float32)
+        candidates[places >= 0] = self.vectors_[places[places >= 0]]
         scores: NDArray[np.float32] = _unit_rows(users) @ candidates.T
         scores[~users.any(axis=1)] = np.nan
         scores[:, ~candidates.any(axis=1)] = np.nan
         return scores
-
-    def contributions(self, histories: Histories, event_rows: NDArray[np.integer]) -> NDArray[np.float32]:
-        """What each of one user's n entries adds to the score of c events, up to scale; float32 of shape (n, c)."""
-        weights = self._weights(histories.codes, histories.values, histories.age_days)
-        weights = np.where(histories.event_rows >= 0, weights, 0)
-        shares: NDArray[np.float32] = (
-            weights[:, None] * self.vectors_[histories.event_rows] @ self.vectors_[event_rows].T
-        )
-        return shares
-
-    def realign(self, rows: NDArray[np.integer]) -> Self:
-        """The same model for another catalog: `rows[i]` is the present row of its event i, -1 if unknown."""
-        aligned = type(self)(factors=self.factors, half_life_days=self.half_life_days, seed=self.seed)
-        padded = np.vstack([self.vectors_, np.zeros((1, self.vectors_.shape[1]), np.float32)])
-        aligned.vectors_ = padded[rows]
-        return aligned
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Plain arrays for the artifact."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from shared.entities import InteractionType, Profile, User
 from shared.models.catalog import Catalog
 from shared.models.interactions import DAY_S, InteractionTable
-from shared.models.weights import CODES
+from shared.models.weights import CODES, taste_weights
 
-_KNOWN_OR_UNWANTED = tuple(
-    CODES[kind]
-    for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.SAVE, InteractionType.DISMISS)
+_MAX_TELLING = 30
+_TAKEN_OR_UNWANTED = tuple(
+    CODES[kind] for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)
 )
 
 
@@ -86,8 +86,34 @@ class Histories:
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     def excluded(self, n_events: int) -> NDArray[np.bool_]:
-        """Events that a user must not see again, bool of shape (b, n_events): booked, saved, attended or dismissed."""
-        taken = np.isin(self.codes, _KNOWN_OR_UNWANTED) & (self.event_rows >= 0)
+        """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
+        taken = np.isin(self.codes, _TAKEN_OR_UNWANTED) & (self.event_rows >= 0)
         mask = np.zeros((len(self), n_events), np.bool_)
         mask[self.owners()[taken], self.event_rows[taken]] = True
         return mask
+
+    def telling(self) -> NDArray[np.int64]:
+        """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_TELLING`."""
+        weights = taste_weights(self.codes, self.values, np.zeros(len(self.codes), np.float32), half_life_days=np.inf)
+        speaks = (weights > 0) & ((self.event_rows >= 0) | (self.organizer_rows >= 0))
+        return np.flatnonzero(speaks)[:_MAX_TELLING]
+
+    def without_each(self, entries: NDArray[np.integer], others: Sequence[User]) -> Self:
+        """Variants of one user: as they are, then without each of `entries`, then as each of `others` with all entries.
+
+        Explains scores by what changes them.
+        """
+        count = int(self.starts[-1])
+        variants = 1 + len(entries) + len(others)
+        kept = np.ones((variants, count), np.bool_)
+        kept[1 + np.arange(len(entries)), entries] = False
+        picked = np.nonzero(kept)[1]
+        return type(self)(
+            users=(*(self.users[0],) * (1 + len(entries)), *others),
+            starts=np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64),
+            event_rows=self.event_rows[picked],
+            organizer_rows=self.organizer_rows[picked],
+            codes=self.codes[picked],
+            values=self.values[picked],
+            age_days=self.age_days[picked],
+        )

@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.entities import Interaction
+from shared.entities import Interaction, InteractionType
 from shared.models.catalog import Catalog
 from shared.models.vocabulary import Vocabulary
 from shared.models.weights import CODES, is_positive
 
 DAY_S = 86_400.0
+_TAKEN = (CODES[InteractionType.BOOKING], CODES[InteractionType.ATTEND])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +77,7 @@ class InteractionTable:
     def positive(self) -> NDArray[np.bool_]:
         """Which interactions are hits with a known event, bool of shape (n,)."""
         return is_positive(self.codes) & (self.event_rows >= 0)
+
+    def booked(self) -> NDArray[np.bool_]:
+        """Which interactions are bookings or attendances of a known event, bool of shape (n,)."""
+        return np.isin(self.codes, _TAKEN) & (self.event_rows >= 0)

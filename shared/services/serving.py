@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-import numpy as np
-
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest, unpack
-from shared.models.catalog import Catalog
 from shared.models.recommender import Recommender
 from shared.ports import Documents, ObjectStore
 from shared.services.train import POINTER
@@ -60,8 +57,7 @@ class Serving:
         self._refresh = timedelta(seconds=refresh_s)
         self._lock = threading.Lock()
         self._due: datetime | None = None
-        empty = Recommender(Catalog.of([]), None, np.zeros(0))
-        self._snapshot = Snapshot(empty)
+        self._snapshot = Snapshot(Recommender.empty())
 
     def current(self, now: datetime) -> Snapshot:
         """The snapshot to answer with, refreshed first if that is due and nobody else is at it."""
@@ -84,6 +80,9 @@ class Serving:
             except MarqueeError as error:
                 _log.warning("keeps the last good %s: %s", part, error)
                 snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
+        if "events" in snapshot.degraded and self._snapshot.read_until is not None:
+            # A newer model knows nothing of what was cancelled since its training; what is in service does.
+            snapshot = replace(self._snapshot, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
         self._snapshot = snapshot

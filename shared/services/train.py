@@ -62,7 +62,7 @@ def fit(
     catalog = Catalog.of(data.events, mentioned=(one.event_id for one in data.interactions if one.event_id))
     table = InteractionTable.of(data.interactions, catalog).before(now)
     return (
-        Recommender.fit(model, table, catalog, half_life_days=half_life_days),
+        Recommender.fit(model, table, catalog, data.users, now=now, half_life_days=half_life_days),
         catalog,
         table,
     )
@@ -76,7 +76,10 @@ def judge(
     cutoff = latest_cutoff(table, share=HOLDOUT_SHARE)
     if cutoff is not None:
         past = table.before(cutoff)
-        rivals = {name: Recommender.fit(name, past, catalog, half_life_days=half_life_days) for name in MODELS}
+        rivals = {
+            name: Recommender.fit(name, past, catalog, users, now=cutoff, half_life_days=half_life_days)
+            for name in MODELS
+        }
         metrics = evaluate(rivals, table, catalog, users, cutoff=cutoff)
     ratings = evaluate_ratings(table, len(catalog), share=HOLDOUT_SHARE)
     return metrics | ({"ratings": ratings} if ratings["ratings"] else {})
@@ -93,7 +96,7 @@ def publish(objects: ObjectStore, manifest: Manifest, data: bytes) -> bool:
     pointer = json.dumps({"version": manifest.version}).encode()
     for _ in range(10):
         current = objects.read(POINTER)
-        if current and json.loads(current.data)["version"] > manifest.version:
+        if current and _version(current.data) > manifest.version:
             return False
         try:
             objects.write(POINTER, pointer, generation=current.generation if current else 0)
@@ -101,6 +104,14 @@ def publish(objects: ObjectStore, manifest: Manifest, data: bytes) -> bool:
             continue
         return True
     raise Conflict(f"{POINTER}: lost against other writers ten times; train again when they are done")
+
+
+def _version(pointer: bytes) -> str:
+    try:
+        return str(json.loads(pointer)["version"])
+    except (ValueError, KeyError, TypeError):
+        # A damaged pointer yields to any version, so that training mends it.
+        return ""
 
 
 def train(
@@ -118,7 +129,9 @@ def train(
     `suffix` tells apart versions that are trained in the same second.
     """
     data = read(documents, progress)
-    watermark = data.watermark()
+    newest = data.watermark()
+    # What was written while this read may have been missed, so nothing later than its start counts as seen.
+    watermark = newest and min(newest, now)
     progress(f"fit {model}")
     recommender, catalog, table = fit(data, model=model, now=now, half_life_days=half_life_days)
     progress(f"evaluate on the latest {HOLDOUT_SHARE:.0%} of bookings, saves and attendances")
@@ -134,6 +147,7 @@ def train(
         arrays=describe(arrays),
         counts={"events": len(data.events), "users": len(data.users), "interactions": len(data.interactions)},
         metrics=metrics,
+        details=recommender.scorer.report(),
     )
     is_current = publish(objects, manifest, packed)
     progress(f"published {manifest.version}" if is_current else f"{manifest.version} yields to a newer version")

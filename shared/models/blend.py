@@ -1,0 +1,187 @@
+"""The blend: all signals as one score, with weights learned from the deployment's own past."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import User
+from shared.models.attributes import part, prefixed
+from shared.models.catalog import Catalog
+from shared.models.choice import Choices, fit_choices, sampled_ndcg
+from shared.models.interactions import InteractionTable
+from shared.models.request import Candidates, Request
+from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
+from shared.models.windows import latest_windows, replay
+
+SEGMENTS: Final = ("cold", "warm")
+"""Users without and with something that speaks for a known event."""
+
+MIN_CHOICES: Final = 200
+_RIDGE: Final = 10.0
+_DOUBT: Final = 2.0
+_NAMES: Final = tuple(signal.name for signal in SIGNALS)
+_IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
+_COLLABORATIVE: Final = {"neighbours": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
+_CONTENT: Final = {
+    "share_organizer": 0.3,
+    "share_venue": 0.1,
+    "share_category": 0.1,
+    "similar_tags": 0.2,
+    "similar_title": 0.1,
+    "similar_text": 0.2,
+    "follows": 0.3,
+    "followed_tags": 0.1,
+    "declared_tags": 0.4,
+    "declared_categories": 0.4,
+}
+_OTHERS: Final = {
+    "interest": 5.0,
+    "dismissals": 1.0,
+    "nearness": 0.05,
+    "budget": 1.0,
+    "popularity": 0.4,
+    "soonness": 0.02,
+}
+_REACH: Final = 10.0
+
+
+def _hand_set() -> NDArray[np.float32]:
+    """0.6 × collaborative + 0.4 × content, so strong that popularity and soonness only order what they leave equal."""
+    weights = {name: 0.6 * _REACH * weight for name, weight in _COLLABORATIVE.items()}
+    weights |= {name: 0.4 * _REACH * weight for name, weight in _CONTENT.items()}
+    weights |= _OTHERS
+    return np.tile(np.array([weights.get(name, 0.0) for name in _NAMES], np.float32), (len(SEGMENTS), 1))
+
+
+HAND_SET: Final = _hand_set()
+
+
+@dataclass(frozen=True)
+class Blend:
+    """Weighted sum of signals, with one set of weights a segment.
+
+    Attributes
+    ----------
+    weights : float32 of shape (2, F) – for `SEGMENTS` × `SIGNALS`.
+    states : what each signal learned, by name; only of signals with a weight.
+    learning : how the weights came about, for the manifest.
+    """
+
+    weights: NDArray[np.float32]
+    states: Mapping[str, State]
+    learning: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls, table: InteractionTable, catalog: Catalog, users: Mapping[str, User], *, now: datetime, seed: int = 0
+    ) -> Self:
+        """Learn the weights from replayed windows before `now`, then the signals from all of `table`."""
+        choices = replay(table, catalog, users, latest_windows(table, now.timestamp()), seed=seed)
+        weights, learning = learn(choices)
+        past = Past(table, catalog, now.timestamp())
+        weighted = [signal for signal, column in zip(SIGNALS, weights.T, strict=True) if column.any()]
+        return cls(weights, {signal.name: signal.fit(past) for signal in weighted}, learning)
+
+    def score(self, request: Request) -> NDArray[np.float32]:
+        """Float32 of shape (b, c), finite; only the order matters."""
+        segments = request.is_warm().astype(np.int64)
+        return self._of_events(request.candidates)[segments] + self._of_users(request, segments)
+
+    def taste(self, request: Request) -> NDArray[np.float32]:
+        """The users' own part of the score, float32 of shape (b, c), everybody weighed as the first user is."""
+        return self._of_users(request, np.repeat(request.is_warm()[:1].astype(np.int64), len(request)))
+
+    def sources(self, request: Request) -> list[str]:
+        """What speaks most for each of c events to the first user: the source of the strongest group of signals."""
+        segment = int(request.is_warm()[0])
+        groups: dict[str, NDArray[np.float32]] = {}
+        for signal, weight in zip(SIGNALS, self.weights[segment], strict=True):
+            if isinstance(signal, UserSignal) and weight:
+                scores = weight * signal.score(self.states[signal.name], request)[0]
+                groups[signal.source] = groups.get(signal.source, np.zeros_like(scores)) + scores
+        if not groups:
+            return ["content"] * len(request.candidates)
+        names, stacked = list(groups), np.stack(list(groups.values()))
+        return [names[place] for place in stacked.argmax(axis=0)]
+
+    def report(self) -> dict[str, Any]:
+        """The weights by segment and signal, for the manifest."""
+        weights = {
+            segment: {name: round(float(weight), 4) for name, weight in zip(_NAMES, row, strict=True) if weight}
+            for segment, row in zip(SEGMENTS, self.weights, strict=True)
+        }
+        return {**self.learning, "weights": weights}
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Plain arrays for the artifact."""
+        arrays: dict[str, NDArray[Any]] = {
+            "blend.signals": np.array([name.encode() for name in _NAMES]),
+            "blend.weights": self.weights,
+        }
+        for name, state in self.states.items():
+            arrays |= prefixed(state, f"signal.{name}.")
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of `to_arrays`; raises `ValueError` if a weighted signal is not known here."""
+        stored = [name.decode() for name in arrays["blend.signals"].tolist()]
+        weights = np.zeros((len(SEGMENTS), len(_NAMES)), np.float32)
+        for name, column in zip(stored, arrays["blend.weights"].T, strict=True):
+            if name in _NAMES:
+                weights[:, _NAMES.index(name)] = column
+            elif column.any():
+                raise ValueError(f"blend.signals: this program has no signal {name!r}; update it")
+        weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
+        return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
+
+    def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
+        def weigh() -> NDArray[np.float32]:
+            total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
+            for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
+                if isinstance(signal, EventSignal) and weights.any():
+                    total += weights[:, None] * signal.score(self.states[signal.name], candidates)
+            return total
+
+        return candidates.once("blend", weigh)
+
+    def _of_users(self, request: Request, segments: NDArray[np.int64]) -> NDArray[np.float32]:
+        total = np.zeros((len(request), len(request.candidates)), np.float32)
+        present = np.unique(segments)
+        for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
+            if isinstance(signal, UserSignal) and weights[present].any():
+                total += weights[segments][:, None] * signal.score(self.states[signal.name], request)
+        return total
+
+
+def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Weights from choices, and how they came about.
+
+    With fewer than `MIN_CHOICES` choices the weights are set by hand. A segment also keeps those if they rank the
+    latest window better than weights learned from the earlier ones, by more than two standard errors.
+    """
+    count = len(choices) if choices else 0
+    if choices is None or count < MIN_CHOICES:
+        return HAND_SET, {"learned": [], "choices": count, "why": f"fewer than {MIN_CHOICES} choices to learn from"}
+    weights = _fit(choices)
+    is_latest = choices.windows == choices.windows.max()
+    if is_latest.all():
+        return weights, {"learned": list(SEGMENTS), "choices": count, "why": "one window, nothing to check against"}
+    latest, earlier = choices.where(is_latest), _fit(choices.where(~is_latest))
+    lost = sampled_ndcg(latest, HAND_SET) - sampled_ndcg(latest, earlier)
+    learned = []
+    for number, name in enumerate(SEGMENTS):
+        mine = lost[latest.segments == number]
+        if len(mine) > 1 and mine.mean() > _DOUBT * mine.std(ddof=1) / np.sqrt(len(mine)):
+            weights[number] = HAND_SET[number]
+        else:
+            learned.append(name)
+    return weights, {"learned": learned, "choices": count, "why": "checked against the hand-set weights"}
+
+
+def _fit(choices: Choices) -> NDArray[np.float32]:
+    return fit_choices(choices, n_segments=len(SEGMENTS), ridge=_RIDGE, is_free=_IS_FREE)

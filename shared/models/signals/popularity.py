@@ -1,0 +1,77 @@
+"""What is liked by all: the event itself, and what it has in common with events that were liked."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.request import Candidates
+from shared.models.signals.signal import EventSignal, Past, State, segment_sums, standardized
+
+_FLOOR: Final = 1e-3
+
+
+class PopularityRank(EventSignal):
+    """−log(1 + how many candidates are more popular), with decayed popularity."""
+
+    name = "popularity"
+
+    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,), at most 0."""
+        ascending = np.sort(candidates.popularity)
+        more = len(ascending) - np.searchsorted(ascending, candidates.popularity, side="right")
+        return -np.log1p(more.astype(np.float32))
+
+
+class LikesPerEvent(EventSignal):
+    """log of the likes per event that events with the same value of a field got, standardised over the candidates.
+
+    Means are weighted by freshness and shrunk towards the mean of all events by `damping` events.
+    """
+
+    def __init__(self, field: str, *, damping: float, held_only: bool = False) -> None:
+        self.name = f"liked_{field}"
+        self._field = field
+        self._damping = damping
+        self._held_only = held_only
+
+    def fit(self, past: Past) -> State:
+        """`means` float32 of shape (m + 1,), the last for values not known."""
+        weights = past.held if self._held_only else past.freshness
+        field = past.catalog.fields[self._field]
+        known = field.codes >= 0
+        mean = float(past.likes_by_event @ weights / max(weights.sum(), 1e-9))
+        likes, events = (
+            np.bincount(field.codes[known], weights=values[known], minlength=len(field.names))
+            for values in (past.likes_by_event * weights, weights)
+        )
+        means = (likes + self._damping * mean) / (events + self._damping)
+        return {"means": np.append(means, mean).astype(np.float32)}
+
+    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,)."""
+        return standardized(np.log(_FLOOR + state["means"][candidates.trained_codes(self._field)]))
+
+
+class LikesPerTag(EventSignal):
+    """Mean over an event's tags of log(likes per event with the tag / likes per event), of events already held."""
+
+    name = "liked_tags"
+    _DAMPING: Final = 5.0
+
+    def fit(self, past: Past) -> State:
+        """`lifts` float32 of shape (m,)."""
+        bag = past.catalog.bags["tags"]
+        places, columns, _ = bag.entries(np.arange(len(past.catalog)))
+        mean = max(float(past.likes_by_event @ past.held / max(past.held.sum(), 1e-9)), _FLOOR)
+        likes, events = (
+            np.bincount(columns, weights=values[places], minlength=len(bag.names))
+            for values in (past.likes_by_event * past.held, past.held)
+        )
+        return {"lifts": np.log((likes / mean + self._DAMPING) / (events + self._DAMPING)).astype(np.float32)}
+
+    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,)."""
+        places, columns, _ = candidates.catalog.bags["tags"].entries(candidates.rows)
+        sums = segment_sums(state["lifts"][columns][None], places, len(candidates))[0]
+        return standardized(sums / np.maximum(np.bincount(places, minlength=len(candidates)), 1))

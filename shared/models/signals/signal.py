@@ -1,0 +1,136 @@
+"""What a signal is: one number for a user and an event, before it is weighed against the others.
+
+A signal learns its state from the past, arrays only, and scores with nothing but numpy. Names of attributes are places
+among those of the training, so that a state never has to be moved when events come.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.catalog import Catalog
+from shared.models.interactions import DAY_S, InteractionTable
+from shared.models.request import Candidates, Request
+from shared.models.weights import taste_weights
+
+State = Mapping[str, NDArray[Any]]
+EVENT_HALF_LIFE_DAYS: Final = 180.0
+
+
+@dataclass(frozen=True)
+class Past:
+    """What signals learn from: interactions before `now_s`, POSIX seconds, and the catalog they point into."""
+
+    table: InteractionTable
+    catalog: Catalog
+    now_s: float
+
+    @cached_property
+    def likes(self) -> NDArray[np.float32]:
+        """What each interaction says for its event, undecayed, float32 of shape (n,); 0 without a known event."""
+        no_age = np.zeros(len(self.table), np.float32)
+        weights = taste_weights(self.table.codes, self.table.values, no_age, half_life_days=np.inf)
+        return np.where(self.table.event_rows >= 0, np.maximum(weights, 0), 0).astype(np.float32)
+
+    @cached_property
+    def liked(self) -> NDArray[np.int64]:
+        """The interactions with a like, int64."""
+        return np.flatnonzero(self.likes > 0)
+
+    @cached_property
+    def likes_by_event(self) -> NDArray[np.float64]:
+        """Sum of the likes of each event, float64 of shape (n_events,)."""
+        rows = self.table.event_rows[self.liked]
+        sums = np.bincount(rows, weights=self.likes[self.liked], minlength=len(self.catalog))
+        return sums.astype(np.float64)
+
+    @cached_property
+    def freshness(self) -> NDArray[np.float64]:
+        """How much each event says of the present, float64 of shape (n_events,).
+
+        Half for each `EVENT_HALF_LIFE_DAYS` that an event lies farther from now than the nearest one, which has 1; 0
+        for events that nobody could know yet.
+        """
+        start = self.catalog.starts_at
+        dated = np.isfinite(start)
+        known = (start < self.now_s) | (self.likes_by_event > 0) | (self.catalog.created_at < self.now_s)
+        known &= ~np.isneginf(start)
+        days = np.abs(np.where(dated, start, self.now_s) - self.now_s) / DAY_S
+        nearest = days[known].min(initial=np.inf)
+        return np.where(known, np.exp2(-(days - nearest) / EVENT_HALF_LIFE_DAYS), 0.0)
+
+    @cached_property
+    def held(self) -> NDArray[np.float64]:
+        """`freshness` of events that have begun, 0 for others."""
+        return np.where(self.catalog.starts_at < self.now_s, self.freshness, 0.0)
+
+
+class Signal:
+    """Base of all signals.
+
+    Attributes
+    ----------
+    name : unique; names the weight in the manifest and the state's arrays.
+    source : what an answer calls the reason of an item that this signal put forward.
+    is_free : whether its weight may be negative.
+    """
+
+    name: str
+    source: str
+    is_free: bool = False
+
+    def fit(self, _past: Past) -> State:
+        """What the signal learns; nothing unless it says otherwise."""
+        return {}
+
+
+class EventSignal(Signal):
+    """A signal that is the same for every user."""
+
+    source = "popularity"
+
+    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,)."""
+        raise NotImplementedError
+
+
+class UserSignal(Signal):
+    """A signal of users and events together."""
+
+    source = "content"
+
+    def score(self, state: State, request: Request) -> NDArray[np.float32]:
+        """Float32 of shape (b, c); 0 where there is nothing to say."""
+        raise NotImplementedError
+
+
+def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Mean 0 and deviation 1 over the candidates; zeros where all are equal."""
+    if not len(values):
+        return np.zeros(0, np.float32)
+    deviation = values.std()
+    if deviation < 1e-6:
+        return np.zeros(len(values), np.float32)
+    scaled: NDArray[np.float32] = ((values - values.mean()) / deviation).astype(np.float32)
+    return scaled
+
+
+def places(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Where each of `codes` is in the ascending `kept`, int64 of the shape of `codes`; -1 where it is not."""
+    if not len(kept):
+        return np.full(len(codes), -1, np.int64)
+    found = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
+    return np.where(kept[found] == codes, found, -1)
+
+
+def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:
+    """Sums over the last axis by ascending segment number, float32 of shape (b, size)."""
+    sums = np.zeros((len(values), size), np.float32)
+    if len(segments):
+        begins = np.flatnonzero(np.diff(segments, prepend=-1))
+        sums[:, segments[begins]] = np.add.reduceat(values, begins, axis=1)
+    return sums
