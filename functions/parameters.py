@@ -1,6 +1,7 @@
 """Reads requests: the query string, the body and the caller, all untrusted."""
 
 import json
+import re
 from typing import Any, Final
 
 from flask import Request
@@ -11,6 +12,7 @@ from shared.ports import Caller, Identity
 
 MAX_BODY_BYTES: Final = 1_000_000
 MAX_BATCH: Final = 500
+_LIMIT: Final = re.compile("[1-9][0-9]{0,5}")
 
 
 def query(request: Request, *allowed: str) -> dict[str, str]:
@@ -26,19 +28,23 @@ def query(request: Request, *allowed: str) -> dict[str, str]:
 def limit(parameters: dict[str, str], *, default: int = 10, high: int = 100) -> int:
     """The parameter `limit`, 1..`high`."""
     given = parameters.get("limit", str(default))
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given[:4]) <= high or len(given) > 3:
+    if not _LIMIT.fullmatch(given) or int(given) > high:
         raise InvalidField("limit", given, f"a whole number in 1..{high}")
     return int(given)
 
 
 def batch(request: Request) -> tuple[dict[str, Any], list[Any]]:
     """The JSON body and its list `interactions`, of 1..500 entries; `sendBeacon` bodies are text/plain, so any type."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise InvalidField("body", f"{request.content_length} bytes", f"at most {MAX_BODY_BYTES:,} bytes")
+    size = request.content_length or 0
+    # A chunked body tells no size beforehand.
+    data = request.get_data(cache=False) if size <= MAX_BODY_BYTES else b""
+    size = max(size, len(data))
+    if size > MAX_BODY_BYTES:
+        raise InvalidField("body", f"{size} bytes", f"at most {MAX_BODY_BYTES:,} bytes")
     try:
-        body = json.loads(request.get_data(cache=False))
-    except ValueError as error:
-        raise InvalidField("body", f"{request.content_length} bytes", f"JSON ({error})") from error
+        body = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise InvalidField("body", f"{size} bytes", f"JSON ({error})") from error
     entries = body.get("interactions") if isinstance(body, dict) else None
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_BATCH:
         got = f"{len(entries)} entries" if isinstance(entries, list) else entries

@@ -12,8 +12,11 @@ from shared.services.train import train
 _log = logging.getLogger(__name__)
 
 
-def retrain(_request: Request) -> Response:
+def retrain(request: Request) -> Response:
     """Train and publish; Cloud Scheduler calls it with an OIDC token that Cloud Run checks before we do."""
+    # The Firebase emulators probe every HTTP function with a GET, which must not cost a training.
+    if request.method != "POST":
+        return responses.method_not_allowed("POST")
     wired = services()
     manifest = train(
         wired.documents,

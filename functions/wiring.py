@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.adapters.open import open_documents, open_objects
-
 from shared.adapters.identity import FirebaseIdentity
+from shared.adapters.open import open_documents, open_objects
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.serving import Serving
 from shared.settings import Settings

@@ -22,7 +22,7 @@ from jobs.console import Console
 from jobs.load import load_folder
 from jobs.sample import write_sample
 from shared.adapters.cloudevent import encode_created
-from shared.entities import Interaction
+from shared.entities import Interaction, fields
 from shared.errors import MarqueeError
 from shared.ports import InteractionLog
 from shared.services.train import train
@@ -30,6 +30,7 @@ from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
 _MAX_SUGGESTED_USERS: Final = 1_000
+_MAX_PORT: Final = 65_535
 
 
 class TriggeringLog:
@@ -38,7 +39,7 @@ class TriggeringLog:
     def __init__(self, log: InteractionLog, trigger: Callable[[CloudEvent], None]) -> None:
         self._log = log
         self._trigger = trigger
-        self.since = log.since
+        self.since, self.known = log.since, log.known
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
         """Store, then deliver what is new."""
@@ -94,12 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample city (default: %(default)s)")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
-    # Stopping by a signal takes the way of Ctrl-C, so the temporary folder goes either way.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Every stop takes the way of Ctrl-C, so the temporary folder goes; shells start background jobs deaf to SIGINT.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
+        fields.integer({"--port": given.port}, "--port", low=0, high=_MAX_PORT)
         with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder:
             _serve(given, Path(folder), console)
-    except MarqueeError as error:
+    except (MarqueeError, OSError) as error:
         console.say(f"error: {error}")
         return 1
     except KeyboardInterrupt:
@@ -139,6 +142,8 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
         half_life_days=settings.half_life_days,
         progress=console.say,
     )
+    if next(wired.documents.events.live(wired.now()), None) is None:
+        console.say("warning: none of these events is still to come, so every list will be empty")
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):

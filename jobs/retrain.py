@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS)"
     )
     parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
-    parser.add_argument("--model", choices=MODELS, help="which model to publish (default: $MARQUEE_MODEL or svd)")
+    parser.add_argument("--model", choices=MODELS, help="which model to publish (default: $MARQUEE_MODEL or blend)")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:

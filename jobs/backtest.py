@@ -1,0 +1,96 @@
+"""Recommends for every user of a CSV folder as if it were the cutoff: `python -m jobs.backtest`."""
+
+import argparse
+import csv
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.console import Console
+from jobs.folder import read_dataset
+from shared.analysis.holdout import lists
+from shared.entities import User, fields
+from shared.errors import InvalidField, MarqueeError
+from shared.models.catalog import Catalog
+from shared.models.recommender import MODELS
+from shared.services.train import fit
+from shared.settings import Settings
+
+_MAX_HORIZON_DAYS: Final = 36_500
+_COLUMNS: Final = ("user_id", "event_id", "rank", "score")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.backtest",
+        description="Train on what a CSV folder holds before the cutoff and write, for every user, the best events "
+        "that start after it. Nothing later than the cutoff is looked at.",
+    )
+    parser.add_argument("folder", type=Path, help="holds events.csv, users.csv and interactions.csv")
+    parser.add_argument("--cutoff", required=True, help="the time that counts as now, such as 2016-04-16T00:00:00Z")
+    parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
+    parser.add_argument("--horizon-days", type=float, help="only events that start within so many days")
+    parser.add_argument("--model", choices=MODELS, default=Settings().model, help="(default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("recs.csv"), help="CSV to write (default: %(default)s)")
+    given = parser.parse_args(arguments)
+    console = Console(sys.stderr)
+    try:
+        cutoff = fields.required_time({"--cutoff": given.cutoff}, "--cutoff")
+        if not 1 <= given.k <= 1_000:
+            raise InvalidField("--k", given.k, "a whole number in 1..1000")
+        fields.number({"--horizon-days": given.horizon_days}, "--horizon-days", low=0, high=_MAX_HORIZON_DAYS)
+        _backtest(given, cutoff, console)
+    except InvalidField as error:
+        parser.error(str(error))
+    except (MarqueeError, OSError) as error:
+        console.say(f"error: {error}")
+        return 1
+    return 0
+
+
+def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> None:
+    data = read_dataset(given.folder, console, before=cutoff)
+    started = time.perf_counter()
+    recommender, catalog, past = fit(data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days)
+    console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
+    candidates = _starting(catalog, cutoff, given.horizon_days)
+    everyone = sorted({*data.users, *past.users.ids()})
+    users = [data.users.get(user_id) or User(user_id=user_id) for user_id in everyone]
+    started = time.perf_counter()
+    with given.out.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        done = 0
+        for chunk, rows, scores in lists(recommender, users, past, candidates, now=cutoff, k=given.k):
+            for user, user_rows, user_scores in zip(chunk, rows, scores, strict=True):
+                event_ids = catalog.events.ids(user_rows[user_rows >= 0])
+                writer.writerows(
+                    (user.user_id, event_id, rank, f"{score:.6g}")
+                    for rank, (event_id, score) in enumerate(zip(event_ids, user_scores, strict=False), 1)
+                )
+            done += len(chunk)
+            console.progress(f"recommended for {done:,} of {len(users):,} users")
+    seconds = time.perf_counter() - started
+    console.say(f"wrote {given.out}: {len(users):,} users × {len(candidates):,} candidates in {seconds:.1f} s")
+
+
+def _starting(catalog: Catalog, cutoff: datetime, horizon_days: float | None) -> NDArray[np.int64]:
+    """Rows of the events that start after the cutoff, undated ones included unless there is a horizon.
+
+    Sales status is today's, not the cutoff's, so it plays no part.
+    """
+    is_later = catalog.starts_at > cutoff.timestamp()
+    if horizon_days is not None:
+        is_later &= catalog.starts_at <= (cutoff + timedelta(days=horizon_days)).timestamp()
+    return np.flatnonzero(is_later)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
