@@ -1,0 +1,43 @@
+PORT ?= 8080
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+INSTALLED := venv/.installed
+TOOLS := .tools/node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test e2e emulators demo tools
+
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+
+setup: $(INSTALLED) ## make venv/, the folder that Firebase requires, with everything installed
+
+check: setup ## format, lint, types and import contracts
+	venv/bin/ruff format --check .
+	venv/bin/ruff check .
+	venv/bin/mypy
+	venv/bin/lint-imports
+
+test: setup ## every test but the end-to-end ones; those of emulators only where they are installed
+	venv/bin/pytest -m "not e2e"
+
+e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
+	venv/bin/pytest -m e2e tests/e2e
+
+emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER]
+	venv/bin/python -m tests.emulators $(if $(DATA),"$(DATA)")
+
+demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER]
+	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)")
+
+tools: $(TOOLS) ## install the Firebase CLI into .tools/
+
+$(INSTALLED): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("expected Python 3.11, got %d.%d; install it or run make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv venv
+	venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+# No install scripts: the only one that matters compiles a faster regular expression engine that the CLI does without.
+$(TOOLS): .tools/package-lock.json
+	npm ci --prefix .tools --ignore-scripts --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,92 @@
+"""Every store that the ports have, one a parameter."""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.cloudstorage import CloudObjects
+from shared.adapters.firestore import Database
+from shared.adapters.folder import FolderObjects
+from shared.adapters.open import open_documents
+from shared.ports import Documents, ObjectStore
+
+_ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id"}
+
+
+@dataclass(frozen=True)
+class Stores:
+    """`spoil` sets fields of a stored document as another program could, past the adapter."""
+
+    documents: Documents
+    spoil: Callable[[str, str, Mapping[str, object]], None]
+
+
+@pytest.fixture(params=["sqlite-file", "sqlite-memory", pytest.param("firestore", marks=pytest.mark.emulator)])
+def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
+    if request.param == "firestore":
+        yield from _firestore_stores(request.getfixturevalue("firestore_project"))
+        return
+    documents = open_documents(
+        f"sqlite:{tmp_path / 'new' / 'documents.db'}" if "file" in request.param else "sqlite::memory:"
+    )
+
+    def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
+        with documents.events._database.transaction() as connection:
+            connection.execute(
+                f"UPDATE {collection} SET document = json_patch(document, ?) WHERE {_ID_COLUMNS[collection]} = ?",  # noqa: S608
+                (json.dumps(fields), document_id),
+            )
+
+    yield Stores(documents, spoil)
+    documents.close()
+
+
+@pytest.fixture
+def firestore_project(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty project on the emulator."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def database(firestore_project: str) -> Iterator[Database]:
+    database = Database(firestore_project)
+    yield database
+    database.close()
+
+
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.emulator)])
+def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectStore]:
+    if request.param == "folder":
+        yield FolderObjects(tmp_path)
+        return
+    store = CloudObjects(request.getfixturevalue("bucket"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def bucket(storage_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket on the emulator."""
+    from google.cloud.storage import Client
+
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_host)
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    client = Client()
+    client.create_bucket(name)
+    client.close()
+    return name
+
+
+def _firestore_stores(project: str) -> Iterator[Stores]:
+    documents = open_documents(f"firestore:{project}")
+
+    def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
+        documents.events._database.document(collection, document_id).update(dict(fields))
+
+    yield Stores(documents, spoil)
+    documents.close()

@@ -1,0 +1,104 @@
+"""What only Firestore has: documents that other programs wrote, limits and markers."""
+
+from datetime import timedelta
+
+import pytest
+
+from shared.adapters import history
+from shared.adapters.firestore import Database, FirestoreCounters, FirestoreEvents, FirestoreUsers
+from shared.adapters.firestore.histories import is_due
+from shared.adapters.firestore.pages import Listing, documents
+from shared.entities import HistoryEntry
+from shared.entities.profile import MAX_HISTORY
+from shared.ports import Written
+from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
+
+pytestmark = pytest.mark.emulator
+
+
+def test_events_of_organizers_own_programs_are_live(database: Database) -> None:
+    from google.cloud.firestore import GeoPoint
+
+    written = {
+        "without status": {"starts_at": NOW + DAY},
+        "under way": {"starts_at": NOW - DAY, "ends_at": NOW + DAY, "status": "published", "location": GeoPoint(1, 2)},
+        "over": {"starts_at": NOW - DAY, "ends_at": NOW},
+        "undated": {"title": "some day"},
+        "text for a time": {"starts_at": (NOW + DAY).isoformat()},
+    }
+    for event_id, fields in written.items():
+        database.document("events", event_id).set(fields)
+    events = FirestoreEvents(database)
+    assert sorted(one.event_id for one in events.live(NOW)) == ["under way", "without status"]
+    assert [one.event_id for one in events.changed_since(None)] == sorted(written)
+    assert list(events.changed_since(NOW - 100 * DAY)) == []
+
+
+def test_large_events_are_put_in_requests_that_firestore_takes(database: Database) -> None:
+    large = [event(f"{n:03}", description="x" * 100_000) for n in range(130)]
+    events = FirestoreEvents(database)
+    assert events.put(large, now=NOW) == Written(loaded=130)
+    assert events.put([*large, FULL_EVENT], now=NOW) == Written(loaded=1, unchanged=130)
+
+
+@pytest.mark.parametrize("size", [0, 1, 6, 7])
+def test_pages_join_without_gap_or_repeat(database: Database, size: int) -> None:
+    ids = [f"{n}" for n in range(size)]
+    for one in ids:
+        database.document("things", one).set({"at": NOW})
+    for listing in (Listing("things"), Listing("things", "at")):
+        found = documents(database, listing, NOW, page=3)
+        assert [document_id for document_id, _ in found] == ids
+
+
+def test_a_history_document_stays_bounded(database: Database) -> None:
+    users = FirestoreUsers(database)
+    done = [did(f"{n}", event_id=f"event_{n}", at=NOW + n * SECOND) for n in range(2_400)]
+    for start in range(0, len(done), 200):
+        users.remember(done[start : start + 200])
+    entries = database.read([database.document("histories", "user_1")])["histories", "user_1"]["entries"]
+    assert MAX_HISTORY <= len(entries) <= MAX_HISTORY + 200
+    expected = tuple(HistoryEntry.of(one) for one in reversed(done[-MAX_HISTORY:]))
+    assert users.profile("user_1", timeout_s=10).history == expected
+
+
+def test_counting_trims_a_history_when_it_is_due(database: Database) -> None:
+    users, counters = FirestoreUsers(database), FirestoreCounters(database)
+    old = [did(f"old {n}", at=NOW - n * SECOND) for n in range(MAX_HISTORY + 100)]
+    for part in (old[:300], old[300:]):
+        users._histories.remember([one for one in part if not is_due([history.key_of(one.interaction_id)])])
+    place = database.document("histories", "user_1")
+
+    def size() -> int:
+        return len(database.read([place])["histories", "user_1"]["entries"])
+
+    new = [did(f"new {n}", at=NOW + DAY) for n in range(200)]
+    due = next(one for one in new if is_due([history.key_of(one.interaction_id)]))
+    not_due = next(one for one in new if not is_due([history.key_of(one.interaction_id)]))
+    before = size()
+    assert before > MAX_HISTORY
+    counters.record(not_due, 1.0, now=NOW)
+    assert size() == before + 1
+    counters.record(due, 1.0, now=NOW)
+    assert size() == MAX_HISTORY
+    kept = users.profile("user_1", timeout_s=10).history
+    assert kept[:2] == (HistoryEntry.of(due), HistoryEntry.of(not_due))
+
+
+def test_about_one_interaction_in_64_has_its_turn_to_trim() -> None:
+    turns = sum(is_due([history.key_of(f"user_{n}_event_{n}_view")]) for n in range(64_000))
+    assert 800 < turns < 1_200
+
+
+def test_a_marker_of_a_counted_interaction_expires_after_30_days(database: Database) -> None:
+    FirestoreCounters(database).record(did("a"), 1.0, now=NOW)
+    marker = database.read([database.document("processed", "a")])["processed", "a"]
+    assert marker == {"expires_at": NOW + timedelta(days=30)}
+
+
+def test_a_closed_database_opens_again(database: Database) -> None:
+    events = FirestoreEvents(database)
+    events.put([event("a")], now=NOW)
+    database.close()
+    database.close()
+    assert events.get("a") == event("a", updated_at=NOW)

@@ -1,0 +1,68 @@
+"""The emulator needs no indexes, so the definitions are compared to the queries here."""
+
+import json
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+
+from shared.adapters import firestore
+from shared.adapters.firestore import counters, events, histories, interactions, pages, users
+from shared.adapters.firestore.pages import Listing
+
+ROOT = Path(__file__).parents[2]
+BY_ID = "__name__"
+MODULES = [import_module(f"{firestore.__name__}.{module.name}") for module in iter_modules(firestore.__path__)]
+LISTINGS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Listing)]
+COLLECTIONS = {
+    counters.COLLECTION,
+    counters.PROCESSED,
+    events.COLLECTION,
+    histories.HISTORIES,
+    interactions.COLLECTION,
+    users.COLLECTION,
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dict[str, Any]:
+    return json.loads((ROOT / "firestore.indexes.json").read_text())
+
+
+def test_every_query_is_a_listing() -> None:
+    assert {listing.collection for listing in LISTINGS} == {"events", "users", "interactions", "event_counts"}
+    for module in MODULES:
+        text = Path(str(module.__file__)).read_text()
+        queries = [call for call in (".where(", ".order_by(", ".stream(", ".start_after(") if call in text]
+        assert bool(queries) == (module is pages), module.__name__
+
+
+def test_there_are_exactly_the_composite_indexes_that_queries_need(definitions: dict[str, Any]) -> None:
+    needed = {
+        (listing.collection, fields)
+        for listing in LISTINGS
+        # Firestore itself keeps an index of every single field, with the document id behind it.
+        if len(fields := tuple(field for field in listing.orders() if field != BY_ID)) > 1
+    }
+    defined = {
+        (index["collectionGroup"], tuple(field["fieldPath"] for field in index["fields"]))
+        for index in definitions["indexes"]
+    }
+    assert defined == needed
+
+
+def test_no_field_that_a_query_uses_is_exempt_from_indexing(definitions: dict[str, Any]) -> None:
+    exempt = {(one["collectionGroup"], one["fieldPath"]) for one in definitions["fieldOverrides"] if not one["indexes"]}
+    used = {(listing.collection, listing.field) for listing in LISTINGS if listing.field}
+    assert len(used) == 5
+    assert not exempt & used
+    assert {collection for collection, _ in exempt} <= COLLECTIONS
+
+
+def test_what_grows_without_bound_is_exempt_or_expires(definitions: dict[str, Any]) -> None:
+    overrides = {(one["collectionGroup"], one["fieldPath"]): one for one in definitions["fieldOverrides"]}
+    assert overrides["histories", "entries"]["indexes"] == []
+    assert overrides["events", "description"]["indexes"] == []
+    assert overrides["processed", "expires_at"]["ttl"] is True

@@ -1,0 +1,111 @@
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.adapters import firestore, sqlite
+from shared.adapters.cloudstorage import CloudObjects
+from shared.adapters.folder import FolderObjects
+from shared.errors import StoreUnavailable
+from shared.ports import Documents, EventCounts, ObjectStore
+from tests.contract.examples import NOW, did, event
+from tests.emulators.process import free_port
+
+DEADLINE_S = 0.2
+SLACK_S = 2.0
+
+DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
+    "events.put": lambda store: store.events.put([event("a")], now=NOW),
+    "events.get": lambda store: store.events.get("a"),
+    "events.live": lambda store: list(store.events.live(NOW)),
+    "events.changed_since": lambda store: list(store.events.changed_since(None)),
+    "users.remember": lambda store: store.users.remember([did("a")]),
+    "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
+    "users.all": lambda store: list(store.users.all()),
+    "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW, counted=False),
+    "interactions.since": lambda store: list(store.interactions.since(NOW)),
+    "counters.record": lambda store: store.counters.record(did("a"), 1.0, now=NOW),
+    "counters.add": lambda store: store.counters.add({"a": EventCounts({}, 1.0)}, key="k", now=NOW),
+    "counters.changed_since": lambda store: list(store.counters.changed_since(NOW)),
+}
+OBJECT_CALLS: dict[str, Callable[[ObjectStore], object]] = {
+    "read": lambda store: store.read("a"),
+    "write": lambda store: store.write("a", b"", generation=0),
+    "names": lambda store: store.names(""),
+    "delete": lambda store: store.delete("a"),
+}
+
+
+@pytest.fixture(params=["nobody listens", "nobody answers"])
+def deaf_host(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "nobody listens":
+        yield f"127.0.0.1:{free_port()}"
+        return
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        yield f"127.0.0.1:{silent.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("call", DOCUMENT_CALLS.values(), ids=DOCUMENT_CALLS)
+def test_firestore_out_of_reach_is_said_in_time(
+    deaf_host: str, call: Callable[[Documents], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", deaf_host)
+    database = firestore.Database("anything", deadline_s=DEADLINE_S)
+    documents = Documents(
+        firestore.FirestoreEvents(database),
+        firestore.FirestoreUsers(database),
+        firestore.FirestoreInteractions(database),
+        firestore.FirestoreCounters(database),
+        database.close,
+    )
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"^cannot (read|write|list) "):
+        call(documents)
+    assert time.monotonic() - started < DEADLINE_S + SLACK_S
+    documents.close()
+
+
+@pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)
+def test_cloud_storage_out_of_reach_is_said_in_time(
+    deaf_host: str, call: Callable[[ObjectStore], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{deaf_host}")
+    objects = CloudObjects("bucket", deadline_s=DEADLINE_S)
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable, match=r"^gs://bucket: "):
+        call(objects)
+    assert time.monotonic() - started < DEADLINE_S + SLACK_S
+    objects.close()
+
+
+def test_a_profile_waits_for_a_busy_file_no_longer_than_it_may(tmp_path: Path) -> None:
+    database = sqlite.Database(tmp_path / "documents.db")
+    users = sqlite.SqliteUsers(database)
+    with ThreadPoolExecutor(1) as pool:
+        with database.transaction():
+            started = time.monotonic()
+            asked = pool.submit(users.profile, "a", timeout_s=DEADLINE_S)
+            with pytest.raises(StoreUnavailable, match=r"busy for more than 0\.2 s"):
+                asked.result()
+            assert time.monotonic() - started < DEADLINE_S + SLACK_S
+        assert pool.submit(users.profile, "a", timeout_s=DEADLINE_S).result().history == ()
+    database.close()
+
+
+def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path / "gone")
+    with pytest.raises(StoreUnavailable, match="gone"):
+        objects.write("a", b"", generation=0)
+
+
+@pytest.mark.emulator
+def test_a_bucket_that_does_not_exist_is_said_by_a_write(bucket: str) -> None:
+    objects = CloudObjects(f"{bucket}-other")
+    with pytest.raises(StoreUnavailable, match="-other"):
+        objects.write("a", b"", generation=0)
+    objects.close()

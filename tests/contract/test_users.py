@@ -1,0 +1,90 @@
+import logging
+from itertools import permutations
+
+import pytest
+
+from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.ports import Written
+from tests.contract.conftest import Stores
+from tests.contract.examples import DAY, FULL_USER, NOW, SECOND, did
+
+
+def test_every_field_of_a_user_survives(stores: Stores) -> None:
+    stores.documents.users.put([FULL_USER], now=NOW)
+    assert stores.documents.users.profile(FULL_USER.user_id, timeout_s=10) == Profile(FULL_USER)
+
+
+def test_an_unknown_user_has_an_empty_profile(stores: Stores) -> None:
+    assert stores.documents.users.profile("nobody", timeout_s=10) == Profile(User(user_id="nobody"))
+
+
+def test_put_counts_what_it_wrote_and_what_was_there(stores: Stores) -> None:
+    users = stores.documents.users
+    assert users.put([User(user_id="b"), User(user_id="a"), FULL_USER], now=NOW) == Written(loaded=3)
+    again = [User(user_id="b"), User(user_id="a", city="Bern"), FULL_USER]
+    assert users.put(again, now=NOW + DAY) == Written(loaded=1, unchanged=2)
+    assert list(users.all()) == [User(user_id="a", city="Bern"), User(user_id="b"), FULL_USER]
+
+
+def test_putting_a_profile_leaves_the_history(stores: Stores) -> None:
+    users = stores.documents.users
+    users.remember([did("1")])
+    users.put([User(user_id="user_1", city="Bern")], now=NOW)
+    assert users.profile("user_1", timeout_s=10) == Profile(
+        User(user_id="user_1", city="Bern"), (HistoryEntry.of(did("1")),)
+    )
+
+
+def test_a_history_alone_declares_nobody(stores: Stores) -> None:
+    stores.documents.users.remember([did("1")])
+    assert list(stores.documents.users.all()) == []
+
+
+def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+    users = stores.documents.users
+    users.put([User(user_id="user_1"), User(user_id="user_2")], now=NOW)
+    users.remember([did("1")])
+    stores.spoil("users", "user_1", {"friends": "all of them"})
+    with caplog.at_level(logging.WARNING):
+        assert users.profile("user_1", timeout_s=10) == Profile(User(user_id="user_1"), (HistoryEntry.of(did("1")),))
+    assert [record.field for record in caplog.records] == ["friends"]
+    assert [user.user_id for user in users.all()] == ["user_2"]
+
+
+def test_a_history_is_the_same_in_every_order_and_however_often(stores: Stores) -> None:
+    rating = did("4", kind=InteractionType.RATING, value=4.0, at=NOW + DAY)
+    done = [did("1", at=NOW), did("2", at=NOW + SECOND), did("3", at=NOW - DAY, event_id="event_2"), rating]
+    expected = tuple(HistoryEntry.of(done[place]) for place in (3, 1, 0, 2))
+    for order in permutations(done):
+        stores.documents.users.remember(order[:2])
+        stores.documents.users.remember(order)
+        assert stores.documents.users.profile("user_1", timeout_s=10).history == expected
+
+
+def test_histories_stay_apart(stores: Stores) -> None:
+    stores.documents.users.remember([did("1"), did("2", user_id="user_2")])
+    for user_id, interaction_id in (("user_1", "1"), ("user_2", "2")):
+        history = stores.documents.users.profile(user_id, timeout_s=10).history
+        assert history == (HistoryEntry.of(did(interaction_id, user_id=user_id)),)
+
+
+def test_follows_are_remembered_and_searches_are_not(stores: Stores) -> None:
+    follow = did("1", kind=InteractionType.FOLLOW, event_id="", organizer_id="org_1")
+    search = did("2", kind=InteractionType.SEARCH, event_id="", query="jazz")
+    stores.documents.users.remember([follow, search])
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(follow),)
+    stores.documents.users.remember([])
+
+
+def test_the_newest_500_entries_count(stores: Stores) -> None:
+    done = [did(f"{number}", event_id=f"event_{number}", at=NOW + number * SECOND) for number in range(620)]
+    for start in (310, 0):
+        stores.documents.users.remember(done[start : start + 310])
+    history = stores.documents.users.profile("user_1", timeout_s=10).history
+    assert history == tuple(HistoryEntry.of(one) for one in reversed(done[120:]))
+
+
+def test_lists_longer_than_a_page_hold_each_user_once_by_id(stores: Stores) -> None:
+    ids = [f"user_{number:04}" for number in range(1_010)]
+    stores.documents.users.put([User(user_id=one) for one in reversed(ids)], now=NOW)
+    assert [user.user_id for user in stores.documents.users.all()] == ids

@@ -1,0 +1,91 @@
+"""Talks to the running suite as an app on a phone would: Auth, Firestore and the API, all by HTTP."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from tests.emulators.suite import PROJECT, Suite
+
+_DATABASE = f"projects/{PROJECT}/databases/(default)"
+_PATIENCE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """The suite with data and a model in it, and those users who did most."""
+
+    suite: Suite
+    model_version: str
+    regulars: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user who has signed in."""
+
+    user_id: str
+    token: str
+
+
+def sign_in(suite: Suite, user_id: str) -> Account:
+    """Make an account with this id and sign in with its password."""
+    toolkit = f"{suite.auth}/identitytoolkit.googleapis.com/v1"
+    login = {"email": f"{user_id.lower()}@example.com", "password": "correct horse"}
+    # The emulator takes "owner" for the project's owner, who may choose an account's id.
+    owner = {"Authorization": "Bearer owner"}
+    _json(
+        requests.post(
+            f"{toolkit}/projects/{PROJECT}/accounts", json={**login, "localId": user_id}, headers=owner, timeout=10
+        )
+    )
+    answer = _json(
+        requests.post(
+            f"{toolkit}/accounts:signInWithPassword?key=any", json={**login, "returnSecureToken": True}, timeout=10
+        )
+    )
+    return Account(answer["localId"], answer["idToken"])
+
+
+def recommendations(suite: Suite, *, user_id: str = "", account: Account | None = None) -> requests.Response:
+    """GET the list through Hosting."""
+    query = {"user_id": user_id} if user_id else {}
+    headers = {"Authorization": f"Bearer {account.token}"} if account else {}
+    return requests.get(f"{suite.hosting}/api/v1/recommendations", query, headers=headers, timeout=60)
+
+
+def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id: str, type_: str) -> requests.Response:
+    """Create a document of `interactions` under the security rules, stamped by the server."""
+    fields = {
+        "user_id": {"stringValue": user_id},
+        "event_id": {"stringValue": event_id},
+        "type": {"stringValue": type_},
+        "occurred_at": {"timestampValue": (datetime.now(UTC) - timedelta(seconds=5)).isoformat()},
+    }
+    write = {
+        "update": {"name": f"{_DATABASE}/documents/interactions/{user_id}_{event_id}_{type_}", "fields": fields},
+        "updateTransforms": [{"fieldPath": "recorded_at", "setToServerValue": "REQUEST_TIME"}],
+        "currentDocument": {"exists": False},
+    }
+    url = f"http://{suite.firestore}/v1/{_DATABASE}/documents:commit"
+    return requests.post(
+        url, json={"writes": [write]}, headers={"Authorization": f"Bearer {account.token}"}, timeout=10
+    )
+
+
+def eventually(ask: Callable[[], dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first answer of which `holds` is true, or the last one after half a minute."""
+    give_up = time.monotonic() + _PATIENCE_S
+    answer = ask()
+    while not holds(answer) and time.monotonic() < give_up:
+        time.sleep(0.2)
+        answer = ask()
+    return answer
+
+
+def _json(response: requests.Response) -> dict[str, Any]:
+    response.raise_for_status()
+    return dict(response.json())

@@ -1,0 +1,61 @@
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from jobs.sample import write_sample
+from tests.e2e.client import App
+from tests.e2e.recent import read, write_recent
+from tests.emulators import programs
+from tests.emulators.missing import skipped_when_missing
+from tests.emulators.suite import emulator_suite
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+REAL_DATA = programs.ROOT.parent / "shared" / "data" / "meetup_montana"
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Real events where there are some, otherwise a generated city."""
+    folder = tmp_path_factory.mktemp("data")
+    source, now = Path(os.environ.get("MARQUEE_E2E_DATA", REAL_DATA)), datetime.now(UTC)
+    if source.is_dir():
+        # The Firestore emulator runs some 60 triggers a second, and the tests' own would wait behind those of the load.
+        write_recent(source, folder, now=now, weeks=26)
+    else:
+        write_sample(folder, users=99, events=50, interactions=467, seed=1, now=now)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app(data: Path) -> Iterator[App]:
+    with skipped_when_missing(), emulator_suite() as suite:
+        suite.load(data)
+        did = Counter(row["user_id"] for row in read(data / "interactions.csv"))
+        yield App(suite, suite.retrain()["version"], [user_id for user_id, _ in did.most_common(20)])
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with skipped_when_missing():
+        path = programs.chromium()
+    with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty page; what its scripts throw fails the test."""
+    thrown: list[str] = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.on("pageerror", lambda error: thrown.append(str(error)))
+        yield page
+    assert thrown == []

@@ -1,0 +1,63 @@
+"""The deployed surface on the Firebase emulators: Hosting, functions, rules, triggers, Auth and Cloud Storage."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.client import App, eventually, recommendations, sign_in, write_interaction
+
+pytestmark = pytest.mark.e2e
+
+
+def test_a_model_trained_by_the_schedule_serves_a_full_list_through_hosting(app: App) -> None:
+    answer = eventually(
+        lambda: recommendations(app.suite).json(), lambda answer: answer["model_version"] == app.model_version
+    )
+    assert answer["model_version"] == app.model_version
+    assert answer["degraded"] == []
+    assert len({item["event_id"] for item in answer["items"]}) == 10
+
+
+def test_a_known_user_gets_a_list_of_their_own(app: App) -> None:
+    user_id = app.regulars[0]
+    own = recommendations(app.suite, user_id=user_id, account=sign_in(app.suite, user_id))
+    assert own.status_code == 200
+    ids = [item["event_id"] for item in own.json()["items"]]
+    assert len(ids) == 10
+    assert ids != [item["event_id"] for item in recommendations(app.suite).json()["items"]]
+
+
+@pytest.mark.parametrize(("place", "type_"), [(1, "booking"), (2, "dismiss")])
+def test_what_an_app_writes_to_firestore_changes_the_next_list(app: App, place: int, type_: str) -> None:
+    user_id = app.regulars[place]
+    account = sign_in(app.suite, user_id)
+
+    def ids() -> list[str]:
+        answer = recommendations(app.suite, account=account).json()
+        assert answer["degraded"] == []
+        return [item["event_id"] for item in answer["items"]]
+
+    top = ids()[0]
+    written = write_interaction(app.suite, account, user_id=user_id, event_id=top, type_=type_)
+    assert written.status_code == 200, written.text
+    assert top not in eventually(ids, lambda ids: top not in ids)
+
+
+def test_the_rules_let_nobody_write_for_another(app: App) -> None:
+    account = sign_in(app.suite, app.regulars[3])
+    written = write_interaction(app.suite, account, user_id=app.regulars[4], event_id="any", type_="booking")
+    assert written.status_code == 403
+
+
+def test_a_users_list_needs_that_users_token(app: App) -> None:
+    account = sign_in(app.suite, app.regulars[5])
+    anonymous = recommendations(app.suite, user_id=app.regulars[5])
+    assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert recommendations(app.suite, user_id=app.regulars[6], account=account).status_code == 403
+    assert recommendations(app.suite, user_id=app.regulars[5], account=account).status_code == 200
+
+
+def test_the_page_shows_ten_events_to_a_stranger(app: App, page: Page) -> None:
+    page.goto(app.suite.hosting)
+    expect(page.locator("#list > li")).to_have_count(10)
+    expect(page.locator("#model")).to_have_text(f"model {app.model_version}")
+    assert all(title.strip() for title in page.locator("#list h2").all_text_contents())

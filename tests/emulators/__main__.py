@@ -1,0 +1,59 @@
+"""Runs the whole app on the Firebase emulators until stopped: `python -m tests.emulators [FOLDER]`."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobs.sample import write_sample
+from tests.emulators.programs import ProgramMissing
+from tests.emulators.suite import Suite, emulator_suite
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.emulators",
+        description="Run everything on the Firebase emulators, with a sample city or a CSV folder, until Ctrl-C.",
+    )
+    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="CSV folder instead of the sample city")
+    parser.add_argument("--port", type=int, default=5000, help="port of the web page (default: %(default)s)")
+    given = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with emulator_suite(hosting_port=given.port) as suite:
+            _fill(suite, given.data)
+            print(
+                f"web page   {suite.hosting}",
+                f"functions  {suite.functions}",
+                f"firestore  {suite.firestore}",
+                f"auth       {suite.auth}",
+                f"storage    {suite.storage}",
+                f"logs       {suite.folder}",
+                "running until Ctrl-C",
+                sep="\n",
+                flush=True,
+            )
+            signal.pause()
+    except ProgramMissing as missing:
+        print(f"error: {missing}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+    return 0
+
+
+def _fill(suite: Suite, data: Path | None) -> None:
+    if data:
+        suite.load(data)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            write_sample(Path(folder), users=99, events=50, interactions=467, seed=1, now=datetime.now(UTC))
+            suite.load(Path(folder))
+    print(f"trained    {suite.retrain()['version']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

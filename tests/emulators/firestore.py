@@ -1,0 +1,22 @@
+"""The real Firestore emulator, alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.emulators import programs
+from tests.emulators.process import free_port, running
+
+MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+
+
+@contextmanager
+def firestore_emulator(rules: Path | None = None) -> Iterator[str]:
+    """Run it on a free port and yield "127.0.0.1:PORT"; without `rules` everybody may do everything."""
+    port = free_port()
+    command = [programs.java(), "-cp", str(programs.firestore_jar()), MAIN_CLASS, "start"]
+    command += ["--host=127.0.0.1", f"--port={port}"]
+    if rules is not None:
+        command.append(f"--rules={rules}")
+    with running(command, answers=f"http://127.0.0.1:{port}/"):
+        yield f"127.0.0.1:{port}"

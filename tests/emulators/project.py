@@ -1,0 +1,65 @@
+"""Makes a project folder for one run of the Firebase CLI: links to the sources, its own ports and settings."""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.emulators import programs
+from tests.emulators.firestore import MAIN_CLASS
+from tests.emulators.launcher import write_launcher
+
+_CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "FIREBASE_TOKEN")
+# What firebase.json names, and what lies beside it in the functions' source.
+_SOURCES = (
+    *("main.py", "functions", "shared", "requirements.txt", "functions.yaml", "venv", "web"),
+    *("firestore.rules", "firestore.indexes.json", "storage.rules"),
+)
+
+
+def write_project(folder: Path, ports: Mapping[str, int]) -> None:
+    """Fill `folder`; the Firebase CLI moves only some ports that are taken, so all are given."""
+    for name in _SOURCES:
+        (folder / name).symlink_to(programs.ROOT / name)
+    config = json.loads((programs.ROOT / "firebase.json").read_text())
+    config["emulators"] = {name: {"host": "127.0.0.1", "port": port} for name, port in ports.items()}
+    config["emulators"]["firestore"]["websocketPort"] = config["emulators"].pop("websocket")["port"]
+    config["emulators"]["ui"] = {"enabled": False}
+    (folder / "firebase.json").write_text(json.dumps(config))
+
+
+def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the Firebase CLI and of the functions that it starts.
+
+    The CLI keeps its own files in `folder` and finds nobody's credentials. Its emulators are those of the Google Cloud
+    CLI; where that is missing, it downloads its own.
+    """
+    own = folder / ".cli"
+    # The message of the day counts as fetched, so that the CLI does not ask for it.
+    fetched = {"motd": {"fetched": int((time.time() + 86_400) * 1000)}}
+    (own / "configstore").mkdir(parents=True)
+    (own / "configstore" / "firebase-tools.json").write_text(json.dumps(fetched))
+    return {
+        **{name: value for name, value in os.environ.items() if name not in _CREDENTIALS},
+        **_binaries(own),
+        **settings,
+        "XDG_CONFIG_HOME": str(own),
+        "TMPDIR": str(own),
+        "NO_UPDATE_NOTIFIER": "1",
+        # Each call at a time has its own process with its own model; a laptop does not want fifty.
+        "FUNCTIONS_EMULATOR_PARALLEL": "4",
+    }
+
+
+def _binaries(folder: Path) -> dict[str, str]:
+    try:
+        jar = programs.firestore_jar()
+    except programs.ProgramMissing:
+        return {}
+    launcher = folder / "firestore.jar"
+    write_launcher(launcher, jar, main_class=MAIN_CLASS)
+    binaries = {"FIRESTORE_EMULATOR_BINARY_PATH": str(launcher)}
+    if pubsub := programs.pubsub_emulator():
+        binaries["PUBSUB_EMULATOR_BINARY_PATH"] = str(pubsub)
+    return binaries

@@ -1,0 +1,98 @@
+"""The deployed functions in tests: real stores, a clock that tests turn, and tokens that say who they are."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cloudevents.http import CloudEvent
+from flask import Flask, Response, request
+from flask.testing import FlaskClient
+
+from functions.api import api
+from functions.retrain import retrain
+from functions.wiring import Services
+from shared.adapters.cloudevent import encode_created
+from shared.adapters.folder import FolderObjects
+from shared.errors import StoreUnavailable, Unauthenticated
+from shared.ports import Caller, Documents
+from shared.services.serving import Serving
+from shared.settings import Settings
+from tests.examples import NOW
+
+REFRESH = timedelta(seconds=30)
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+@dataclass
+class Clock:
+    """A time that moves only when told."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta = REFRESH) -> datetime:
+        """Let time pass and say what time it is then."""
+        self.now += by
+        return self.now
+
+
+class PlainIdentity:
+    """Takes a token such as `user:alice` or `admin:root` at its word."""
+
+    def caller(self, id_token: str) -> Caller:
+        role, _, user_id = id_token.partition(":")
+        if role == "down":
+            raise StoreUnavailable("cannot fetch the keys")
+        if role not in {"user", "admin"}:
+            raise Unauthenticated("expected a valid ID token")
+        return Caller(user_id, is_admin=role == "admin")
+
+
+def wire(documents: Documents, folder: Path, clock: Clock, **settings: Any) -> Services:
+    """Services on these documents and a folder."""
+    numbers = count(1)
+    configured = Settings(**{"require_auth": False, "model": "svd", "refresh_s": REFRESH.total_seconds()} | settings)
+    objects = FolderObjects(folder)
+    return Services(
+        settings=configured,
+        documents=documents,
+        objects=objects,
+        serving=Serving(documents, objects, refresh_s=configured.refresh_s),
+        identity=PlainIdentity(),
+        now=clock,
+        new_id=lambda: f"id{next(numbers):06}",
+    )
+
+
+def client() -> FlaskClient:
+    """Sends requests to the HTTP functions as functions-framework would."""
+    app = Flask("functions", static_folder=None)
+
+    @app.route("/api/<path:_path>", methods=_METHODS)
+    def call_api(_path: str) -> Response:
+        return api(request)
+
+    @app.route("/retrain", methods=_METHODS)
+    def call_retrain() -> Response:
+        return retrain(request)
+
+    return app.test_client()
+
+
+def created(document_id: str, fields: dict[str, Any], *, event_id: str = "delivery_1") -> CloudEvent:
+    """What Firestore delivers for a new interaction document."""
+    return delivered(encode_created(document_id, fields), event_id=event_id)
+
+
+def delivered(data: Any, *, event_id: str = "delivery_1") -> CloudEvent:
+    """A delivery with any payload."""
+    attributes = {
+        "id": event_id,
+        "source": "//firestore.googleapis.com/projects/local/databases/(default)",
+        "type": "google.cloud.firestore.document.v1.created",
+    }
+    return CloudEvent(attributes, data)

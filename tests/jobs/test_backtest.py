@@ -1,0 +1,164 @@
+"""Backtests: lists for everybody from what was known at the cutoff, and from nothing else."""
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from jobs.backtest import main
+from jobs.sample import write_sample
+from shared.entities import InteractionType
+from shared.models.recommender import MODELS
+
+CUTOFF = "2026-05-01T12:00:00Z"
+_NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+# The city's present lies after the cutoff, so part of what happened in it is the future.
+_LATER = _NOW + timedelta(days=20)
+
+Row = dict[str, str]
+Run = Callable[..., Path]
+
+
+def read(path: Path) -> list[Row]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write(path: Path, rows: Sequence[Row]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "city"
+    write_sample(made, users=60, events=80, interactions=900, seed=3, now=_LATER)
+    assert 200 < sum(time_of(row) < _NOW for row in read(made / "interactions.csv")) < 850
+    return made
+
+
+@pytest.fixture
+def run(folder: Path, tmp_path: Path) -> Run:
+    def backtest(*options: str) -> Path:
+        out = tmp_path / "recs.csv"
+        assert main([str(folder), "--cutoff", CUTOFF, "--out", str(out), *options]) == 0
+        return out
+
+    return backtest
+
+
+def time_of(row: Row, field: str = "occurred_at") -> datetime:
+    return datetime.fromisoformat(row[field])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_happens_after_the_cutoff_the_output_is_the_same_byte_for_byte(
+    model: str, seed: int, folder: Path, run: Run
+) -> None:
+    before = run("--model", model).read_bytes()
+    rng = Random(seed)
+    event_ids = [row["event_id"] for row in read(folder / "events.csv")]
+    user_ids = [row["user_id"] for row in read(folder / "users.csv")]
+    interactions = read(folder / "interactions.csv")
+    late = [row for row in interactions if time_of(row) >= _NOW]
+    for row in late:
+        row["user_id"] = rng.choice([*user_ids, "nobody_yet"])
+        row["event_id"] = rng.choice([*event_ids, "never_heard_of"])
+        row["type"] = rng.choice([*InteractionType])
+        row["value"] = str(rng.randint(1, 5))
+        row["occurred_at"] = (_NOW + rng.random() * timedelta(days=40)).isoformat()
+    late[0]["occurred_at"] = CUTOFF
+    rng.shuffle(interactions)
+    write(folder / "interactions.csv", interactions)
+    # Sales are of today, not of the cutoff.
+    events = read(folder / "events.csv")
+    for row in events:
+        row["status"] = rng.choice(["published", "cancelled", "hidden", "sold_out"])
+        row["booked"] = str(rng.randint(0, 1_000))
+    write(folder / "events.csv", events)
+    assert run("--model", model).read_bytes() == before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_happened_before_the_cutoff_matters(model: str, folder: Path, run: Run) -> None:
+    before = run("--model", model).read_bytes()
+    interactions = [row for row in read(folder / "interactions.csv") if time_of(row) >= _NOW - timedelta(days=30)]
+    write(folder / "interactions.csv", interactions)
+    assert run("--model", model).read_bytes() != before
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_user_gets_ranked_events_to_come_that_they_have_not_booked(model: str, folder: Path, run: Run) -> None:
+    out = run("--model", model, "--k", "5")
+    assert out.read_text().splitlines()[0] == "user_id,event_id,rank,score"
+    rows = read(out)
+    lists = Counter(row["user_id"] for row in rows)
+    assert set(lists) >= {row["user_id"] for row in read(folder / "users.csv")}
+    assert set(lists.values()) == {5}
+    for user_id in lists:
+        mine = [row for row in rows if row["user_id"] == user_id]
+        assert [row["rank"] for row in mine] == ["1", "2", "3", "4", "5"]
+        scores = [float(row["score"]) for row in mine]
+        assert scores == sorted(scores, reverse=True)
+        assert len({row["event_id"] for row in mine}) == 5
+    to_come = {row["event_id"] for row in read(folder / "events.csv") if time_of(row, "starts_at") > _NOW}
+    assert {row["event_id"] for row in rows} <= to_come
+    booked = {
+        (row["user_id"], row["event_id"])
+        for row in read(folder / "interactions.csv")
+        if row["type"] == "booking" and time_of(row) < _NOW
+    }
+    assert {event_id for _, event_id in booked} & to_come
+    assert not booked & {(row["user_id"], row["event_id"]) for row in rows}
+
+
+def test_a_horizon_leaves_later_events_out(folder: Path, run: Run) -> None:
+    starts = {row["event_id"]: time_of(row, "starts_at") for row in read(folder / "events.csv")}
+    everything = {row["event_id"] for row in read(run("--k", "1000"))}
+    soon = {row["event_id"] for row in read(run("--k", "1000", "--horizon-days", "10"))}
+    assert soon == {event_id for event_id in everything if starts[event_id] <= _NOW + timedelta(days=10)}
+    assert set() < soon < everything
+
+
+def test_a_list_is_as_long_as_there_are_events(folder: Path, run: Run) -> None:
+    to_come = [row for row in read(folder / "events.csv") if time_of(row, "starts_at") > _NOW]
+    lists = Counter(row["user_id"] for row in read(run("--k", "1000")))
+    assert max(lists.values()) == len(to_come)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--model", "oracle"], "argument --model: invalid choice: 'oracle'"),
+        (["--cutoff", "yesterday"], "--cutoff: expected an ISO 8601 time"),
+        (["--cutoff", "2026-05-01T12:00:00"], "--cutoff: expected an ISO 8601 time with an offset"),
+        (["--k", "0"], "--k: expected a whole number in 1..1000, got 0"),
+        (["--k", "1001"], "--k: expected a whole number in 1..1000, got 1001"),
+        (["--horizon-days", "-1"], "--horizon-days: expected a number in 0..36500, got -1"),
+        (["--horizon-days", "nan"], "--horizon-days: expected a number in 0..36500, got nan"),
+        (["--horizon-days", "1e12"], "--horizon-days: expected a number in 0..36500, got 1000000000000"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused_by_name(
+    options: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([str(folder), "--cutoff", CUTOFF, *options])
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_folder_without_files_and_an_output_without_folder_are_errors(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(tmp_path / "none"), "--cutoff", CUTOFF]) == 1
+    assert "expected a folder with events.csv" in capsys.readouterr().err
+    assert main([str(folder), "--cutoff", CUTOFF, "--out", str(tmp_path / "none" / "recs.csv")]) == 1
+    assert "error: " in capsys.readouterr().err

@@ -1,0 +1,375 @@
+"""Loading a folder: what is taken, what is rejected and why, and that no repeat or interruption changes the result."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.console import Console
+from jobs.load import load_folder, main
+from jobs.sample import write_sample
+from shared.adapters.open import open_documents
+from shared.entities import Event, Interaction, Location, User
+from shared.errors import StoreUnavailable
+from shared.ports import Documents
+from tests.emulators.programs import ROOT
+from tests.examples import NOW
+from tests.jobs.state import state
+
+EVENTS = "event_id,title,description,starts_at,latitude,longitude,price,status,tags\n"
+USERS = "user_id,max_price,latitude,longitude,preferred_tags,birth_year\n"
+INTERACTIONS = "user_id,event_id,organizer_id,type,value,occurred_at\n"
+NAMES = ("events.csv", "users.csv", "interactions.csv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one good row before and one after whatever a test adds."""
+    made = tmp_path / "data"
+    made.mkdir()
+    write(made, "events.csv", EVENTS, "")
+    write(made, "users.csv", USERS, "")
+    write(made, "interactions.csv", INTERACTIONS, "")
+    return made
+
+
+def write(folder: Path, name: str, header: str, rows: str | bytes) -> None:
+    first, last = {
+        "events.csv": ("good_1,Jazz,,2026-05-02T20:00:00Z,,,,,\n", "good_2,Folk,,,,,,,\n"),
+        "users.csv": ("good_1,,,,,\n", "good_2,,,,,\n"),
+        "interactions.csv": (
+            "good_1,good_1,,booking,,2026-04-01T00:00:00Z\n",
+            "good_2,good_1,,click,,2026-04-02T00:00:00Z\n",
+        ),
+    }[name]
+    middle = rows.encode() if isinstance(rows, str) else rows
+    folder.joinpath(name).write_bytes((header + first).encode() + middle + last.encode())
+
+
+@pytest.fixture
+def load(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Documents]]:
+    opened = []
+
+    def run(*options: str, status: int = 0) -> Documents:
+        store = f"sqlite:{tmp_path / 'documents.db'}"
+        rejected = str(tmp_path / "rejected.csv")
+        assert main([str(folder), "--store", store, "--rejected", rejected, *options]) == status
+        opened.append(open_documents(store))
+        return opened[-1]
+
+    yield run
+    for documents in opened:
+        documents.close()
+
+
+def rejected(tmp_path: Path) -> list[tuple[str, str, str, str]]:
+    with (tmp_path / "rejected.csv").open(newline="", encoding="utf-8") as stream:
+        return [(row["file"], row["line"], row["field"], row["reason"]) for row in csv.DictReader(stream)]
+
+
+TIME = "a time between 1970 and 2200"
+BAD = {
+    "no id": ("events.csv", ",Jazz,,,,,,,", "event_id", "an id, got "),
+    "an id with a slash": ("events.csv", "a/b,Jazz,,,,,,,", "event_id", "got 'a/b'"),
+    "NUL in an id": ("events.csv", "a\0b,Jazz,,,,,,,", "event_id", "got the byte 0x00"),
+    "NUL in a text": ("events.csv", "bad,Ja\0zz,,,,,,,", "title", "got the byte 0x00"),
+    "broken UTF-8": ("events.csv", b"bad,Caf\xe9,,,,,,,", "title", "got the byte 0xe9"),
+    "latitude 200": ("events.csv", "bad,Jazz,,,200,10,,,", "latitude", "a number in -90..90, got 200"),
+    "longitude in words": ("events.csv", "bad,Jazz,,,20,east,,,", "longitude", "-180..180, got 'east'"),
+    "half a place": ("events.csv", "bad,Jazz,,,20,,,,", "longitude", "both latitude and longitude"),
+    "a negative price": ("events.csv", "bad,Jazz,,,,,-1,,", "price", "got -1"),
+    "a price that is no number": ("events.csv", "bad,Jazz,,,,,nan,,", "price", "got nan"),
+    "a price with a comma": ("events.csv", 'bad,Jazz,,,,,"1,5",,', "price", "got '1,5'"),
+    "an unreadable time": ("events.csv", "bad,Jazz,,tomorrow,,,,,", "starts_at", "got 'tomorrow'"),
+    "a time without an offset": ("events.csv", "bad,Jazz,,2026-05-01T20:00:00,,,,,", "starts_at", "with an offset"),
+    "an unknown status": ("events.csv", "bad,Jazz,,,,,,open,", "status", "one of published"),
+    "a 3 MB description": ("events.csv", f"bad,Jazz,{'x' * 3_000_000},,,,,,", "description", "at most 100,000 bytes"),
+    "too few columns": ("events.csv", "bad,Jazz", "row", "9 columns, got 2"),
+    "too many columns": ("events.csv", "bad,Jazz,,,,,,,,", "row", "9 columns, got 10"),
+    "an unclosed quote": ("events.csv", 'bad,"Jazz,,,,,,,', "row", "closed quotes"),
+    "a quote inside": ("events.csv", 'bad,"Ja"zz,,,,,,,', "row", "RFC 4180 quoting"),
+    "101 tags": ("events.csv", f"bad,Jazz,,,,,,,{'|'.join(map(str, range(101)))}", "tags", "at most 100 items"),
+    "a user without an id": ("users.csv", ",10,,,,", "user_id", "an id, got "),
+    "a birth year with a half": ("users.csv", "bad,,,,,1980.5", "birth_year", "a whole number"),
+    "an unknown type": ("interactions.csv", "u,e,,purchase,,2026-04-01T00:00:00Z", "type", "one of impression"),
+    "no user": ("interactions.csv", ",e,,click,,2026-04-01T00:00:00Z", "user_id", "an id, got "),
+    "no event": ("interactions.csv", "u,,,click,,2026-04-01T00:00:00Z", "event_id", "an id, got "),
+    "no time": ("interactions.csv", "u,e,,click,,", "occurred_at", "a time"),
+    "the future": ("interactions.csv", "u,e,,click,,2199-04-01T00:00:00Z", "occurred_at", "not in the future"),
+    "six stars": ("interactions.csv", "u,e,,rating,6,2026-04-01T00:00:00Z", "value", "1..5, got 6"),
+    "a follow of nobody": ("interactions.csv", "u,,,follow,,2026-04-01T00:00:00Z", "organizer_id", "an id, got None"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_row_is_rejected_with_its_reason_and_its_neighbours_are_loaded(
+    kind: str, folder: Path, tmp_path: Path, load: Callable[..., Documents]
+) -> None:
+    name, bad, field, reason = BAD[kind]
+    header = {"events.csv": EVENTS, "users.csv": USERS, "interactions.csv": INTERACTIONS}[name]
+    write(folder, name, header, (bad if isinstance(bad, bytes) else bad.encode()) + b"\n")
+    loaded = state(load())
+    assert set(loaded["events"]) == set(loaded["users"]) == {"good_1", "good_2"}
+    assert {one.user_id for one in loaded["interactions"].values()} == {"good_1", "good_2"}
+    [(file, line, at, why)] = rejected(tmp_path)
+    assert (file, line, at) == (name, "3", field)
+    assert reason in why
+
+
+def test_the_report_counts_loaded_unchanged_and_rejected_rows(
+    folder: Path, tmp_path: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(folder, "events.csv", EVENTS, "bad\n")
+    for loaded, unchanged in (("2", "0"), ("0", "2")):
+        load()
+        said = capsys.readouterr().err
+        lines = [line.split()[:4] for line in said.splitlines()]
+        assert ["loaded", "unchanged", "rejected", "seconds"] in lines
+        assert ["events.csv", loaded, unchanged, "1"] in lines
+        assert ["interactions.csv", loaded, unchanged, "0"] in lines
+        assert f"{tmp_path / 'rejected.csv'} lists the rejected rows, 1 in all" in said
+
+
+def test_what_is_loaded_is_what_the_file_says(folder: Path, load: Callable[..., Documents]) -> None:
+    folder.joinpath("events.csv").write_bytes(
+        b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode() + b'e,"Jazz, ""live""","Two\r\nlines",'
+        b"2026-05-02T20:00:00+02:00,59.9,10.7,12.5,hidden,music| live |music\r\n"
+    )
+    folder.joinpath("users.csv").write_text(USERS + "u,30,59.9,10.7,jazz,1980\n")
+    folder.joinpath("interactions.csv").write_text(INTERACTIONS + "u,e,,rating,4,2026-04-01T00:00:00Z\n")
+    documents = load()
+    event = documents.events.get("e")
+    assert event
+    assert replace(event, updated_at=None) == Event.from_document(
+        "e",
+        {
+            "title": 'Jazz, "live"',
+            "description": "Two\r\nlines",
+            "starts_at": "2026-05-02T18:00:00Z",
+            "location": {"lat": 59.9, "lng": 10.7},
+            "price": 12.5,
+            "status": "hidden",
+            "tags": ["music", "live"],
+        },
+    )
+    assert list(documents.users.all()) == [
+        User(user_id="u", max_price=30, location=Location(59.9, 10.7), preferred_tags=("jazz",), birth_year=1980)
+    ]
+    [rating] = documents.interactions.since(None)
+    assert (rating.interaction_id, rating.value) == ("u_e_rating", 4.0)
+
+
+def test_unknown_columns_and_missing_files_are_named(
+    folder: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.joinpath("users.csv").unlink()
+    folder.joinpath("events.csv").write_text("event_id,colour,mood\ne,red,good\n")
+    assert set(state(load())["events"]) == {"e"}
+    said = capsys.readouterr().err
+    assert "events.csv: ignores the columns colour, mood" in said
+    assert "users.csv is not there; going on without it" in said
+
+
+def test_a_folder_without_any_file_is_an_error_that_says_what_was_expected(
+    folder: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in NAMES:
+        folder.joinpath(name).unlink()
+    load(status=1)
+    folder.rmdir()
+    load(status=1)
+    said = capsys.readouterr().err
+    assert said.count(f"error: {folder}: expected a folder with events.csv, users.csv, interactions.csv") == 2
+
+
+def test_an_unknown_store_is_an_error_that_names_the_option(
+    load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
+) -> None:
+    load("--store", "mysql:db", status=1)
+    assert "error: --store: expected sqlite:… or firestore:…, got 'mysql:db'" in capsys.readouterr().err
+
+
+def test_a_rejection_file_that_cannot_be_written_is_an_error(
+    folder: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
+) -> None:
+    load("--rejected", str(folder), status=1)
+    assert "error: " in capsys.readouterr().err
+
+
+def test_the_default_store_is_below_the_working_directory(folder: Path, tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MARQUEE_")}
+    run = subprocess.run(
+        [sys.executable, "-m", "jobs.load", str(folder)],
+        cwd=tmp_path,
+        env={**environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    documents = open_documents(f"sqlite:{tmp_path / '.marquee' / 'documents.db'}")
+    assert set(state(documents)["events"]) == {"good_1", "good_2"}
+    documents.close()
+    assert (tmp_path / "rejected.csv").read_text() == "file,line,field,reason\n"
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("city")
+    write_sample(folder, users=99, events=50, interactions=467, seed=1, now=NOW)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    documents = open_documents("sqlite::memory:")
+    put(city, documents, tmp_path_factory.mktemp("out"))
+    found = state(documents)
+    documents.close()
+    assert len(found["interactions"]) == 467
+    assert sum(sum(by_type.values()) for by_type, _ in found["counts"].values()) > 400
+    assert any(found["histories"].values())
+    return found
+
+
+def put(folder: Path, documents: Documents, out: Path, *, now: datetime = NOW) -> None:
+    load_folder(folder, documents, rejected=out / "rejected.csv", now=now, console=Console())
+
+
+def test_repeating_changes_nothing(city: Path, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+    documents = open_documents("sqlite::memory:")
+    for _ in range(3):
+        put(city, documents, tmp_path)
+        assert state(documents) == undisturbed
+    documents.close()
+
+
+class Power:
+    """Fails at one call of all, as a store does that goes away; a failing append has stored half of its chunk."""
+
+    def __init__(self, documents: Documents, fails_at: int) -> None:
+        self._calls = count(1)
+        self._fails_at = fails_at
+        self.documents = replace(
+            documents,
+            events=self._port(documents.events),
+            users=self._port(documents.users),
+            interactions=self._port(documents.interactions),
+            counters=self._port(documents.counters),
+        )
+
+    def _port(self, port: Any) -> Any:
+        names = [name for name in dir(port) if not name.startswith("_")]
+        return type("Port", (), {name: staticmethod(self._call(getattr(port, name))) for name in names})()
+
+    def _call(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **options: Any) -> Any:
+            if next(self._calls) != self._fails_at:
+                return method(*given, **options)
+            if method.__name__ == "append":
+                interactions: Sequence[Interaction] = given[0]
+                method(interactions[: len(interactions) // 2], **options)
+            raise StoreUnavailable("the store went away")
+
+        return call
+
+
+class AnswersLost(Power):
+    """Fails at one call after that did its work."""
+
+    def _call(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **options: Any) -> Any:
+            answer = method(*given, **options)
+            if next(self._calls) == self._fails_at:
+                raise StoreUnavailable("the store went away")
+            return answer
+
+        return call
+
+
+@pytest.mark.parametrize("failing", [Power, AnswersLost])
+@pytest.mark.parametrize("fails_at", range(1, 7))
+def test_a_load_that_failed_at_any_call_and_ran_again_leaves_nothing_out_and_counts_nothing_twice(
+    fails_at: int, failing: type[Power], city: Path, undisturbed: dict[str, Any], tmp_path: Path
+) -> None:
+    documents = open_documents("sqlite::memory:")
+    with pytest.raises(StoreUnavailable):
+        put(city, failing(documents, fails_at).documents, tmp_path)
+    put(city, documents, tmp_path)
+    assert state(documents) == undisturbed
+    documents.close()
+
+
+def test_an_undisturbed_load_makes_six_calls(city: Path, tmp_path: Path) -> None:
+    documents = open_documents("sqlite::memory:")
+    put(city, Power(documents, 7).documents, tmp_path)
+    with pytest.raises(StoreUnavailable):
+        Power(documents, 1).documents.interactions.known([])
+    documents.close()
+
+
+def test_a_load_that_was_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    write_sample(folder, users=500, events=300, interactions=22_000, seed=1, now=NOW)
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        store, rejected = f"sqlite:{tmp_path / name}", str(tmp_path / f"{name}.csv")
+        command = [sys.executable, "-m", "jobs.load", str(folder), "--store", store, "--rejected", rejected]
+        return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+
+    began = time.monotonic()
+    assert start("undisturbed.db").wait() == 0
+    took_s = time.monotonic() - began
+    for share in (0.35, 0.5, 0.65, 0.8):
+        with start("killed.db") as process:
+            time.sleep(share * took_s)
+            process.send_signal(signal.SIGKILL)
+    assert start("killed.db").wait() == 0
+    states = []
+    for name in ("undisturbed.db", "killed.db"):
+        documents = open_documents(f"sqlite:{tmp_path / name}")
+        states.append(state(documents))
+        documents.close()
+    assert len(states[0]["interactions"]) == 22_000
+    assert states[0] == states[1]
+
+
+lines = st.sampled_from(
+    [b"e1,Jazz,,,,,,,\n", b'e2,"a\nb",,,,,,,\r\n', b",,,,,,,,\n", b'"', b"\n", b",", b"\xff", b"\0", b"e3,", b"|"]
+)
+
+
+@given(
+    data=st.lists(lines | st.binary(max_size=20), max_size=30).map(b"".join),
+    header=st.sampled_from([b"", EVENTS.encode()]),
+)
+@settings(deadline=None)
+def test_no_bytes_stop_a_load(data: bytes, header: bytes) -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.joinpath("events.csv").write_bytes(header + data)
+        status = main(
+            [str(folder), "--store", f"sqlite:{folder / 'documents.db'}", "--rejected", str(folder / "rejected.csv")]
+        )
+        documents = open_documents(f"sqlite:{folder / 'documents.db'}")
+        loaded = [*documents.events.changed_since(None)]
+        documents.close()
+        if header:
+            assert status == 0
+            has_lines = any(line.decode(errors="replace").strip() for line in data.splitlines())
+            assert bool(loaded or rejected(folder)) == has_lines
+        else:
+            assert status in (0, 1)

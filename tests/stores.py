@@ -1,0 +1,129 @@
+"""Real stores for tests, and the ways in which stores fail."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from shared.adapters.open import open_documents
+from shared.entities import Event, Profile
+from shared.errors import StoreUnavailable
+from shared.ports import Blob, Counters, Documents, EventCounts, EventStore, ObjectStore, UserStore
+
+
+def documents() -> Documents:
+    """An empty document store in memory."""
+    return open_documents("sqlite::memory:")
+
+
+def damage(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    """Change the bytes of an object in a folder behind its adapter's back."""
+    path = folder / name
+    path.write_bytes(change(path.read_bytes()))
+
+
+@dataclass
+class Outage:
+    """Whether a store is down at present."""
+
+    is_on: bool = False
+
+    def check(self) -> None:
+        """Fail as an adapter does when its store does not answer."""
+        if self.is_on:
+            raise StoreUnavailable("the store is down")
+
+
+class FragileEvents:
+    """Events that can be read only while there is no outage."""
+
+    def __init__(self, events: EventStore, outage: Outage) -> None:
+        self._events = events
+        self._outage = outage
+        self.put = events.put
+        self.get = events.get
+
+    def live(self, now: datetime) -> Iterator[Event]:
+        self._outage.check()
+        return self._events.live(now)
+
+    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
+        for event in self._events.changed_since(moment):
+            yield event
+            # An outage may begin in the middle of an answer.
+            self._outage.check()
+        self._outage.check()
+
+
+class FragileUsers:
+    """Users whose profiles can be read only while there is no outage."""
+
+    def __init__(self, users: UserStore, outage: Outage) -> None:
+        self._users = users
+        self._outage = outage
+        self.put = users.put
+        self.remember = users.remember
+        self.all = users.all
+
+    def profile(self, user_id: str, *, timeout_s: float) -> Profile:
+        self._outage.check()
+        return self._users.profile(user_id, timeout_s=timeout_s)
+
+
+class FragileCounters:
+    """Counts that can be read only while there is no outage."""
+
+    def __init__(self, counters: Counters, outage: Outage) -> None:
+        self._counters = counters
+        self._outage = outage
+        self.record = counters.record
+        self.add = counters.add
+
+    def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
+        self._outage.check()
+        return self._counters.changed_since(moment)
+
+
+class FragileObjects:
+    """Objects that can be read only while there is no outage."""
+
+    def __init__(self, objects: ObjectStore, outage: Outage) -> None:
+        self._objects = objects
+        self._outage = outage
+        self.write = objects.write
+        self.names = objects.names
+        self.delete = objects.delete
+
+    def read(self, name: str) -> Blob | None:
+        self._outage.check()
+        return self._objects.read(name)
+
+
+class ContestedObjects:
+    """Objects to which a rival writes just before we do, as long as there are rivals left."""
+
+    def __init__(self, objects: ObjectStore, name: str, rivals: Sequence[bytes]) -> None:
+        self._objects = objects
+        self._name = name
+        self._rivals = list(rivals)
+        self.read = objects.read
+        self.names = objects.names
+        self.delete = objects.delete
+
+    def write(self, name: str, data: bytes, *, generation: int) -> int:
+        if name == self._name and self._rivals:
+            current = self._objects.read(name)
+            self._objects.write(name, self._rivals.pop(0), generation=current.generation if current else 0)
+        return self._objects.write(name, data, generation=generation)
+
+
+def fragile(
+    store: Documents, *, events: Outage | None = None, users: Outage | None = None, counters: Outage | None = None
+) -> Documents:
+    """The same documents, of which parts may be down."""
+    return replace(
+        store,
+        events=FragileEvents(store.events, events or Outage()),
+        users=FragileUsers(store.users, users or Outage()),
+        counters=FragileCounters(store.counters, counters or Outage()),
+    )

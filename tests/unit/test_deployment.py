@@ -1,0 +1,117 @@
+import inspect
+import json
+import subprocess
+import sys
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import Any, get_type_hints
+
+import flask
+import pytest
+import yaml
+from cloudevents.http import CloudEvent
+
+import main
+from functions.retrain import retrain
+
+ROOT = Path(__file__).parents[2]
+ENDPOINTS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions.yaml").read_text())["endpoints"]
+ARGUMENT = {"httpsTrigger": flask.Request, "scheduleTrigger": flask.Request, "eventTrigger": CloudEvent}
+
+# What a working folder gathers beside the committed files.
+LITTER = (
+    ".env",
+    ".firebase/hosting.cache",
+    ".git/HEAD",
+    ".marquee/documents.db",
+    ".mypy_cache/3.11/main.data.json",
+    ".tools/node_modules/.bin/firebase",
+    "benchmarks/cold_start.py",
+    "firebase-debug.log",
+    "firestore-debug.log",
+    "functions/__pycache__/api.cpython-311.pyc",
+    "jobs/__pycache__/load.cpython-311.pyc",
+    "node_modules/left-pad/index.js",
+    "package.json",
+    "recs.csv",
+    "rejected.csv",
+    "tests/unit/test_deployment.py",
+    "venv/lib/python3.11/site-packages/flask/app.py",
+)
+
+IMPORT = """
+import sys
+
+def refuse(event, arguments):
+    if event.startswith("socket."):
+        raise SystemExit(f"import main opens a connection: {event} {arguments}")
+
+sys.addaudithook(refuse)
+import main
+print(*sys.modules, sep="\\n")
+"""
+
+
+def test_every_entry_point_is_described_and_every_description_has_one() -> None:
+    assert {endpoint["entryPoint"] for endpoint in ENDPOINTS.values()} == set(main.__all__)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_an_entry_point_takes_what_its_trigger_gives(name: str) -> None:
+    [trigger] = ARGUMENT.keys() & ENDPOINTS[name].keys()
+    function = getattr(main, ENDPOINTS[name]["entryPoint"])
+    [parameter] = inspect.signature(function).parameters
+    assert get_type_hints(function)[parameter] is ARGUMENT[trigger]
+
+
+def test_hosting_sends_api_calls_to_a_described_function() -> None:
+    [rewrite] = _firebase_json()["hosting"]["rewrites"]
+    assert rewrite["source"] == "/api/**"
+    assert rewrite["function"]["region"] in ENDPOINTS[rewrite["function"]["functionId"]]["region"]
+
+
+def test_every_file_that_the_deployment_names_is_there() -> None:
+    config = _firebase_json()
+    named = [*config["firestore"].values(), config["storage"]["rules"], f"{config['hosting']['public']}/index.html"]
+    assert [path for path in named if not (ROOT / path).is_file()] == []
+
+
+def test_importing_main_is_light_and_opens_no_connection() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORT], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "functions.api" in loaded
+    heavy = ("pandas", "sklearn", "scipy", "google.cloud.", "firebase_admin", "grpc")
+    assert [name for name in loaded if name.startswith(heavy)] == []
+
+
+def test_an_import_that_opens_a_connection_would_be_seen() -> None:
+    program = IMPORT.replace("import main", "import socket; socket.socket()")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "opens a connection" in done.stderr
+
+
+def test_only_what_the_functions_need_is_uploaded() -> None:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    files = listed.stdout.decode().split()
+    [functions] = _firebase_json()["functions"]
+    uploaded = {path for path in [*files, *LITTER] if not _is_ignored(path, functions["ignore"])}
+    code = {path for path in files if path.startswith(("functions/", "shared/")) and path.endswith(".py")}
+    assert uploaded == code | {"main.py", "requirements.txt", "functions.yaml"}
+
+
+def test_a_probe_of_retrain_is_refused_before_it_costs_a_training() -> None:
+    with flask.Flask("test").test_request_context("/__/health", method="GET"):
+        answer = retrain(flask.request)
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def _firebase_json() -> dict[str, Any]:
+    return dict(json.loads((ROOT / "firebase.json").read_text()))
+
+
+def _is_ignored(path: str, patterns: list[str]) -> bool:
+    """As firebase-tools: a pattern without a slash matches any file's or folder's name (matchBase, dot)."""
+    assert not any("/" in pattern for pattern in patterns)
+    parts = PurePosixPath(path).parts
+    return any(fnmatchcase(part, pattern) for part in parts for pattern in patterns)

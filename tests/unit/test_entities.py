@@ -1,0 +1,262 @@
+"""Entities: parsing untrusted documents and writing them back."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities.interaction import MAX_INTERACTION_ID_BYTES, REPEATING
+from shared.errors import InvalidField
+from tests.examples import DAY, NOW, an_event
+
+EVENT = Event(
+    event_id="event_1",
+    title="Live Jazz",
+    description="All night.",
+    category="music",
+    subcategory="jazz",
+    tags=("live", "late"),
+    organizer_id="organizer_1",
+    venue_id="venue_1",
+    city="Chicago",
+    location=Location(41.9, -87.6),
+    starts_at=NOW,
+    ends_at=NOW + DAY,
+    price=12.5,
+    currency="USD",
+    capacity=100,
+    booked=99,
+    status=Status.SOLD_OUT,
+    image_url="https://example.org/jazz.jpg",
+    created_at=NOW - DAY,
+    updated_at=NOW,
+)
+USER = User(
+    user_id="user_1",
+    preferred_categories=("music", "art"),
+    preferred_tags=("live",),
+    max_price=30.0,
+    city="Chicago",
+    location=Location(41.9, -87.6),
+    birth_year=1990,
+    gender="x",
+    friends=("user_2",),
+    created_at=NOW,
+)
+INTERACTION = Interaction(
+    interaction_id="interaction_1",
+    user_id="user_1",
+    type=InteractionType.RATING,
+    occurred_at=NOW,
+    event_id="event_1",
+    organizer_id="organizer_1",
+    value=4.5,
+    query="jazz",
+    category="music",
+    recorded_at=NOW,
+    session_id="session_1",
+    recommendation_id="recommendation_1",
+    position=3,
+)
+Parse = Callable[[str, dict[str, Any]], Any]
+PARSERS: dict[str, tuple[Parse, dict[str, Any]]] = {
+    "event": (Event.from_document, EVENT.to_document()),
+    "user": (User.from_document, USER.to_document()),
+    "interaction": (Interaction.from_document, INTERACTION.to_document()),
+}
+
+json_like = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**3), 10**3)
+    | st.integers(10**300, 10**400)
+    | st.floats()
+    | st.text(st.characters())
+    | st.datetimes(timezones=st.none() | st.timezones() | st.just(timezone(timedelta(hours=23, minutes=59))))
+    | st.sampled_from(["2026-05-01T19:30:00Z", "rating", "search", "published", "user_1", "0001-01-01T00:00:00+20:00"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["lat", "lng", "x"]), inner, max_size=3)
+        | st.tuples(inner, inner)
+    ),
+    max_leaves=5,
+)
+
+
+def _outcome(parse: Parse, document_id: str, document: dict[str, Any]) -> Any:
+    """The entity or the refusal; anything else is raised."""
+    try:
+        return parse(document_id, document)
+    except InvalidField as refused:
+        return refused
+
+
+@pytest.mark.parametrize("entity", [EVENT, USER, INTERACTION], ids=lambda entity: type(entity).__name__)
+def test_every_field_survives_a_round_trip(entity: Any) -> None:
+    document = entity.to_document()
+    key = next(iter(type(entity).__dataclass_fields__))
+    assert {key, *document} == set(type(entity).__dataclass_fields__), "the example sets every field"
+    assert type(entity).from_document(getattr(entity, key), document) == entity
+
+
+def test_a_document_holds_plain_values_that_json_knows_beside_times() -> None:
+    for entity in (EVENT, USER, INTERACTION):
+        json.dumps(entity.to_document(), default=lambda time: {datetime: time.isoformat}[type(time)]())
+    assert EVENT.to_document()["status"] == "sold_out"
+    assert type(EVENT.to_document()["status"]) is str
+    assert EVENT.to_document()["location"] == {"lat": 41.9, "lng": -87.6}
+
+
+def test_unknown_values_are_left_out_and_read_back_as_unknown() -> None:
+    assert Event(event_id="e").to_document() == {"status": "published"}
+    assert User(user_id="u").to_document() == {}
+    assert Event.from_document("e", {}) == Event(event_id="e")
+    assert User.from_document("u", {}) == User(user_id="u")
+
+
+def test_a_price_of_zero_is_known() -> None:
+    assert Event.from_document("e", {"price": 0, "booked": 0}).to_document() == {
+        "price": 0.0,
+        "booked": 0,
+        "status": "published",
+    }
+
+
+@pytest.mark.parametrize("kind", PARSERS)
+@given(data=st.data())
+def test_any_value_in_any_field_gives_an_entity_or_names_the_field(kind: str, data: st.DataObject) -> None:
+    parse, document = PARSERS[kind]
+    field = data.draw(st.sampled_from(sorted(document)))
+    value = data.draw(json_like)
+    outcome = _outcome(parse, "some_id", {**document, field: value})
+    if isinstance(outcome, InvalidField):
+        named = {field, "lat", "lng"} if field == "location" else {field}
+        named |= {"ends_at"} if field == "starts_at" else set()
+        # Another type makes another field the required one.
+        named |= {"value", "query", "category"} if field == "type" else set()
+        assert outcome.field in named
+    else:
+        assert type(outcome).from_document("some_id", outcome.to_document()) == outcome
+
+
+@pytest.mark.parametrize("kind", PARSERS)
+@given(document=st.dictionaries(st.sampled_from([*EVENT.to_document(), *INTERACTION.to_document(), "?"]), json_like))
+def test_any_document_gives_an_entity_or_a_refusal(kind: str, document: dict[str, Any]) -> None:
+    parse, _ = PARSERS[kind]
+    outcome = _outcome(parse, "some_id", document)
+    if isinstance(outcome, InvalidField):
+        assert outcome.field in {*PARSERS[kind][1], "lat", "lng"}
+
+
+@pytest.mark.parametrize("kind", PARSERS)
+def test_the_document_id_is_checked_by_its_name(kind: str) -> None:
+    parse, document = PARSERS[kind]
+    with pytest.raises(InvalidField) as refused:
+        parse("a/b", document)
+    assert refused.value.field == f"{kind}_id"
+
+
+def test_an_event_may_not_end_before_it_starts() -> None:
+    with pytest.raises(InvalidField, match="ends_at: expected a time not before starts_at"):
+        Event.from_document("e", {"starts_at": NOW, "ends_at": NOW - DAY})
+    assert Event.from_document("e", {"starts_at": NOW, "ends_at": NOW}).ends_at == NOW
+
+
+@pytest.mark.parametrize("status", ["Published", "deleted", 0, 1, False, [], {}])
+def test_an_unknown_status_is_refused_so_that_nothing_is_published_by_mistake(status: object) -> None:
+    with pytest.raises(InvalidField, match="status: expected one of published, cancelled, hidden, sold_out"):
+        Event.from_document("e", {"status": status})
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_on_sale"),
+    [
+        ({}, True),
+        ({"capacity": 10}, True),
+        ({"booked": 10}, True),
+        ({"capacity": 10, "booked": 9}, True),
+        ({"capacity": 10, "booked": 10}, False),
+        ({"capacity": 0, "booked": 0}, False),
+        ({"status": Status.CANCELLED}, False),
+        ({"status": Status.HIDDEN}, False),
+        ({"status": Status.SOLD_OUT}, False),
+    ],
+)
+def test_an_event_is_on_sale_when_published_and_not_full(fields: dict[str, Any], is_on_sale: bool) -> None:  # noqa: FBT001  # a table's column
+    assert an_event(**fields).is_on_sale() is is_on_sale
+
+
+def test_an_event_is_over_at_its_end_else_at_its_start() -> None:
+    assert an_event(starts_at=NOW, ends_at=NOW + DAY).over_at() == NOW + DAY
+    assert an_event(starts_at=NOW).over_at() == NOW
+    assert an_event(starts_at=None).over_at() is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [
+        ("booking", "event_id"),
+        ("impression", "event_id"),
+        ("rating", "value"),
+        ("follow", "organizer_id"),
+        ("search", "query"),
+        ("category_click", "category"),
+    ],
+)
+def test_each_type_needs_its_own_field(kind: str, missing: str) -> None:
+    document: dict[str, Any] = {"event_id": "e", "value": 3, "organizer_id": "o", "query": "q", "category": "c"}
+    document |= {"user_id": "u", "type": kind, "occurred_at": NOW}
+    Interaction.from_document("i", document)
+    with pytest.raises(InvalidField) as refused:
+        Interaction.from_document("i", document | {missing: ""})
+    assert refused.value.field == missing
+
+
+@pytest.mark.parametrize("stars", [0, 0.9, 5.1, 100])
+def test_stars_are_1_to_5(stars: float) -> None:
+    with pytest.raises(InvalidField, match=r"^value: expected a number in 1\.\.5"):
+        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars})
+    assert Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": "review"}).value == stars
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"type": "booking", "event_id": "e"}, "u_e_booking"),
+        ({"type": "attend", "event_id": "e"}, "u_e_attend"),
+        ({"type": "view", "event_id": "e"}, "u_e_view_20260501"),
+        ({"type": "impression", "event_id": "e"}, "u_e_impression_20260501"),
+        ({"type": "follow", "organizer_id": "o"}, "u_o_follow"),
+        ({"type": "save", "event_id": "e", "organizer_id": "o"}, "u_e_save"),
+        ({"type": "search", "query": "Rock & Roll!"}, "u_rock-roll_search_20260501"),
+        ({"type": "search", "query": "x" * 100}, f"u_{'x' * 60}_search_20260501"),
+        ({"type": "category_click", "category": "Food, Drink"}, "u_food-drink_category_click_20260501"),
+        ({"type": "view", "event_id": "e", "occurred_at": "2026-05-01T23:30:00-02:00"}, "u_e_view_20260502"),
+    ],
+)
+def test_expected_ids_are_these(fields: dict[str, Any], expected: str) -> None:
+    document = {"user_id": "u", "occurred_at": datetime(2026, 5, 1, 23, 59, tzinfo=UTC)} | fields
+    assert Interaction.from_document("unnamed", document).expected_id() == expected
+
+
+@given(
+    kind=st.sampled_from(InteractionType),
+    user_id=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1, max_size=32),
+    words=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
+)
+def test_an_expected_id_is_an_id_that_the_store_accepts(kind: InteractionType, user_id: str, words: str) -> None:
+    document = {"user_id": user_id, "type": kind.value, "occurred_at": NOW, "value": 3, "query": words}
+    document |= {"category": words[:40]}
+    if kind not in {InteractionType.SEARCH, InteractionType.CATEGORY_CLICK}:
+        document |= {"event_id": user_id, "organizer_id": user_id}
+    one = _outcome(Interaction.from_document, "unnamed", document)
+    assume(isinstance(one, Interaction))
+    named = one.expected_id()
+    assert len(named.encode()) <= MAX_INTERACTION_ID_BYTES
+    assert Interaction.from_document(named, one.to_document()).expected_id() == named
+    assert named.endswith("_20260501") == (kind in REPEATING)

@@ -1,0 +1,125 @@
+"""Judging models on what came after the cutoff."""
+
+import numpy as np
+import pytest
+
+from shared.analysis import holdout
+from shared.analysis.holdout import evaluate, evaluate_ratings, latest_cutoff
+from shared.entities import Interaction, InteractionType
+from shared.models.catalog import Catalog
+from shared.models.interactions import InteractionTable
+from shared.models.recommender import MODELS, Recommender
+from shared.services.train import judge
+from tests import laws
+from tests.examples import DAY, NOW, an_event, an_interaction
+
+CUTOFF = NOW
+BOOKING, VIEW, SAVE = InteractionType.BOOKING, InteractionType.VIEW, InteractionType.SAVE
+# In order of popularity before the cutoff: a, b, c; d ended before it.
+EVENTS = [an_event(name, starts_at=NOW + 9 * DAY) for name in "abc"] + [an_event("d", starts_at=NOW - DAY)]
+CATALOG = Catalog.of(EVENTS)
+BEFORE = [
+    *(an_interaction(f"crowd_{n}", "a", occurred_at=NOW - DAY) for n in range(3)),
+    *(an_interaction(f"crowd_{n}", "b", occurred_at=NOW - DAY) for n in range(2)),
+]
+
+
+def _metrics(after: list[Interaction], *, k: int = 2) -> dict[str, float]:
+    table = InteractionTable.of([*BEFORE, *after], CATALOG)
+    model = Recommender.fit("popularity", table.before(CUTOFF), CATALOG, {}, now=CUTOFF, half_life_days=90)
+    return evaluate({"popularity": model}, table, CATALOG, {}, cutoff=CUTOFF, k=k)["popularity"]
+
+
+def test_a_hit_at_the_top_scores_1() -> None:
+    assert _metrics([an_interaction("u", "a", occurred_at=CUTOFF)]) == {
+        "users": 1,
+        "ndcg@2": 1,
+        "recall@2": 1,
+        "coverage": pytest.approx(2 / 3),
+    }
+
+
+def test_a_hit_at_the_second_place_is_discounted_and_a_miss_scores_0() -> None:
+    hit, miss = an_interaction("u", "b", SAVE, occurred_at=NOW + DAY), an_interaction("v", "c", occurred_at=NOW + DAY)
+    metrics = _metrics([hit, miss])
+    assert metrics["users"] == 2
+    assert metrics["ndcg@2"] == pytest.approx((1 / np.log2(3) + 0) / 2)
+    assert metrics["recall@2"] == pytest.approx(0.5)
+
+
+def test_views_ended_events_and_unknown_events_are_no_hits() -> None:
+    after = [
+        an_interaction("u", "a", VIEW, occurred_at=NOW + DAY),
+        an_interaction("u", "d", occurred_at=NOW + DAY),
+        an_interaction("u", "unknown", occurred_at=NOW + DAY),
+    ]
+    assert _metrics(after)["users"] == 0
+
+
+def test_what_was_a_hit_before_the_cutoff_is_not_counted_after_it() -> None:
+    again = an_interaction("crowd_0", "a", InteractionType.ATTEND, occurred_at=NOW + DAY)
+    assert _metrics([again])["users"] == 0
+    metrics = _metrics([again, an_interaction("crowd_0", "c", occurred_at=NOW + DAY)])
+    # Their a and b are left out of the list, so c is its first entry.
+    assert (metrics["users"], metrics["ndcg@2"], metrics["recall@2"]) == (1, 1, 1)
+
+
+def test_hits_before_the_cutoff_alone_judge_nobody() -> None:
+    assert _metrics([]) == {"users": 0, "ndcg@2": 0, "recall@2": 0, "coverage": 0}
+
+
+def test_more_places_than_candidates_are_no_reason_to_fail() -> None:
+    assert _metrics([an_interaction("u", "c", occurred_at=NOW)], k=50)["ndcg@50"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_scrambling_what_comes_after_the_cutoff_does_not_change_what_is_shown(model: str) -> None:
+    data, cutoff = laws.city(), NOW - 40 * DAY
+    other = laws.scrambled_after(data, cutoff, seed=5)
+    catalog = Catalog.of(data.events, mentioned=["ghost"])
+    users = list(data.users.values())
+    candidates = np.flatnonzero(catalog.live(cutoff))
+    shown = []
+    for source in (data, other):
+        past = InteractionTable.of(source.interactions, catalog).before(cutoff)
+        fitted = Recommender.fit(model, past, catalog, data.users, now=cutoff, half_life_days=90)
+        shown.append(
+            np.vstack([rows for _, rows, _ in holdout.lists(fitted, users, past, candidates, now=cutoff, k=9)])
+        )
+    assert np.array_equal(shown[0], shown[1])
+
+
+def test_taste_beats_popularity_where_taste_is_all() -> None:
+    data = laws.city()
+    catalog = Catalog.of(data.events)
+    metrics = judge(InteractionTable.of(data.interactions, catalog), catalog, data.users, half_life_days=90)
+    assert metrics.keys() == set(MODELS)
+    for model in laws.PERSONAL:
+        assert metrics[model]["ndcg@10"] > metrics["popularity"]["ndcg@10"] + 0.1
+
+
+def test_nothing_is_judged_where_there_is_nothing_to_judge() -> None:
+    assert judge(InteractionTable.of([], CATALOG), CATALOG, {}, half_life_days=90) == {}
+    one = InteractionTable.of([an_interaction("u", "a")], CATALOG)
+    assert judge(one, CATALOG, {}, half_life_days=90) == {}
+
+
+def test_the_latest_share_of_hits_lies_after_the_cutoff() -> None:
+    given = [an_interaction(f"u{n}", "a", occurred_at=NOW + n * DAY) for n in range(10)]
+    given += [an_interaction("u", "a", VIEW, occurred_at=NOW + 99 * DAY)]
+    table = InteractionTable.of(given, CATALOG)
+    assert latest_cutoff(table, share=0.2) == NOW + 8 * DAY
+    assert latest_cutoff(table, share=0.5) == NOW + 5 * DAY
+    assert latest_cutoff(table.before(NOW + DAY), share=0.2) is None
+
+
+def test_ratings_are_judged_on_the_latest_fifth() -> None:
+    stars = [5.0, 5.0, 5.0, 5.0, 1.0]
+    given = [
+        an_interaction(f"u{n}", "a", InteractionType.RATING, occurred_at=NOW + n * DAY, value=value)
+        for n, value in enumerate(stars)
+    ]
+    table = InteractionTable.of(given, CATALOG)
+    metrics = evaluate_ratings(table, len(CATALOG))
+    assert (metrics["ratings"], metrics["rmse"], metrics["mae"]) == (1, 4, 4)
+    assert evaluate_ratings(table.before(NOW), len(CATALOG))["ratings"] == 0

@@ -1,0 +1,85 @@
+"""Popularity with forward decay."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.entities import Interaction, InteractionType
+from shared.models.catalog import Catalog
+from shared.models.interactions import InteractionTable
+from shared.models.popularity import HALF_LIFE_DAYS, LANDMARK, growth, popularity, popularity_weight
+from tests.examples import NOW, an_event, an_interaction
+
+CATALOG = Catalog.of([an_event(name) for name in "abc"])
+HALF_LIFE = timedelta(days=HALF_LIFE_DAYS)
+
+interactions = st.lists(
+    st.builds(
+        an_interaction,
+        st.sampled_from(["u1", "u2"]),
+        st.sampled_from(["a", "b", "unknown"]),
+        st.sampled_from(InteractionType),
+        occurred_at=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # Hypothesis wants bounds without a zone
+        value=st.sampled_from([None, 1.0, 4.0, 5.0]),
+    ),
+    unique_by=lambda one: one.interaction_id,
+)
+
+
+def _popularity(given: list[Interaction]) -> np.ndarray:
+    return popularity(InteractionTable.of(given, CATALOG), len(CATALOG))
+
+
+def test_three_rows_add_up_to_known_fractions() -> None:
+    given = [
+        an_interaction("u1", "a", InteractionType.BOOKING, occurred_at=LANDMARK),
+        an_interaction("u2", "a", InteractionType.CLICK, occurred_at=LANDMARK + HALF_LIFE),
+        an_interaction("u3", "b", InteractionType.BOOKING, occurred_at=LANDMARK - 2 * HALF_LIFE),
+    ]
+    assert _popularity(given) == pytest.approx([1 + 0.2 * 2, 0.25, 0])
+
+
+def test_a_booking_today_beats_one_of_last_month() -> None:
+    given = [
+        an_interaction("u1", "a", occurred_at=NOW),
+        *(an_interaction(f"v{i}", "b", occurred_at=NOW - 2 * HALF_LIFE) for i in range(3)),
+    ]
+    a, b, _ = _popularity(given)
+    assert b == pytest.approx(0.75 * a)
+
+
+@given(given=interactions, seed=st.integers(0, 9))
+def test_it_does_not_depend_on_the_order(given: list[Interaction], seed: int) -> None:
+    shuffled = random.Random(seed).sample(given, len(given))
+    assert np.array_equal(_popularity(shuffled), _popularity(given))
+
+
+@given(given=interactions)
+def test_what_triggers_add_one_by_one_is_what_training_adds_up(given: list[Interaction]) -> None:
+    sums = dict.fromkeys(CATALOG.events.ids(), 0.0)
+    for one in given:
+        if one.event_id in sums:
+            sums[one.event_id] += popularity_weight(one)
+    assert _popularity(given) == pytest.approx(list(sums.values()))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [("dismiss", None), ("cancel", None), ("rating", 1.0), ("rating", 3.0), ("impression", None)]
+)
+def test_nothing_makes_an_event_less_popular(kind: str, value: float | None) -> None:
+    assert popularity_weight(an_interaction(kind=InteractionType(kind), value=value)) == 0
+
+
+def test_growth_doubles_with_each_half_life() -> None:
+    times = np.array([(LANDMARK + n * HALF_LIFE).timestamp() for n in (-1, 0, 1, 10)])
+    assert growth(times).tolist() == [0.5, 1.0, 2.0, 1024.0]
+
+
+def test_times_that_documents_may_hold_never_overflow() -> None:
+    times = np.array([datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1970, 2199)])
+    assert np.isfinite(growth(times)).all()
+    assert (growth(times) > 0).all()

@@ -1,0 +1,346 @@
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import pytest
+
+from jobs.csvfile import Rejection
+from jobs.folder import Folder
+from jobs.sample import main, write_sample
+from shared.entities import Event, Interaction, InteractionType, Status, User
+from shared.errors import InvalidField
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DEFAULT = {"users": 99, "events": 50, "interactions": 467}
+TENFOLD = {name: 10 * count for name, count in DEFAULT.items()}
+NAMES = ("events.csv", "users.csv", "interactions.csv")
+
+Row = TypeVar("Row", Event, User, Interaction)
+
+
+class City(NamedTuple):
+    events: dict[str, Event]
+    users: dict[str, User]
+    interactions: list[Interaction]
+
+    def of(self, *kinds: InteractionType) -> list[Interaction]:
+        return [one for one in self.interactions if one.type in kinds]
+
+
+def accepted(rows: Iterable[Row | Rejection]) -> list[Row]:
+    taken = []
+    for row in rows:
+        assert not isinstance(row, Rejection), row
+        taken.append(row)
+    return taken
+
+
+def city(folder: Path, *, seed: int = 1, now: datetime = NOW, **counts: int) -> City:
+    write_sample(folder, **{**DEFAULT, **counts}, seed=seed, now=now)
+    files = Folder(folder, now=now)
+    assert list(files.warnings()) == []
+    events, users = accepted(files.events), accepted(files.users)
+    return City(
+        {one.event_id: one for one in events}, {one.user_id: one for one in users}, accepted(files.interactions)
+    )
+
+
+@pytest.fixture(scope="module", params=[DEFAULT, TENFOLD], ids=["default", "tenfold"])
+def sized(request, tmp_path_factory) -> tuple[City, dict[str, int]]:
+    return city(tmp_path_factory.mktemp("city"), **request.param), request.param
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory) -> City:
+    return city(tmp_path_factory.mktemp("large"), users=400, events=400, interactions=12_000)
+
+
+def test_writes_exactly_what_is_asked_for_under_plain_ids(sized):
+    found, asked = sized
+    assert set(found.users) == {f"user_{number}" for number in range(1, asked["users"] + 1)}
+    assert set(found.events) == {f"event_{number}" for number in range(1, asked["events"] + 1)}
+    assert len(found.interactions) == asked["interactions"]
+
+
+def test_no_two_interactions_share_their_deterministic_id(sized):
+    found, _ = sized
+    assert len({one.expected_id() for one in found.interactions}) == len(found.interactions)
+    assert all(one.interaction_id == one.expected_id() for one in found.interactions)
+
+
+def test_interactions_name_what_exists(sized):
+    found, _ = sized
+    organizers = {event.organizer_id for event in found.events.values()}
+    categories = {event.category for event in found.events.values()}
+    for one in found.interactions:
+        assert one.user_id in found.users
+        assert not one.event_id or one.event_id in found.events
+        assert not one.organizer_id or one.organizer_id in organizers
+        assert not one.category or one.category in categories
+
+
+@pytest.mark.parametrize("counts", [DEFAULT, TENFOLD], ids=["default", "tenfold"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_type_occurs(tmp_path, counts, seed):
+    found = city(tmp_path, seed=seed, **counts)
+    assert {one.type for one in found.interactions} == set(InteractionType)
+
+
+def test_about_three_fifths_of_the_events_are_over_and_the_others_are_near(sized):
+    found, asked = sized
+    starts = [event.starts_at for event in found.events.values()]
+    assert 0.55 <= sum(start <= NOW for start in starts) / asked["events"] <= 0.65
+    assert min(starts) >= NOW - timedelta(days=180)
+    assert max(starts) <= NOW + timedelta(days=60)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_default_city_has_enough_to_recommend(tmp_path, seed):
+    events = city(tmp_path, seed=seed, interactions=0).events.values()
+    assert sum(event.is_on_sale() and event.over_at() > NOW for event in events) >= 18
+    assert {event.status for event in events} == set(Status)
+    assert len({event.category for event in events}) >= 6
+
+
+def test_events_are_announced_before_they_start_and_before_now(sized):
+    for event in sized[0].events.values():
+        assert event.created_at < event.starts_at < event.ends_at
+        assert event.created_at < NOW
+
+
+def test_events_are_described_in_full(sized):
+    for event in sized[0].events.values():
+        assert "{" not in event.title + event.description
+        assert 2 <= sum(event.description.count(mark) for mark in (". ", "? ", "! ")) + 1 <= 5, event.description
+        assert event.tags
+        assert event.subcategory
+        assert event.venue_id.startswith("venue_")
+        assert event.organizer_id.startswith("organizer_")
+        assert (event.currency, event.city) == ("EUR", "Halvora")
+        assert event.location
+        assert event.price is not None
+        assert event.capacity
+
+
+def test_series_come_back_at_the_same_hour_weeks_apart(large):
+    dates = defaultdict(list)
+    for event in large.events.values():
+        stem = (event.organizer_id, event.title.partition(":")[0], event.venue_id, event.starts_at.strftime("%a %H"))
+        dates[stem].append(event.starts_at)
+    repeats = [gap for starts in dates.values() for gap in pairwise(sorted(set(starts)))]
+    assert len(repeats) > 100
+    assert all((later - earlier) % timedelta(weeks=1) == timedelta() for earlier, later in repeats)
+
+
+def test_nothing_happens_before_the_event_is_announced_or_the_user_joined_or_after_now(sized):
+    found, _ = sized
+    for one in found.interactions:
+        assert found.users[one.user_id].created_at < one.occurred_at <= NOW
+        event = found.events.get(one.event_id)
+        if event is None:
+            continue
+        assert event.created_at <= one.occurred_at
+        if one.type not in (InteractionType.ATTEND, InteractionType.RATING, InteractionType.REVIEW):
+            assert one.occurred_at <= event.ends_at
+
+
+def test_the_file_is_in_the_order_of_time(sized):
+    times = [one.occurred_at for one in sized[0].interactions]
+    assert times == sorted(times)
+
+
+def test_funnels_are_consistent(sized):
+    found, _ = sized
+    when = defaultdict(dict)
+    for one in found.interactions:
+        if one.event_id:
+            times = when[one.user_id, one.event_id]
+            times[one.type] = min(one.occurred_at, times.get(one.type, one.occurred_at))
+    needs = {
+        InteractionType.CLICK: InteractionType.VIEW,
+        InteractionType.SAVE: InteractionType.VIEW,
+        InteractionType.BOOKING: InteractionType.VIEW,
+        InteractionType.CANCEL: InteractionType.BOOKING,
+        InteractionType.ATTEND: InteractionType.BOOKING,
+        InteractionType.RATING: InteractionType.ATTEND,
+        InteractionType.REVIEW: InteractionType.RATING,
+    }
+    for (_, event_id), times in when.items():
+        event = found.events[event_id]
+        for kind, earlier in needs.items():
+            if kind in times:
+                assert times[earlier] <= times[kind]
+        assert times.get(InteractionType.BOOKING, event.starts_at) <= event.starts_at
+        if InteractionType.ATTEND in times:
+            assert times[InteractionType.ATTEND] >= event.ends_at
+            assert InteractionType.CANCEL not in times
+            assert event.status is not Status.CANCELLED
+        assert not {InteractionType.DISMISS, InteractionType.BOOKING} <= set(times)
+
+
+def test_only_ratings_have_a_value_and_it_is_in_stars(sized):
+    for one in sized[0].interactions:
+        is_rating = one.type is InteractionType.RATING
+        assert one.value in {1, 2, 3, 4, 5} if is_rating else one.value is None
+
+
+def test_nobody_books_a_seat_that_is_not_there(tmp_path):
+    found = city(tmp_path, users=3_000, events=3, interactions=9_000)
+    bookings = Counter(one.event_id for one in found.of(InteractionType.BOOKING))
+    assert all(count <= found.events[event_id].capacity for event_id, count in bookings.items())
+    assert any(count == found.events[event_id].capacity for event_id, count in bookings.items())
+
+
+def test_most_people_declare_something_and_some_nothing(large):
+    users = large.users.values()
+    for field in ("preferred_categories", "preferred_tags", "max_price", "location", "birth_year", "friends"):
+        share = np.mean([bool(getattr(user, field)) for user in users])
+        assert 0.35 < share < 0.98, field
+    assert all(user.user_id in large.users[friend].friends for user in users for friend in user.friends)
+    assert all(user.user_id not in user.friends for user in users)
+
+
+def _same_rate(groups: dict[str, list[str]]) -> float:
+    """How often two bookings of one user agree."""
+    pairs = [one == two for values in groups.values() for one, two in pairwise(values)]
+    return float(np.mean(pairs))
+
+
+@pytest.mark.parametrize(("field", "lift"), [("category", 2.5), ("organizer_id", 5.0), ("venue_id", 2.0)])
+def test_people_book_alike_events_much_more_often_than_chance(large, field, lift):
+    bookings = large.of(InteractionType.BOOKING)
+    values = [getattr(large.events[one.event_id], field) for one in bookings]
+    by_user = defaultdict(list)
+    for one, value in zip(bookings, values, strict=True):
+        by_user[one.user_id].append(value)
+    by_chance = sum((count / len(values)) ** 2 for count in Counter(values).values())
+    assert _same_rate(by_user) > lift * by_chance
+
+
+def test_people_book_what_they_declare_to_like(large):
+    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].preferred_categories]
+    liked = [large.users[one.user_id].preferred_categories for one in bookings]
+    booked = [large.events[one.event_id].category for one in bookings]
+    hits = np.mean([category in categories for category, categories in zip(booked, liked, strict=True)])
+    shifted = np.mean([category in categories for category, categories in zip(booked[1:], liked, strict=False)])
+    assert hits > 2 * shifted
+
+
+def test_people_prefer_what_is_near_and_what_they_can_pay(large):
+    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].location]
+    homes = np.array([(p.lat, 0.66 * p.lng) for one in bookings for p in [large.users[one.user_id].location]])
+    places = np.array([(p.lat, 0.66 * p.lng) for one in bookings for p in [large.events[one.event_id].location]])
+    assert np.hypot(*(homes - places).T).mean() < 0.93 * np.hypot(*(homes - places[::-1]).T).mean()
+
+    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].max_price]
+    limits = np.array([large.users[one.user_id].max_price for one in bookings])
+    prices = np.array([large.events[one.event_id].price for one in bookings])
+    assert (prices > limits).mean() < 0.7 * (prices > limits[::-1]).mean()
+
+
+def test_friends_book_the_same_events_more_often_than_strangers(large):
+    booked = defaultdict(set)
+    for one in large.of(InteractionType.BOOKING):
+        booked[one.user_id].add(one.event_id)
+    users = list(large.users)
+    with_friends = [len(booked[user] & booked[friend]) for user in users for friend in large.users[user].friends]
+    strangers = [len(booked[one] & booked[two]) for one, two in zip(users, users[100:], strict=False)]
+    assert np.mean(with_friends) > 2 * np.mean(strangers)
+
+
+def test_who_rates_liked_it_more_when_it_is_to_their_taste(large):
+    stars = {True: [], False: []}
+    for one in large.of(InteractionType.RATING):
+        liked = large.users[one.user_id].preferred_categories
+        if liked:
+            stars[large.events[one.event_id].category in liked].append(one.value)
+    assert np.mean(stars[True]) > np.mean(stars[False])
+    assert set(stars[True]) | set(stars[False]) >= {2, 3, 4, 5}
+
+
+def _bytes(folder: Path) -> list[bytes]:
+    return [(folder / name).read_bytes() for name in NAMES]
+
+
+def test_the_same_seed_and_time_give_the_same_bytes(tmp_path):
+    for name, seed in (("one", 7), ("two", 7), ("other", 8)):
+        write_sample(tmp_path / name, **DEFAULT, seed=seed, now=NOW)
+    assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
+    assert all(a != b for a, b in zip(_bytes(tmp_path / "one"), _bytes(tmp_path / "other"), strict=True))
+
+
+def test_more_interactions_only_add(tmp_path):
+    few, many = city(tmp_path / "few", interactions=200), city(tmp_path / "many", interactions=900)
+    assert few.events == many.events
+    assert few.users == many.users
+    assert {one.expected_id() for one in few.interactions} < {one.expected_id() for one in many.interactions}
+
+
+def test_a_time_in_another_zone_or_with_microseconds_is_the_same_city(tmp_path):
+    write_sample(tmp_path / "utc", **DEFAULT, seed=1, now=NOW)
+    elsewhere = datetime.fromisoformat("2026-05-01T14:00:00.999999+02:00")
+    write_sample(tmp_path / "there", **DEFAULT, seed=1, now=elsewhere)
+    assert _bytes(tmp_path / "utc") == _bytes(tmp_path / "there")
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 1, 0), (1, 1, 1), (1, 2, 8), (2, 1, 3), (1, 60, 300), (60, 1, 120), (3, 9, 600)]
+)
+def test_small_cities_work(tmp_path, counts):
+    users, events, interactions = counts
+    found = city(tmp_path, users=users, events=events, interactions=interactions)
+    assert (len(found.users), len(found.events), len(found.interactions)) == counts
+    assert len({one.expected_id() for one in found.interactions}) == interactions
+
+
+def test_as_many_interactions_as_are_possible_and_no_more(tmp_path):
+    with pytest.raises(
+        InvalidField, match=r"--interactions: expected at most (\d+) for --users 2 and --events 3"
+    ) as no:
+        city(tmp_path, users=2, events=3, interactions=5_000)
+    most = int(no.value.expected.split()[2])
+    assert len(city(tmp_path, users=2, events=3, interactions=most).interactions) == most
+    with pytest.raises(InvalidField, match=f"at most {most} "):
+        city(tmp_path, users=2, events=3, interactions=most + 1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("users", 0), ("users", 1_000_001), ("events", 0), ("events", -5), ("interactions", -1)),
+        *(("interactions", 10_000_001), ("seed", -1), ("now", datetime(1971, 1, 1, tzinfo=UTC))),
+        *(("now", datetime(2199, 6, 1, tzinfo=UTC)), ("now", datetime(2026, 5, 1))),  # noqa: DTZ001  # refused
+    ],
+)
+def test_refuses_an_option_by_name_and_writes_nothing(tmp_path, option, value):
+    with pytest.raises(InvalidField, match=f"^--{option}: expected"):
+        write_sample(tmp_path / "city", **{**DEFAULT, "seed": 1, "now": NOW, option: value})
+    assert not (tmp_path / "city").exists()
+
+
+def test_the_command_line_writes_the_default_city(tmp_path, capsys):
+    assert main([str(tmp_path / "deep" / "city"), "--now", "2026-05-01T12:00:00Z"]) == 0
+    assert "99 users, 50 events, 467 interactions" in capsys.readouterr().err
+    write_sample(tmp_path / "same", **DEFAULT, seed=1, now=NOW)
+    assert _bytes(tmp_path / "deep" / "city") == _bytes(tmp_path / "same")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--now", "yesterday"), ("--users", "0"), ("--events", "many"), ("--interactions", "99999")]
+)
+def test_the_command_line_names_the_option_that_it_refuses(tmp_path, capsys, option, value):
+    with pytest.raises(SystemExit) as stopped:
+        main([str(tmp_path / "city"), "--events", "2", "--users", "2", option, value])
+    assert stopped.value.code == 2
+    assert option in io.StringIO(capsys.readouterr().err).readlines()[-1]
+
+
+def test_the_command_line_reports_a_folder_that_cannot_be_written(tmp_path, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    assert main([str(tmp_path / "file")]) == 1
+    assert "error: " in capsys.readouterr().err

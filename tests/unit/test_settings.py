@@ -1,0 +1,135 @@
+"""Settings: what the environment says and what it may not say."""
+
+import dataclasses
+import json
+
+import pytest
+
+from shared.errors import SettingsError
+from shared.settings import Settings, check_store
+
+PRODUCTION = {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
+
+
+def test_an_empty_environment_means_one_machine() -> None:
+    assert Settings.from_environ({}) == Settings(
+        documents="sqlite:.marquee/documents.db",
+        objects="folder:.marquee/bucket",
+        require_auth=True,
+        refresh_s=30.0,
+        deadline_s=2.0,
+        project="",
+        model="blend",
+        half_life_days=90.0,
+    )
+
+
+def test_empty_variables_mean_the_same_as_absent_ones() -> None:
+    names = ["DOCUMENTS", "OBJECTS", "AUTH", "REFRESH_S", "DEADLINE_S", "MODEL", "HALF_LIFE_DAYS"]
+    environ = {f"MARQUEE_{name}": "" for name in names} | {"GCLOUD_PROJECT": "", "FIREBASE_CONFIG": ""}
+    assert Settings.from_environ(environ) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "field", "expected"),
+    [
+        ("MARQUEE_DOCUMENTS", "sqlite:/tmp/x:y.db", "documents", "sqlite:/tmp/x:y.db"),
+        ("MARQUEE_DOCUMENTS", "firestore:city", "documents", "firestore:city"),
+        ("MARQUEE_OBJECTS", "folder:bucket", "objects", "folder:bucket"),
+        ("MARQUEE_OBJECTS", "gs:city-models", "objects", "gs:city-models"),
+        ("MARQUEE_AUTH", "off", "require_auth", False),
+        ("MARQUEE_AUTH", "firebase", "require_auth", True),
+        ("MARQUEE_REFRESH_S", "1", "refresh_s", 1.0),
+        ("MARQUEE_REFRESH_S", "3600", "refresh_s", 3600.0),
+        ("MARQUEE_DEADLINE_S", "0.05", "deadline_s", 0.05),
+        ("MARQUEE_DEADLINE_S", "60", "deadline_s", 60.0),
+        ("MARQUEE_MODEL", "popularity", "model", "popularity"),
+        ("MARQUEE_HALF_LIFE_DAYS", "3650", "half_life_days", 3650.0),
+        ("GCLOUD_PROJECT", "city", "project", "city"),
+        ("GOOGLE_CLOUD_PROJECT", "city", "project", "city"),
+        ("FIREBASE_CONFIG", json.dumps({"projectId": "city"}), "project", "city"),
+    ],
+)
+def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, field: str, expected: object) -> None:
+    assert Settings.from_environ({variable: given}) == dataclasses.replace(Settings(), **{field: expected})
+
+
+@pytest.mark.parametrize(
+    ("variable", "given"),
+    [
+        ("MARQUEE_DOCUMENTS", "postgres:city"),
+        ("MARQUEE_DOCUMENTS", "sqlite"),
+        ("MARQUEE_DOCUMENTS", "sqlite:"),
+        ("MARQUEE_DOCUMENTS", "gs:city"),
+        ("MARQUEE_OBJECTS", "sqlite:x"),
+        ("MARQUEE_OBJECTS", "gs:"),
+        ("MARQUEE_AUTH", "on"),
+        ("MARQUEE_AUTH", "OFF"),
+        ("MARQUEE_REFRESH_S", "0.9"),
+        ("MARQUEE_REFRESH_S", "3601"),
+        ("MARQUEE_REFRESH_S", "nan"),
+        ("MARQUEE_REFRESH_S", "soon"),
+        ("MARQUEE_DEADLINE_S", "0"),
+        ("MARQUEE_DEADLINE_S", "inf"),
+        ("MARQUEE_MODEL", "SVD"),
+        ("MARQUEE_HALF_LIFE_DAYS", "-1"),
+        ("MARQUEE_HALF_LIFE_DAYS", "3651"),
+        ("FIREBASE_CONFIG", "{"),
+        ("FIREBASE_CONFIG", "[]"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, given: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{variable}: expected .*, got ") as refused:
+        Settings.from_environ({variable: given})
+    assert repr(given) in str(refused.value)
+
+
+def test_on_google_cloud_the_stores_are_the_project_s() -> None:
+    settings = Settings.from_environ(PRODUCTION)
+    assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
+    named = PRODUCTION | {"FIREBASE_CONFIG": json.dumps({"storageBucket": "city.firebasestorage.app"})}
+    assert Settings.from_environ(named).objects == "gs:city.firebasestorage.app"
+
+
+def test_without_a_project_google_cloud_has_nowhere_to_keep_documents() -> None:
+    with pytest.raises(SettingsError, match=r"^GOOGLE_CLOUD_PROJECT: .*MARQUEE_DOCUMENTS"):
+        Settings.from_environ({"K_SERVICE": "api"})
+
+
+EMULATORS = [
+    "FIRESTORE_EMULATOR_HOST",
+    "FIREBASE_AUTH_EMULATOR_HOST",
+    "FIREBASE_STORAGE_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
+]
+
+
+@pytest.mark.parametrize("variable", EMULATORS)
+def test_google_cloud_refuses_to_talk_to_an_emulator(variable: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{variable} is set on Google Cloud"):
+        Settings.from_environ(PRODUCTION | {variable: "localhost:8080"})
+    assert Settings.from_environ({variable: "localhost:8080"}) == Settings()
+
+
+def test_google_cloud_refuses_to_go_without_authentication() -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH: 'off' is for local use"):
+        Settings.from_environ(PRODUCTION | {"MARQUEE_AUTH": "off"})
+
+
+def test_the_functions_emulator_may_do_both() -> None:
+    emulated = PRODUCTION | {"FUNCTIONS_EMULATOR": "true", "MARQUEE_AUTH": "off"} | dict.fromkeys(EMULATORS, "host:1")
+    settings = Settings.from_environ(emulated)
+    assert not settings.require_auth
+    assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
+
+
+@pytest.mark.parametrize("value", ["false", "1", "TRUE", ""])
+def test_only_true_makes_it_an_emulator(value: str) -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH"):
+        Settings.from_environ(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
+
+
+def test_a_store_is_named_by_kind_and_place() -> None:
+    assert check_store("gs:models", ("folder", "gs"), "--objects") == "gs:models"
+    with pytest.raises(SettingsError, match=r"^--objects: expected folder:… or gs:…, got 'models'$"):
+        check_store("models", ("folder", "gs"), "--objects")
