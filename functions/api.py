@@ -1,17 +1,15 @@
-"""The HTTPS function: recommendations, interactions and health under /api/v1."""
+"""The HTTPS function: finds the operation that a request names, checks the request against the document, answers."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import Final
 
 from flask import Request, Response
 
-from functions import parameters, responses
-from functions.wiring import Services, services
-from shared.errors import MarqueeError, NotFound, Unauthenticated
-from shared.services.recommend import recommend
-from shared.services.record import receive
+from functions import access, parameters, responses
+from functions.contract import contract
+from functions.routes import HANDLERS
+from functions.routes.call import Call
+from functions.wiring import services
+from shared.errors import MarqueeError, NotFound
 
 _log = logging.getLogger(__name__)
 
@@ -19,13 +17,7 @@ _log = logging.getLogger(__name__)
 def api(request: Request) -> Response:
     """Route a request; every failure becomes a problem document without internals."""
     try:
-        route = _ROUTES.get(request.path.removesuffix("/"))
-        if route is None:
-            raise NotFound(f"expected one of {', '.join(_ROUTES)}, got {request.path[:200]!r}")
-        method, handler = route
-        if request.method != method:
-            return responses.method_not_allowed(method)
-        return handler(request, services())
+        return _answer(request)
     except MarqueeError as error:
         _log.info("refused %s %s: %s", request.method, request.path, error)
         return responses.problem(error)
@@ -34,52 +26,17 @@ def api(request: Request) -> Response:
         return responses.unexpected()
 
 
-def _recommendations(request: Request, wired: Services) -> Response:
-    given = parameters.query(request, "user_id", "limit")
-    limit = parameters.limit(given)
-    user_id = parameters.acting_user(
-        request, wired.identity, given.get("user_id"), require_auth=wired.settings.require_auth
-    )
-    answer = recommend(
-        wired.serving,
-        wired.documents.users,
-        user_id=user_id,
-        limit=limit,
-        now=wired.now(),
-        recommendation_id=wired.new_id(),
-        deadline_s=wired.settings.deadline_s,
-    )
-    return responses.recommendations(answer)
-
-
-def _interactions(request: Request, wired: Services) -> Response:
-    body, entries = parameters.batch(request)
-    user_id = parameters.acting_user(
-        request, wired.identity, body.get("user_id"), require_auth=wired.settings.require_auth
-    )
-    if not user_id:
-        raise Unauthenticated("expected the user's ID token in the Authorization header, got none")
-    return responses.ok(asdict(receive(wired.documents.interactions, entries, user_id=user_id, now=wired.now())))
-
-
-def _health(request: Request, wired: Services) -> Response:
-    parameters.query(request)
-    now = wired.now()
-    snapshot = wired.serving.current(now)
-    manifest = snapshot.manifest
-    return responses.ok(
-        {
-            "status": "degraded" if snapshot.degraded else "ok",
-            "degraded": snapshot.degraded,
-            "model_version": snapshot.model_version,
-            "model_age_s": round((now - manifest.trained_at).total_seconds()) if manifest else None,
-            "live_events": int(snapshot.recommender.catalog.live(now).sum()),
-        }
-    )
-
-
-_ROUTES: Final[dict[str, tuple[str, Callable[[Request, Services], Response]]]] = {
-    "/api/v1/recommendations": ("GET", _recommendations),
-    "/api/v1/interactions": ("POST", _interactions),
-    "/api/v1/health": ("GET", _health),
-}
+def _answer(request: Request) -> Response:
+    known = contract()
+    found = known.find(request.path.removesuffix("/"))
+    if found is None:
+        raise NotFound(f"expected one of {', '.join(known.paths)}, got {request.path[:200]!r}")
+    operations, path = found
+    # The server leaves out the body of an answer to HEAD.
+    operation = operations.get("GET" if request.method == "HEAD" else request.method)
+    if operation is None:
+        return responses.method_not_allowed(", ".join(operations))
+    wired = services()
+    caller = access.caller(request, operation, wired.identity, require_auth=wired.settings.require_auth)
+    call = Call(caller, parameters.read(request, operation, path), parameters.body(request, operation))
+    return HANDLERS[operation.name](call, wired)

@@ -19,6 +19,7 @@ _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
     Conflict: HTTPStatus.CONFLICT,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+_NOTHING_ELSE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def ok(body: dict[str, Any]) -> Response:
@@ -29,6 +30,12 @@ def ok(body: dict[str, Any]) -> Response:
 def recommendations(answer: Answer) -> Response:
     """200 with a list of recommendations."""
     return ok(asdict(answer))
+
+
+def public(text: str, content_type: str) -> Response:
+    """200 with a text that is the same for everybody until the next deployment."""
+    headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": _NOTHING_ELSE}
+    return Response(text, HTTPStatus.OK, headers, content_type=content_type)
 
 
 def problem(error: MarqueeError) -> Response:

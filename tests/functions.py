@@ -1,5 +1,6 @@
 """The deployed functions in tests: real stores, a clock that tests turn, and tokens that say who they are."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -21,8 +22,11 @@ from shared.services.serving import Serving
 from shared.settings import Settings
 from tests.examples import NOW
 
+Wire = Callable[..., Services]
+"""Puts services into place until a test ends."""
+
 REFRESH = timedelta(seconds=30)
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 
 @dataclass

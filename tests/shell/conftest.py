@@ -1,6 +1,6 @@
 """One instance with a small city, a clock and a client."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ from functions.wiring import Services
 from shared.ports import Documents
 from tests import functions, laws
 from tests.examples import DAY, NOW
-from tests.functions import Clock
+from tests.functions import Clock, Wire
 from tests.stores import documents
 
 settings.register_profile("marquee", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("marquee")
-
-Wire = Callable[..., Services]
 
 
 @pytest.fixture

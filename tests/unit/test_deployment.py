@@ -97,7 +97,7 @@ def test_only_what_the_functions_need_is_uploaded() -> None:
     [functions] = _firebase_json()["functions"]
     uploaded = {path for path in [*files, *LITTER] if not _is_ignored(path, functions["ignore"])}
     code = {path for path in files if path.startswith(("functions/", "shared/")) and path.endswith(".py")}
-    assert uploaded == code | {"main.py", "requirements.txt", "functions.yaml"}
+    assert uploaded == code | {"main.py", "requirements.txt", "functions.yaml", "functions/openapi.json"}
 
 
 def test_a_probe_of_retrain_is_refused_before_it_costs_a_training() -> None:

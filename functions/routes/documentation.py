@@ -1,0 +1,18 @@
+"""The API's document, for programs and for people."""
+
+from flask import Response
+
+from functions import contract, responses
+from functions.page import page as render
+from functions.routes.call import Call
+from functions.wiring import Services
+
+
+def document(_call: Call, _wired: Services) -> Response:
+    """The OpenAPI document."""
+    return responses.public(contract.text(), "application/json")
+
+
+def page(_call: Call, _wired: Services) -> Response:
+    """The same as a page that loads nothing from elsewhere."""
+    return responses.public(render(contract.document()), "text/html; charset=utf-8")

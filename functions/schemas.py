@@ -1,0 +1,137 @@
+"""Checks values against the part of JSON Schema that the API's document uses.
+
+Every keyword that the document may hold is in `KEYWORDS`; a test keeps others out, so nothing is documented and then
+ignored. A schema comes with its references put in place, as `contract.py` does.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from shared.entities import fields
+from shared.errors import InvalidField
+
+KEYWORDS: Final = frozenset(
+    {
+        *("type", "enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "items"),
+        *("minItems", "maxItems", "prefixItems", "properties", "required", "additionalProperties"),
+        *("title", "description", "default", "examples", "x-expected"),
+    }
+)
+_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
+
+Schema = Mapping[str, Any]
+
+
+def parse(schema: Schema, text: str, name: str) -> Any:
+    """The value that a parameter's text stands for, checked; lists are separated by commas."""
+    kind = schema.get("type")
+    if kind == "array":
+        items = text.split(",") if text else []
+        _size(schema, items, name)
+        return [parse(item_schema(schema, place), item, name) for place, item in enumerate(items)]
+    value: Any = text
+    if kind in ("integer", "number"):
+        if not (_INTEGER if kind == "integer" else _NUMBER).fullmatch(text):
+            raise InvalidField(name, text, expected(schema))
+        value = json.loads(text)
+    elif kind == "boolean":
+        value = {"true": True, "false": False}.get(text, text)
+    try:
+        return check(schema, value, name)
+    except InvalidField as error:
+        raise InvalidField(name, text, error.expected) from error
+
+
+def check(schema: Schema, value: Any, name: str) -> Any:
+    """The value as it came, times parsed; raises `InvalidField` naming the first part that the schema refuses."""
+    if not schema:
+        # Whoever takes the value checks it; going into it here would only cost.
+        return value
+    if "type" in schema and not _is_of(schema["type"], value):
+        raise InvalidField(name, value, expected(schema))
+    if "enum" in schema and value not in schema["enum"]:
+        raise InvalidField(name, value, expected(schema))
+    if isinstance(value, str):
+        return _text(schema, value, name)
+    if isinstance(value, list):
+        _size(schema, value, name)
+        return [check(item_schema(schema, place), item, f"{name}[{place}]") for place, item in enumerate(value)]
+    if isinstance(value, dict):
+        return _object(schema, value, name)
+    if not schema.get("minimum", float("-inf")) <= (value or 0) <= schema.get("maximum", float("inf")):
+        raise InvalidField(name, value, expected(schema))
+    return value
+
+
+def expected(schema: Schema) -> str:
+    """What a schema accepts, in words."""
+    if "x-expected" in schema:
+        return str(schema["x-expected"])
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    kind = schema.get("type")
+    if kind in ("integer", "number"):
+        what = "a whole number" if kind == "integer" else "a number"
+        return f"{what} in {schema['minimum']}..{schema['maximum']}" if "maximum" in schema else what
+    if kind == "boolean":
+        return "true or false"
+    if kind == "array":
+        return f"a list of {schema.get('minItems', 0)} to {schema['maxItems']} entries"
+    if kind == "object":
+        return "a JSON object"
+    return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
+
+
+def item_schema(schema: Schema, place: int) -> Schema:
+    """The schema of an array's entry at this place."""
+    places = schema.get("prefixItems", ())
+    found: Schema = places[place] if place < len(places) else schema.get("items", {})
+    return found
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    # JSON tells true from 1; Python does not.
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
+
+
+def _text(schema: Schema, value: str, name: str) -> Any:
+    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
+        raise InvalidField(name, value, expected(schema))
+    if "pattern" in schema and not re.search(schema["pattern"], value):
+        raise InvalidField(name, value, expected(schema))
+    if schema.get("format") == "date-time":
+        if not _TIME.fullmatch(value):
+            raise InvalidField(name, value, expected(schema))
+        return fields.required_time({name: value}, name)
+    return value
+
+
+def _size(schema: Schema, items: list[Any], name: str) -> None:
+    if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", len(items)):
+        raise InvalidField(name, f"{len(items)} entries", expected(schema))
+
+
+def _object(schema: Schema, value: dict[str, Any], name: str) -> dict[str, Any]:
+    properties: Mapping[str, Schema] = schema.get("properties", {})
+    for key in schema.get("required", ()):
+        if key not in value:
+            raise InvalidField(key, None, expected(properties[key]))
+    if schema.get("additionalProperties") is False:
+        for key in value:
+            if key not in properties:
+                raise InvalidField(key, value[key], f"only the fields {', '.join(properties)}")
+    # A field is named as the caller wrote it; only deeper ones need to say where they are.
+    prefix = "" if name == "body" else f"{name}."
+    return {key: check(properties[key], one, prefix + key) if key in properties else one for key, one in value.items()}
