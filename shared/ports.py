@@ -61,10 +61,11 @@ class EventStore(Protocol):
         Where the store has a type for times, an event whose times are texts is not found.
         """
 
-    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
         """Events with `updated_at` at or after `moment`, oldest first, ties by id.
 
-        For None all events in any order, also those that some other program wrote without `updated_at`.
+        For None all events by id, also those that some other program wrote without `updated_at`; only those with an
+        id behind `after`.
         """
 
 
@@ -72,7 +73,7 @@ class UserStore(Protocol):
     """Users' declared profiles and, beside them, the history that the `interaction` function keeps."""
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ; histories stay as they are."""
+        """Create or replace declared profiles that differ, stamping `updated_at`; histories stay as they are."""
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; repeating it changes nothing."""
@@ -80,8 +81,11 @@ class UserStore(Protocol):
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile and newest history in one read; empty for an unknown user."""
 
-    def all(self) -> Iterator[User]:
-        """Every declared profile, ordered by id."""
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
+        """Declared profiles with `updated_at` at or after `moment`, oldest first, ties by id.
+
+        For None every profile by id, also one without `updated_at`; only those with an id behind `after`.
+        """
 
 
 class InteractionLog(Protocol):
@@ -96,10 +100,10 @@ class InteractionLog(Protocol):
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
         """Which of these ids have a document."""
 
-    def since(self, moment: datetime | None) -> Iterator[Interaction]:
+    def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
         """Interactions with `recorded_at` at or after `moment`, oldest first, ties by id.
 
-        For None all of them in any order, also those without `recorded_at`.
+        For None all of them by id, also those without `recorded_at`; only those with an id behind `after`.
         """
 
 
@@ -143,13 +147,21 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The four document ports of one store; `close` ends its connections."""
+    """The four document ports of one store.
+
+    Attributes
+    ----------
+    close : ends its connections.
+    listed : how many documents lists have read since the store was opened, as Firestore bills them: at least one a
+        query.
+    """
 
     events: EventStore
     users: UserStore
     interactions: InteractionLog
     counters: Counters
     close: Callable[[], None]
+    listed: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)

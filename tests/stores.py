@@ -47,8 +47,8 @@ class FragileEvents:
         self._outage.check()
         return self._events.live(now)
 
-    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
-        for event in self._events.changed_since(moment):
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
+        for event in self._events.changed_since(moment, after=after):
             yield event
             # An outage may begin in the middle of an answer.
             self._outage.check()
@@ -63,7 +63,7 @@ class FragileUsers:
         self._outage = outage
         self.put = users.put
         self.remember = users.remember
-        self.all = users.all
+        self.changed_since = users.changed_since
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()

@@ -41,6 +41,7 @@ def _sqlite(path: str) -> Documents:
         sqlite.SqliteInteractions(database),
         sqlite.SqliteCounters(database),
         database.close,
+        lambda: database.listed,
     )
 
 
@@ -54,4 +55,5 @@ def _firestore(project: str) -> Documents:
         firestore.FirestoreInteractions(database),
         firestore.FirestoreCounters(database),
         database.close,
+        lambda: database.listed,
     )

@@ -1,6 +1,6 @@
 """Users as they declare themselves; what they did is in their history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,7 +11,7 @@ from shared.entities.fields import Document, Location
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A declared profile. Empty values mean "unknown"."""
+    """A declared profile. Empty values mean "unknown"; `updated_at` is the time of the write and declares nothing."""
 
     user_id: str
     preferred_categories: tuple[str, ...] = ()
@@ -23,6 +23,7 @@ class User:
     gender: str = ""
     friends: tuple[str, ...] = ()
     created_at: datetime | None = None
+    updated_at: datetime | None = field(default=None, compare=False)
 
     @classmethod
     def from_document(cls, user_id: str, data: Document) -> Self:
@@ -38,6 +39,7 @@ class User:
             gender=fields.text(data, "gender", max_bytes=50),
             friends=fields.texts(data, "friends", max_items=1_000, max_bytes=fields.MAX_ID_BYTES),
             created_at=fields.time(data, "created_at"),
+            updated_at=fields.time(data, "updated_at"),
         )
 
     def to_document(self) -> dict[str, Any]:

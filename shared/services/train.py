@@ -40,7 +40,7 @@ class Dataset:
 def read(documents: Documents, progress: Progress) -> Dataset:
     """Read all documents, telling `progress` as they come in."""
     events = _collect(documents.events.changed_since(None), "events", progress)
-    users = _collect(documents.users.all(), "users", progress)
+    users = _collect(documents.users.changed_since(None), "users", progress)
     interactions = _collect(documents.interactions.since(None), "interactions", progress)
     return Dataset(tuple(events), {user.user_id: user for user in users}, tuple(interactions))
 

@@ -24,7 +24,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "events.changed_since": lambda store: list(store.events.changed_since(None)),
     "users.remember": lambda store: store.users.remember([did("a")]),
     "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
-    "users.all": lambda store: list(store.users.all()),
+    "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
     "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW, counted=False),
     "interactions.since": lambda store: list(store.interactions.since(NOW)),
     "counters.record": lambda store: store.counters.record(did("a"), 1.0, now=NOW),
@@ -62,6 +62,7 @@ def test_firestore_out_of_reach_is_said_in_time(
         firestore.FirestoreInteractions(database),
         firestore.FirestoreCounters(database),
         database.close,
+        lambda: database.listed,
     )
     started = time.monotonic()
     with pytest.raises(StoreUnavailable, match=r"^cannot (read|write|list) "):

@@ -6,7 +6,7 @@ import pytest
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ports import Written
 from tests.contract.conftest import Stores
-from tests.contract.examples import DAY, FULL_USER, NOW, SECOND, did
+from tests.contract.examples import DAY, FULL_USER, NOW, SECOND, did, event
 
 
 def test_every_field_of_a_user_survives(stores: Stores) -> None:
@@ -23,7 +23,42 @@ def test_put_counts_what_it_wrote_and_what_was_there(stores: Stores) -> None:
     assert users.put([User(user_id="b"), User(user_id="a"), FULL_USER], now=NOW) == Written(loaded=3)
     again = [User(user_id="b"), User(user_id="a", city="Bern"), FULL_USER]
     assert users.put(again, now=NOW + DAY) == Written(loaded=1, unchanged=2)
-    assert list(users.all()) == [User(user_id="a", city="Bern"), User(user_id="b"), FULL_USER]
+    assert list(users.changed_since(None)) == [User(user_id="a", city="Bern"), User(user_id="b"), FULL_USER]
+
+
+def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Stores) -> None:
+    users = stores.documents.users
+    users.put([User(user_id="d"), User(user_id="b")], now=NOW + SECOND)
+    users.put([User(user_id="c")], now=NOW)
+    users.put([User(user_id="old")], now=NOW - SECOND)
+    assert [(user.user_id, user.updated_at) for user in users.changed_since(NOW)] == [
+        ("c", NOW),
+        ("b", NOW + SECOND),
+        ("d", NOW + SECOND),
+    ]
+    assert list(users.changed_since(NOW + 2 * SECOND)) == []
+
+
+def test_lists_of_everything_go_on_behind_an_id(stores: Stores) -> None:
+    store = stores.documents
+    store.users.put([User(user_id=key) for key in "cab"], now=NOW)
+    store.events.put([event(key) for key in "cab"], now=NOW)
+    store.interactions.append([did(key) for key in "cab"], now=NOW, counted=False)
+    for after, expected in (("", ["a", "b", "c"]), ("a", ["b", "c"]), ("bb", ["c"]), ("c", [])):
+        assert [user.user_id for user in store.users.changed_since(None, after=after)] == expected
+        assert [one.event_id for one in store.events.changed_since(None, after=after)] == expected
+        assert [one.interaction_id for one in store.interactions.since(None, after=after)] == expected
+
+
+def test_what_lists_read_is_counted(stores: Stores) -> None:
+    store = stores.documents
+    store.users.put([User(user_id=f"user_{number:04}") for number in range(1_010)], now=NOW)
+    before = store.listed()
+    assert len(list(store.users.changed_since(None))) == 1_010
+    first = store.listed() - before
+    assert first in {1_010, 1_011}
+    assert list(store.users.changed_since(NOW + SECOND)) == []
+    assert store.listed() - before - first == 1
 
 
 def test_putting_a_profile_leaves_the_history(stores: Stores) -> None:
@@ -37,7 +72,7 @@ def test_putting_a_profile_leaves_the_history(stores: Stores) -> None:
 
 def test_a_history_alone_declares_nobody(stores: Stores) -> None:
     stores.documents.users.remember([did("1")])
-    assert list(stores.documents.users.all()) == []
+    assert list(stores.documents.users.changed_since(None)) == []
 
 
 def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
@@ -48,7 +83,7 @@ def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, ca
     with caplog.at_level(logging.WARNING):
         assert users.profile("user_1", timeout_s=10) == Profile(User(user_id="user_1"), (HistoryEntry.of(did("1")),))
     assert [record.field for record in caplog.records] == ["friends"]
-    assert [user.user_id for user in users.all()] == ["user_2"]
+    assert [user.user_id for user in users.changed_since(None)] == ["user_2"]
 
 
 def test_a_history_is_the_same_in_every_order_and_however_often(stores: Stores) -> None:
@@ -87,4 +122,4 @@ def test_the_newest_500_entries_count(stores: Stores) -> None:
 def test_lists_longer_than_a_page_hold_each_user_once_by_id(stores: Stores) -> None:
     ids = [f"user_{number:04}" for number in range(1_010)]
     stores.documents.users.put([User(user_id=one) for one in reversed(ids)], now=NOW)
-    assert [user.user_id for user in stores.documents.users.all()] == ids
+    assert [user.user_id for user in stores.documents.users.changed_since(None)] == ids

@@ -10,7 +10,7 @@ from shared.ports import Documents
 def state(documents: Documents) -> dict[str, Any]:
     """What is stored, without the times at which it was."""
     interactions = {one.interaction_id: replace(one, recorded_at=None) for one in documents.interactions.since(None)}
-    users = {user.user_id: user for user in documents.users.all()}
+    users = {user.user_id: user for user in documents.users.changed_since(None)}
     people = sorted({*users, *(one.user_id for one in interactions.values())})
     return {
         "events": {one.event_id: replace(one, updated_at=None) for one in documents.events.changed_since(None)},

@@ -165,7 +165,7 @@ def test_what_is_loaded_is_what_the_file_says(folder: Path, load: Callable[..., 
             "tags": ["music", "live"],
         },
     )
-    assert list(documents.users.all()) == [
+    assert list(documents.users.changed_since(None)) == [
         User(user_id="u", max_price=30, location=Location(59.9, 10.7), preferred_tags=("jazz",), birth_year=1980)
     ]
     [rating] = documents.interactions.since(None)

@@ -47,6 +47,7 @@ USER = User(
     gender="x",
     friends=("user_2",),
     created_at=NOW,
+    updated_at=NOW,
 )
 INTERACTION = Interaction(
     interaction_id="interaction_1",

@@ -27,10 +27,15 @@ class Database:
     ----------
     project : the Google Cloud project; with FIRESTORE_EMULATOR_HOST set, any name on the emulator.
     deadline_s : seconds that one request, with its retries, may take.
+
+    Attributes
+    ----------
+    listed : documents that lists have read, as they are billed: one at least for each page.
     """
 
     def __init__(self, project: str, *, deadline_s: float = DEADLINE_S) -> None:
         self.deadline_s = deadline_s
+        self.listed = 0
         self._project = project
         self._lock = threading.Lock()
         self._client: Client | None = None
@@ -118,6 +123,11 @@ def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> lis
         return [work(item) for item in todo]
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, todo))
+
+
+def without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The fields that somebody wrote, to compare them to what they would write now."""
+    return document and {field: value for field, value in document.items() if field != "updated_at"}
 
 
 def _named(references: Sequence["DocumentReference"]) -> str:

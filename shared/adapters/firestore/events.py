@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.adapters import untrusted
-from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Event, Status
 from shared.entities.event import known_fields
@@ -46,9 +46,9 @@ class FirestoreEvents:
             if event.status is Status.PUBLISHED and over_at is not None and over_at > now:
                 yield event
 
-    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
-        """Events with `updated_at` at or after `moment`, oldest first; for None every event, by id."""
-        found = documents(self._database, ALL if moment is None else CHANGED, moment)
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
+        """Events with `updated_at` at or after `moment`, oldest first; for None every event behind `after`, by id."""
+        found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
         return untrusted.readable(COLLECTION, found, Event.from_document)
 
     def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -64,12 +64,8 @@ class FirestoreEvents:
         stored = self._database.read(places.values())
         batch = self._database.client.batch()
         for event_id, document in wanted.items():
-            if _without_stamp(stored.get((COLLECTION, event_id))) != document:
+            if without_stamp(stored.get((COLLECTION, event_id))) != document:
                 batch.set(places[event_id], {**document, "updated_at": now})
         if len(batch):
             self._database.commit(batch, f"{len(batch)} events")
         return Written(len(batch), len(wanted) - len(batch))
-
-
-def _without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    return document and {field: value for field, value in document.items() if field != "updated_at"}

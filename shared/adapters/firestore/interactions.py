@@ -41,9 +41,9 @@ class FirestoreInteractions:
         """Which of these ids have a document."""
         return set().union(*in_parallel(self._there, chunks(interaction_ids, lambda _: _BYTES)))
 
-    def since(self, moment: datetime | None) -> Iterator[Interaction]:
-        """Interactions with `recorded_at` at or after `moment`, oldest first; for None all of them, by id."""
-        found = documents(self._database, ALL if moment is None else RECORDED, moment)
+    def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
+        """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        found = documents(self._database, ALL if moment is None else RECORDED, moment, after=after)
         return untrusted.readable(COLLECTION, found, Interaction.from_document)
 
     def _create(self, items: Sequence[tuple[str, dict[str, Any]]]) -> set[str]:

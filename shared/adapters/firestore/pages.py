@@ -39,10 +39,16 @@ class Listing:
 
 
 def documents(
-    database: Database, listing: Listing, bound: datetime | None = None, *, page: int = PAGE
+    database: Database, listing: Listing, bound: datetime | None = None, *, after: str = "", page: int = PAGE
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """`(id, fields)` of each document, in order; `bound` belongs to the listing's field."""
-    for snapshot in _snapshots(database, _query(database, listing, bound).limit(page), listing.collection, page):
+    """`(id, fields)` of each document, in order.
+
+    `bound` belongs to the listing's field; `after` is the id behind which a listing without a field begins.
+    """
+    query = _query(database, listing, bound).limit(page)
+    if after:
+        query = query.start_after({_BY_ID: database.document(listing.collection, after)})
+    for snapshot in _snapshots(database, query, listing.collection, page):
         yield snapshot.id, snapshot.to_dict() or {}
 
 
@@ -61,6 +67,7 @@ def _snapshots(database: Database, query: "Query", collection: str, page: int) -
         rest = query if after is None else query.start_after(after)
         with unavailable(f"cannot list {collection}"):
             found = retries(database.deadline_s)(_fetch)(rest, database.deadline_s)
+        database.listed += max(len(found), 1)
         yield from found
         if len(found) < page:
             return

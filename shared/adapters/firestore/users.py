@@ -5,14 +5,16 @@ from datetime import datetime
 from typing import Any, Final
 
 from shared.adapters import history, untrusted
-from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
 from shared.adapters.firestore.histories import HISTORIES, Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Interaction, Profile, User
+from shared.entities.event import known_fields
 from shared.errors import InvalidField
 from shared.ports import Written
 
 COLLECTION: Final = "users"
+CHANGED: Final = Listing(COLLECTION, "updated_at")
 ALL: Final = Listing(COLLECTION)
 
 
@@ -24,10 +26,10 @@ class FirestoreUsers:
         self._histories = Histories(database)
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ; histories stay as they are, and nothing is stamped."""
-        wanted = {user.user_id: user.to_document() for user in users}
+        """Create or replace declared profiles that differ, stamping `updated_at`; histories stay as they are."""
+        wanted = {user.user_id: known_fields(user, "user_id", "updated_at") for user in users}
         parts = chunks(wanted.items(), lambda item: len(repr(item)))
-        return sum(in_parallel(lambda part: self._put(dict(part)), parts), start=Written())
+        return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; repeating it changes nothing."""
@@ -45,17 +47,18 @@ class FirestoreUsers:
         entries = found.get((HISTORIES, user_id), {}).get("entries", {})
         return Profile(user, history.newest(user_id, entries))
 
-    def all(self) -> Iterator[User]:
-        """Every declared profile, ordered by id; unreadable ones are logged and left out."""
-        return untrusted.readable(COLLECTION, documents(self._database, ALL), User.from_document)
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
+        """Profiles with `updated_at` at or after `moment`, oldest first; for None every one behind `after`, by id."""
+        found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
+        return untrusted.readable(COLLECTION, found, User.from_document)
 
-    def _put(self, wanted: dict[str, dict[str, Any]]) -> Written:
+    def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
         places = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
         stored = self._database.read(places.values())
         batch = self._database.client.batch()
         for user_id, document in wanted.items():
-            if stored.get((COLLECTION, user_id)) != document:
-                batch.set(places[user_id], document)
+            if without_stamp(stored.get((COLLECTION, user_id))) != document:
+                batch.set(places[user_id], {**document, "updated_at": now})
         if len(batch):
             self._database.commit(batch, f"{len(batch)} users")
         return Written(len(batch), len(wanted) - len(batch))

@@ -13,7 +13,7 @@ from shared.errors import SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 _BUSY_S = 10.0
 _SCHEMA = (
     # Documents are JSON; the columns beside them are what queries need.
@@ -22,6 +22,7 @@ _SCHEMA = (
     "CREATE INDEX events_by_update ON events (updated_at, event_id)",
     "CREATE INDEX events_live ON events (status, over_at, event_id)",
     "CREATE TABLE users (user_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX users_by_update ON users (updated_at, user_id)",
     "CREATE TABLE history (user_id TEXT NOT NULL, key TEXT NOT NULL, occurred_at TEXT NOT NULL, entry TEXT NOT NULL,"
     " PRIMARY KEY (user_id, key)) WITHOUT ROWID",
     "CREATE INDEX history_by_time ON history (user_id, occurred_at DESC, key)",
@@ -45,9 +46,14 @@ class Database:
     Parameters
     ----------
     path : the file, in an existing folder, or ":memory:".
+
+    Attributes
+    ----------
+    listed : rows that `pages` has read, and one for each end of a list.
     """
 
     def __init__(self, path: str | Path) -> None:
+        self.listed = 0
         self._path = str(path)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -77,8 +83,24 @@ class Database:
         `sql` selects its two ordering columns first, takes what lies behind them and a limit as parameters.
         """
         while page := self.rows(sql, (*after, PAGE)):
+            self.listed += len(page)
             yield from page
             after = page[-1][:2]
+        self.listed += 1
+
+    def stamped(
+        self, table: str, key: str, stamp: str, moment: datetime | None, after: str
+    ) -> Iterator[tuple[Any, ...]]:
+        """`(order, id, stamp, document)` of a table's rows stamped at or after `moment`, by stamp and id.
+
+        For None those with an id behind `after`, by id. The names are those of the schema, never a caller's input.
+        """
+        order, start = ("''", ("", after)) if moment is None else (stamp, (iso(moment), ""))
+        return self.pages(
+            f"SELECT {order}, {key}, {stamp}, document FROM {table}"  # noqa: S608  # see above
+            f" WHERE ({order}, {key}) > (?, ?) ORDER BY {order}, {key} LIMIT ?",
+            start,
+        )
 
     def close(self) -> None:
         """Close the file; the next use opens it again. A memory database is gone."""

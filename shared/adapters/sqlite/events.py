@@ -51,14 +51,9 @@ class SqliteEvents:
         )
         return _readable(row[1:] for row in rows)
 
-    def changed_since(self, moment: datetime | None) -> Iterator[Event]:
-        """Events with `updated_at` at or after `moment`, oldest first; all events for None."""
-        rows = self._database.pages(
-            "SELECT updated_at, event_id, updated_at, document FROM events"
-            " WHERE (updated_at, event_id) > (?, ?) ORDER BY updated_at, event_id LIMIT ?",
-            ("" if moment is None else iso(moment), ""),
-        )
-        return _readable(row[1:] for row in rows)
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
+        """Events with `updated_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        return _readable(row[1:] for row in self._database.stamped("events", "event_id", "updated_at", moment, after))
 
 
 def _over_at(event: Event) -> str | None:

@@ -41,12 +41,8 @@ class SqliteInteractions:
         """Which of these ids have a document."""
         return {key for (key,) in self._database.rows(_KNOWN, (encode(list(interaction_ids)),))}
 
-    def since(self, moment: datetime | None) -> Iterator[Interaction]:
-        """Interactions with `recorded_at` at or after `moment`, oldest first; all of them for None."""
-        rows = self._database.pages(
-            "SELECT recorded_at, interaction_id, document FROM interactions"
-            " WHERE (recorded_at, interaction_id) > (?, ?) ORDER BY recorded_at, interaction_id LIMIT ?",
-            ("" if moment is None else iso(moment), ""),
-        )
-        documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for recorded_at, key, text in rows)
+    def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
+        """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        rows = self._database.stamped("interactions", "interaction_id", "recorded_at", moment, after)
+        documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for _, key, recorded_at, text in rows)
         return untrusted.readable("interactions", documents, Interaction.from_document)

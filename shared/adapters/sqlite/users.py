@@ -8,6 +8,7 @@ from datetime import datetime
 from shared.adapters import history, untrusted
 from shared.adapters.sqlite.database import Database, differing, encode, iso
 from shared.entities import Interaction, Profile, User
+from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY
 from shared.errors import InvalidField
 from shared.ports import Written
@@ -20,8 +21,8 @@ class SqliteUsers:
         self._database = database
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ; histories stay as they are."""
-        documents = {user.user_id: encode(user.to_document()) for user in users}
+        """Create or replace declared profiles that differ, stamping `updated_at`; histories stay as they are."""
+        documents = {user.user_id: encode(known_fields(user, "user_id", "updated_at")) for user in users}
         with self._database.transaction() as connection:
             changed = differing(
                 connection,
@@ -57,12 +58,11 @@ class SqliteUsers:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
 
-    def all(self) -> Iterator[User]:
-        """Every declared profile, ordered by id; unreadable ones are logged and left out."""
-        rows = self._database.pages(
-            "SELECT '', user_id, document FROM users WHERE ('', user_id) > (?, ?) ORDER BY user_id LIMIT ?", ("", "")
-        )
-        return untrusted.readable("users", ((row[1], json.loads(row[2])) for row in rows), User.from_document)
+    def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
+        """Profiles with `updated_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
+        documents = ((key, {**json.loads(text), "updated_at": updated_at}) for _, key, updated_at, text in rows)
+        return untrusted.readable("users", documents, User.from_document)
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:
