@@ -8,7 +8,8 @@ MarqueeError
 ├── SettingsError       a setting cannot be used; raised at start-up
 ├── ArtifactError       a stored model is missing, damaged or from another format
 ├── Conflict            a conditional write lost against another writer
-└── StoreUnavailable    a store did not answer, or not in time; trying again may help
+├── StoreUnavailable    a store did not answer, or not in time; trying again may help
+└── DeadlineExceeded    a run would take longer than it may
 
 `functions/responses.py` holds the only table from these types to HTTP statuses.
 """
@@ -71,3 +72,7 @@ class Conflict(MarqueeError):
 
 class StoreUnavailable(MarqueeError):
     """Raised by adapters when a store is out of reach or too slow."""
+
+
+class DeadlineExceeded(MarqueeError):
+    """Raised by a long run that stops itself in time, rather than being stopped halfway."""

@@ -10,11 +10,72 @@ from numpy.typing import NDArray
 
 from shared.entities import Interaction, InteractionType
 from shared.models.catalog import Catalog
-from shared.models.vocabulary import Vocabulary
+from shared.models.vocabulary import UNKNOWN, Vocabulary
 from shared.models.weights import CODES, is_positive
 
 DAY_S = 86_400.0
 _TAKEN = (CODES[InteractionType.BOOKING], CODES[InteractionType.ATTEND])
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionColumns:
+    """n interactions in any order, one array a field, before they meet a catalog.
+
+    Attributes
+    ----------
+    users, events, organizers : ids that occur; the `_rows` beside them, int32 of shape (n,), point into them, -1 for
+        none.
+    codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
+    values : float32 of shape (n,) – stars, NaN where there are none.
+    occurred_at : float64 of shape (n,) – POSIX seconds.
+    """
+
+    users: Vocabulary
+    user_rows: NDArray[np.int32]
+    events: Vocabulary
+    event_rows: NDArray[np.int32]
+    organizers: Vocabulary
+    organizer_rows: NDArray[np.int32]
+    codes: NDArray[np.int8]
+    values: NDArray[np.float32]
+    occurred_at: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, interactions: Iterable[Interaction]) -> Self:
+        """The columns of entities."""
+        ordered = list(interactions)
+        users, events, organizers = (
+            Vocabulary.of(key for one in ordered if (key := getattr(one, field)))
+            for field in ("user_id", "event_id", "organizer_id")
+        )
+        return cls(
+            users,
+            users.rows([one.user_id for one in ordered]).astype(np.int32),
+            events,
+            events.rows([one.event_id for one in ordered]).astype(np.int32),
+            organizers,
+            organizers.rows([one.organizer_id for one in ordered]).astype(np.int32),
+            codes=np.array([CODES[one.type] for one in ordered], np.int8),
+            values=np.array([np.nan if one.value is None else one.value for one in ordered], np.float32),
+            occurred_at=np.array([one.occurred_at.timestamp() for one in ordered], np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def order(self) -> NDArray[np.int64]:
+        """The order of time; what happened at the same time goes by content, so that the source's order never matters.
+
+        Sorting by time alone and then only what is tied takes a fifth of sorting by everything.
+        """
+        order = np.argsort(self.occurred_at, kind="stable")
+        tied = np.flatnonzero(np.diff(self.occurred_at[order]) == 0)
+        if len(tied):
+            places = np.union1d(tied, tied + 1)
+            some = order[places]
+            ties = (self.values, self.codes, self.organizer_rows, self.event_rows, self.user_rows, self.occurred_at)
+            order[places] = some[np.lexsort([column[some] for column in ties])]
+        return order
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +102,23 @@ class InteractionTable:
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction], catalog: Catalog) -> Self:
-        """The table of these interactions, ordered by time and then by id so that the source's order never matters."""
-        ordered = sorted(interactions, key=lambda one: (one.occurred_at, one.interaction_id))
-        users = Vocabulary.of(one.user_id for one in ordered)
+        """The table of these interactions."""
+        return cls.of_columns(InteractionColumns.of(interactions), catalog)
+
+    @classmethod
+    def of_columns(cls, columns: InteractionColumns, catalog: Catalog) -> Self:
+        """The table of these interactions, with rows of `catalog`."""
+        order = columns.order()
+        events = np.append(catalog.events.places(columns.events.keys), UNKNOWN).astype(np.int32)
+        organizers = np.append(catalog.organizers.places(columns.organizers.keys), UNKNOWN).astype(np.int32)
         return cls(
-            users=users,
-            user_rows=users.rows([one.user_id for one in ordered]).astype(np.int32),
-            event_rows=catalog.events.rows([one.event_id for one in ordered]).astype(np.int32),
-            organizer_rows=catalog.organizers.rows([one.organizer_id for one in ordered]).astype(np.int32),
-            codes=np.array([CODES[one.type] for one in ordered], np.int8),
-            values=np.array([np.nan if one.value is None else one.value for one in ordered], np.float32),
-            occurred_at=np.array([one.occurred_at.timestamp() for one in ordered], np.float64),
+            users=columns.users,
+            user_rows=columns.user_rows[order],
+            event_rows=events[columns.event_rows[order]],
+            organizer_rows=organizers[columns.organizer_rows[order]],
+            codes=columns.codes[order],
+            values=columns.values[order],
+            occurred_at=columns.occurred_at[order],
         )
 
     def __len__(self) -> int:

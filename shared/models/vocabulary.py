@@ -41,7 +41,10 @@ class Vocabulary:
 
     def rows(self, ids: Sequence[str]) -> Rows:
         """Rows of `ids`, int64 of shape (len(ids),); -1 where unknown."""
-        wanted = _encode([key.encode() for key in ids])
+        return self.places(_encode([key.encode() for key in ids]))
+
+    def places(self, wanted: NDArray[np.bytes_]) -> Rows:
+        """The same for ids as UTF-8 bytes ("S"), int64 of shape (len(wanted),)."""
         if not len(self.keys) or not len(wanted):
             return np.full(len(wanted), UNKNOWN, np.int64)
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-LATE = {"pandas", "sklearn", "firebase_admin", "google.cloud.firestore", "google.cloud.storage", "matplotlib"}
+LATE = {
+    *("pandas", "pyarrow", "sklearn", "matplotlib"),
+    *("firebase_admin", "google.cloud.firestore", "google.cloud.storage"),
+}
 
 
 def test_importing_main_loads_nothing_heavy_and_needs_no_environment() -> None:

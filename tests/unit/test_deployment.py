@@ -81,7 +81,7 @@ def test_importing_main_is_light_and_opens_no_connection() -> None:
     assert done.returncode == 0, done.stderr
     loaded = set(done.stdout.split())
     assert "functions.api" in loaded
-    heavy = ("pandas", "sklearn", "scipy", "google.cloud.", "firebase_admin", "grpc")
+    heavy = ("pandas", "pyarrow", "sklearn", "scipy", "google.cloud.", "firebase_admin", "grpc")
     assert [name for name in loaded if name.startswith(heavy)] == []
 
 

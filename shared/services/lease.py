@@ -1,0 +1,64 @@
+"""One trainer at a time: an object that expires, taken and renewed by compare-and-swap."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, Self
+
+from shared.entities import fields
+from shared.errors import Conflict, InvalidField
+from shared.ports import Blob, ObjectStore
+
+LEASE: Final = "runs/lease.json"
+DURATION: Final = timedelta(minutes=10)
+
+
+class Lease:
+    """The right to train, until it expires; whoever crashed with it is followed by the next run after that.
+
+    It only saves work. What must not happen twice, moving a pointer, is a compare-and-swap of its own.
+    """
+
+    def __init__(self, objects: ObjectStore, owner: str, generation: int, clock: Callable[[], datetime]) -> None:
+        self._objects = objects
+        self._owner = owner
+        self._generation = generation
+        self._clock = clock
+        self._renew_at = clock() + DURATION / 2
+
+    @classmethod
+    def take(cls, objects: ObjectStore, owner: str, clock: Callable[[], datetime]) -> Self:
+        """The lease, if nobody holds it or its holder let it expire; raises `Conflict` saying who has it."""
+        current = objects.read(LEASE)
+        holder, until = _parse(current)
+        if until and until > clock():
+            raise Conflict(f"{LEASE}: run {holder} is training and holds the lease until {until:%Y-%m-%dT%H:%M:%SZ}")
+        return cls(objects, owner, _write(objects, owner, clock() + DURATION, current), clock)
+
+    def renew(self) -> None:
+        """Hold it for longer, when half of the time is over; raises `Conflict` when another run has taken over."""
+        if self._clock() >= self._renew_at:
+            held = Blob(b"", self._generation)
+            self._generation = _write(self._objects, self._owner, self._clock() + DURATION, held)
+            self._renew_at = self._clock() + DURATION / 2
+
+    def release(self) -> None:
+        """Let the next run begin at once; does nothing when another has taken over."""
+        try:
+            _write(self._objects, "", self._clock(), Blob(b"", self._generation))
+        except Conflict:
+            return
+
+
+def _write(objects: ObjectStore, owner: str, until: datetime, current: Blob | None) -> int:
+    document = json.dumps({"owner": owner, "until": until.isoformat()}).encode()
+    return objects.write(LEASE, document, generation=current.generation if current else 0)
+
+
+def _parse(blob: Blob | None) -> tuple[str, datetime | None]:
+    try:
+        document = json.loads(blob.data) if blob else {}
+        return str(document.get("owner")), fields.time(document, "until")
+    except (ValueError, AttributeError, InvalidField):
+        # Whoever wrote this is not one of us; the next writer replaces it.
+        return "", None
