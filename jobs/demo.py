@@ -21,7 +21,7 @@ from functions.interaction import interaction
 from jobs.console import Console
 from jobs.load import load_folder
 from jobs.sample import write_sample
-from shared.adapters.cloudevent import encode_created
+from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
 from shared.errors import MarqueeError
 from shared.ports import InteractionLog
@@ -39,14 +39,14 @@ class TriggeringLog:
     def __init__(self, log: InteractionLog, trigger: Callable[[CloudEvent], None]) -> None:
         self._log = log
         self._trigger = trigger
-        self.since, self.known = log.since, log.known
+        self.since, self.known, self.get, self.uncounted = log.since, log.known, log.get, log.uncounted
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
         """Store, then deliver what is new."""
         created = self._log.append(interactions, now=now, counted=counted)
         for one, is_new in zip(interactions, created, strict=True):
             if is_new and not counted:
-                self._trigger(_created(one))
+                self._trigger(_created(replace(one, recorded_at=now)))
         return created
 
 
@@ -56,7 +56,7 @@ def _created(one: Interaction) -> CloudEvent:
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
         "type": "google.cloud.firestore.document.v1.created",
     }
-    return CloudEvent(attributes, encode_created(one.interaction_id, one.to_document()))
+    return CloudEvent(attributes, encode_change("interactions", one.interaction_id, one.to_document()))
 
 
 def make_app(wired: wiring.Services) -> Flask:

@@ -7,9 +7,10 @@ Every port has two real adapters (SQLite and Firestore, a folder and Cloud Stora
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
-from shared.entities import Event, Interaction, InteractionType, Profile, User
+from shared.entities import Event, EventCounts, Interaction, Profile, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,18 +24,72 @@ class Written:
         return Written(self.loaded + other.loaded, self.unchanged + other.unchanged)
 
 
+class Recorded(StrEnum):
+    """What became of an interaction that was handed to `Counters.record`."""
+
+    NEW = "new"
+    KNOWN = "known"
+    FORGOTTEN = "forgotten"
+
+
 @dataclass(frozen=True, slots=True)
-class EventCounts:
-    """An event's interactions in numbers.
+class OpenCounts:
+    """What one document of an event's counts holds of stretches of time that may not be settled yet.
 
     Attributes
     ----------
-    by_type : how often each interaction type happened.
-    popularity : forward-decayed weight at the landmark, see `models/popularity.py`.
+    shard : which of the event's documents it is.
+    slots : what was counted as recorded in each slot, see `models/counting.py`.
     """
 
-    by_type: Mapping[InteractionType, int]
-    popularity: float = 0.0
+    event_id: str
+    shard: int
+    slots: Mapping[int, EventCounts]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is to change in one document of an event's counts.
+
+    Attributes
+    ----------
+    added : corrections by slot.
+    closed : slots that nobody needs to tell apart any more.
+    """
+
+    event_id: str
+    shard: int
+    added: Mapping[int, EventCounts]
+    closed: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A document that can never be used, kept with the reason.
+
+    Attributes
+    ----------
+    key : names the letter; another one with this key replaces it.
+    collection, document_id : where the document lies.
+    user_id : whose it is, "" when that cannot be told.
+    data : its fields as far as they could be read.
+    """
+
+    key: str
+    collection: str
+    document_id: str
+    reason: str
+    user_id: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A stored document about a user, as it is."""
+
+    collection: str
+    document_id: str
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +120,12 @@ class EventStore(Protocol):
         """Events with `updated_at` at or after `moment`, oldest first, ties by id.
 
         For None all events by id, also those that some other program wrote without `updated_at`; only those with an
-        id behind `after`.
+        id behind `after`. One that changed and can no longer be read, or is no more, comes as a hidden one, so that
+        nobody goes on showing it.
         """
+
+    def touch(self, event_id: str, *, now: datetime) -> None:
+        """Let `changed_since` tell of this event as changed now, whoever wrote its document and whatever it says."""
 
 
 class UserStore(Protocol):
@@ -78,8 +137,11 @@ class UserStore(Protocol):
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; repeating it changes nothing."""
 
+    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Those that should be in their users' histories and are not."""
+
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
-        """Profile and newest history in one read; empty for an unknown user."""
+        """Profile, newest history and all dismissals in one read; empty for an unknown user."""
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Declared profiles with `updated_at` at or after `moment`, oldest first, ties by id.
@@ -100,18 +162,28 @@ class InteractionLog(Protocol):
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
         """Which of these ids have a document."""
 
+    def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
+        """Those of these interactions that have a readable document, by id."""
+
     def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
         """Interactions with `recorded_at` at or after `moment`, oldest first, ties by id.
 
         For None all of them by id, also those without `recorded_at`; only those with an id behind `after`.
         """
 
+    def uncounted(self, moment: datetime) -> Iterator[Interaction]:
+        """As `since`, without those whose writer counted them itself."""
+
 
 class Counters(Protocol):
     """Event counts and popularity between two trainings."""
 
-    def record(self, interaction: Interaction, weight: float, *, now: datetime) -> bool:
-        """Count one interaction and remember it in its user's history, atomically; False when it was counted before."""
+    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
+        """Remember an interaction in its user's history and add to its event's counts of a slot, atomically and once.
+
+        Nothing happens when it was added before. When its user was forgotten since it was recorded, its document goes
+        as well. Where `added` is empty it is only remembered, which may be repeated.
+        """
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
         """Add to the counts of many events; False when that was done under this key before.
@@ -124,6 +196,54 @@ class Counters(Protocol):
 
         For None all of them, in any order.
         """
+
+    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
+        """What documents that changed at or after `moment` hold by slot, in any order."""
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """Correct counts, both in all and by slot, and drop closed slots; each document's changes are one write."""
+
+
+class DeadLetters(Protocol):
+    """Documents that can never be used, for people to look at; they expire after 30 days."""
+
+    def put(self, letter: DeadLetter, *, now: datetime) -> None:
+        """Keep a letter, replacing one with the same key."""
+
+    def remove(self, key: str) -> None:
+        """Drop a letter; one that is not there is fine."""
+
+    def since(self, moment: datetime) -> Iterator[DeadLetter]:
+        """Letters put at or after `moment`, oldest first, ties by key."""
+
+
+class Bookmarks(Protocol):
+    """How far jobs that run again and again have come."""
+
+    def read(self, name: str) -> datetime | None:
+        """Where a job goes on, None before its first run."""
+
+    def move(self, name: str, to: datetime) -> None:
+        """Where it goes on next time."""
+
+
+class PersonalData(Protocol):
+    """All that the store holds about one user, whatever collection it lies in."""
+
+    def of(self, user_id: str) -> Iterator[Held]:
+        """Every document about a user: profile, history, interactions, dead letters."""
+
+    def erase(self, user_id: str, *, now: datetime) -> int:
+        """Delete every document about a user, and what others' profiles say of them; returns how many it changed."""
+
+    def mark(self, user_id: str, *, at: datetime) -> None:
+        """Note under `pseudonym(user_id)` that what was recorded up to `at` is forgotten.
+
+        What is still on its way is stopped by it, and copies elsewhere know what to drop.
+        """
+
+    def forgotten(self) -> Mapping[str, datetime]:
+        """When users were last forgotten, by pseudonym: of theirs, copies drop what was recorded up to then."""
 
 
 class ObjectStore(Protocol):
@@ -147,7 +267,7 @@ class ObjectStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The four document ports of one store.
+    """The document ports of one store.
 
     Attributes
     ----------
@@ -160,6 +280,9 @@ class Documents:
     users: UserStore
     interactions: InteractionLog
     counters: Counters
+    personal: PersonalData
+    dead_letters: DeadLetters
+    bookmarks: Bookmarks
     close: Callable[[], None]
     listed: Callable[[], int]
 

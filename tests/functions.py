@@ -12,9 +12,10 @@ from flask import Flask, Response, request
 from flask.testing import FlaskClient
 
 from functions.api import api
+from functions.monitor import monitor
 from functions.retrain import retrain
 from functions.wiring import Services
-from shared.adapters.cloudevent import encode_created
+from shared.adapters.cloudevent import encode_change
 from shared.adapters.folder import FolderObjects
 from shared.errors import StoreUnavailable, Unauthenticated
 from shared.ports import Caller, Documents
@@ -84,12 +85,16 @@ def client() -> FlaskClient:
     def call_retrain() -> Response:
         return retrain(request)
 
+    @app.route("/monitor", methods=_METHODS)
+    def call_monitor() -> Response:
+        return monitor(request)
+
     return app.test_client()
 
 
 def created(document_id: str, fields: dict[str, Any], *, event_id: str = "delivery_1") -> CloudEvent:
     """What Firestore delivers for a new interaction document."""
-    return delivered(encode_created(document_id, fields), event_id=event_id)
+    return delivered(encode_change("interactions", document_id, fields), event_id=event_id)
 
 
 def delivered(data: Any, *, event_id: str = "delivery_1") -> CloudEvent:

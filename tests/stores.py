@@ -6,9 +6,9 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.adapters.open import open_documents
-from shared.entities import Event, Profile
+from shared.entities import Event, EventCounts, Profile
 from shared.errors import StoreUnavailable
-from shared.ports import Blob, Counters, Documents, EventCounts, EventStore, ObjectStore, UserStore
+from shared.ports import Blob, Counters, Documents, EventStore, ObjectStore, UserStore
 
 
 def documents() -> Documents:
@@ -42,6 +42,7 @@ class FragileEvents:
         self._outage = outage
         self.put = events.put
         self.get = events.get
+        self.touch = events.touch
 
     def live(self, now: datetime) -> Iterator[Event]:
         self._outage.check()
@@ -64,6 +65,7 @@ class FragileUsers:
         self.put = users.put
         self.remember = users.remember
         self.changed_since = users.changed_since
+        self.missing = users.missing
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()
@@ -78,6 +80,8 @@ class FragileCounters:
         self._outage = outage
         self.record = counters.record
         self.add = counters.add
+        self.open_since = counters.open_since
+        self.settle = counters.settle
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         self._outage.check()

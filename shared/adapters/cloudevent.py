@@ -1,14 +1,29 @@
 """Decodes what Firestore triggers deliver: protobuf bytes that hold one document."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.errors import InvalidField
 
 
-def created_document(data: bytes) -> tuple[str, dict[str, Any]]:
-    """The id and the fields of the document that an event is about.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A document that was created, changed or deleted.
+
+    Attributes
+    ----------
+    fields : as they are now, None when the document is no more.
+    """
+
+    collection: str
+    document_id: str = ""
+    fields: Mapping[str, Any] | None = None
+
+
+def changed_document(data: bytes) -> Change:
+    """The document that an event is about.
 
     Parameters
     ----------
@@ -17,7 +32,7 @@ def created_document(data: bytes) -> tuple[str, dict[str, Any]]:
     Raises
     ------
     InvalidField
-        The bytes are no such message, or it holds no document.
+        The bytes are no such message, it names no document, or a field holds what no program can read.
     """
     from google.events.cloud.firestore import DocumentEventData
     from google.protobuf.message import DecodeError
@@ -26,18 +41,33 @@ def created_document(data: bytes) -> tuple[str, dict[str, Any]]:
         message = DocumentEventData.deserialize(data)
     except (DecodeError, TypeError) as error:
         raise InvalidField("data", data, "a serialized DocumentEventData") from error
+    name: str = message.value.name or message.old_value.name
+    collection, _, document_id = name.rpartition("/documents/")[2].partition("/")
+    if not collection or not document_id:
+        raise InvalidField("data", data, "an event that names a document")
     if not message.value.name:
-        raise InvalidField("data", data, "an event with the document's new value")
-    return message.value.name.rsplit("/", 1)[-1], {name: _plain(value) for name, value in message.value.fields.items()}
+        return Change(collection, document_id)
+    return Change(
+        collection, document_id, {name: _readable(name, value) for name, value in message.value.fields.items()}
+    )
 
 
-def encode_created(document_id: str, fields: Mapping[str, Any]) -> bytes:
-    """The bytes that Firestore would deliver for a new document of the collection `interactions`."""
+def encode_change(collection: str, document_id: str, fields: Mapping[str, Any] | None) -> bytes:
+    """The bytes that Firestore would deliver for a document, None for the fields of one that was deleted."""
     from google.events.cloud.firestore import Document, DocumentEventData
 
-    name = f"projects/local/databases/(default)/documents/interactions/{document_id}"
+    name = f"projects/local/databases/(default)/documents/{collection}/{document_id}"
+    if fields is None:
+        return bytes(DocumentEventData.serialize(DocumentEventData(old_value=Document(name=name))))
     document = Document(name=name, fields={key: _value(value) for key, value in fields.items()})
     return bytes(DocumentEventData.serialize(DocumentEventData(value=document)))
+
+
+def _readable(name: str, value: Any) -> Any:
+    try:
+        return _plain(value)
+    except (ValueError, OverflowError, RecursionError) as error:  # such as a time in the year 20,000
+        raise InvalidField(name, f"a value that cannot be read: {error}", "a value of Firestore") from error
 
 
 def _plain(value: Any) -> Any:  # a Firestore value is one of ten kinds

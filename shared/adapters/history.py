@@ -13,7 +13,7 @@ from shared.adapters import untrusted
 from shared.entities import HistoryEntry, Interaction, InteractionType, fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
-from shared.entities.profile import MAX_HISTORY
+from shared.entities.profile import MAX_DISMISSED, MAX_HISTORY
 from shared.errors import InvalidField
 
 
@@ -29,13 +29,8 @@ def text_of(interaction: Interaction) -> str:
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
-def is_remembered(interaction: Interaction) -> bool:
-    """Whether it says something about an event or an organizer; searches and category clicks do not."""
-    return bool(interaction.event_id or interaction.organizer_id)
-
-
 def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]:
-    """The newest `MAX_HISTORY` entries, texts by key, newest first, ties by key; unreadable ones left out."""
+    """The newest `MAX_HISTORY` entries and older dismissals, newest first, ties by key; unreadable ones left out."""
     return tuple(entry for _, entry in _newest(user_id, entries))
 
 
@@ -51,7 +46,8 @@ def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, History
     documents = ((key, json.loads(text)) for key, text in entries.items())
     readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
     ordered = sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0]))
-    return ordered[:MAX_HISTORY]
+    older = [item for item in ordered[MAX_HISTORY:] if item[1].type is InteractionType.DISMISS]
+    return ordered[:MAX_HISTORY] + older[:MAX_DISMISSED]
 
 
 def _parse(data: Document) -> HistoryEntry:

@@ -40,6 +40,9 @@ def _sqlite(path: str) -> Documents:
         sqlite.SqliteUsers(database),
         sqlite.SqliteInteractions(database),
         sqlite.SqliteCounters(database),
+        sqlite.SqlitePersonal(database),
+        sqlite.SqliteDeadLetters(database),
+        sqlite.SqliteBookmarks(database),
         database.close,
         lambda: database.listed,
     )
@@ -54,6 +57,9 @@ def _firestore(project: str) -> Documents:
         firestore.FirestoreUsers(database),
         firestore.FirestoreInteractions(database),
         firestore.FirestoreCounters(database),
+        firestore.FirestorePersonal(database),
+        firestore.FirestoreDeadLetters(database),
+        firestore.FirestoreBookmarks(database),
         database.close,
         lambda: database.listed,
     )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from shared.entities import Event, Status
 from shared.entities.fields import Document
 from shared.errors import InvalidField
 
@@ -22,6 +23,19 @@ def readable(
             warn(collection, document_id, error)
         else:
             yield entity
+
+
+def current(event_id: str, data: Document | None, stamp: Document) -> Event:
+    """A changed event as it is now; one that is gone or cannot be read is hidden, so that nobody goes on showing it.
+
+    `stamp` is the `updated_at` by which the change is known.
+    """
+    if data is not None:
+        try:
+            return Event.from_document(event_id, {**data, **stamp})
+        except InvalidField as error:
+            warn("events", event_id, error)
+    return Event.from_document(event_id, {"status": Status.HIDDEN, **stamp})
 
 
 def warn(collection: str, document_id: str, error: InvalidField) -> None:

@@ -1,13 +1,15 @@
 """The nouns of the domain, parsed once at the edge and trusted inside."""
 
+from shared.entities.counts import EventCounts
 from shared.entities.event import Event, Status
 from shared.entities.fields import Location
 from shared.entities.interaction import Interaction, InteractionType
 from shared.entities.profile import HistoryEntry, Profile
-from shared.entities.user import User
+from shared.entities.user import User, is_anonymous, pseudonym
 
 __all__ = [
     "Event",
+    "EventCounts",
     "HistoryEntry",
     "Interaction",
     "InteractionType",
@@ -15,4 +17,6 @@ __all__ = [
     "Profile",
     "Status",
     "User",
+    "is_anonymous",
+    "pseudonym",
 ]

@@ -44,6 +44,7 @@ REPEATING = frozenset(
 """Types that count again on another day; all others happen once for a user and an event."""
 
 MAX_INTERACTION_ID_BYTES = 400
+MAX_PAGE = 100
 _MAX_SLUG = 60
 _WITHOUT_EVENT = frozenset({InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK})
 
@@ -53,7 +54,8 @@ class Interaction:
     """One thing that one user did.
 
     `value` is the stars (1..5) of a `rating`; `query` belongs to `search`, `category` to `category_click`,
-    `organizer_id` to `follow`. `recorded_at` is the store's own time, None before it was stored.
+    `organizer_id` to `follow`. An `impression` may name a page of events at once, `event_ids` in the order shown, of
+    the list `recommendation_id`. `recorded_at` is the store's own time, None before it was stored.
     """
 
     interaction_id: str
@@ -61,6 +63,7 @@ class Interaction:
     type: InteractionType
     occurred_at: datetime
     event_id: str = ""
+    event_ids: tuple[str, ...] = ()
     organizer_id: str = ""
     value: float | None = None
     query: str = ""
@@ -74,7 +77,11 @@ class Interaction:
     def from_document(cls, document_id: str, data: Document) -> Self:
         """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
         kind = _type(data)
-        needs_event = kind not in _WITHOUT_EVENT
+        page = fields.texts(data, "event_ids", max_items=MAX_PAGE, max_bytes=fields.MAX_ID_BYTES)
+        is_page = bool(page) and kind is InteractionType.IMPRESSION
+        if page and not is_page:
+            raise InvalidField("event_ids", kind.value, "a page of events only for an impression")
+        needs_event = kind not in _WITHOUT_EVENT and not is_page
         is_rating = kind is InteractionType.RATING
         interaction = cls(
             interaction_id=fields.identifier(
@@ -84,15 +91,18 @@ class Interaction:
             type=kind,
             occurred_at=fields.required_time(data, "occurred_at"),
             event_id=fields.identifier(data, "event_id", required=needs_event),
+            event_ids=tuple(fields.identifier({"event_ids": one}, "event_ids") for one in page),
             organizer_id=fields.identifier(data, "organizer_id", required=kind is InteractionType.FOLLOW),
             value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
             query=fields.text(data, "query", max_bytes=500),
             category=fields.text(data, "category", max_bytes=200),
             recorded_at=fields.time(data, "recorded_at"),
             session_id=fields.identifier(data, "session_id", required=False),
-            recommendation_id=fields.identifier(data, "recommendation_id", required=False),
+            recommendation_id=fields.identifier(data, "recommendation_id", required=is_page),
             position=fields.integer(data, "position", low=0, high=10_000),
         )
+        if is_page and interaction.event_id:
+            raise InvalidField("event_id", interaction.event_id, "either one event or the page event_ids")
         if is_rating and interaction.value is None:
             raise InvalidField("value", None, "1 to 5 stars for a rating")
         if kind is InteractionType.SEARCH and not interaction.query:
@@ -104,8 +114,9 @@ class Interaction:
     def expected_id(self) -> str:
         """The deterministic document id, so that a repeat is the same document.
 
-        `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, else the organizer,
-        else the category or query in lower case, words joined by "-".
+        `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, for a page of events
+        their list's `recommendation_id`, else the organizer, else the category or query in lower case, words joined
+        by "-".
 
         >>> from datetime import UTC, datetime
         >>> may = datetime(2026, 5, 1, tzinfo=UTC)
@@ -121,9 +132,18 @@ class Interaction:
         'user_1_live-jazz_search_20260501'
         """
         words = re.findall(r"\w+", (self.category or self.query).lower())
-        target = self.event_id or self.organizer_id or "-".join(words)[:_MAX_SLUG]
+        page = self.recommendation_id if self.event_ids else ""
+        target = self.event_id or page or self.organizer_id or "-".join(words)[:_MAX_SLUG]
         day = f"_{self.occurred_at:%Y%m%d}" if self.type in REPEATING else ""
         return f"{self.user_id}_{target}_{self.type}{day}"
+
+    def is_remembered(self) -> bool:
+        """Whether it belongs into the user's history: it is about an event or an organizer, and more than a glance."""
+        return bool(self.event_id or self.organizer_id) and self.type is not InteractionType.IMPRESSION
+
+    def events(self) -> tuple[str, ...]:
+        """The events that it is about: one, those of a page, or none."""
+        return self.event_ids or ((self.event_id,) if self.event_id else ())
 
     def to_document(self) -> dict[str, Any]:
         """The document's fields, without the id and without what is unknown."""

@@ -7,6 +7,8 @@ from shared.entities.interaction import Interaction, InteractionType
 from shared.entities.user import User
 
 MAX_HISTORY = 500
+MAX_DISMISSED = 2_000
+"""Dismissals older than the history, which stay so that what somebody hid stays hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,12 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user at request time; `history` is newest first and holds at most `MAX_HISTORY` entries."""
+    """A user at request time.
+
+    Attributes
+    ----------
+    history : newest first, the newest `MAX_HISTORY` entries and up to `MAX_DISMISSED` older dismissals.
+    """
 
     user: User
     history: tuple[HistoryEntry, ...] = ()

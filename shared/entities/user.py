@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any, Self
 
 from shared.entities import fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document, Location
+
+_ANONYMOUS = "~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +48,26 @@ class User:
     def to_document(self) -> dict[str, Any]:
         """The document's fields, without the id and without what is unknown."""
         return known_fields(self, "user_id")
+
+
+def anonymous(session_id: str) -> str:
+    """The user id under which a visitor's doings are kept until they sign in.
+
+    >>> anonymous("0b8c8f9f5f5c4f0e")
+    '~0b8c8f9f5f5c4f0e'
+    """
+    return f"{_ANONYMOUS}{session_id}"
+
+
+def is_anonymous(user_id: str) -> bool:
+    """Whether this stands for a visitor who has not signed in."""
+    return user_id.startswith(_ANONYMOUS)
+
+
+def pseudonym(user_id: str) -> str:
+    """What stands for a forgotten user, 32 hexadecimal digits from which the id cannot be read.
+
+    >>> pseudonym("user_1")
+    '6931bb0f7ece056dbd9e717199887667'
+    """
+    return blake2b(user_id.encode(), digest_size=16, person=b"marquee.user").hexdigest()

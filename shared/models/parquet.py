@@ -39,6 +39,7 @@ def schema(feed: str) -> "pa.Schema":
     columns: dict[str, dict[str, pa.DataType]] = {
         INTERACTIONS: {
             **dict.fromkeys(("user_id", "event_id", "organizer_id", "type"), text),
+            "event_ids": pa.list_(text),
             "value": pa.float32(),
             **dict.fromkeys(("query", "category"), text),
             **dict.fromkeys(("occurred_at", "recorded_at"), time),

@@ -1,17 +1,15 @@
 """Puts existing data into a store, in chunks that can be repeated and interrupted anywhere."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
 
-import numpy as np
-
-from shared.entities import Interaction, InteractionType
-from shared.models.popularity import popularity_weights
-from shared.models.weights import CODES
-from shared.ports import Documents, EventCounts, Written
+from shared.entities import EventCounts, Interaction
+from shared.models.counting import addition, partner_id
+from shared.ports import Documents, Written
 
 CHUNK: Final = 10_000
 """Interactions to load at once: enough that a user's and an event's come together, few enough to repeat."""
@@ -28,7 +26,7 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     fresh = list({one.interaction_id: one for one in chunk if one.interaction_id not in known}.values())
     if fresh:
         documents.users.remember(fresh)
-        documents.counters.add(_counts(fresh), key=_key(chunk), now=now)
+        documents.counters.add(_counts(documents, fresh, now), key=_key(chunk), now=now)
         documents.interactions.append(fresh, now=now, counted=True)
     return Written(len(fresh), len(chunk) - len(fresh))
 
@@ -38,16 +36,14 @@ def _key(chunk: Sequence[Interaction]) -> str:
     return f"load-{sha256(ids.encode()).hexdigest()}"
 
 
-def _counts(interactions: Sequence[Interaction]) -> dict[str, EventCounts]:
-    about = [one for one in interactions if one.event_id]
-    weights = popularity_weights(
-        np.array([CODES[one.type] for one in about], np.int8),
-        np.array([np.nan if one.value is None else one.value for one in about], np.float32),
-        np.array([one.occurred_at.timestamp() for one in about], np.float64),
-    )
-    by_type: defaultdict[str, Counter[InteractionType]] = defaultdict(Counter)
-    sums: defaultdict[str, float] = defaultdict(float)
-    for one, weight in zip(about, weights.tolist(), strict=True):
-        by_type[one.event_id][one.type] += 1
-        sums[one.event_id] += weight
-    return {event_id: EventCounts(numbers, sums[event_id]) for event_id, numbers in by_type.items()}
+def _counts(documents: Documents, interactions: Sequence[Interaction], now: datetime) -> dict[str, EventCounts]:
+    recorded = {one.interaction_id: replace(one, recorded_at=now) for one in interactions}
+    partners = {one.interaction_id: key for one in interactions if (key := partner_id(one))}
+    earlier = documents.interactions.get([key for key in partners.values() if key not in recorded])
+    added: defaultdict[str, list[EventCounts]] = defaultdict(list)
+    for key, one in recorded.items():
+        partner = partners.get(key, "")
+        counts = addition(one, recorded.get(partner) or earlier.get(partner))
+        for event_id in one.events():
+            added[event_id].append(counts)
+    return {event_id: EventCounts.total(parts) for event_id, parts in added.items()}

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from shared.entities import Interaction
+from shared.entities import EventCounts, Interaction, InteractionType
 from shared.errors import InvalidField
-from shared.models.popularity import popularity_weight
-from shared.ports import Counters, InteractionLog
+from shared.models.counting import addition, counts_at_once, is_too_late, partner_id, slot_of
+from shared.ports import Documents, InteractionLog, Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,17 @@ class Received:
     rejected: list[Rejection]
 
 
+class Outcome(StrEnum):
+    """What became of a delivery."""
+
+    COUNTED = "counted"
+    REMEMBERED = "remembered"
+    KNOWN = "known"
+    LATE = "late"
+    FORGOTTEN = "forgotten"
+    NOTHING = "nothing"
+
+
 def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: datetime) -> Received:
     """Store a client's batch, each entry on its own; a repeat is accepted and stays one document.
 
@@ -44,9 +56,31 @@ def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: 
     return Received([one.interaction_id for one in interactions], rejected)
 
 
-def count(counters: Counters, interaction: Interaction, *, now: datetime) -> bool:
-    """Put one interaction into its user's history and its event's counts; False when that was done before."""
-    return counters.record(interaction, popularity_weight(interaction), now=now)
+def count(documents: Documents, interaction: Interaction, *, now: datetime) -> Outcome:
+    """Put an interaction into its user's history and, where its type counts at once, into its event's counts.
+
+    Delivered again, or late, it changes nothing that it should not; what is not counted here counts when its slot is
+    settled.
+    """
+    if interaction.recorded_at is None:
+        raise InvalidField("recorded_at", None, "the server's time, which the store stamps on each document")
+    added, late = EventCounts(), is_too_late(interaction.recorded_at, now)
+    if counts_at_once(interaction) and not late:
+        added = addition(interaction, _booking(documents.interactions, interaction))
+    if not added and not interaction.is_remembered():
+        return Outcome.NOTHING
+    done = documents.counters.record(interaction, added, slot=slot_of(interaction.recorded_at), now=now)
+    if done is not Recorded.NEW:
+        return Outcome(done.value)
+    if added:
+        return Outcome.COUNTED
+    return Outcome.LATE if late and counts_at_once(interaction) else Outcome.REMEMBERED
+
+
+def _booking(log: InteractionLog, cancel: Interaction) -> Interaction | None:
+    # Only a cancellation needs to know another document; a booking is counted without any read.
+    key = partner_id(cancel) if cancel.type is InteractionType.CANCEL else None
+    return log.get([key]).get(key) if key else None
 
 
 def _parse(entry: object, user_id: str, now: datetime) -> Interaction:

@@ -3,8 +3,8 @@ from datetime import datetime
 
 import pytest
 
-from shared.entities import HistoryEntry, InteractionType
-from shared.ports import EventCounts
+from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType
+from shared.ports import OpenCounts, Recorded, Settlement
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, NOW, SECOND, did
 
@@ -14,81 +14,171 @@ VIEW, SAVE, FOLLOW, SEARCH = (
     InteractionType.FOLLOW,
     InteractionType.SEARCH,
 )
+QUARTER = 2**18
+ONE = EventCounts({SAVE: 1}, {4: QUARTER})
+NOTHING = EventCounts()
+
+
+def saved(interaction_id: str, **given: object) -> Interaction:
+    return did(interaction_id, kind=SAVE, recorded_at=NOW, **given)
+
+
+def open_counts(stores: Stores) -> dict[str, dict[int, EventCounts]]:
+    """By event and slot, whatever shard they lie in."""
+    found: dict[str, list[OpenCounts]] = {}
+    for one in stores.documents.counters.open_since(NOW - DAY):
+        found.setdefault(one.event_id, []).append(one)
+    return {
+        event_id: {
+            slot: EventCounts.total(one.slots[slot] for one in parts if slot in one.slots)
+            for slot in {slot for one in parts for slot in one.slots}
+        }
+        for event_id, parts in found.items()
+    }
 
 
 def test_an_interaction_is_counted_and_remembered_once(stores: Stores) -> None:
     counters = stores.documents.counters
-    assert counters.record(did("a"), 0.25, now=NOW) is True
-    assert counters.record(did("a"), 0.25, now=NOW + DAY) is False
-    assert list(counters.changed_since(None)) == [("event_1", EventCounts({VIEW: 1}, 0.25), NOW)]
+    assert counters.record(saved("a"), ONE, slot=7, now=NOW) is Recorded.NEW
+    assert counters.record(saved("a"), ONE, slot=7, now=NOW + DAY) is Recorded.KNOWN
+    assert list(counters.changed_since(None)) == [("event_1", ONE, NOW)]
+    assert open_counts(stores) == {"event_1": {7: ONE}}
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(saved("a")),)
+
+
+def test_what_adds_nothing_is_remembered_as_often_as_it_comes(stores: Stores) -> None:
+    counters = stores.documents.counters
+    for _ in range(2):
+        assert counters.record(did("a", recorded_at=NOW), NOTHING, slot=7, now=NOW) is Recorded.NEW
+    assert list(counters.changed_since(None)) == []
     assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(did("a")),)
 
 
 def test_of_concurrent_deliveries_one_counts(stores: Stores) -> None:
     with ThreadPoolExecutor(8) as pool:
-        counted = list(pool.map(lambda _: stores.documents.counters.record(did("a"), 1.0, now=NOW), range(8)))
-    assert sorted(counted) == [False] * 7 + [True]
-    assert [counts for _, counts, _ in stores.documents.counters.changed_since(None)] == [EventCounts({VIEW: 1}, 1.0)]
+        record = stores.documents.counters.record
+        counted = list(pool.map(lambda _: record(saved("a"), ONE, slot=7, now=NOW), range(8)))
+    assert sorted(counted) == [Recorded.KNOWN] * 7 + [Recorded.NEW]
+    assert [counts for _, counts, _ in stores.documents.counters.changed_since(None)] == [ONE]
 
 
-def test_concurrent_interactions_all_count(stores: Stores) -> None:
-    done = [did(f"{n}", user_id=f"user_{n % 3}", kind=(VIEW, SAVE)[n % 2]) for n in range(24)]
+@pytest.mark.parametrize("moment", [NOW, None])
+def test_concurrent_interactions_with_a_hot_event_all_count(stores: Stores, moment: datetime | None) -> None:
+    kinds = (SAVE, InteractionType.BOOKING)
+    done = [did(f"{n}", user_id=f"user_{n % 3}", kind=kinds[n % 2], recorded_at=NOW) for n in range(48)]
+
+    def record(one: Interaction) -> Recorded:
+        added = EventCounts({one.type: 1}, {4: 1, 5: 2})
+        return stores.documents.counters.record(one, added, slot=7, now=NOW)
+
     with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(lambda one: stores.documents.counters.record(one, 0.5, now=NOW), done))
-    ((_, counts, _),) = stores.documents.counters.changed_since(None)
-    assert counts == EventCounts({VIEW: 12, SAVE: 12}, 12.0)
-    assert len(stores.documents.users.profile("user_0", timeout_s=10).history) == 8
+        assert {*pool.map(record, done)} == {Recorded.NEW}
+    ((_, counts, _),) = stores.documents.counters.changed_since(moment)
+    assert counts == EventCounts(dict.fromkeys(kinds, 24), {4: 48, 5: 96})
+    assert open_counts(stores) == {"event_1": {7: counts}}
+    assert len(stores.documents.users.profile("user_0", timeout_s=10).history) == 16
+
+
+def test_all_of_a_hot_event_is_told_when_any_of_it_changed(stores: Stores) -> None:
+    counters = stores.documents.counters
+    for number in range(40):
+        counters.record(saved(f"{number}"), ONE, slot=7, now=NOW)
+    for number in range(40, 43):
+        counters.record(saved(f"{number}"), ONE, slot=8, now=NOW + DAY)
+        ((_, counts, updated_at),) = counters.changed_since(NOW + SECOND)
+        assert (counts.by_type, updated_at) == ({SAVE: number + 1}, NOW + DAY)
 
 
 def test_what_has_no_event_counts_for_none(stores: Stores) -> None:
-    follow = did("a", kind=FOLLOW, event_id="", organizer_id="org_1")
-    assert stores.documents.counters.record(follow, 1.0, now=NOW)
-    assert stores.documents.counters.record(did("b", kind=SEARCH, event_id="", query="jazz"), 1.0, now=NOW)
-    assert not stores.documents.counters.record(follow, 1.0, now=NOW)
+    follow = did("a", kind=FOLLOW, event_id="", organizer_id="org_1", recorded_at=NOW)
+    search = did("b", kind=SEARCH, event_id="", query="jazz", recorded_at=NOW)
+    for one in (follow, search):
+        assert stores.documents.counters.record(one, NOTHING, slot=7, now=NOW) is Recorded.NEW
     assert list(stores.documents.counters.changed_since(None)) == []
     assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(follow),)
 
 
 def test_counts_add_up(stores: Stores) -> None:
     counters = stores.documents.counters
-    counters.record(did("a"), 0.5, now=NOW)
+    counters.record(saved("a"), EventCounts({SAVE: 1}, {1: 5}), slot=7, now=NOW)
     counters.add(
-        {"event_1": EventCounts({VIEW: 2, SAVE: 1}, 4.0), "event_2": EventCounts({SAVE: 3})}, key="add-1", now=NOW + DAY
+        {"event_1": EventCounts({VIEW: 2, SAVE: 1}, {1: 4}), "event_2": EventCounts({SAVE: 3})},
+        key="add-1",
+        now=NOW + DAY,
     )
-    counters.add({"event_1": EventCounts({}, 0.25)}, key="add-2", now=NOW + DAY)
+    counters.add({"event_1": EventCounts({}, {-2: 25})}, key="add-2", now=NOW + DAY)
     counters.add({}, key="add-3", now=NOW + DAY)
     assert list(counters.changed_since(NOW)) == [
-        ("event_1", EventCounts({VIEW: 3, SAVE: 1}, 4.75), NOW + DAY),
-        ("event_2", EventCounts({SAVE: 3}, 0.0), NOW + DAY),
+        ("event_1", EventCounts({VIEW: 2, SAVE: 2}, {1: 9, -2: 25}), NOW + DAY),
+        ("event_2", EventCounts({SAVE: 3}), NOW + DAY),
     ]
+    assert open_counts(stores)["event_1"] == {7: EventCounts({SAVE: 1}, {1: 5})}
+
+
+def test_settling_corrects_in_all_and_by_slot_and_drops_what_is_closed(stores: Stores) -> None:
+    counters = stores.documents.counters
+    for slot in (6, 7):
+        counters.record(saved(f"{slot}"), ONE, slot=slot, now=NOW)
+    more = EventCounts({VIEW: 3}, {4: 10})
+    counters.settle(
+        [
+            Settlement("event_1", 0, {7: ONE.negative(), 8: more}, closed=[5, 6]),
+            Settlement("event_2", 0, {8: more}),
+        ],
+        now=NOW + SECOND,
+    )
+    assert list(counters.changed_since(NOW + SECOND)) == [
+        ("event_1", EventCounts.total([ONE, more]), NOW + SECOND),
+        ("event_2", more, NOW + SECOND),
+    ]
+    found = open_counts(stores)
+    assert {slot: counts for slot, counts in found["event_1"].items() if counts} == {8: more}
+    assert 6 not in found["event_1"]
+    counters.settle([Settlement("event_2", 0, {}, closed=[8])], now=NOW + DAY)
+    assert list(counters.changed_since(NOW + 2 * SECOND)) == []
+    assert open_counts(stores)["event_2"] == {}
 
 
 def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Stores) -> None:
     counters = stores.documents.counters
-    one = EventCounts({VIEW: 1}, 1.0)
-    counters.add({"d": one, "b": one}, key="add-4", now=NOW + SECOND)
-    counters.add({"c": one, "a": one}, key="add-5", now=NOW)
-    counters.add({"a": one}, key="add-6", now=NOW + 2 * SECOND)
-    counters.add({"old": one}, key="add-7", now=NOW - SECOND)
+    counters.add({"d": ONE, "b": ONE}, key="add-4", now=NOW + SECOND)
+    counters.add({"c": ONE, "a": ONE}, key="add-5", now=NOW)
+    counters.add({"a": ONE}, key="add-6", now=NOW + 2 * SECOND)
+    counters.add({"old": ONE}, key="add-7", now=NOW - SECOND)
     assert [event_id for event_id, _, _ in counters.changed_since(NOW)] == ["c", "b", "d", "a"]
     assert [event_id for event_id, _, _ in counters.changed_since(NOW + SECOND)] == ["b", "d", "a"]
     assert {event_id for event_id, _, _ in counters.changed_since(None)} == {"a", "b", "c", "d", "old"}
+    assert {one.event_id for one in counters.open_since(NOW + SECOND)} == {"a", "b", "d"}
 
 
 @pytest.mark.parametrize("moment", [NOW, None])
 def test_lists_longer_than_a_page_hold_each_event_once(stores: Stores, moment: datetime | None) -> None:
     ids = [f"event_{number:04}" for number in range(1_010)]
-    stores.documents.counters.add({one: EventCounts({VIEW: 1}, 1.0) for one in ids}, key="add-8", now=NOW)
+    stores.documents.counters.add(dict.fromkeys(ids, ONE), key="add-8", now=NOW)
     assert sorted(event_id for event_id, _, _ in stores.documents.counters.changed_since(moment)) == ids
 
 
 def test_what_was_added_under_a_key_is_not_added_again(stores: Stores) -> None:
     counters = stores.documents.counters
-    counts = {f"event_{n}": EventCounts({VIEW: 1}, 0.5) for n in range(700)}
+    counts = dict.fromkeys((f"event_{n}" for n in range(700)), ONE)
     assert counters.add(counts, key="load-1", now=NOW)
     assert not counters.add(counts, key="load-1", now=NOW)
     assert counters.add(counts, key="load-2", now=NOW)
-    found = {
-        event_id: (counts.by_type[VIEW], counts.popularity) for event_id, counts, _ in counters.changed_since(None)
-    }
-    assert found == dict.fromkeys(counts, (2, 1.0))
+    found = {event_id: counts for event_id, counts, _ in counters.changed_since(None)}
+    assert found == dict.fromkeys(counts, EventCounts.total([ONE, ONE]))
+
+
+def test_a_forgotten_users_late_interactions_vanish_and_later_ones_count(stores: Stores) -> None:
+    store = stores.documents
+    late, later = saved("late"), did("later", kind=SAVE, recorded_at=NOW + SECOND)
+    for one in (late, later):
+        store.interactions.append([one], now=one.recorded_at or NOW, counted=False)
+    store.personal.mark("user_1", at=NOW)
+    assert store.counters.record(late, ONE, slot=7, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.NEW
+    assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.KNOWN
+    assert store.counters.record(saved("b", user_id="user_2"), ONE, slot=7, now=NOW) is Recorded.NEW
+    assert [one.interaction_id for one in store.interactions.since(None)] == ["later"]
+    assert store.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(later),)
+    ((_, counts, _),) = store.counters.changed_since(None)
+    assert counts.by_type == {SAVE: 2}

@@ -64,9 +64,27 @@ def test_unreadable_events_are_logged_and_left_out(stores: Stores, caplog: pytes
     assert [one.event_id for one in events.live(NOW)] == ["good"]
     assert [(record.document_id, record.field) for record in caplog.records] == [("bad", "price")]
     assert [one.event_id for one in events.changed_since(None)] == ["good"]
-    assert [one.event_id for one in events.changed_since(NOW)] == ["good"]
     with pytest.raises(InvalidField, match=r"^price: expected a number in 0"):
         events.get("bad")
+
+
+def test_an_event_that_became_unreadable_is_told_as_a_hidden_one(stores: Stores) -> None:
+    events = stores.documents.events
+    events.put([event("bad"), event("good")], now=NOW)
+    stores.spoil("events", "bad", {"price": -1})
+    events.touch("bad", now=NOW + SECOND)
+    assert list(events.changed_since(NOW)) == [
+        event("good", updated_at=NOW),
+        Event(event_id="bad", status=Status.HIDDEN, updated_at=NOW + SECOND),
+    ]
+
+
+def test_a_touched_event_counts_as_changed_and_stays_as_it_is(stores: Stores) -> None:
+    events = stores.documents.events
+    events.put([event("a"), event("b")], now=NOW)
+    events.touch("a", now=NOW + DAY)
+    assert list(events.changed_since(NOW + SECOND)) == [event("a", updated_at=NOW + DAY)]
+    assert list(events.live(NOW)) != []
 
 
 def test_put_mends_an_unreadable_event(stores: Stores) -> None:

@@ -8,12 +8,13 @@ from shared.adapters import history
 from shared.adapters.firestore import Database, FirestoreCounters, FirestoreEvents, FirestoreUsers
 from shared.adapters.firestore.histories import is_due
 from shared.adapters.firestore.pages import Listing, documents
-from shared.entities import HistoryEntry
+from shared.entities import EventCounts, HistoryEntry, InteractionType, Status
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import Written
 from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
 
 pytestmark = pytest.mark.emulator
+ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 
 
 def test_events_of_organizers_own_programs_are_live(database: Database) -> None:
@@ -32,6 +33,12 @@ def test_events_of_organizers_own_programs_are_live(database: Database) -> None:
     assert sorted(one.event_id for one in events.live(NOW)) == ["under way", "without status"]
     assert [one.event_id for one in events.changed_since(None)] == sorted(written)
     assert list(events.changed_since(NOW - 100 * DAY)) == []
+    # Their own `updated_at` says nothing; the server's note of the change does.
+    database.document("events", "over").set({"updated_at": NOW + 100 * DAY}, merge=True)
+    events.touch("over", now=NOW)
+    events.touch("deleted", now=NOW + SECOND)
+    changed = [(one.event_id, one.status, one.updated_at) for one in events.changed_since(NOW)]
+    assert changed == [("over", Status.PUBLISHED, NOW), ("deleted", Status.HIDDEN, NOW + SECOND)]
 
 
 def test_large_events_are_put_in_requests_that_firestore_takes(database: Database) -> None:
@@ -77,9 +84,9 @@ def test_counting_trims_a_history_when_it_is_due(database: Database) -> None:
     not_due = next(one for one in new if not is_due([history.key_of(one.interaction_id)]))
     before = size()
     assert before > MAX_HISTORY
-    counters.record(not_due, 1.0, now=NOW)
+    counters.record(not_due, EventCounts(), slot=1, now=NOW)
     assert size() == before + 1
-    counters.record(due, 1.0, now=NOW)
+    counters.record(due, ONE, slot=1, now=NOW)
     assert size() == MAX_HISTORY
     kept = users.profile("user_1", timeout_s=10).history
     assert kept[:2] == (HistoryEntry.of(due), HistoryEntry.of(not_due))
@@ -91,8 +98,8 @@ def test_about_one_interaction_in_64_has_its_turn_to_trim() -> None:
 
 
 def test_a_marker_of_a_counted_interaction_expires_after_30_days(database: Database) -> None:
-    FirestoreCounters(database).record(did("a"), 1.0, now=NOW)
-    marker = database.read([database.document("processed", "a")])["processed", "a"]
+    FirestoreCounters(database).record(did("a"), ONE, slot=1, now=NOW)
+    [(_, marker)] = documents(database, Listing("processed"))
     assert marker == {"expires_at": NOW + timedelta(days=30)}
 
 

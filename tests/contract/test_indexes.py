@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from shared.adapters import firestore
-from shared.adapters.firestore import counters, events, histories, interactions, pages, users
+from shared.adapters.firestore import (
+    bookmarks,
+    counters,
+    deadletters,
+    events,
+    histories,
+    interactions,
+    pages,
+    personal,
+    users,
+)
 from shared.adapters.firestore.pages import Listing
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +27,10 @@ BY_ID = "__name__"
 MODULES = [import_module(f"{firestore.__name__}.{module.name}") for module in iter_modules(firestore.__path__)]
 LISTINGS = [value for module in MODULES for value in vars(module).values() if isinstance(value, Listing)]
 COLLECTIONS = {
+    bookmarks.COLLECTION,
+    deadletters.COLLECTION,
+    events.CHANGES,
+    personal.FORGOTTEN,
     counters.COLLECTION,
     counters.PROCESSED,
     events.COLLECTION,
@@ -32,7 +46,8 @@ def definitions() -> dict[str, Any]:
 
 
 def test_every_query_is_a_listing() -> None:
-    assert {listing.collection for listing in LISTINGS} == {"events", "users", "interactions", "event_counts"}
+    listed = {"events", "event_changes", "users", "interactions", "event_counts", "dead_letters", "forgotten"}
+    assert {listing.collection for listing in LISTINGS} == listed
     for module in MODULES:
         text = Path(str(module.__file__)).read_text()
         queries = [call for call in (".where(", ".order_by(", ".stream(", ".start_after(") if call in text]
@@ -56,7 +71,7 @@ def test_there_are_exactly_the_composite_indexes_that_queries_need(definitions: 
 def test_no_field_that_a_query_uses_is_exempt_from_indexing(definitions: dict[str, Any]) -> None:
     exempt = {(one["collectionGroup"], one["fieldPath"]) for one in definitions["fieldOverrides"] if not one["indexes"]}
     used = {(listing.collection, listing.field) for listing in LISTINGS if listing.field}
-    assert len(used) == 6
+    assert len(used) == 10
     assert not exempt & used
     assert {collection for collection, _ in exempt} <= COLLECTIONS
 
@@ -66,3 +81,4 @@ def test_what_grows_without_bound_is_exempt_or_expires(definitions: dict[str, An
     assert overrides["histories", "entries"]["indexes"] == []
     assert overrides["events", "description"]["indexes"] == []
     assert overrides["processed", "expires_at"]["ttl"] is True
+    assert overrides["dead_letters", "expires_at"]["ttl"] is True

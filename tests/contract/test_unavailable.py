@@ -9,13 +9,15 @@ import pytest
 from shared.adapters import firestore, sqlite
 from shared.adapters.cloudstorage import CloudObjects
 from shared.adapters.folder import FolderObjects
+from shared.entities import EventCounts, InteractionType
 from shared.errors import StoreUnavailable
-from shared.ports import Documents, EventCounts, ObjectStore
+from shared.ports import DeadLetter, Documents, ObjectStore, Settlement
 from tests.contract.examples import NOW, did, event
 from tests.emulators.process import free_port
 
 DEADLINE_S = 0.2
 SLACK_S = 2.0
+ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 
 DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "events.put": lambda store: store.events.put([event("a")], now=NOW),
@@ -27,8 +29,23 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
     "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW, counted=False),
     "interactions.since": lambda store: list(store.interactions.since(NOW)),
-    "counters.record": lambda store: store.counters.record(did("a"), 1.0, now=NOW),
-    "counters.add": lambda store: store.counters.add({"a": EventCounts({}, 1.0)}, key="k", now=NOW),
+    "users.missing": lambda store: store.users.missing([did("a")]),
+    "interactions.get": lambda store: store.interactions.get(["a"]),
+    "interactions.uncounted": lambda store: list(store.interactions.uncounted(NOW)),
+    "events.touch": lambda store: store.events.touch("a", now=NOW),
+    "counters.record": lambda store: store.counters.record(did("a"), ONE, slot=1, now=NOW),
+    "counters.add": lambda store: store.counters.add({"a": ONE}, key="k", now=NOW),
+    "counters.open_since": lambda store: list(store.counters.open_since(NOW)),
+    "counters.settle": lambda store: store.counters.settle([Settlement("a", 0, {1: ONE})], now=NOW),
+    "personal.of": lambda store: list(store.personal.of("a")),
+    "personal.erase": lambda store: store.personal.erase("a", now=NOW),
+    "personal.mark": lambda store: store.personal.mark("a", at=NOW),
+    "personal.forgotten": lambda store: store.personal.forgotten(),
+    "dead_letters.put": lambda store: store.dead_letters.put(DeadLetter("a", "c", "d", "r"), now=NOW),
+    "dead_letters.remove": lambda store: store.dead_letters.remove("a"),
+    "dead_letters.since": lambda store: list(store.dead_letters.since(NOW)),
+    "bookmarks.read": lambda store: store.bookmarks.read("a"),
+    "bookmarks.move": lambda store: store.bookmarks.move("a", NOW),
     "counters.changed_since": lambda store: list(store.counters.changed_since(NOW)),
 }
 OBJECT_CALLS: dict[str, Callable[[ObjectStore], object]] = {
@@ -61,6 +78,9 @@ def test_firestore_out_of_reach_is_said_in_time(
         firestore.FirestoreUsers(database),
         firestore.FirestoreInteractions(database),
         firestore.FirestoreCounters(database),
+        firestore.FirestorePersonal(database),
+        firestore.FirestoreDeadLetters(database),
+        firestore.FirestoreBookmarks(database),
         database.close,
         lambda: database.listed,
     )

@@ -301,7 +301,7 @@ class AnswersLost(Power):
 
 
 @pytest.mark.parametrize("failing", [Power, AnswersLost])
-@pytest.mark.parametrize("fails_at", range(1, 7))
+@pytest.mark.parametrize("fails_at", range(1, 8))
 def test_a_load_that_failed_at_any_call_and_ran_again_leaves_nothing_out_and_counts_nothing_twice(
     fails_at: int, failing: type[Power], city: Path, undisturbed: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -313,9 +313,9 @@ def test_a_load_that_failed_at_any_call_and_ran_again_leaves_nothing_out_and_cou
     documents.close()
 
 
-def test_an_undisturbed_load_makes_six_calls(city: Path, tmp_path: Path) -> None:
+def test_an_undisturbed_load_makes_seven_calls(city: Path, tmp_path: Path) -> None:
     documents = open_documents("sqlite::memory:")
-    put(city, Power(documents, 7).documents, tmp_path)
+    put(city, Power(documents, 8).documents, tmp_path)
     with pytest.raises(StoreUnavailable):
         Power(documents, 1).documents.interactions.known([])
     documents.close()

@@ -79,7 +79,7 @@ def test_lists_hold_all_that_may_be_shown_and_nothing_else(happenings: list[tupl
                 kind = InteractionType.BOOKING if what == "book" else InteractionType.CLICK
                 one = an_interaction("u", given_value, kind, occurred_at=clock.now)
                 store.interactions.append([one], now=clock.now, counted=False)
-                interaction(created(one.interaction_id, one.to_document()))
+                interaction(created(one.interaction_id, one.to_document() | {"recorded_at": clock.now}))
                 booked |= {given_value} if what == "book" else set()
             for query, left_out in (({}, set()), ({"user_id": "u"}, booked)):
                 response = client.get("/api/v1/recommendations", query_string={"limit": "100"} | query)

@@ -19,5 +19,5 @@ def test_importing_main_loads_nothing_heavy_and_needs_no_environment() -> None:
     )
     modules, names = json.loads(found.stdout)
     assert not LATE & set(modules)
-    assert names == ["api", "interaction", "retrain"]
+    assert names == ["api", "event", "interaction", "monitor", "retrain"]
     assert found.stderr == ""

@@ -64,6 +64,14 @@ INTERACTION = Interaction(
     recommendation_id="recommendation_1",
     position=3,
 )
+PAGE = Interaction(
+    interaction_id="interaction_2",
+    user_id="user_1",
+    type=InteractionType.IMPRESSION,
+    occurred_at=NOW,
+    event_ids=("event_1", "event_2"),
+    recommendation_id="recommendation_1",
+)
 Parse = Callable[[str, dict[str, Any]], Any]
 PARSERS: dict[str, tuple[Parse, dict[str, Any]]] = {
     "event": (Event.from_document, EVENT.to_document()),
@@ -97,12 +105,14 @@ def _outcome(parse: Parse, document_id: str, document: dict[str, Any]) -> Any:
         return refused
 
 
-@pytest.mark.parametrize("entity", [EVENT, USER, INTERACTION], ids=lambda entity: type(entity).__name__)
-def test_every_field_survives_a_round_trip(entity: Any) -> None:
-    document = entity.to_document()
-    key = next(iter(type(entity).__dataclass_fields__))
-    assert {key, *document} == set(type(entity).__dataclass_fields__), "the example sets every field"
-    assert type(entity).from_document(getattr(entity, key), document) == entity
+@pytest.mark.parametrize("entities", [(EVENT,), (USER,), (INTERACTION, PAGE)], ids=["event", "user", "interaction"])
+def test_every_field_survives_a_round_trip(entities: tuple[Any, ...]) -> None:
+    kind = type(entities[0])
+    key, *_ = kind.__dataclass_fields__
+    documents = [entity.to_document() for entity in entities]
+    assert {key}.union(*documents) == set(kind.__dataclass_fields__), "the examples set every field"
+    for entity, document in zip(entities, documents, strict=True):
+        assert kind.from_document(getattr(entity, key), document) == entity
 
 
 def test_a_document_holds_plain_values_that_json_knows_beside_times() -> None:

@@ -313,9 +313,19 @@ def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> 
         recommendation_id="r",
         position=3,
     )
-    store.interactions.append([one], now=NOW - WEEK, counted=True)
+    page = Interaction(
+        interaction_id="page",
+        user_id="u",
+        event_ids=("e", "f"),
+        type=InteractionType.IMPRESSION,
+        occurred_at=NOW,
+        recommendation_id="r",
+    )
+    store.interactions.append([one, page], now=NOW - WEEK, counted=True)
     _caught_up(store, objects)
     shelf = Shelf(objects)
     [(name, data)] = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
-    [row] = parquet.read(INTERACTIONS, name, data, parquet.schema(INTERACTIONS).names).to_pylist()
-    assert row == {**one.to_document(), "interaction_id": "all", "recorded_at": NOW - WEEK}
+    rows = parquet.read(INTERACTIONS, name, data, parquet.schema(INTERACTIONS).names).to_pylist()
+    known = [{column: value for column, value in row.items() if value is not None} for row in rows]
+    stamp = {"recorded_at": NOW - WEEK}
+    assert known == [{**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (one, page)]

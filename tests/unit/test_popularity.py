@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.entities import Interaction, InteractionType
+from shared.entities import EventCounts, Interaction, InteractionType
 from shared.models.catalog import Catalog
 from shared.models.interactions import InteractionTable
-from shared.models.popularity import HALF_LIFE_DAYS, LANDMARK, growth, popularity, popularity_weight
+from shared.models.popularity import HALF_LIFE_DAYS, LANDMARK, counts_of, decayed, growth, popularity
 from tests.examples import NOW, an_event, an_interaction
 
 CATALOG = Catalog.of([an_event(name) for name in "abc"])
@@ -60,18 +60,39 @@ def test_it_does_not_depend_on_the_order(given: list[Interaction], seed: int) ->
 
 @given(given=interactions)
 def test_what_triggers_add_one_by_one_is_what_training_adds_up(given: list[Interaction]) -> None:
-    sums = dict.fromkeys(CATALOG.events.ids(), 0.0)
-    for one in given:
-        if one.event_id in sums:
-            sums[one.event_id] += popularity_weight(one)
-    assert _popularity(given) == pytest.approx(list(sums.values()))
+    sums = {
+        event_id: EventCounts.total(counts_of(one) for one in given if one.event_id == event_id)
+        for event_id in CATALOG.events.ids()
+    }
+    assert _popularity(given) == pytest.approx([counts.popularity for counts in sums.values()], rel=1e-5)
+
+
+@given(given=interactions, seed=st.integers(0, 9))
+def test_rolled_sums_are_the_same_in_any_order_to_the_last_digit(given: list[Interaction], seed: int) -> None:
+    shuffled = random.Random(seed).sample(given, len(given))
+    assert EventCounts.total(map(counts_of, shuffled)) == EventCounts.total(map(counts_of, given))
+
+
+def test_the_landmark_rolls_every_ten_half_lives() -> None:
+    units = [
+        decayed(an_interaction(occurred_at=LANDMARK + half_lives * HALF_LIFE)) for half_lives in (-1, 0, 1, 9, 10, 25)
+    ]
+    one = 2**20
+    assert units == [{-1: 512 * one}, {0: one}, {0: 2 * one}, {0: 512 * one}, {1: one}, {2: 32 * one}]
+
+
+def test_what_undoes_counts_leaves_nothing() -> None:
+    counts = counts_of(an_interaction())
+    assert bool(counts)
+    assert EventCounts.total([counts, counts.negative()]) == EventCounts()
+    assert not EventCounts({InteractionType.SAVE: 0}, {3: 0})
 
 
 @pytest.mark.parametrize(
     ("kind", "value"), [("dismiss", None), ("cancel", None), ("rating", 1.0), ("rating", 3.0), ("impression", None)]
 )
 def test_nothing_makes_an_event_less_popular(kind: str, value: float | None) -> None:
-    assert popularity_weight(an_interaction(kind=InteractionType(kind), value=value)) == 0
+    assert decayed(an_interaction(kind=InteractionType(kind), value=value)) == {}
 
 
 def test_growth_doubles_with_each_half_life() -> None:

@@ -14,7 +14,7 @@ from shared.entities import Event, Status
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
 from shared.ports import Documents
-from shared.services.record import count
+from shared.services.record import Outcome, count
 from shared.services.serving import Serving, Snapshot, load
 from shared.services.train import POINTER, train
 from tests import laws
@@ -51,7 +51,8 @@ def _shown(snapshot: Snapshot, now: datetime) -> list[tuple[str, str]]:
 
 
 def _book(store: Documents, event_id: str, *, now: datetime) -> None:
-    assert count(store.counters, an_interaction("u", event_id, occurred_at=now), now=now)
+    booking = an_interaction("u", event_id, occurred_at=now, recorded_at=now)
+    assert count(store, booking, now=now) is Outcome.COUNTED
 
 
 def test_without_a_model_it_is_popularity_then_soonest(store: Documents, objects: FolderObjects) -> None:

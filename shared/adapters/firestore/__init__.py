@@ -1,9 +1,21 @@
 """Documents in Firestore; `google.cloud.firestore` is imported by the first use, not by importing this."""
 
+from shared.adapters.firestore.bookmarks import FirestoreBookmarks
 from shared.adapters.firestore.client import Database
 from shared.adapters.firestore.counters import FirestoreCounters
+from shared.adapters.firestore.deadletters import FirestoreDeadLetters
 from shared.adapters.firestore.events import FirestoreEvents
 from shared.adapters.firestore.interactions import FirestoreInteractions
+from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.firestore.users import FirestoreUsers
 
-__all__ = ["Database", "FirestoreCounters", "FirestoreEvents", "FirestoreInteractions", "FirestoreUsers"]
+__all__ = [
+    "Database",
+    "FirestoreBookmarks",
+    "FirestoreCounters",
+    "FirestoreDeadLetters",
+    "FirestoreEvents",
+    "FirestoreInteractions",
+    "FirestorePersonal",
+    "FirestoreUsers",
+]

@@ -3,15 +3,19 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Final
 
+from shared.adapters import counts as stored
 from shared.adapters import history
+from shared.adapters.firestore import interactions, personal
 from shared.adapters.firestore.client import Database, chunks, in_parallel
 from shared.adapters.firestore.histories import Histories, is_due
 from shared.adapters.firestore.pages import Listing, documents
-from shared.entities import Interaction, InteractionType, fields
+from shared.adapters.firestore.spread import SHARDS, Spread, name_of
+from shared.entities import EventCounts, Interaction, fields
 from shared.errors import StoreUnavailable
-from shared.ports import EventCounts
+from shared.ports import OpenCounts, Recorded, Settlement
 
 if TYPE_CHECKING:
     from google.cloud.firestore import WriteBatch
@@ -32,26 +36,29 @@ class FirestoreCounters:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._histories = Histories(database)
+        self._spread = Spread()
 
-    def record(self, interaction: Interaction, weight: float, *, now: datetime) -> bool:
-        """Count one interaction and remember it in its user's history, atomically; False when it was counted before."""
+    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
+        """Remember an interaction in its user's history and add to its event's counts, atomically and once."""
         from google.api_core.exceptions import AlreadyExists
 
-        batch = self._database.client.batch()
-        marker = self._database.document(PROCESSED, interaction.interaction_id)
-        batch.create(marker, {"expires_at": now + _MARKER_LIFE})
-        key = history.key_of(interaction.interaction_id)
-        if history.is_remembered(interaction):
-            self._histories.merge(batch, interaction.user_id, {key: history.text_of(interaction)})
-        if interaction.event_id:
-            self._add(batch, interaction.event_id, EventCounts({interaction.type: 1}, weight), now)
         try:
-            self._database.commit(batch, f"the counts of {interaction.interaction_id}")
+            self._record(interaction, added, slot, now, guarded=True)
         except AlreadyExists:
-            return False
-        if is_due([key]):
+            forgotten_at = self._forgotten_at(interaction.user_id)
+            if forgotten_at is None:
+                return Recorded.KNOWN
+            if interaction.recorded_at is None or interaction.recorded_at <= forgotten_at:
+                self._drop(interaction)
+                return Recorded.FORGOTTEN
+            try:
+                self._record(interaction, added, slot, now, guarded=False)
+            except AlreadyExists:
+                return Recorded.KNOWN
+        key = history.key_of(interaction.interaction_id)
+        if interaction.is_remembered() and is_due([key]):
             self._trim(interaction.user_id)
-        return True
+        return Recorded.NEW
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
         """Add to the counts of many events; False when all were added under this key before.
@@ -62,33 +69,128 @@ class FirestoreCounters:
         added = in_parallel(lambda part: self._add_part(part[1], f"{key}-{part[0]}", now), enumerate(parts))
         return any(added)
 
+    def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
+        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None.
+
+        The counts of an event that was hot lie in several documents, of which those that did not change are read too.
+        """
+        found: dict[str, dict[str, dict[str, Any]]] = {}
+        for key, data in documents(self._database, ALL if moment is None else CHANGED, moment):
+            found.setdefault(data["event_id"], {})[key] = data
+        if moment is not None:
+            self._complete(found)
+        totals = [
+            (
+                max(fields.required_time(data, "updated_at") for data in parts.values()),
+                event_id,
+                EventCounts.total(stored.from_document(data) for data in parts.values()),
+            )
+            for event_id, parts in found.items()
+        ]
+        for updated_at, event_id, counts in sorted(totals, key=lambda one: one[:2]):
+            yield event_id, counts, updated_at
+
+    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
+        """What documents that changed at or after `moment` hold by slot, in any order."""
+        for _, data in documents(self._database, CHANGED, moment):
+            slots = {int(key[1:]): stored.from_document(one) for key, one in data.get("slots", {}).items()}
+            yield OpenCounts(data["event_id"], data["shard"], slots)
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """Correct counts, both in all and by slot, and drop closed slots."""
+
+        def commit(part: Sequence[Settlement]) -> None:
+            batch = self._database.client.batch()
+            for one in part:
+                self._settle(batch, one, now)
+            # An addition that was repeated would count twice; the next run sees what became of it.
+            self._database.commit(batch, f"corrections of {len(part)} events", is_repeatable=False)
+
+        in_parallel(commit, chunks(settlements, lambda _: _BYTES))
+
+    def _record(self, interaction: Interaction, added: EventCounts, slot: int, now: datetime, *, guarded: bool) -> None:
+        batch = self._database.client.batch()
+        is_untold = False
+        if guarded:
+            # Deleting what must not exist changes nothing, and stops everything else once the user is forgotten.
+            absent = self._database.client.write_option(exists=False)
+            batch.delete(personal.place_of(self._database, interaction.user_id), option=absent)
+        if interaction.is_remembered():
+            entry = {history.key_of(interaction.interaction_id): history.text_of(interaction)}
+            self._histories.merge(batch, interaction.user_id, entry)
+        if added:
+            marker = self._database.document(PROCESSED, _marker_of(interaction.interaction_id))
+            batch.create(marker, {"expires_at": now + _MARKER_LIFE})
+            shard = self._spread.choose(interaction.event_id)
+            self._add(batch, interaction.event_id, shard, added, {slot: added}, now)
+            if is_untold := self._spread.is_untold(interaction.event_id, shard):
+                first = {"event_id": interaction.event_id, "shard": 0, "updated_at": now, "spread": True}
+                batch.set(self._database.document(COLLECTION, interaction.event_id), first, merge=True)
+        if len(batch):
+            self._database.commit(batch, f"the counts of {interaction.interaction_id}")
+        if is_untold:
+            self._spread.told(interaction.event_id)
+
+    def _forgotten_at(self, user_id: str) -> datetime | None:
+        place = personal.place_of(self._database, user_id)
+        found = self._database.read([place])
+        return fields.required_time(found[personal.FORGOTTEN, place.id], "at") if found else None
+
+    def _drop(self, interaction: Interaction) -> None:
+        batch = self._database.client.batch()
+        batch.delete(self._database.document(interactions.COLLECTION, interaction.interaction_id))
+        self._database.commit(batch, "a late interaction of a forgotten user")
+
+    def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
+        """Read the other documents of those events whose counts lie in several."""
+        firsts = [event_id for event_id, parts in found.items() if event_id not in parts]
+        self._read_into(found, [(event_id, event_id) for event_id in firsts])
+        spread = [event_id for event_id, parts in found.items() if parts.get(event_id, {}).get("spread")]
+        rest = [(event_id, name_of(event_id, shard)) for event_id in spread for shard in range(1, SHARDS)]
+        self._read_into(found, [(event_id, name) for event_id, name in rest if name not in found[event_id]])
+
+    def _read_into(self, found: dict[str, dict[str, dict[str, Any]]], wanted: Sequence[tuple[str, str]]) -> None:
+        def read(part: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+            return self._database.read(self._database.document(COLLECTION, name) for _, name in part)
+
+        for documents_read in in_parallel(read, chunks(wanted, lambda _: _BYTES)):
+            for (_, name), data in documents_read.items():
+                found[data["event_id"]][name] = data
+
     def _add_part(self, part: Sequence[tuple[str, EventCounts]], key: str, now: datetime) -> bool:
         from google.api_core.exceptions import AlreadyExists
 
         batch = self._database.client.batch()
         batch.create(self._database.document(PROCESSED, key), {"expires_at": now + _MARKER_LIFE})
         for event_id, added in part:
-            self._add(batch, event_id, added, now)
+            self._add(batch, event_id, 0, added, {}, now)
         try:
             self._database.commit(batch, f"the counts of {len(part)} events")
         except AlreadyExists:
             return False
         return True
 
-    def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
-        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None."""
-        for event_id, data in documents(self._database, ALL if moment is None else CHANGED, moment):
-            by_type = {InteractionType(kind): n for kind, n in data.get("by_type", {}).items()}
-            counts = EventCounts(by_type, float(data["popularity"]))
-            yield event_id, counts, fields.required_time(data, "updated_at")
+    def _add(
+        self,
+        batch: "WriteBatch",
+        event_id: str,
+        shard: int,
+        added: EventCounts,
+        by_slot: Mapping[int, EventCounts],
+        now: datetime,
+    ) -> None:
+        changes = _changes(added, by_slot) | {"event_id": event_id, "shard": shard, "updated_at": now}
+        batch.set(self._database.document(COLLECTION, name_of(event_id, shard)), changes, merge=True)
 
-    def _add(self, batch: "WriteBatch", event_id: str, added: EventCounts, now: datetime) -> None:
-        from google.cloud.firestore import Increment
+    def _settle(self, batch: "WriteBatch", one: Settlement, now: datetime) -> None:
+        from google.cloud.firestore import DELETE_FIELD
 
-        changes: dict[str, object] = {"popularity": Increment(added.popularity), "updated_at": now}
-        if added.by_type:  # merging an empty map would replace the one that is there
-            changes["by_type"] = {kind.value: Increment(n) for kind, n in added.by_type.items()}
-        batch.set(self._database.document(COLLECTION, event_id), changes, merge=True)
+        changes = _changes(EventCounts.total(one.added.values()), one.added)
+        for slot in one.closed:
+            changes.setdefault("slots", {})[_slot(slot)] = DELETE_FIELD
+        if any(one.added.values()):
+            changes |= {"event_id": one.event_id, "shard": one.shard, "updated_at": now}
+        batch.set(self._database.document(COLLECTION, name_of(one.event_id, one.shard)), changes, merge=True)
 
     def _trim(self, user_id: str) -> None:
         try:
@@ -96,3 +198,27 @@ class FirestoreCounters:
         except StoreUnavailable as error:
             # The count is committed; a later interaction has its turn.
             _log.warning("leaves a history as long as it is: %s", error)
+
+
+def _marker_of(interaction_id: str) -> str:
+    # Ids of interactions begin with their user's, of whom nothing may stay behind.
+    return blake2b(interaction_id.encode(), digest_size=16).hexdigest()
+
+
+def _slot(slot: int) -> str:
+    return f"s{slot}"
+
+
+def _changes(added: EventCounts, by_slot: Mapping[int, EventCounts]) -> dict[str, Any]:
+    slots = {_slot(slot): _increments(one) for slot, one in by_slot.items() if one}
+    return {**_increments(added), **({"slots": slots} if slots else {})}
+
+
+def _increments(counts: EventCounts) -> dict[str, Any]:
+    from google.cloud.firestore import Increment
+
+    return {
+        # Merging an empty map would replace the one that is there, and these have none.
+        part: {key: Increment(n) for key, n in values.items()}
+        for part, values in stored.to_document(counts).items()
+    }

@@ -1,7 +1,14 @@
-"""Events in Firestore."""
+"""Events in Firestore, and which of them changed when.
+
+Whoever writes an event may forget to say so, or be wrong about the time, and nobody can say it in a document that was
+deleted. So the server keeps its own note of each change, `event_changes/{event_id}`, which the `event` function writes.
+Nothing is written to the events themselves, which would start that function again. A note holds the time alone; who
+reads it fetches the event as it is now, so that late or repeated deliveries do no harm.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from shared.adapters import untrusted
@@ -14,8 +21,12 @@ from shared.ports import Written
 COLLECTION: Final = "events"
 ENDING: Final = Listing(COLLECTION, "ends_at", ">")
 STARTING: Final = Listing(COLLECTION, "starts_at", ">")
-CHANGED: Final = Listing(COLLECTION, "updated_at")
+CHANGES: Final = "event_changes"
+CHANGED: Final = Listing(CHANGES, "changed_at")
 ALL: Final = Listing(COLLECTION)
+# At most this many events in a request, each with the note of its change.
+_BYTES: Final = 16_000
+_MANY: Final = 300
 
 
 class FirestoreEvents:
@@ -27,7 +38,7 @@ class FirestoreEvents:
     def put(self, events: Sequence[Event], *, now: datetime) -> Written:
         """Create or replace documents that differ, stamping `updated_at` with `now`."""
         wanted = {event.event_id: known_fields(event, "event_id", "updated_at") for event in events}
-        parts = chunks(wanted.items(), lambda item: len(repr(item)))
+        parts = chunks(wanted.items(), lambda item: max(len(repr(item)), _BYTES))
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
 
     def get(self, event_id: str) -> Event | None:
@@ -47,9 +58,26 @@ class FirestoreEvents:
                 yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
-        """Events with `updated_at` at or after `moment`, oldest first; for None every event behind `after`, by id."""
-        found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
-        return untrusted.readable(COLLECTION, found, Event.from_document)
+        """Events that changed at or after `moment`, oldest first; for None readable ones behind `after`, by id."""
+        if moment is None:
+            found = documents(self._database, ALL, after=after)
+            return untrusted.readable(COLLECTION, found, Event.from_document)
+        return self._changed(moment)
+
+    def touch(self, event_id: str, *, now: datetime) -> None:
+        """Let `changed_since` tell of this event as changed now, whoever wrote its document and whatever it says."""
+        batch = self._database.client.batch()
+        batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
+        self._database.commit(batch, f"that {event_id} changed")
+
+    def _changed(self, moment: datetime) -> Iterator[Event]:
+        """The events as they are now; `updated_at` is when the server saw the change."""
+        changes = documents(self._database, CHANGED, moment)
+        while part := list(islice(changes, _MANY)):
+            stored = self._database.read(self._database.document(COLLECTION, event_id) for event_id, _ in part)
+            for event_id, change in part:
+                stamp = {"updated_at": change["changed_at"]}
+                yield untrusted.current(event_id, stored.get((COLLECTION, event_id)), stamp)
 
     def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
@@ -66,6 +94,8 @@ class FirestoreEvents:
         for event_id, document in wanted.items():
             if without_stamp(stored.get((COLLECTION, event_id))) != document:
                 batch.set(places[event_id], {**document, "updated_at": now})
-        if len(batch):
-            self._database.commit(batch, f"{len(batch)} events")
-        return Written(len(batch), len(wanted) - len(batch))
+                batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
+        written = len(batch) // 2
+        if written:
+            self._database.commit(batch, f"{written} events")
+        return Written(written, len(wanted) - written)

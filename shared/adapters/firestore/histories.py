@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from shared.adapters import history
 from shared.adapters.firestore.client import Database, chunks, in_parallel
 from shared.entities import Interaction
+from shared.entities.profile import MAX_HISTORY
 
 if TYPE_CHECKING:
     from google.cloud.firestore import WriteBatch
@@ -33,7 +34,7 @@ class Histories:
         """Merge interactions; repeating it changes nothing, and neither does their order."""
         by_user: dict[str, Entries] = defaultdict(dict)
         for one in interactions:
-            if history.is_remembered(one):
+            if one.is_remembered():
                 by_user[one.user_id][history.key_of(one.interaction_id)] = history.text_of(one)
         for user_id, entries in by_user.items():
             for key in history.outdated(user_id, entries):
@@ -57,6 +58,18 @@ class Histories:
                 batch.update(self._database.document(HISTORIES, user_id), dict.fromkeys(paths, DELETE_FIELD))
         if len(batch):
             self._database.commit(batch, f"{len(batch)} shorter histories")
+
+    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Those that should be in a history and are not."""
+        wanted = [one for one in interactions if one.is_remembered()]
+        users = sorted({one.user_id for one in wanted})
+
+        def read(user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Entries]]:
+            return self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
+
+        found = in_parallel(read, chunks(users, lambda _: MAX_HISTORY * _ENTRY_BYTES // 2))
+        stored = {user_id: data.get("entries", {}) for part in found for (_, user_id), data in part.items()}
+        return [one for one in wanted if history.key_of(one.interaction_id) not in stored.get(one.user_id, {})]
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
         batch = self._database.client.batch()

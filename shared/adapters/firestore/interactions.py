@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 from shared.adapters import untrusted
@@ -40,6 +41,22 @@ class FirestoreInteractions:
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
         """Which of these ids have a document."""
         return set().union(*in_parallel(self._there, chunks(interaction_ids, lambda _: _BYTES)))
+
+    def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
+        """Those of these interactions that have a readable document, by id."""
+
+        def read(keys: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+            places = [self._database.document(COLLECTION, key) for key in keys]
+            return [(key, data) for (_, key), data in self._database.read(places).items()]
+
+        parts = in_parallel(read, chunks(interaction_ids, lambda _: _BYTES))
+        found = untrusted.readable(COLLECTION, chain.from_iterable(parts), Interaction.from_document)
+        return {one.interaction_id: one for one in found}
+
+    def uncounted(self, moment: datetime) -> Iterator[Interaction]:
+        """As `since`, without those whose writer counted them itself."""
+        found = (item for item in documents(self._database, RECORDED, moment) if item[1].get("counted") is not True)
+        return untrusted.readable(COLLECTION, found, Interaction.from_document)
 
     def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
         """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""

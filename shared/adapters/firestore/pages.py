@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 1_000
 _BY_ID: Final = "__name__"
+_RANGES: Final = (">", ">=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Listing:
     ----------
     collection : what it reads.
     field : what it is ordered by before the document id; "" orders by the id alone and sees every document.
-    operator : how the field compares to the bound, `>` or `>=`.
+    operator : how the field compares to the bound; all but `>` and `>=` leave the order to the id.
     """
 
     collection: str
@@ -35,11 +36,16 @@ class Listing:
 
     def orders(self) -> tuple[str, ...]:
         """The fields of the order, all ascending."""
-        return (self.field, _BY_ID) if self.field else (_BY_ID,)
+        return (self.field, _BY_ID) if self.field and self.operator in _RANGES else (_BY_ID,)
 
 
 def documents(
-    database: Database, listing: Listing, bound: datetime | None = None, *, after: str = "", page: int = PAGE
+    database: Database,
+    listing: Listing,
+    bound: datetime | str | None = None,
+    *,
+    after: str = "",
+    page: int = PAGE,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """`(id, fields)` of each document, in order.
 
@@ -52,7 +58,7 @@ def documents(
         yield snapshot.id, snapshot.to_dict() or {}
 
 
-def _query(database: Database, listing: Listing, bound: datetime | None) -> "Query":
+def _query(database: Database, listing: Listing, bound: datetime | str | None) -> "Query":
     from google.cloud.firestore import FieldFilter
 
     query = database.client.collection(listing.collection).order_by(listing.orders()[0])

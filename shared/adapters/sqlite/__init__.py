@@ -1,9 +1,22 @@
 """Documents in one SQLite file, for development, tests and single machines."""
 
+from shared.adapters.sqlite.bookmarks import SqliteBookmarks
 from shared.adapters.sqlite.counters import SqliteCounters
 from shared.adapters.sqlite.database import MEMORY, Database
+from shared.adapters.sqlite.deadletters import SqliteDeadLetters
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.sqlite.interactions import SqliteInteractions
+from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.adapters.sqlite.users import SqliteUsers
 
-__all__ = ["MEMORY", "Database", "SqliteCounters", "SqliteEvents", "SqliteInteractions", "SqliteUsers"]
+__all__ = [
+    "MEMORY",
+    "Database",
+    "SqliteBookmarks",
+    "SqliteCounters",
+    "SqliteDeadLetters",
+    "SqliteEvents",
+    "SqliteInteractions",
+    "SqlitePersonal",
+    "SqliteUsers",
+]

@@ -2,50 +2,74 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from shared.adapters.sqlite.database import Database, iso
+from shared.adapters import counts as stored
+from shared.adapters.sqlite.database import Database, encode, iso
 from shared.adapters.sqlite.users import remember
-from shared.entities import Interaction, InteractionType
-from shared.ports import EventCounts
+from shared.entities import EventCounts, Interaction, pseudonym
+from shared.ports import OpenCounts, Recorded, Settlement
 
 
 class SqliteCounters:
-    """`Counters` on an SQLite file."""
+    """`Counters` on an SQLite file; an event has one row, which is shard 0."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, interaction: Interaction, weight: float, *, now: datetime) -> bool:
-        """Count one interaction and remember it in its user's history, atomically; False when it was counted before."""
+    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
+        """Remember an interaction in its user's history and add to its event's counts, atomically and once."""
         with self._database.transaction() as connection:
-            if not _mark(connection, interaction.interaction_id, now):
-                return False
+            if _is_forgotten(connection, interaction):
+                connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
+                return Recorded.FORGOTTEN
+            if added and not _mark(connection, interaction.interaction_id, now):
+                return Recorded.KNOWN
             remember(connection, [interaction])
-            if interaction.event_id:
-                counts = EventCounts({interaction.type: 1}, weight)
-                _add(connection, {interaction.event_id: counts}.items(), now)
-        return True
+            if added:
+                _change(connection, interaction.event_id, added, {slot: added}, now=now)
+        return Recorded.NEW
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
         """Add to the counts of many events, atomically; False when something was added under this key before."""
         with self._database.transaction() as connection:
             if not _mark(connection, key, now):
                 return False
-            _add(connection, counts.items(), now)
+            for event_id, added in counts.items():
+                _change(connection, event_id, added, {}, now=now)
         return True
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None."""
-        rows = self._database.pages(
-            "SELECT updated_at, event_id, by_type, popularity FROM event_counts"
+        for updated_at, event_id, counts, _ in self._changed(moment):
+            yield event_id, stored.from_document(json.loads(counts)), datetime.fromisoformat(updated_at)
+
+    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
+        """What documents that changed at or after `moment` hold by slot, in any order."""
+        for _, event_id, _, slots in self._changed(moment):
+            yield OpenCounts(
+                event_id, 0, {int(key): stored.from_document(one) for key, one in json.loads(slots).items()}
+            )
+
+    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
+        """Correct counts, both in all and by slot, and drop closed slots."""
+        with self._database.transaction() as connection:
+            for one in settlements:
+                total = EventCounts.total(one.added.values())
+                _change(connection, one.event_id, total, one.added, closed=one.closed, now=now)
+
+    def _changed(self, moment: datetime | None) -> Iterator[tuple[str, str, str, str]]:
+        return self._database.pages(
+            "SELECT updated_at, event_id, counts, slots FROM event_counts"
             " WHERE (updated_at, event_id) > (?, ?) ORDER BY updated_at, event_id LIMIT ?",
             ("" if moment is None else iso(moment), ""),
         )
-        for updated_at, event_id, by_type, popularity in rows:
-            numbers = {InteractionType(kind): n for kind, n in json.loads(by_type).items()}
-            yield event_id, EventCounts(numbers, popularity), datetime.fromisoformat(updated_at)
+
+
+def _is_forgotten(connection: sqlite3.Connection, one: Interaction) -> bool:
+    row = connection.execute("SELECT at FROM forgotten WHERE pseudonym = ?", (pseudonym(one.user_id),)).fetchone()
+    return row is not None and (one.recorded_at is None or iso(one.recorded_at) <= row[0])
 
 
 def _mark(connection: sqlite3.Connection, key: str, now: datetime) -> bool:
@@ -53,15 +77,25 @@ def _mark(connection: sqlite3.Connection, key: str, now: datetime) -> bool:
     return marked.rowcount > 0
 
 
-def _add(connection: sqlite3.Connection, counts: Iterable[tuple[str, EventCounts]], now: datetime) -> None:
-    for event_id, added in counts:
-        row = connection.execute("SELECT by_type FROM event_counts WHERE event_id = ?", (event_id,)).fetchone()
-        by_type: dict[str, int] = json.loads(row[0]) if row else {}
-        for kind, n in added.by_type.items():
-            by_type[kind.value] = by_type.get(kind.value, 0) + n
-        connection.execute(
-            "INSERT INTO event_counts (event_id, by_type, popularity, updated_at) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (event_id) DO UPDATE SET by_type = excluded.by_type,"
-            " popularity = popularity + excluded.popularity, updated_at = excluded.updated_at",
-            (event_id, json.dumps(by_type), added.popularity, iso(now)),
-        )
+def _change(
+    connection: sqlite3.Connection,
+    event_id: str,
+    added: EventCounts,
+    by_slot: Mapping[int, EventCounts],
+    *,
+    now: datetime,
+    closed: Iterable[int] = (),
+) -> None:
+    sql = "SELECT counts, slots, updated_at FROM event_counts WHERE event_id = ?"
+    *texts, before = connection.execute(sql, (event_id,)).fetchone() or ("{}", "{}", iso(now))
+    counts, slots = map(json.loads, texts)
+    total = EventCounts.total([stored.from_document(counts), added])
+    for slot, one in by_slot.items():
+        key = f"{slot}"
+        slots[key] = stored.to_document(EventCounts.total([stored.from_document(slots.get(key, {})), one]))
+    for slot in closed:
+        slots.pop(f"{slot}", None)
+    connection.execute(
+        "INSERT OR REPLACE INTO event_counts (event_id, counts, slots, updated_at) VALUES (?, ?, ?, ?)",
+        (event_id, encode(stored.to_document(total)), encode(slots), iso(now) if added else before),
+    )

@@ -29,10 +29,17 @@ _SCHEMA = (
     "CREATE TABLE interactions (interaction_id TEXT PRIMARY KEY, document TEXT NOT NULL, recorded_at TEXT NOT NULL,"
     " counted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX interactions_by_record ON interactions (recorded_at, interaction_id)",
+    "CREATE INDEX interactions_by_user ON interactions (document ->> 'user_id', interaction_id)",
     "CREATE TABLE processed (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, by_type TEXT NOT NULL, popularity REAL NOT NULL,"
+    "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, counts TEXT NOT NULL, slots TEXT NOT NULL,"
     " updated_at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX event_counts_by_update ON event_counts (updated_at, event_id)",
+    "CREATE TABLE dead_letters (key TEXT PRIMARY KEY, collection TEXT NOT NULL, document_id TEXT NOT NULL,"
+    " reason TEXT NOT NULL, user_id TEXT NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE INDEX dead_letters_by_time ON dead_letters (at, key)",
+    "CREATE INDEX dead_letters_by_user ON dead_letters (user_id, key)",
+    "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE forgotten (pseudonym TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 

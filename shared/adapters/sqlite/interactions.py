@@ -1,8 +1,9 @@
 """The interaction log in SQLite."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
 from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, encode, iso
@@ -41,8 +42,31 @@ class SqliteInteractions:
         """Which of these ids have a document."""
         return {key for (key,) in self._database.rows(_KNOWN, (encode(list(interaction_ids)),))}
 
+    def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
+        """Those of these interactions that have a readable document, by id."""
+        rows = self._database.rows(
+            "SELECT recorded_at, interaction_id, document FROM interactions"
+            " WHERE interaction_id IN (SELECT value FROM json_each(?))",
+            (encode(list(interaction_ids)),),
+        )
+        return {one.interaction_id: one for one in _readable(rows)}
+
+    def uncounted(self, moment: datetime) -> Iterator[Interaction]:
+        """As `since`, without those whose writer counted them itself."""
+        rows = self._database.pages(
+            "SELECT recorded_at, interaction_id, document FROM interactions"
+            " WHERE (recorded_at, interaction_id) > (?, ?) AND NOT counted"
+            " ORDER BY recorded_at, interaction_id LIMIT ?",
+            (iso(moment), ""),
+        )
+        return _readable(rows)
+
     def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
         """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
         rows = self._database.stamped("interactions", "interaction_id", "recorded_at", moment, after)
-        documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for _, key, recorded_at, text in rows)
-        return untrusted.readable("interactions", documents, Interaction.from_document)
+        return _readable((recorded_at, key, text) for _, key, recorded_at, text in rows)
+
+
+def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Interaction]:
+    documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for recorded_at, key, text in rows)
+    return untrusted.readable("interactions", documents, Interaction.from_document)

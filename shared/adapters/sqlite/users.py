@@ -7,7 +7,7 @@ from datetime import datetime
 
 from shared.adapters import history, untrusted
 from shared.adapters.sqlite.database import Database, differing, encode, iso
-from shared.entities import Interaction, Profile, User
+from shared.entities import Interaction, InteractionType, Profile, User
 from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY
 from shared.errors import InvalidField
@@ -45,8 +45,9 @@ class SqliteUsers:
         # Both in one statement, so that the deadline holds for the whole.
         rows = self._database.rows(
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
-            " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)",
-            {"user": user_id, "newest": MAX_HISTORY},
+            " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
+            " UNION SELECT key, entry FROM history WHERE user_id = :user AND entry ->> 'type' = :forever",
+            {"user": user_id, "newest": MAX_HISTORY, "forever": InteractionType.DISMISS.value},
             timeout_s=timeout_s,
         )
         user = User(user_id=user_id)
@@ -57,6 +58,20 @@ class SqliteUsers:
             except InvalidField as error:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
+
+    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Those that should be in their users' histories and are not."""
+        wanted = [one for one in interactions if one.is_remembered()]
+        keys = encode([[one.user_id, history.key_of(one.interaction_id)] for one in wanted])
+        there = {
+            tuple(row)
+            for row in self._database.rows(
+                "SELECT user_id, key FROM history WHERE (user_id, key) IN"
+                " (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
+                (keys,),
+            )
+        }
+        return [one for one in wanted if (one.user_id, history.key_of(one.interaction_id)) not in there]
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
@@ -72,6 +87,6 @@ def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]
         [
             (done.user_id, history.key_of(done.interaction_id), iso(done.occurred_at), history.text_of(done))
             for done in interactions
-            if history.is_remembered(done)
+            if done.is_remembered()
         ],
     )

@@ -1,0 +1,40 @@
+"""Documents that can never be used, in Firestore."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Final
+
+from shared.adapters.firestore.client import Database
+from shared.adapters.firestore.pages import Listing, documents
+from shared.ports import DeadLetter
+
+COLLECTION: Final = "dead_letters"
+PUT: Final = Listing(COLLECTION, "at")
+LIFE: Final = timedelta(days=30)
+_FIELDS: Final = [field.name for field in fields(DeadLetter) if field.name != "key"]
+
+
+class FirestoreDeadLetters:
+    """`DeadLetters` on the collection `dead_letters`, from which Firestore deletes what has expired."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, letter: DeadLetter, *, now: datetime) -> None:
+        """Keep a letter, replacing one with the same key."""
+        document = {name: getattr(letter, name) for name in _FIELDS} | {"at": now, "expires_at": now + LIFE}
+        batch = self._database.client.batch()
+        batch.set(self._database.document(COLLECTION, letter.key), document)
+        self._database.commit(batch, f"the dead letter {letter.key}")
+
+    def remove(self, key: str) -> None:
+        """Drop a letter; one that is not there is fine."""
+        batch = self._database.client.batch()
+        batch.delete(self._database.document(COLLECTION, key))
+        self._database.commit(batch, f"that the dead letter {key} is gone")
+
+    def since(self, moment: datetime) -> Iterator[DeadLetter]:
+        """Letters put at or after `moment`, oldest first, ties by key."""
+        for key, data in documents(self._database, PUT, moment):
+            yield DeadLetter(key=key, **{name: data[name] for name in _FIELDS})

@@ -1,0 +1,77 @@
+"""All that an SQLite file holds about one user."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Final
+
+from shared.adapters.sqlite.database import Database, iso
+from shared.entities import pseudonym
+from shared.ports import Held
+
+_OF: Final = (
+    (
+        "users",
+        "SELECT user_id, json_patch(document, json_object('updated_at', updated_at)) FROM users WHERE user_id = ?",
+    ),
+    (
+        "histories",
+        "SELECT user_id, json_object('entries', json_group_object(key, entry)) FROM history WHERE user_id = ?"
+        " GROUP BY user_id",
+    ),
+    (
+        "interactions",
+        "SELECT interaction_id, json_patch(document, json_object('recorded_at', recorded_at)) FROM interactions"
+        " WHERE document ->> 'user_id' = ? ORDER BY interaction_id",
+    ),
+    (
+        "dead_letters",
+        "SELECT key, json_object('collection', collection, 'document_id', document_id, 'reason', reason, 'user_id',"
+        " user_id, 'data', data, 'at', at) FROM dead_letters WHERE user_id = ? ORDER BY key",
+    ),
+)
+_ERASE: Final = (
+    "DELETE FROM users WHERE user_id = ?",
+    "DELETE FROM history WHERE user_id = ?",
+    "DELETE FROM interactions WHERE document ->> 'user_id' = ?",
+    "DELETE FROM dead_letters WHERE user_id = ?",
+)
+
+
+class SqlitePersonal:
+    """`PersonalData` on an SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, user_id: str) -> Iterator[Held]:
+        """Every document about a user: profile, history, interactions, dead letters."""
+        for collection, sql in _OF:
+            for key, text in self._database.rows(sql, (user_id,)):
+                yield Held(collection, key, json.loads(text))
+
+    def erase(self, user_id: str, *, now: datetime) -> int:
+        """Delete every document about a user, and what others' profiles say of them; returns how many it changed."""
+        changed = sum(1 for _ in self.of(user_id))
+        with self._database.transaction() as connection:
+            for sql in _ERASE:
+                connection.execute(sql, (user_id,))
+            others = connection.execute(
+                "UPDATE users SET updated_at = ?, document = json_set(document, '$.friends',"
+                " (SELECT json_group_array(value) FROM json_each(document, '$.friends') WHERE value <> ?))"
+                " WHERE EXISTS (SELECT 1 FROM json_each(document, '$.friends') WHERE value = ?)",
+                (iso(now), user_id, user_id),
+            )
+        return changed + others.rowcount
+
+    def mark(self, user_id: str, *, at: datetime) -> None:
+        """Note under `pseudonym(user_id)` that what was recorded up to `at` is forgotten."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO forgotten (pseudonym, at) VALUES (?, ?)", (pseudonym(user_id), iso(at))
+            )
+
+    def forgotten(self) -> Mapping[str, datetime]:
+        """When users were last forgotten, by pseudonym."""
+        rows = self._database.rows("SELECT pseudonym, at FROM forgotten", ())
+        return {key: datetime.fromisoformat(at) for key, at in rows}
