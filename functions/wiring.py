@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.open import open_documents, open_objects
+from shared.adapters.process import rehearse
 from shared.ports import Documents, Identity, ObjectStore
+from shared.services.golden import Rehearse
+from shared.services.retrain import Trainer
+from shared.services.run import Report
 from shared.services.serving import Serving
 from shared.settings import Settings
 
@@ -33,6 +37,7 @@ class Services:
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_new_id)
+    rehearse: Rehearse = field(default=rehearse)
 
 
 def build(settings: Settings) -> Services:
@@ -44,6 +49,18 @@ def build(settings: Settings) -> Services:
         objects=objects,
         serving=Serving(documents, objects, refresh_s=settings.refresh_s),
         identity=FirebaseIdentity(settings.project),
+    )
+
+
+def trainer(wired: Services, report: Report) -> Trainer:
+    """What a training needs of these services."""
+    return Trainer(
+        documents=wired.documents,
+        objects=wired.objects,
+        clock=wired.now,
+        new_id=wired.new_id,
+        rehearse=wired.rehearse,
+        report=report,
     )
 
 

@@ -25,7 +25,7 @@ from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
 from shared.errors import MarqueeError
 from shared.ports import InteractionLog
-from shared.services.train import train
+from shared.services.retrain import Plan, retrain
 from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
@@ -133,15 +133,9 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
     console.say(f"loading {data}")
     load_folder(data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console)
     console.say("training")
-    train(
-        wired.documents,
-        wired.objects,
-        model=settings.model,
-        now=wired.now(),
-        suffix=wired.new_id()[:8],
-        half_life_days=settings.half_life_days,
-        progress=console.say,
-    )
+    plan = Plan(model=settings.model, half_life_days=settings.half_life_days)
+    trainer = wiring.trainer(wired, lambda step: console.say(step.message))
+    retrain(trainer, plan, scheduled_at=wired.now())
     if next(wired.documents.events.live(wired.now()), None) is None:
         console.say("warning: none of these events is still to come, so every list will be empty")
     log = TriggeringLog(wired.documents.interactions, interaction)

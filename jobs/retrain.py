@@ -4,14 +4,15 @@ import argparse
 import dataclasses
 import os
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from functions import wiring
 from jobs.console import Console, table
-from shared.errors import MarqueeError
+from shared.entities import fields
+from shared.errors import InvalidField, MarqueeError
 from shared.models.recommender import MODELS
-from shared.services.train import train
+from shared.services.retrain import CHALLENGERS_S, Plan, retrain
+from shared.services.run import RunDocument
 from shared.settings import Settings, check_store
 
 
@@ -19,36 +20,65 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.retrain",
-        description="Train on the store as it is, evaluate on its latest part, publish the model.",
+        description="Read what is new, compare models on the latest stretch of time, publish what is better.",
     )
     parser.add_argument(
         "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS)"
     )
     parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
     parser.add_argument("--model", choices=MODELS, help="which model to publish (default: $MARQUEE_MODEL or blend)")
+    parser.add_argument("--at", metavar="TIME", help="the time that names the run and counts as now (default: now)")
+    parser.add_argument(
+        "--challengers-s",
+        type=float,
+        default=CHALLENGERS_S,
+        help="seconds for trying other models (default: %(default)s)",
+    )
+    parser.add_argument("--reread", action="store_true", help="read everything again, into a new ledger")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
+        at = fields.time({"--at": given.at}, "--at")
         settings = _settings(given)
         wired = wiring.build(settings)
-        started = time.perf_counter()
-        manifest = train(
-            wired.documents,
-            wired.objects,
+        plan = Plan(
             model=settings.model,
-            now=wired.now(),
-            suffix=wired.new_id()[:8],
             half_life_days=settings.half_life_days,
-            progress=console.say,
+            challengers_s=given.challengers_s,
+            reread=given.reread,
         )
+        trainer = wiring.trainer(wired, lambda step: console.say(f"{step.seconds:7.1f} s  {step.message}"))
+        document = retrain(trainer, plan, scheduled_at=at or wired.now())
+    except InvalidField as error:
+        parser.error(str(error))
     except MarqueeError as error:
         console.say(f"error: {error}")
         return 1
-    seconds = time.perf_counter() - started
-    print(f"{manifest.version}: {manifest.model}, {seconds:.1f} s, into {settings.objects}")
-    for name, metrics in manifest.metrics.items():
-        print(table([name, *metrics], [["", *(f"{value:.4g}" for value in metrics.values())]]))
+    print("\n\n".join(_report(document)))
     return 0
+
+
+def _report(document: RunDocument) -> Iterator[str]:
+    yield table(["phase", "seconds"], [[name, f"{seconds:.2f}"] for name, seconds in document.phases.items()])
+    yield table(["rows", ""], [[name, f"{count:,}"] for name, count in document.rows.items()])
+    judged = {name: metrics for name, metrics in document.metrics.items() if name != "ratings"}
+    if judged:
+        names = list(dict.fromkeys(name for metrics in judged.values() for name in metrics))
+        rows = [[model, *(f"{metrics.get(name, 0):.4g}" for name in names)] for model, metrics in judged.items()]
+        yield table(["latest window", *names], rows)
+    if document.comparisons:
+        columns = ("users", "mean", "low", "high")
+        rows = [[name, *(f"{one[column]:.4g}" for column in columns)] for name, one in document.comparisons.items()]
+        yield table(["better than", *columns], rows)
+    if document.drift:
+        rows = [
+            [f"{one['quantity']} {one['detector']}", f"{one['score']:.3f}", f"{one['threshold']:.3f}", one["verdict"]]
+            for one in document.drift["findings"]
+        ]
+        yield table([f"drift: {document.drift['verdict']}", "score", "threshold", "verdict"], rows)
+    price = f"{document.reads:,} documents read, ${document.price_usd:.6f} at Firestore's list price"
+    yield f"{price}; at most {document.peak_memory_mb:,.0f} MB of memory"
+    yield f"{document.decision} {document.version}".rstrip() + f": {document.reason}"
 
 
 def _settings(given: argparse.Namespace) -> Settings:

@@ -19,6 +19,7 @@ from shared.adapters.cloudevent import encode_change
 from shared.adapters.folder import FolderObjects
 from shared.errors import StoreUnavailable, Unauthenticated
 from shared.ports import Caller, Documents
+from shared.services import golden
 from shared.services.serving import Serving
 from shared.settings import Settings
 from tests.examples import NOW
@@ -70,6 +71,7 @@ def wire(documents: Documents, folder: Path, clock: Clock, **settings: Any) -> S
         identity=PlainIdentity(),
         now=clock,
         new_id=lambda: f"id{next(numbers):06}",
+        rehearse=golden.answer,
     )
 
 

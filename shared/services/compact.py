@@ -1,12 +1,14 @@
 """Keeps the ledger small: merges small files, and drops everything of users who asked to be forgotten."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from shared.entities.user import pseudonym
 from shared.models import parquet
-from shared.models.ledger import FEEDS, INTERACTIONS, USERS, Chunk, Feed
+from shared.models.ledger import FEEDS, INTERACTIONS, USERS, Chunk
 from shared.services.ledger import Shelf
 from shared.services.run import Run
 
@@ -47,37 +49,53 @@ def _merged(feed: str, shelf: Shelf, chunks: list[Chunk], name: str) -> Chunk:
     return _stored(shelf, name, table, replace(chunks[0], stamped_until=max(stamps, default=None)))
 
 
-def drop_users(shelf: Shelf, run: Run, user_ids: Collection[str], *, new_id: Callable[[], str]) -> int:
-    """Rewrite the files that hold anything of these users without it; returns how many rows went."""
-    dropped = 0
-    for name in (USERS, INTERACTIONS):
-        feed = shelf.ledger.feeds[name]
-        kept: list[Chunk] = []
-        for chunk in feed.chunks:
-            kept.append(_without(name, shelf, chunk, user_ids, new_id))
-            dropped += chunk.rows - kept[-1].rows
-            run.check()
-        shelf.commit(shelf.ledger.with_feed(name, _of(feed, kept)))
-    run.step("users forgotten", f"dropped {dropped:,} rows of {len(user_ids):,} forgotten users")
+def drop_users(shelf: Shelf, run: Run, forgotten: Mapping[str, datetime], *, new_id: Callable[[], str]) -> int:
+    """Rewrite the files that hold anything of forgotten users without it; returns how many rows went.
+
+    `forgotten` gives, by pseudonym, the time up to which a user is forgotten; what came later stays. Nothing is read
+    unless somebody was forgotten since the last time.
+    """
+    ledger = shelf.ledger
+    until = max(forgotten.values(), default=None)
+    if until is None or (ledger.forgotten_until and ledger.forgotten_until >= until):
+        return 0
+    rows = sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
+    feed = ledger.feeds[INTERACTIONS]
+    kept = [_without(shelf, chunk, forgotten, new_id) for chunk in feed.chunks]
+    ledger = ledger.with_feed(INTERACTIONS, replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows)))
+    feed = ledger.feeds[USERS]
+    if feed.chunks:
+        # What other profiles said of a forgotten friend stands in their older rows, so only the newest stay.
+        table = _filtered(USERS, parquet.newest(USERS, shelf.files(feed.chunks)), forgotten)
+        one = _stored(shelf, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
+        ledger = ledger.with_feed(USERS, replace(feed, chunks=(one,) if one.rows else ()))
+    shelf.commit(replace(ledger, forgotten_until=until))
+    dropped = rows - sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
+    run.step("users forgotten", f"dropped {dropped:,} rows of forgotten users and older profiles")
     return dropped
 
 
-def _of(feed: Feed, chunks: list[Chunk]) -> Feed:
-    return replace(feed, chunks=tuple(chunk for chunk in chunks if chunk.rows))
+def _without(shelf: Shelf, chunk: Chunk, forgotten: Mapping[str, datetime], new_id: Callable[[], str]) -> Chunk:
+    [(file, data)] = shelf.files([chunk])
+    table = parquet.read(INTERACTIONS, file, data, parquet.schema(INTERACTIONS).names)
+    left = _filtered(INTERACTIONS, table, forgotten)
+    if len(left) == len(table):
+        return chunk
+    return _stored(shelf, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", left, chunk)
 
 
-def _without(feed: str, shelf: Shelf, chunk: Chunk, user_ids: Collection[str], new_id: Callable[[], str]) -> Chunk:
+def _filtered(feed: str, table: "pa.Table", forgotten: Mapping[str, datetime]) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import compute
 
-    [(file, data)] = shelf.files([chunk])
-    owners = parquet.read(feed, file, data, ["user_id"])["user_id"]
-    stays = compute.invert(compute.is_in(owners, value_set=pa.array(sorted(user_ids), pa.string())))
-    if compute.all(stays).as_py():
-        return chunk
-    table = parquet.read(feed, file, data, parquet.schema(feed).names).filter(stays)
-    folder = chunk.name.rpartition("/")[0]
-    return _stored(shelf, f"{folder}/{new_id()}.parquet", table, chunk)
+    stamp, never = table[parquet.STAMPS[feed]], pa.scalar(False)  # noqa: FBT003  # pyarrow names no argument
+    for user_id in compute.unique(table["user_id"]).to_pylist():
+        at = forgotten.get(pseudonym(user_id))
+        if at is not None:
+            later = compute.fill_null(compute.greater(stamp, pa.scalar(at, stamp.type)), never)
+            table = table.filter(compute.or_(compute.not_equal(table["user_id"], user_id), later))
+            stamp = table[parquet.STAMPS[feed]]
+    return table
 
 
 def _stored(shelf: Shelf, name: str, table: "pa.Table", like: Chunk) -> Chunk:

@@ -31,7 +31,7 @@ class Lease:
         """The lease, if nobody holds it or its holder let it expire; raises `Conflict` saying who has it."""
         current = objects.read(LEASE)
         holder, until = _parse(current)
-        if until and until > clock():
+        if holder and until and until > clock():
             raise Conflict(f"{LEASE}: run {holder} is training and holds the lease until {until:%Y-%m-%dT%H:%M:%SZ}")
         return cls(objects, owner, _write(objects, owner, clock() + DURATION, current), clock)
 
@@ -58,7 +58,7 @@ def _write(objects: ObjectStore, owner: str, until: datetime, current: Blob | No
 def _parse(blob: Blob | None) -> tuple[str, datetime | None]:
     try:
         document = json.loads(blob.data) if blob else {}
-        return str(document.get("owner")), fields.time(document, "until")
+        return str(document.get("owner") or ""), fields.time(document, "until")
     except (ValueError, AttributeError, InvalidField):
         # Whoever wrote this is not one of us; the next writer replaces it.
         return "", None

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from shared.errors import DeadlineExceeded
+from shared.entities import fields
+from shared.errors import ArtifactError, DeadlineExceeded, InvalidField
 from shared.ports import ObjectStore
 from shared.services.lease import Lease
 
@@ -77,6 +78,18 @@ class RunDocument:
     def to_json(self) -> bytes:
         """As stored."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Self:
+        """Parse a stored document; raises `ArtifactError`."""
+        try:
+            document = json.loads(data)
+            for name in ("scheduled_at", "started_at"):
+                document[name] = fields.required_time(document, name)
+            document["finished_at"] = fields.time(document, "finished_at")
+            return cls(**document)
+        except (ValueError, TypeError, AttributeError, InvalidField) as error:
+            raise ArtifactError(f"{FOLDER}: expected the document of a run: {error}") from error
 
 
 class Run:
@@ -152,8 +165,10 @@ def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads:
         objects.delete(old)
 
 
-def finished(objects: ObjectStore, run_id: str) -> dict[str, Any] | None:
+def finished(objects: ObjectStore, run_id: str) -> RunDocument | None:
     """The document of a run that came to a decision; None when it has yet to be made, again after a failure."""
     blob = objects.read(f"{FOLDER}{run_id}.json")
-    document: dict[str, Any] = json.loads(blob.data) if blob else {}
-    return document if document.get("decision", FAILED) != FAILED else None
+    if blob is None:
+        return None
+    document = RunDocument.from_json(blob.data)
+    return document if document.decision != FAILED else None

@@ -1,6 +1,5 @@
 """The model in memory: loaded once, looked after inside requests, and kept when anything newer fails."""
 
-import json
 import logging
 import threading
 from dataclasses import dataclass, replace
@@ -8,10 +7,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.errors import ArtifactError, MarqueeError
-from shared.models.artifact import Manifest, unpack
+from shared.models.artifact import Manifest
 from shared.models.recommender import Recommender
 from shared.ports import Documents, ObjectStore
-from shared.services.train import POINTER
+from shared.services.versions import POINTER, Pointer, load_version
 
 _log = logging.getLogger(__name__)
 # A stamp may lie before the moment its document becomes readable, so each look goes back; merging is idempotent.
@@ -27,12 +26,14 @@ class Snapshot:
     manifest : of the model in service; None when there is none yet.
     read_until : events and counts are known up to here; None before the first look.
     degraded : parts that failed at the last look: `model`, `events`, `popularity`.
+    generation : of the pointer that named the model; an instance never goes back to an earlier one.
     """
 
     recommender: Recommender
     manifest: Manifest | None = None
     read_until: datetime | None = None
     degraded: tuple[str, ...] = ()
+    generation: int = 0
 
     @property
     def model_version(self) -> str | None:
@@ -42,10 +43,10 @@ class Snapshot:
 
 def load(objects: ObjectStore) -> Recommender:
     """The published model; raises `ArtifactError` when there is none or it is damaged."""
-    version = _current_version(objects)
-    if version is None:
+    blob = objects.read(POINTER)
+    if blob is None:
         raise ArtifactError(f"{POINTER}: no model is published yet; run `python -m jobs.retrain`")
-    return _load_version(objects, version)[0]
+    return load_version(objects, Pointer.from_json(blob.data).version)[0]
 
 
 class Serving:
@@ -89,13 +90,23 @@ class Serving:
         self._due = now + self._refresh
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        version = _current_version(self._objects)
-        if version is None or version == snapshot.model_version:
+        blob = self._objects.read(POINTER)
+        # A reply may be older than one before it; generations only grow, also when somebody rolls back.
+        if blob is None or blob.generation <= snapshot.generation:
             return snapshot
-        recommender, manifest = _load_version(self._objects, version)
+        version = Pointer.from_json(blob.data).version
+        if version == snapshot.model_version:
+            return replace(snapshot, generation=blob.generation)
+        recommender, manifest = load_version(self._objects, version)
         # Events and counts newer than the model must be read again on top of it.
         read_until = manifest.watermark - _OVERLAP if manifest.watermark else None
-        return replace(snapshot, recommender=recommender, manifest=manifest, read_until=read_until)
+        return replace(
+            snapshot,
+            recommender=recommender,
+            manifest=manifest,
+            read_until=read_until,
+            generation=blob.generation,
+        )
 
     def _events(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         store = self._documents.events
@@ -111,22 +122,3 @@ class Serving:
         if not sums:
             return snapshot
         return replace(snapshot, recommender=snapshot.recommender.with_popularity(sums))
-
-
-def _current_version(objects: ObjectStore) -> str | None:
-    pointer = objects.read(POINTER)
-    if pointer is None:
-        return None
-    try:
-        return str(json.loads(pointer.data)["version"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{POINTER}: expected a JSON object with a version, got {pointer.data[:80]!r}") from error
-
-
-def _load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
-    folder = f"models/{version}"
-    manifest_blob, arrays_blob = objects.read(f"{folder}/manifest.json"), objects.read(f"{folder}/model.npz")
-    if manifest_blob is None or arrays_blob is None:
-        raise ArtifactError(f"{folder}: expected manifest.json and model.npz, one is missing; roll back or train again")
-    manifest = Manifest.from_json(manifest_blob.data)
-    return Recommender.from_arrays(manifest.model, unpack(arrays_blob.data, manifest)), manifest

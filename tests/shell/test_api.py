@@ -50,7 +50,8 @@ def test_a_known_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock
     assert response.headers["Cache-Control"] == "private, no-store"
     body = response.get_json()
     assert body.keys() == {"recommendation_id", "model_version", "items", "degraded"}
-    assert (body["model_version"], body["degraded"]) == ("20260501T120000Z-id000001", [])
+    assert body["model_version"].startswith("20260501T120000Z-id")
+    assert body["degraded"] == []
     assert len(body["items"]) == 3
     first = body["items"][0]
     assert first.keys() == {"event_id", "title", "starts_at", "score", "source", "reasons"}

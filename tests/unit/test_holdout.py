@@ -9,7 +9,6 @@ from shared.entities import Interaction, InteractionType
 from shared.models.catalog import Catalog
 from shared.models.interactions import InteractionTable
 from shared.models.recommender import MODELS, Recommender
-from shared.services.train import judge
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
 
@@ -87,21 +86,6 @@ def test_scrambling_what_comes_after_the_cutoff_does_not_change_what_is_shown(mo
             np.vstack([rows for _, rows, _ in holdout.lists(fitted, users, past, candidates, now=cutoff, k=9)])
         )
     assert np.array_equal(shown[0], shown[1])
-
-
-def test_taste_beats_popularity_where_taste_is_all() -> None:
-    data = laws.city()
-    catalog = Catalog.of(data.events)
-    metrics = judge(InteractionTable.of(data.interactions, catalog), catalog, data.users, half_life_days=90)
-    assert metrics.keys() == set(MODELS)
-    for model in laws.PERSONAL:
-        assert metrics[model]["ndcg@10"] > metrics["popularity"]["ndcg@10"] + 0.1
-
-
-def test_nothing_is_judged_where_there_is_nothing_to_judge() -> None:
-    assert judge(InteractionTable.of([], CATALOG), CATALOG, {}, half_life_days=90) == {}
-    one = InteractionTable.of([an_interaction("u", "a")], CATALOG)
-    assert judge(one, CATALOG, {}, half_life_days=90) == {}
 
 
 def test_the_latest_share_of_hits_lies_after_the_cutoff() -> None:

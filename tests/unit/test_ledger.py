@@ -10,6 +10,7 @@ import pytest
 
 from shared.adapters.folder import FolderObjects
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities.user import pseudonym
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.models import parquet
 from shared.models.catalog import Catalog
@@ -238,14 +239,28 @@ def test_many_small_files_become_one_and_hold_the_same(store: Documents, objects
 
 
 def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
+    friend = User(user_id="jazz_fan_4", friends=("jazz_fan_3",))
+    store.users.put([friend], now=NOW - WEEK)
     _caught_up(store, objects)
-    shelf, gone = Shelf(objects), {"jazz_fan_3", "nobody"}
-    mine = [one for one in laws.city().interactions if one.user_id in gone]
-    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == len(mine) + 1
+    store.users.put([replace(friend, friends=())], now=NOW)
+    again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
+    store.interactions.append([again], now=NOW, counted=True)
+    _caught_up(store, objects, now=NOW + DAY)
+    shelf, gone = Shelf(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
+    mine = {one.interaction_id for one in laws.city().interactions if one.user_id == "jazz_fan_3"}
+    # Their profile and the older one of their friend go as well.
+    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == len(mine) + 2
     shelf.sweep()
     assert "jazz_fan_3" not in _newest(objects, USERS)
-    assert not set(_interactions(objects)) & {one.interaction_id for one in mine}
-    assert len(_interactions(objects)) == len(laws.city().interactions) - len(mine)
+    assert set(_interactions(objects)) == {one.interaction_id for one in laws.city().interactions} - mine | {
+        again.interaction_id
+    }
+    before = shelf.ledger
+    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == 0
+    assert shelf.ledger == before
+    shelf.commit(replace(before, forgotten_until=NOW - WEEK))
+    drop_users(shelf, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
+    shelf.sweep()
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
 
 

@@ -10,10 +10,10 @@ from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ports import Documents, UserStore
 from shared.services.recommend import Answer, recommend
 from shared.services.serving import Serving
-from shared.services.train import train
 from tests import laws
 from tests.examples import DAY, NOW, an_interaction
 from tests.stores import FragileUsers, Outage, documents
+from tests.training import train
 
 DATA = laws.city()
 
@@ -32,7 +32,7 @@ def store() -> Iterator[Documents]:
 def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Serving:
     folder: Path = tmp_path_factory.mktemp("bucket")
     objects = FolderObjects(folder)
-    train(store, objects, model="svd", now=NOW, suffix="x", half_life_days=90.0, progress=lambda _: None)
+    train(store, objects, model="svd", suffix="x")
     return Serving(store, objects, refresh_s=30)
 
 

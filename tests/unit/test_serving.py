@@ -16,10 +16,11 @@ from shared.models.artifact import Manifest
 from shared.ports import Documents
 from shared.services.record import Outcome, count
 from shared.services.serving import Serving, Snapshot, load
-from shared.services.train import POINTER, train
+from shared.services.versions import POINTER
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.stores import FragileEvents, FragileObjects, Outage, damage, documents, fragile
+from tests.training import train
 
 REFRESH = timedelta(seconds=30)
 LATER = NOW + REFRESH
@@ -43,7 +44,7 @@ def _serving(store: Documents, objects: object) -> Serving:
 
 
 def _train(store: Documents, objects: FolderObjects, *, now: datetime = NOW, model: str = "popularity") -> Manifest:
-    return train(store, objects, model=model, now=now, suffix="x", half_life_days=90.0, progress=lambda _: None)
+    return train(store, objects, model=model, now=now)
 
 
 def _shown(snapshot: Snapshot, now: datetime) -> list[tuple[str, str]]:

@@ -1,0 +1,162 @@
+"""Compares models on the latest stretch of time, user by user, none of them having learned from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.analysis.holdout import lists
+from shared.entities import User
+from shared.models.catalog import Catalog
+from shared.models.interactions import InteractionTable
+from shared.models.popularity import popularity
+from shared.models.recommender import Recommender
+
+MAX_JUDGED: Final = 2_000
+MAX_LISTED: Final = 5_000
+K: Final = 10
+SEGMENTS: Final = ("all", "warm", "cold", "new_events")
+"""Everybody; users with and without a hit before the window; and hits on events that nobody had touched before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Who is judged on what.
+
+    Attributes
+    ----------
+    cutoff : the models know what occurred before it.
+    user_rows : int64 of shape (u,) – the judged users, rows of the table's users.
+    candidates : int64 of shape (c,) – rows of the events that lists may hold.
+    owners, hits : int64 of shape (h,) – place among the judged users and event row of every hit after the cutoff.
+    warm : bool of shape (u,); `is_new` bool of shape (h,).
+    """
+
+    cutoff: datetime
+    user_rows: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    owners: NDArray[np.int64]
+    hits: NDArray[np.int64]
+    warm: NDArray[np.bool_]
+    is_new: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, table: InteractionTable, catalog: Catalog, cutoff: datetime, *, seed: int = 0) -> Self:
+        """The window from `cutoff` on, with at most `MAX_JUDGED` users, drawn by `seed` where there are more.
+
+        A user's hits are their first ones on events not over at the cutoff.
+        """
+        past, n = table.before(cutoff), len(catalog)
+        candidates = np.flatnonzero(catalog.ends_at > cutoff.timestamp())
+        late = table.positive() & (table.occurred_at >= cutoff.timestamp())
+        late[late] = np.isin(table.event_rows[late], candidates)
+        cells = np.unique(table.user_rows[late].astype(np.int64) * n + table.event_rows[late])
+        users = np.unique(cells // max(n, 1))
+        if len(users) > MAX_JUDGED:
+            users = np.sort(np.random.default_rng(seed).choice(users, MAX_JUDGED, replace=False))
+        mine = past.where(past.positive() & np.isin(past.user_rows, users))
+        cells = cells[np.isin(cells // max(n, 1), users)]
+        cells = cells[~np.isin(cells, mine.user_rows.astype(np.int64) * n + mine.event_rows)]
+        users, owners = np.unique(cells // max(n, 1), return_inverse=True)
+        touched = np.zeros(n, np.bool_)
+        touched[past.event_rows[past.event_rows >= 0]] = True
+        hits = cells % max(n, 1)
+        return cls(cutoff, users, candidates, owners, hits, np.isin(users, mine.user_rows), ~touched[hits])
+
+    def __len__(self) -> int:
+        return len(self.user_rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How good one model's lists are.
+
+    Attributes
+    ----------
+    ndcg : segment → float64 of shape (users of the segment,), NDCG@10 of each, in one order for all models.
+    recall : mean recall@10; `coverage` the share of candidates in any list.
+    listed : float of shape (m,) – the scores in the lists, at most `MAX_LISTED` of them.
+    """
+
+    ndcg: Mapping[str, NDArray[np.float64]]
+    recall: float
+    coverage: float
+    listed: NDArray[np.floating]
+
+    def metrics(self) -> dict[str, float]:
+        """As the manifest and the run document hold them; segments without users are left out."""
+        metrics = {"users": float(len(self.ndcg["all"])), f"ndcg@{K}": _mean(self.ndcg["all"])}
+        metrics |= {f"recall@{K}": self.recall, "coverage": self.coverage}
+        metrics |= {f"ndcg@{K} {name}": _mean(self.ndcg[name]) for name in SEGMENTS[1:] if len(self.ndcg[name])}
+        return metrics
+
+
+def judge(
+    model: Recommender, window: Window, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+) -> Scores:
+    """The scores of a model that was made for `catalog` and knows nothing of the window."""
+    past = table.before(window.cutoff)
+    past = past.where(np.isin(past.user_rows, window.user_rows))
+    judged = [users.get(key) or User(user_id=key) for key in table.users.ids(window.user_rows)]
+    shown = [(rows, own) for _, rows, own in lists(model, judged, past, window.candidates, now=window.cutoff, k=K)]
+    listed = np.vstack([rows for rows, _ in shown]) if shown else np.empty((0, K), np.int64)
+    scores = np.concatenate([own[rows >= 0] for rows, own in shown]) if shown else np.empty(0)
+    n = max(len(catalog), 1)
+    cells = np.arange(len(listed))[:, None] * n + listed
+    relevant = window.owners * n + window.hits
+    is_hit = np.isin(cells, relevant) & (listed >= 0)
+    is_new_hit = np.isin(cells, relevant[window.is_new]) & (listed >= 0)
+    counts = np.bincount(window.owners, minlength=len(window))
+    new_counts = np.bincount(window.owners[window.is_new], minlength=len(window))
+    ndcg = _ndcg(is_hit, counts)
+    recall = is_hit.sum(axis=1) / np.maximum(np.minimum(counts, K), 1)
+    return Scores(
+        {
+            "all": ndcg,
+            "warm": ndcg[window.warm],
+            "cold": ndcg[~window.warm],
+            "new_events": _ndcg(is_new_hit, new_counts)[new_counts > 0],
+        },
+        _mean(recall),
+        len(np.unique(listed[listed >= 0])) / max(len(window.candidates), 1),
+        scores[:MAX_LISTED],
+    )
+
+
+def judge_served(
+    served: Recommender, window: Window, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+) -> Scores:
+    """The same for a model that was made for another catalog, an earlier one, of which `catalog` holds all events.
+
+    Popularity is that of the cutoff, as an instance that serves the model has it.
+    """
+    rows = catalog.events.places(served.catalog.events.keys)
+    known = served.catalog.events.places(catalog.events.keys)
+    organizers = served.catalog.organizers.places(catalog.organizers.keys)
+    theirs = replace(
+        table,
+        event_rows=_translated(table.event_rows, known),
+        organizer_rows=_translated(table.organizer_rows, organizers),
+    )
+    popular = popularity(table.before(window.cutoff), len(catalog))
+    model = replace(served, popularity=np.append(popular, 0.0)[rows])
+    moved = replace(window, candidates=known[window.candidates], hits=known[window.hits])
+    return judge(model, moved, theirs, served.catalog, users)
+
+
+def _translated(rows: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
+    return np.append(places, -1).astype(np.int32)[rows]
+
+
+def _ndcg(is_hit: NDArray[np.bool_], counts: NDArray[np.integer]) -> NDArray[np.float64]:
+    discounts = 1 / np.log2(np.arange(2, K + 2))
+    ideal = np.concatenate([[1.0], np.cumsum(discounts)])[np.minimum(counts, K)]
+    ndcg: NDArray[np.float64] = (is_hit * discounts[: is_hit.shape[1]]).sum(axis=1) / ideal
+    return ndcg
+
+
+def _mean(values: NDArray[Any]) -> float:
+    return float(values.mean()) if len(values) else 0.0

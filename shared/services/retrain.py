@@ -1,0 +1,246 @@
+"""One scheduled training: catch up, compare, fit, publish what is better. Killed anywhere, it can be repeated."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+
+from shared.analysis import drift
+from shared.analysis.holdout import evaluate_ratings
+from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
+from shared.models.artifact import Manifest, describe, digest, pack
+from shared.models.recommender import Recommender
+from shared.ports import Documents, ObjectStore
+from shared.services import golden, run, versions
+from shared.services.compact import drop_users, merge
+from shared.services.contest import Contest, Served, Trial
+from shared.services.lease import Lease
+from shared.services.ledger import Shelf, catch_up
+from shared.services.run import Report, Run, RunDocument
+from shared.services.train import HOLDOUT_SHARE, Material
+
+DEADLINE: Final = timedelta(minutes=25)
+CHALLENGERS_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to train.
+
+    Attributes
+    ----------
+    model : the champion, one of `MODELS`, which is published unless another is better beyond the interval.
+    half_life_days : see `Settings`.
+    challengers_s : seconds for trials of models, the champion's included; after that no other challenger begins.
+    deadline : how long the run may take before it stops itself.
+    reread : whether to read everything again into a new ledger.
+    """
+
+    model: str
+    half_life_days: float
+    challengers_s: float = CHALLENGERS_S
+    deadline: timedelta = DEADLINE
+    reread: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """What a training needs from outside.
+
+    Attributes
+    ----------
+    rehearse : runs `golden.answer` in a process of its own.
+    report : is told each step.
+    """
+
+    documents: Documents
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    rehearse: golden.Rehearse
+    report: Report
+
+
+def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocument:
+    """Train as of `scheduled_at`, which names the run: one that came to a decision is not made again.
+
+    Another run at the same time yields; a failed one may be repeated, and goes on where it was.
+    """
+    objects, began = trainer.objects, trainer.clock()
+    run_id = f"{scheduled_at:%Y%m%dT%H%M%SZ}"
+    if done := run.finished(objects, run_id):
+        return done
+    document = RunDocument(run_id=run_id, scheduled_at=scheduled_at, started_at=began)
+    try:
+        lease = Lease.take(objects, run_id, trainer.clock)
+    except Conflict as error:
+        document.decision, document.reason = run.YIELDED, str(error)
+        return document
+    # It may have been finished between the first look and the lease.
+    if done := run.finished(objects, run_id):
+        lease.release()
+        return done
+    before = trainer.documents.listed()
+    running = Run(document, lease, clock=trainer.clock, deadline=began + plan.deadline, report=trainer.report)
+    try:
+        running.step("lease taken", f"run {run_id} begins")
+        _Training(trainer, plan, running).perform()
+    except MarqueeError as error:
+        document.decision, document.reason = run.FAILED, str(error)
+        raise
+    finally:
+        run.finish(objects, document, now=trainer.clock(), reads=trainer.documents.listed() - before)
+        lease.release()
+    running.step("run finished", f"{document.decision}: {document.reason}")
+    return document
+
+
+class _Training:
+    def __init__(self, trainer: Trainer, plan: Plan, running: Run) -> None:
+        self._trainer = trainer
+        self._objects = trainer.objects
+        self._plan = plan
+        self._run = running
+        self._document = running.document
+        self._now = running.document.scheduled_at
+
+    def perform(self) -> None:
+        shelf = self._read()
+        with self._run.phase("load"):
+            material = Material.of_ledger(shelf, now=self._now)
+            self._document.rows |= material.counts()
+            self._run.step("ledger loaded", f"loaded {len(material.table):,} interactions")
+        served = self._served()
+        with self._run.phase("trial"):
+            contest = Contest(
+                self._plan.model,
+                half_life_days=self._plan.half_life_days,
+                challengers_s=self._plan.challengers_s,
+                running=self._run,
+            )
+            trial = contest.held(material, served)
+        self._document.metrics = {name: scores.metrics() for name, scores in trial.scores.items()}
+        ratings = evaluate_ratings(material.table, len(material.catalog), share=HOLDOUT_SHARE)
+        if ratings["ratings"]:
+            self._document.metrics = {**self._document.metrics, "ratings": ratings}
+        self._document.comparisons = trial.verdict.comparisons()
+        with self._run.phase("drift"):
+            self._document.drift = self._drift(material, served, trial)
+            self._run.step("drift measured", f"drift: {self._document.drift.get('verdict', 'no model to compare to')}")
+        reason = "; ".join([*trial.notes, trial.verdict.reason])
+        if not trial.verdict.publish:
+            self._decide(run.REFUSED, reason)
+            return
+        with self._run.phase("fit"):
+            recommender = self._fit(trial.model, material)
+            self._run.step("model fitted", f"fitted {trial.model}")
+        with self._run.phase("check"):
+            manifest, packed = self._packed(recommender, trial, material, shelf)
+            asked = golden.questions(material.table, material.catalog, material.users)
+            problem = golden.check(recommender, manifest, packed, asked, self._trainer.rehearse)
+            self._run.step("model checked", problem or "the model answers in a fresh process")
+        if problem:
+            self._decide(run.REFUSED, problem)
+            return
+        with self._run.phase("publish"):
+            self._publish(manifest, packed, reason)
+
+    def _read(self) -> Shelf:
+        new_id = self._trainer.new_id
+        with self._run.phase("read"):
+            shelf = Shelf(self._objects, anew=self._plan.reread)
+            catch_up(self._trainer.documents, shelf, self._run, new_id=new_id)
+        with self._run.phase("compact"):
+            drop_users(shelf, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
+            merge(shelf, self._run, new_id=new_id)
+            swept = shelf.sweep()
+            self._run.step("ledger compacted", f"the ledger has {len(shelf.ledger.names())} files; deleted {swept}")
+        return shelf
+
+    def _served(self) -> Served | None:
+        blob = self._objects.read(versions.POINTER)
+        if blob is None:
+            return None
+        try:
+            return versions.load_version(self._objects, versions.Pointer.from_json(blob.data).version)
+        except (ArtifactError, InvalidField) as error:
+            self._run.step("model in service unreadable", f"the model in service cannot be compared to: {error}")
+            return None
+
+    def _fit(self, model: str, material: Material) -> Recommender:
+        return Recommender.fit(
+            model,
+            material.table,
+            material.catalog,
+            material.users,
+            now=self._now,
+            half_life_days=self._plan.half_life_days,
+        )
+
+    def _drift(self, material: Material, served: Served | None, trial: Trial) -> Mapping[str, Any]:
+        rival = trial.scores.get("served")
+        if served is None or rival is None:
+            return {}
+        recommender, manifest = served
+        recent = material.table.occurred_at >= self._now.timestamp() - drift.WINDOW_DAYS * 86_400
+        rows = material.table.event_rows[recent & (material.table.event_rows >= 0)]
+        known = recommender.catalog.events.places(material.catalog.events.keys) >= 0
+        then = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
+        findings = drift.detect(
+            manifest.details.get("references", {}),
+            material.table,
+            material.catalog,
+            scores=rival.listed,
+            now_s=self._now.timestamp(),
+            unknown_share=float(1 - known[rows].mean()) if len(rows) else 0.0,
+            coverage=(then, rival.coverage),
+        )
+        return drift.summary(findings)
+
+    def _packed(
+        self, recommender: Recommender, trial: Trial, material: Material, shelf: Shelf
+    ) -> tuple[Manifest, bytes]:
+        arrays = recommender.to_arrays()
+        packed = pack(arrays)
+        listed = trial.scores[trial.model].listed if trial.model in trial.scores else np.empty(0)
+        references = drift.references(material.table, material.catalog, listed, self._now.timestamp())
+        manifest = Manifest(
+            version=f"{self._now:%Y%m%dT%H%M%SZ}-{self._trainer.new_id()[:8]}",
+            model=trial.model,
+            trained_at=self._now,
+            # What was stamped after the training's now is not in it, however late it was read.
+            watermark=material.watermark and min(material.watermark, self._now),
+            sha256=digest(packed),
+            arrays=describe(arrays),
+            counts=material.counts(),
+            metrics=self._document.metrics,
+            details={
+                **recommender.scorer.report(),
+                "references": references,
+                "ledger": {name: asdict(feed) for name, feed in shelf.ledger.feeds.items()},
+            },
+        )
+        return manifest, packed
+
+    def _publish(self, manifest: Manifest, packed: bytes, reason: str) -> None:
+        self._run.step("publishing", f"uploads {manifest.version}, {len(packed):,} bytes")
+        why = versions.publish(
+            self._objects,
+            manifest,
+            packed,
+            began=self._document.started_at,
+            uploaded=lambda: self._run.step("version uploaded", f"uploaded {manifest.version}"),
+        )
+        if why:
+            self._decide(run.YIELDED, why)
+            return
+        self._document.version = manifest.version
+        self._decide(run.PUBLISHED, reason)
+        self._run.step("pointer moved", f"published {manifest.version}")
+        for version in versions.prune(self._objects):
+            self._run.step("version pruned", f"deleted {version}")
+
+    def _decide(self, decision: str, reason: str) -> None:
+        self._document.decision, self._document.reason = decision, reason

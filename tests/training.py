@@ -1,0 +1,64 @@
+"""Trains on real stores as the scheduled function does, but asks the golden questions in this process."""
+
+from collections.abc import Callable
+from datetime import datetime
+from itertools import count
+
+from shared.models.artifact import Manifest
+from shared.ports import Documents, ObjectStore
+from shared.services import golden, versions
+from shared.services.retrain import Plan, Trainer, retrain
+from shared.services.run import PUBLISHED, Report, RunDocument
+from tests.examples import NOW
+
+_numbers = count(1)
+
+
+def _quiet(_: object) -> None:
+    pass
+
+
+def a_trainer(
+    documents: Documents, objects: ObjectStore, *, now: datetime = NOW, report: Report = _quiet, suffix: str = ""
+) -> Trainer:
+    """A trainer whose clock stands at `now`."""
+    return Trainer(
+        documents=documents,
+        objects=objects,
+        clock=lambda: now,
+        new_id=lambda: suffix or f"x{next(_numbers):07}",
+        rehearse=golden.answer,
+        report=report,
+    )
+
+
+def run(
+    documents: Documents,
+    objects: ObjectStore,
+    *,
+    model: str = "popularity",
+    now: datetime = NOW,
+    report: Report = _quiet,
+    challengers_s: float = 0.0,
+) -> RunDocument:
+    """One run; without seconds for them, challengers do not take part."""
+    plan = Plan(model=model, half_life_days=90.0, challengers_s=challengers_s)
+    return retrain(a_trainer(documents, objects, now=now, report=report), plan, scheduled_at=now)
+
+
+def train(
+    documents: Documents,
+    objects: ObjectStore,
+    *,
+    model: str = "popularity",
+    now: datetime = NOW,
+    suffix: str = "",
+    half_life_days: float = 90.0,
+    progress: Callable[[str], None] = _quiet,
+) -> Manifest:
+    """One run that must publish; returns the manifest of what it published."""
+    trainer = a_trainer(documents, objects, now=now, report=lambda step: progress(step.message), suffix=suffix)
+    plan = Plan(model=model, half_life_days=half_life_days, challengers_s=0)
+    document = retrain(trainer, plan, scheduled_at=now)
+    assert document.decision == PUBLISHED, document.reason
+    return versions.read_manifest(objects, document.version)
