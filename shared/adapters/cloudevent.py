@@ -87,6 +87,8 @@ def _plain(value: Any) -> Any:  # a Firestore value is one of ten kinds
 
 
 def _value(value: Any) -> dict[str, Any]:  # the inverse of `_plain`
+    if value is None:
+        return {"null_value": 0}
     if isinstance(value, bool):
         return {"boolean_value": value}
     if isinstance(value, int):

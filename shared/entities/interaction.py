@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Self
 
 from shared.entities import fields
@@ -46,6 +47,8 @@ REPEATING = frozenset(
 MAX_INTERACTION_ID_BYTES = 400
 MAX_PAGE = 100
 _MAX_SLUG = 60
+# Security rules work out the same id, and know the case of these letters only.
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _WITHOUT_EVENT = frozenset({InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK})
 
 
@@ -115,8 +118,8 @@ class Interaction:
         """The deterministic document id, so that a repeat is the same document.
 
         `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, for a page of events
-        their list's `recommendation_id`, else the organizer, else the category or query in lower case, words joined
-        by "-".
+        their list's `recommendation_id`, else the organizer, else the category or query with A-Z in lower case and its
+        words joined by "-".
 
         >>> from datetime import UTC, datetime
         >>> may = datetime(2026, 5, 1, tzinfo=UTC)
@@ -131,7 +134,7 @@ class Interaction:
         >>> search.expected_id()
         'user_1_live-jazz_search_20260501'
         """
-        words = re.findall(r"\w+", (self.category or self.query).lower())
+        words = re.findall(r"\w+", (self.category or self.query).translate(_LOWER))
         page = self.recommendation_id if self.event_ids else ""
         target = self.event_id or page or self.organizer_id or "-".join(words)[:_MAX_SLUG]
         day = f"_{self.occurred_at:%Y%m%d}" if self.type in REPEATING else ""
