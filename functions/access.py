@@ -11,17 +11,22 @@ from flask import Request
 from functions.contract import Operation
 from shared.errors import Forbidden, Unauthenticated
 from shared.ports import Caller, Identity
+from shared.settings import Settings
 
 NOBODY: Final = Caller()
 _LOCAL: Final = Caller(is_admin=True)
 """Who calls where authentication is off, which Google Cloud refuses: anybody may ask about anybody."""
 
 
-def caller(request: Request, operation: Operation, identity: Identity, *, require_auth: bool) -> Caller:
+def caller(request: Request, operation: Operation, identity: Identity, settings: Settings) -> Caller:
     """Who sends a request; raises `Unauthenticated` or `Forbidden` when the operation is not for them."""
     if operation.is_public:
         return NOBODY
-    if not require_auth:
+    if settings.require_app_check:
+        if not (token := request.headers.get("X-Firebase-AppCheck", "")):
+            raise Unauthenticated("expected an App Check token in the X-Firebase-AppCheck header, got none")
+        identity.attest(token)
+    if not settings.require_auth:
         return _LOCAL
     found = _verified(request.headers.get("Authorization", ""), identity)
     if not found.user_id and not operation.is_open:
@@ -29,6 +34,22 @@ def caller(request: Request, operation: Operation, identity: Identity, *, requir
     if "admin" in operation.roles and not found.is_admin:
         raise Forbidden("expected a token with the claim admin: true")
     return found
+
+
+def cors(request: Request, settings: Settings) -> dict[str, str]:
+    """The headers that let a page of another origin read an answer; none unless that origin is allowed."""
+    if not settings.origins:
+        return {}
+    origin = request.headers.get("Origin", "")
+    if origin not in settings.origins:
+        return {"Vary": "Origin"}
+    return {
+        "Vary": "Origin",
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+        "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Firebase-AppCheck",
+        "Access-Control-Max-Age": "3600",
+    }
 
 
 def acting_user(caller: Caller, named: str) -> str:

@@ -8,7 +8,7 @@ from functions import access, parameters, responses
 from functions.contract import contract
 from functions.routes import HANDLERS
 from functions.routes.call import Call
-from functions.wiring import services
+from functions.wiring import Services, services
 from shared.errors import MarqueeError, NotFound
 
 _log = logging.getLogger(__name__)
@@ -17,7 +17,18 @@ _log = logging.getLogger(__name__)
 def api(request: Request) -> Response:
     """Route a request; every failure becomes a problem document without internals."""
     try:
-        return _answer(request)
+        wired = services()
+        response = _problems(request, wired)
+        response.headers.update(access.cors(request, wired.settings))
+    except Exception:  # noqa: BLE001  # the edge: without services there is still a clean answer
+        _log.exception("failed %s %s", request.method, request.path)
+        return responses.unexpected()
+    return response
+
+
+def _problems(request: Request, wired: Services) -> Response:
+    try:
+        return _answer(request, wired)
     except MarqueeError as error:
         _log.info("refused %s %s: %s", request.method, request.path, error)
         return responses.problem(error)
@@ -26,17 +37,22 @@ def api(request: Request) -> Response:
         return responses.unexpected()
 
 
-def _answer(request: Request) -> Response:
+def _answer(request: Request, wired: Services) -> Response:
     known = contract()
     found = known.find(request.path.removesuffix("/"))
     if found is None:
         raise NotFound(f"expected one of {', '.join(known.paths)}, got {request.path[:200]!r}")
     operations, path = found
+    if request.method == "OPTIONS":
+        return responses.options(operations)
     # The server leaves out the body of an answer to HEAD.
     operation = operations.get("GET" if request.method == "HEAD" else request.method)
     if operation is None:
         return responses.method_not_allowed(", ".join(operations))
-    wired = services()
-    caller = access.caller(request, operation, wired.identity, require_auth=wired.settings.require_auth)
+    caller = access.caller(request, operation, wired.identity, wired.settings)
     call = Call(caller, parameters.read(request, operation, path), parameters.body(request, operation))
-    return HANDLERS[operation.name](call, wired)
+    response = HANDLERS[operation.name](call, wired)
+    if "ETag" in response.headers:
+        # What has a tag is not sent again to who has it.
+        response.make_conditional(request)
+    return response

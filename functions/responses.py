@@ -1,15 +1,16 @@
 """HTTP answers: JSON for what went well, problem JSON (RFC 9457) for what did not."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 from datetime import datetime
+from hashlib import sha256
 from http import HTTPStatus
 from typing import Any, Final
 
 from flask import Response
 
 from shared.errors import Conflict, Forbidden, InvalidField, MarqueeError, NotFound, StoreUnavailable, Unauthenticated
-from shared.services.recommend import Answer
 
 _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
     InvalidField: HTTPStatus.BAD_REQUEST,
@@ -22,20 +23,22 @@ _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
 _NOTHING_ELSE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def ok(body: dict[str, Any]) -> Response:
-    """200 with a JSON body; answers are one user's, so no shared cache keeps them."""
+def ok(body: object) -> Response:
+    """200 with a dataclass or a dict as JSON; answers are one user's and of this moment, so nobody keeps them."""
     return _json(body, HTTPStatus.OK, "application/json")
-
-
-def recommendations(answer: Answer) -> Response:
-    """200 with a list of recommendations."""
-    return ok(asdict(answer))
 
 
 def public(text: str, content_type: str) -> Response:
     """200 with a text that is the same for everybody until the next deployment."""
     headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": _NOTHING_ELSE}
-    return Response(text, HTTPStatus.OK, headers, content_type=content_type)
+    response = Response(text, HTTPStatus.OK, headers, content_type=content_type)
+    response.set_etag(sha256(text.encode()).hexdigest()[:32])
+    return response
+
+
+def options(methods: Iterable[str]) -> Response:
+    """204 naming the methods of a route."""
+    return Response(status=HTTPStatus.NO_CONTENT, headers={"Allow": ", ".join(methods)})
 
 
 def problem(error: MarqueeError) -> Response:
@@ -68,7 +71,7 @@ def method_not_allowed(allowed: str) -> Response:
     return response
 
 
-def _json(body: dict[str, Any], status: HTTPStatus, media_type: str) -> Response:
+def _json(body: object, status: HTTPStatus, media_type: str) -> Response:
     data = json.dumps(body, default=_plain, ensure_ascii=False)
     return Response(data, status, {"Cache-Control": "private, no-store"}, content_type=media_type)
 
@@ -76,4 +79,7 @@ def _json(body: dict[str, Any], status: HTTPStatus, media_type: str) -> Response
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if is_dataclass(value):
+        # `asdict` would copy every value on its way.
+        return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"expected a value that JSON knows, got {value!r}")

@@ -109,6 +109,10 @@ def _is_of(kind: str, value: Any) -> bool:
 def _text(schema: Schema, value: str, name: str) -> Any:
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", len(value)):
         raise InvalidField(name, value, expected(schema))
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidField(name, value, "valid Unicode text") from error
     if "pattern" in schema and not re.search(schema["pattern"], value):
         raise InvalidField(name, value, expected(schema))
     if schema.get("format") == "date-time":

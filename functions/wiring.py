@@ -11,6 +11,7 @@ from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
 from shared.ports import Documents, Identity, ObjectStore
+from shared.services.backstage import Backstage
 from shared.services.golden import Rehearse
 from shared.services.retrain import Trainer
 from shared.services.run import Report
@@ -39,6 +40,10 @@ class Services:
     new_id: Callable[[], str] = field(default=_new_id)
     rehearse: Rehearse = field(default=rehearse)
 
+    def backstage(self) -> Backstage:
+        """What lists are made from."""
+        return Backstage(self.serving, self.documents, self.now, self.settings.deadline_s)
+
 
 def build(settings: Settings) -> Services:
     """Open the stores that the settings name."""
@@ -47,7 +52,7 @@ def build(settings: Settings) -> Services:
         settings=settings,
         documents=documents,
         objects=objects,
-        serving=Serving(documents, objects, refresh_s=settings.refresh_s),
+        serving=Serving(documents, objects, refresh_s=settings.refresh_s, deadline_s=settings.deadline_s),
         identity=FirebaseIdentity(settings.project),
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from shared.entities import Event, EventCounts, Interaction, Profile, User
+from shared.entities import Event, EventCounts, Interaction, Profile, Rules, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +246,16 @@ class PersonalData(Protocol):
         """When users were last forgotten, by pseudonym: of theirs, copies drop what was recorded up to then."""
 
 
+class RuleStore(Protocol):
+    """What people decide about lists."""
+
+    def read(self) -> Rules:
+        """The rules in force, none where nobody wrote any; raises `InvalidField` when they cannot be read."""
+
+    def write(self, rules: Rules) -> None:
+        """Replace the rules."""
+
+
 class ObjectStore(Protocol):
     """Named immutable objects and one movable pointer."""
 
@@ -283,16 +293,21 @@ class Documents:
     personal: PersonalData
     dead_letters: DeadLetters
     bookmarks: Bookmarks
+    rules: RuleStore
     close: Callable[[], None]
     listed: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, as far as a verified token says; `user_id` is "" for nobody."""
+    """Who sends a request, as far as a verified token says; `user_id` is "" for nobody.
+
+    `organizer_ids` are the organizers that they act for.
+    """
 
     user_id: str = ""
     is_admin: bool = False
+    organizer_ids: tuple[str, ...] = ()
 
 
 class Identity(Protocol):
@@ -300,3 +315,6 @@ class Identity(Protocol):
 
     def caller(self, id_token: str) -> Caller:
         """The caller that a token proves; raises `Unauthenticated` when it does not verify."""
+
+    def attest(self, app_token: str) -> None:
+        """Raise `Unauthenticated` unless this App Check token says that the deployment's own app is calling."""

@@ -4,6 +4,7 @@ Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI r
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -16,6 +17,8 @@ _EMULATOR_VARIABLES = (
     "FIREBASE_STORAGE_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
 )
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,9 @@ class Settings:
     deadline_s : seconds that a request waits for a store before it answers without, 0.05..60 (MARQUEE_DEADLINE_S).
     project : the Google Cloud project whose ID tokens are accepted, "" where there is none.
     model : which model to train, `blend`, `svd` or `popularity` (MARQUEE_MODEL).
+    origins : web origins other than its own that browsers may call the API from (MARQUEE_ORIGINS, separated by commas).
+    require_app_check : whether callers must prove by App Check to be the deployment's own app (MARQUEE_APP_CHECK,
+        `off` or `on`).
     half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
     """
 
@@ -43,6 +49,8 @@ class Settings:
     project: str = ""
     model: str = "blend"
     half_life_days: float = 90.0
+    origins: tuple[str, ...] = ()
+    require_app_check: bool = False
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -67,6 +75,8 @@ class Settings:
             project=_project(environ),
             model=_choice(environ, "MARQUEE_MODEL", ("blend", "svd", "popularity"), default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
+            origins=_origins(environ, "MARQUEE_ORIGINS"),
+            require_app_check=_choice(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
         )
 
 
@@ -94,6 +104,14 @@ def check_store(value: str, kinds: tuple[str, ...], name: str) -> str:
     if kind not in kinds or not place:
         raise SettingsError(f"{name}: expected {' or '.join(f'{kind}:…' for kind in kinds)}, got {value!r}")
     return value
+
+
+def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    origins = tuple(origin.strip() for origin in environ.get(name, "").split(",") if origin.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(f"{name}: expected origins such as https://app.example.com, got {origin!r}")
+    return origins
 
 
 def _number(environ: Mapping[str, str], name: str, low: float, high: float, default: float) -> float:

@@ -47,15 +47,20 @@ class Clock:
 
 
 class PlainIdentity:
-    """Takes a token such as `user:alice` or `admin:root` at its word."""
+    """Takes a token such as `user:alice`, `user:olga:jazz_club` or `admin:root` at its word."""
 
     def caller(self, id_token: str) -> Caller:
-        role, _, user_id = id_token.partition(":")
+        role, _, rest = id_token.partition(":")
+        user_id, *organizer_ids = rest.split(":")
         if role == "down":
             raise StoreUnavailable("cannot fetch the keys")
         if role not in {"user", "admin"}:
             raise Unauthenticated("expected a valid ID token")
-        return Caller(user_id, is_admin=role == "admin")
+        return Caller(user_id, is_admin=role == "admin", organizer_ids=tuple(organizer_ids))
+
+    def attest(self, app_token: str) -> None:
+        if app_token != "own app":
+            raise Unauthenticated("expected a valid App Check token")
 
 
 def wire(documents: Documents, folder: Path, clock: Clock, **settings: Any) -> Services:

@@ -13,7 +13,8 @@ from typing import Final
 
 from shared.entities import Event, HistoryEntry, Interaction, InteractionType, Location, Profile, User
 from shared.models.artifact import Manifest, describe, digest, pack, unpack
-from shared.models.recommender import MODELS, Recommendation, Recommender
+from shared.models.recommender import MODELS, Recommender
+from shared.models.wish import Recommendation
 from shared.services.train import Dataset, fit
 from tests.examples import DAY, NOW
 

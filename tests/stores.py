@@ -41,8 +41,11 @@ class FragileEvents:
         self._events = events
         self._outage = outage
         self.put = events.put
-        self.get = events.get
         self.touch = events.touch
+
+    def get(self, event_id: str) -> Event | None:
+        self._outage.check()
+        return self._events.get(event_id)
 
     def live(self, now: datetime) -> Iterator[Event]:
         self._outage.check()

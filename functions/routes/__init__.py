@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Response
 
-from functions.routes import documentation, health, interactions, recommendations
+from functions.routes import documentation, events, health, interactions, rank, recommendations, rules
 from functions.routes.call import Call
 from functions.wiring import Services
 
@@ -13,6 +13,12 @@ Handler = Callable[[Call, Services], Response]
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     "getRecommendations": recommendations.get,
+    "getSimilarEvents": events.get_similar,
+    "getPopularEvents": events.get_popular,
+    "getTrendingEvents": events.get_trending,
+    "postRank": rank.post,
+    "getRules": rules.get,
+    "putRules": rules.put,
     "postInteractions": interactions.post,
     "getHealth": health.get,
     "getDocument": documentation.document,

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from functions import access
+from shared.entities import Location
+from shared.models.filters import Filters
+from shared.models.wish import Wish
 from shared.ports import Caller
 
 
@@ -26,3 +29,32 @@ class Call:
         """The user that this is about, "" for a stranger; raises when that is not for the caller to ask."""
         named = self.parameters.get("user_id") or (self.body or {}).get("user_id") or ""
         return access.acting_user(self.caller, named)
+
+    def organizer_ids(self, user_id: str) -> tuple[str, ...]:
+        """For whom this user organizes: the token says it of its own user only."""
+        return self.caller.organizer_ids if user_id == self.caller.user_id else ()
+
+    def wish(self) -> Wish:
+        """What the parameters ask of a list."""
+        given = self.parameters
+        near = given.get("near")
+        filters = Filters(
+            near=Location(*near) if near else None,
+            radius_km=given["radius_km"],
+            starts_from=given.get("from"),
+            starts_to=given.get("to"),
+            when=given.get("when", ""),
+            category=given.get("category", ""),
+            tags=tuple(given.get("tags", ())),
+            max_price=given.get("max_price"),
+            city=given.get("city", ""),
+            exclude=tuple(given.get("exclude", ())),
+        )
+        return Wish(
+            k=given["limit"],
+            filters=filters,
+            diversity=given["diversity"],
+            per_organizer=given.get("per_organizer"),
+            cursor=given.get("cursor", ""),
+            explain=given["explain"],
+        )

@@ -1,7 +1,5 @@
 """What users do."""
 
-from dataclasses import asdict
-
 from flask import Response
 
 from functions import responses
@@ -17,4 +15,4 @@ def post(call: Call, wired: Services) -> Response:
     if not user_id:
         raise Unauthenticated("expected the user's ID token in the Authorization header, got none")
     entries = call.body["interactions"]
-    return responses.ok(asdict(receive(wired.documents.interactions, entries, user_id=user_id, now=wired.now())))
+    return responses.ok(receive(wired.documents.interactions, entries, user_id=user_id, now=wired.now()))

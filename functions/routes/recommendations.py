@@ -10,13 +10,13 @@ from shared.services.recommend import recommend
 
 def get(call: Call, wired: Services) -> Response:
     """The best events for a user or a stranger."""
+    user_id = call.acting_user()
     answer = recommend(
-        wired.serving,
-        wired.documents.users,
-        user_id=call.acting_user(),
-        limit=call.parameters["limit"],
-        now=wired.now(),
+        wired.backstage(),
+        user_id=user_id,
+        organizer_ids=call.organizer_ids(user_id),
+        recent=call.parameters.get("recent", ()),
+        wish=call.wish(),
         recommendation_id=wired.new_id(),
-        deadline_s=wired.settings.deadline_s,
     )
-    return responses.recommendations(answer)
+    return responses.ok(answer)

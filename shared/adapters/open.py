@@ -43,6 +43,7 @@ def _sqlite(path: str) -> Documents:
         sqlite.SqlitePersonal(database),
         sqlite.SqliteDeadLetters(database),
         sqlite.SqliteBookmarks(database),
+        sqlite.SqliteRules(database),
         database.close,
         lambda: database.listed,
     )
@@ -60,6 +61,7 @@ def _firestore(project: str) -> Documents:
         firestore.FirestorePersonal(database),
         firestore.FirestoreDeadLetters(database),
         firestore.FirestoreBookmarks(database),
+        firestore.FirestoreRules(database),
         database.close,
         lambda: database.listed,
     )

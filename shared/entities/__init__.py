@@ -5,6 +5,7 @@ from shared.entities.event import Event, Status
 from shared.entities.fields import Location
 from shared.entities.interaction import Interaction, InteractionType
 from shared.entities.profile import HistoryEntry, Profile
+from shared.entities.rules import Placement, Rules
 from shared.entities.user import User, is_anonymous, pseudonym
 
 __all__ = [
@@ -14,7 +15,9 @@ __all__ = [
     "Interaction",
     "InteractionType",
     "Location",
+    "Placement",
     "Profile",
+    "Rules",
     "Status",
     "User",
     "is_anonymous",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared.entities import Event
 from shared.models.attributes import Bag, Codes, Field, part, prefixed, words
+from shared.models.labels import Labels
 from shared.models.vocabulary import Vocabulary
 
 NEVER: Final = np.inf
@@ -57,6 +58,7 @@ class Catalog:
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
     price : float32 of shape (n,) – NaN where unknown.
     titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for answers and reasons.
+    tags : all tags in lower case, for filters.
     fields, bags : the attributes, see `FIELDS` and `BAGS`.
     """
 
@@ -70,6 +72,7 @@ class Catalog:
     lng: NDArray[np.float32]
     price: NDArray[np.float32]
     titles: NDArray[np.bytes_]
+    tags: Labels
     fields: Mapping[str, Field]
     bags: Mapping[str, Bag]
 
@@ -101,6 +104,7 @@ class Catalog:
             lng=np.array([place.lng if place else np.nan for place in places], np.float32),
             price=np.array([np.nan if not event or event.price is None else event.price for event in rows], np.float32),
             titles=np.array([_title(event) for event in rows], np.bytes_),
+            tags=Labels.of(lists["tags"]),
             fields={name: Field.of([read(event) if event else "" for event in rows]) for name, read in FIELDS.items()},
             bags={
                 name: trained_bags[name].with_rows(lists[name]) if trained_bags else Bag.of(lists[name])
@@ -120,6 +124,11 @@ class Catalog:
         """Which events may be shown at `now`, bool of shape (n,): on sale and not over."""
         return self.on_sale & (self.ends_at > now.timestamp())
 
+    def are_live(self, rows: NDArray[np.integer], now: datetime) -> NDArray[np.bool_]:
+        """The same for some rows, bool of the shape of `rows`."""
+        live: NDArray[np.bool_] = self.on_sale[rows] & (self.ends_at[rows] > now.timestamp())
+        return live
+
     def merged(self, events: Iterable[Event]) -> Self:
         """The catalog with these events put in or replaced; rows are new, so translate ids again."""
         changed = self._of(events, (), self.bags)
@@ -138,6 +147,7 @@ class Catalog:
             events=Vocabulary(union),
             trained=trained,
             titles=column("titles", np.promote_types(self.titles.dtype, changed.titles.dtype)),
+            tags=self.tags.merged(changed.tags, old, new, len(union)),
             fields={name: self.fields[name].merged(changed.fields[name], old, new, len(union)) for name in FIELDS},
             bags={name: self.bags[name].merged(changed.bags[name], old, new, len(union)) for name in BAGS},
             **numbers,
@@ -151,6 +161,7 @@ class Catalog:
         """Plain arrays for the artifact."""
         arrays = {"catalog.events": self.events.keys, "catalog.titles": self.titles}
         arrays |= {f"catalog.{name}": getattr(self, name) for name in _NUMBERS}
+        arrays |= prefixed(self.tags.to_arrays(), "catalog.labels.")
         for name, field in self.fields.items():
             arrays |= prefixed(field.to_arrays(), f"catalog.{name}.")
         for name, bag in self.bags.items():
@@ -165,6 +176,7 @@ class Catalog:
             events=Vocabulary(arrays["catalog.events"]),
             trained=np.arange(len(arrays["catalog.events"]), dtype=np.int32),
             titles=arrays["catalog.titles"],
+            tags=Labels.from_arrays(part(arrays, "catalog.labels.")),
             fields={name: Field.from_arrays(part(arrays, f"catalog.{name}.")) for name in FIELDS},
             bags={name: Bag.from_arrays(part(arrays, f"catalog.{name}.")) for name in BAGS},
             **numbers,

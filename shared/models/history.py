@@ -92,6 +92,10 @@ class Histories:
         mask[self.owners()[taken], self.event_rows[taken]] = True
         return mask
 
+    def taken(self) -> NDArray[np.int32]:
+        """Rows of the events that one user must not see again: booked, attended or dismissed."""
+        return self.event_rows[np.isin(self.codes, _TAKEN_OR_UNWANTED) & (self.event_rows >= 0)]
+
     def telling(self) -> NDArray[np.int64]:
         """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_TELLING`."""
         weights = taste_weights(self.codes, self.values, np.zeros(len(self.codes), np.float32), half_life_days=np.inf)

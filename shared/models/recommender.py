@@ -1,5 +1,7 @@
 """A trained model with all it needs to answer: catalog, scorer and popularity."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -8,24 +10,27 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.analysis import ranking, reasons
-from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
+from shared.analysis import ranking
+from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
 from shared.errors import ArtifactError, InvalidField
 from shared.models.blend import Blend
-from shared.models.catalog import Catalog, moment
+from shared.models.catalog import Catalog
 from shared.models.collaborative import MostPopular, TruncatedSVD
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
+from shared.models.listing import choose, may_show, tell
 from shared.models.popularity import popularity
 from shared.models.request import Candidates, Request
-from shared.models.weights import TYPES
+from shared.models.trends import WINDOWS, before_windows
+from shared.models.wish import Listed, Recommendation, Viewer, Wish
 
 BLEND: Final = "blend"
 SVD: Final = "svd"
 POPULARITY: Final = "popularity"
 MODELS: Final = (BLEND, SVD, POPULARITY)
 _FRESH_S: Final = 60
-_NOTHING: Final = 1e-6
+_KEPT_BYTES: Final = 32_000_000
+_FEWEST_KEPT: Final = 8
 
 
 class Scorer(Protocol):
@@ -47,18 +52,6 @@ class Scorer(Protocol):
         """Plain arrays for the artifact."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One event of a list; `source` names what ranked it."""
-
-    event_id: str
-    title: str
-    starts_at: datetime | None
-    score: float
-    source: str
-    reasons: tuple[str, ...]
-
-
 @dataclass(frozen=True)
 class Recommender:
     """Ranks live events for users.
@@ -68,12 +61,15 @@ class Recommender:
     catalog : the events.
     scorer : the model.
     popularity : float64 of shape (len(catalog),) – forward-decayed, see `models/popularity.py`.
+    before : float64 of shape (len(trends.WINDOWS), len(catalog)) – the same at training, without each window.
     """
 
     catalog: Catalog
     scorer: Scorer
     popularity: NDArray[np.float64]
+    before: NDArray[np.float64]
     _live: dict[int, Candidates] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     @classmethod
     def fit(
@@ -94,12 +90,13 @@ class Recommender:
             scorer = TruncatedSVD(half_life_days=half_life_days).fit(table, n_events=len(catalog))
         elif model == BLEND:
             scorer = Blend.fit(table, catalog, users, now=now)
-        return cls(catalog, scorer, popularity(table, len(catalog)))
+        before = before_windows(table, len(catalog), now)
+        return cls(catalog, scorer, popularity(table, len(catalog)), before)
 
     @classmethod
     def empty(cls) -> Self:
         """What answers before there is any model: popularity, then soonest."""
-        return cls(Catalog.of([]), MostPopular(), np.zeros(0))
+        return cls(Catalog.of([]), MostPopular(), np.zeros(0), np.zeros((len(WINDOWS), 0)))
 
     def candidates(self, event_rows: NDArray[np.integer], now: datetime) -> Candidates:
         """These events at `now`."""
@@ -138,28 +135,32 @@ class Recommender:
         """
         now = now or datetime.now(UTC)
         profile = history if isinstance(history, Profile) else _profile(history, now)
-        histories = Histories.of_profile(profile, self.catalog, now)
-        live = self._live_at(now)
-        # Candidates are kept for a while; what ended or sold out meanwhile is not shown.
-        rows, scores = self.rank(histories, live, k, may_show=self.catalog.live(now)[live.rows])
-        listed = rows[0][rows[0] >= 0]
-        told = explain(self, histories, listed, now)
-        return [
-            Recommendation(
-                event_id=event_id,
-                title=self.catalog.title(row),
-                starts_at=moment(self.catalog.starts_at[row]),
-                score=float(score),
-                source=source,
-                reasons=why,
-            )
-            for event_id, row, score, (source, why) in zip(
-                self.catalog.events.ids(listed), listed, scores[0], told, strict=False
-            )
-        ]
+        viewer, wish = Viewer.of(profile, self.catalog, now), Wish(k=k)
+        return tell(self, self.choose(viewer, wish, rules=Rules(), now=now), viewer, wish, rules=Rules(), now=now)
 
-    def _live_at(self, now: datetime) -> Candidates:
-        """The live events of the current minute, kept so that requests share what follows from them alone."""
+    def choose(self, viewer: Viewer, wish: Wish, *, rules: Rules, now: datetime) -> Listed:
+        """The best live events for one user, before they are told."""
+        live = self.live(now)
+        allowed = may_show(self.catalog, live.rows, viewer, rules, now)
+        return choose(live, self.scores(viewer, live), allowed, wish, rules=rules, now=now)
+
+    def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
+        """One user's score of each live event, shape (c,); kept for those who ask again within the minute."""
+        kept: OrderedDict[Profile, NDArray[np.floating]] = live.once("scores", OrderedDict)
+        scores = kept.get(viewer.profile)
+        if scores is None:
+            scores = self.scorer.score(Request(viewer.histories, live))[0]
+            with self._lock:
+                kept[viewer.profile] = scores
+                while len(kept) > max(_FEWEST_KEPT, _KEPT_BYTES // max(scores.nbytes, 1)):
+                    kept.popitem(last=False)
+        return scores
+
+    def live(self, now: datetime) -> Candidates:
+        """The live events of the current minute, kept so that requests share what follows from them alone.
+
+        Some of them may be over by `now`: whoever makes a list asks `may_show`.
+        """
         minute = int(now.timestamp()) // _FRESH_S
         kept = self._live.get(minute)
         if kept is None:
@@ -172,7 +173,8 @@ class Recommender:
         """The same model with these events put into the catalog, or replaced there."""
         catalog = self.catalog.merged(events)
         places = self.catalog.events.rows(catalog.events.ids())
-        return replace(self, catalog=catalog, popularity=np.append(self.popularity, 0.0)[places])
+        before = np.pad(self.before, ((0, 0), (0, 1)))[:, places]
+        return replace(self, catalog=catalog, popularity=np.append(self.popularity, 0.0)[places], before=before)
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
         """The same model with newer popularity for some events; unknown events are ignored."""
@@ -183,7 +185,7 @@ class Recommender:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Plain arrays for the artifact."""
-        arrays = {**self.catalog.to_arrays(), "popularity.sums": self.popularity}
+        arrays = {**self.catalog.to_arrays(), "popularity.sums": self.popularity, "popularity.before": self.before}
         return arrays | self.scorer.to_arrays()
 
     @classmethod
@@ -198,53 +200,9 @@ class Recommender:
                 scorer = TruncatedSVD.from_arrays(arrays)
             elif model == BLEND:
                 scorer = Blend.from_arrays(arrays)
-            return cls(catalog, scorer, arrays["popularity.sums"])
+            return cls(catalog, scorer, arrays["popularity.sums"], arrays["popularity.before"])
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"array {error} is missing or damaged; train again or roll back") from error
-
-
-def explain(
-    recommender: Recommender, histories: Histories, rows: NDArray[np.int64], now: datetime
-) -> list[tuple[str, tuple[str, ...]]]:
-    """The source of each of one user's listed events and the reasons for it.
-
-    Reasons are true: the entry of the history, or the part of the profile, without which the score would fall most.
-    """
-    catalog = recommender.catalog
-    entries = histories.telling()
-    user = histories.users[0]
-    others = (
-        replace(user, preferred_tags=(), preferred_categories=()),
-        replace(user, location=None),
-        User(user_id=user.user_id),
-    )
-    variants = Request(histories.without_each(entries, others), recommender.candidates(rows, now))
-    taste = recommender.scorer.taste(variants)
-    losses = taste[0] - taste[1:]
-    strongest = losses[:-1].argmax(axis=0)
-    sources = recommender.scorer.sources(variants)
-    told = []
-    for place, row in enumerate(rows):
-        is_personal = taste[0, place] > 0 and losses[strongest[place], place] > _NOTHING
-        popular = recommender.popularity[row] > 0
-        why: list[str | None] = []
-        if is_personal:
-            why.append(_cause(histories, entries, int(strongest[place]), catalog))
-        elif popular:
-            why.append("popular now")
-        why.append(reasons.starting(moment(catalog.starts_at[row]), now))
-        source = sources[place] if is_personal else "popularity" if popular else "soonest"
-        told.append((source, tuple(reason for reason in why if reason)))
-    return told
-
-
-def _cause(histories: Histories, entries: NDArray[np.int64], strongest: int, catalog: Catalog) -> str | None:
-    if strongest >= len(entries):
-        return ("matches your interests", "near you")[strongest - len(entries)]
-    entry = entries[strongest]
-    if histories.event_rows[entry] < 0:
-        return "you follow the organizer"
-    return reasons.because(TYPES[histories.codes[entry]], catalog.title(int(histories.event_rows[entry])))
 
 
 def _profile(history: Sequence[tuple[str, str]], now: datetime) -> Profile:

@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.entities import Rules
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
 from shared.models.recommender import Recommender
@@ -25,13 +26,16 @@ class Snapshot:
     ----------
     manifest : of the model in service; None when there is none yet.
     read_until : events and counts are known up to here; None before the first look.
-    degraded : parts that failed at the last look: `model`, `events`, `popularity`.
+    rules : what people decided about lists.
+    degraded : parts that failed at the last look: `model`, `events`, `popularity`, `rules`; `refresh` when it is not
+        over in time.
     generation : of the pointer that named the model; an instance never goes back to an earlier one.
     """
 
     recommender: Recommender
     manifest: Manifest | None = None
     read_until: datetime | None = None
+    rules: Rules = field(default_factory=Rules)
     degraded: tuple[str, ...] = ()
     generation: int = 0
 
@@ -50,44 +54,80 @@ def load(objects: ObjectStore) -> Recommender:
 
 
 class Serving:
-    """Keeps a `Snapshot` fresh: one thread looks for news every `refresh_s` seconds, the others go on."""
+    """Keeps a `Snapshot` fresh: one thread looks for news every `refresh_s` seconds, requests wait a little for it.
 
-    def __init__(self, documents: Documents, objects: ObjectStore, *, refresh_s: float) -> None:
+    Parameters
+    ----------
+    refresh_s : seconds between two looks.
+    deadline_s : how long a request waits for a look before it goes on with what is in memory.
+    first_s : the same for the first look, before which nothing is in memory.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        objects: ObjectStore,
+        *,
+        refresh_s: float,
+        deadline_s: float = 2.0,
+        first_s: float = 10.0,
+    ) -> None:
         self._documents = documents
         self._objects = objects
         self._refresh = timedelta(seconds=refresh_s)
+        self._deadline_s = deadline_s
+        self._first_s = first_s
         self._lock = threading.Lock()
         self._due: datetime | None = None
+        self._looking: threading.Thread | None = None
+        self._is_late = False
         self._snapshot = Snapshot(Recommender.empty())
 
     def current(self, now: datetime) -> Snapshot:
-        """The snapshot to answer with, refreshed first if that is due and nobody else is at it."""
-        if self._due is None:
-            with self._lock:
-                if self._due is None:
-                    self._look(now)
-        elif now >= self._due and self._lock.acquire(blocking=False):
-            try:
-                self._look(now)
-            finally:
-                self._lock.release()
-        return self._snapshot
+        """The snapshot to answer with: refreshed first if that is due and done in time, else marked `refresh`."""
+        is_first = self._due is None
+        with self._lock:
+            is_new = self._looking is None and (self._due is None or now >= self._due)
+            if is_new:
+                # A thread of its own, so that a store that hangs holds up the look but no request.
+                self._looking = threading.Thread(target=self._look, args=(now,), daemon=True)
+                self._looking.start()
+            looking = self._looking
+        if looking is not None and (is_new or is_first):
+            looking.join(self._first_s if is_first else self._deadline_s)
+        snapshot = self._snapshot
+        if looking is not None and looking.is_alive() and (is_new or is_first or self._is_late):
+            self._is_late = True
+            return replace(snapshot, degraded=(*snapshot.degraded, "refresh"))
+        return snapshot
 
     def _look(self, now: datetime) -> None:
         snapshot = replace(self._snapshot, degraded=())
-        for part, step in (("model", self._model), ("events", self._events), ("popularity", self._popularity)):
+        steps = (
+            ("model", self._model),
+            ("events", self._events),
+            ("popularity", self._popularity),
+            ("rules", self._rules),
+        )
+        for part, step in steps:
             try:
                 snapshot = step(snapshot, now)
             except MarqueeError as error:
                 _log.warning("keeps the last good %s: %s", part, error)
                 snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
+            except Exception:  # noqa: BLE001  # the edge of a thread: what a store answers must not end the looks
+                _log.exception("keeps the last good %s", part)
+                snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
         if "events" in snapshot.degraded and self._snapshot.read_until is not None:
             # A newer model knows nothing of what was cancelled since its training; what is in service does.
-            snapshot = replace(self._snapshot, degraded=snapshot.degraded)
+            snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
-        self._snapshot = snapshot
-        self._due = now + self._refresh
+        with self._lock:
+            self._snapshot = snapshot
+            self._due = now + self._refresh
+            self._looking = None
+            self._is_late = False
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         blob = self._objects.read(POINTER)
@@ -122,3 +162,6 @@ class Serving:
         if not sums:
             return snapshot
         return replace(snapshot, recommender=snapshot.recommender.with_popularity(sums))
+
+    def _rules(self, snapshot: Snapshot, _now: datetime) -> Snapshot:
+        return replace(snapshot, rules=self._documents.rules.read())

@@ -14,7 +14,7 @@ from shared.adapters.folder import FolderObjects
 from shared.adapters.open import open_documents
 from shared.ports import Documents, ObjectStore
 
-_ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id"}
+_ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id", "rules": "rules_id"}
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from shared.adapters import firestore, sqlite
 from shared.adapters.cloudstorage import CloudObjects
 from shared.adapters.folder import FolderObjects
-from shared.entities import EventCounts, InteractionType
+from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
 from shared.ports import DeadLetter, Documents, ObjectStore, Settlement
 from tests.contract.examples import NOW, did, event
@@ -47,6 +47,8 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "bookmarks.read": lambda store: store.bookmarks.read("a"),
     "bookmarks.move": lambda store: store.bookmarks.move("a", NOW),
     "counters.changed_since": lambda store: list(store.counters.changed_since(NOW)),
+    "rules.read": lambda store: store.rules.read(),
+    "rules.write": lambda store: store.rules.write(Rules()),
 }
 OBJECT_CALLS: dict[str, Callable[[ObjectStore], object]] = {
     "read": lambda store: store.read("a"),
@@ -81,6 +83,7 @@ def test_firestore_out_of_reach_is_said_in_time(
         firestore.FirestorePersonal(database),
         firestore.FirestoreDeadLetters(database),
         firestore.FirestoreBookmarks(database),
+        firestore.FirestoreRules(database),
         database.close,
         lambda: database.listed,
     )

@@ -10,7 +10,8 @@ import pytest
 from jobs import load, retrain
 from jobs.sample import write_sample
 from shared.adapters.open import open_documents, open_objects
-from shared.models.recommender import Recommendation
+from shared.models.wish import Recommendation, Wish
+from shared.services.backstage import Backstage
 from shared.services.recommend import recommend
 from shared.services.serving import Serving
 from tests.emulators.programs import ROOT
@@ -66,11 +67,10 @@ def lists(folder: Path, out: Path, store: str, place: str) -> Lists:
     done = list(documents.interactions.since(None))
     now = max(one.occurred_at for one in done)
     active = Counter(one.user_id for one in sorted(done, key=lambda one: one.interaction_id))
-    serving = Serving(documents, open_objects(place), refresh_s=30)
+    serving = Serving(documents, open_objects(place), refresh_s=30, first_s=60)
+    backstage = Backstage(serving, documents, lambda: now, deadline_s=10)
     answers = {
-        user_id: recommend(
-            serving, documents.users, user_id=user_id, limit=10, now=now, recommendation_id="", deadline_s=10
-        )
+        user_id: recommend(backstage, user_id=user_id, wish=Wish(k=10), recommendation_id="")
         for user_id in [STRANGER, *(user_id for user_id, _ in active.most_common(50))]
     }
     documents.close()

@@ -49,7 +49,7 @@ def test_a_known_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock
     assert response.content_type == "application/json"
     assert response.headers["Cache-Control"] == "private, no-store"
     body = response.get_json()
-    assert body.keys() == {"recommendation_id", "model_version", "items", "degraded"}
+    assert body.keys() == {"recommendation_id", "model_version", "items", "next_cursor", "degraded"}
     assert body["model_version"].startswith("20260501T120000Z-id")
     assert body["degraded"] == []
     assert len(body["items"]) == 3

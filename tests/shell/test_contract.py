@@ -15,7 +15,8 @@ from tests.functions import Wire
 
 OPERATIONS = {operation.name: operation for operation in contract.contract().operations()}
 PUBLIC = {"getHealth", "getDocument", "getDocs"}
-OPEN_TO_STRANGERS = {"getRecommendations"}
+OPEN_TO_STRANGERS = {"getRecommendations", "getSimilarEvents", "getPopularEvents", "getTrendingEvents", "postRank"}
+FOR_ADMINS = {"getRules", "putRules"}
 
 
 def _checked_schemas() -> Iterator[schemas.Schema]:
@@ -37,6 +38,7 @@ def test_every_operation_has_a_handler_and_every_handler_is_documented() -> None
 def test_only_these_operations_answer_without_a_token() -> None:
     assert {name for name, operation in OPERATIONS.items() if operation.is_public} == PUBLIC
     assert {name for name, operation in OPERATIONS.items() if operation.is_open} == PUBLIC | OPEN_TO_STRANGERS
+    assert {name for name, operation in OPERATIONS.items() if "admin" in operation.roles} == FOR_ADMINS
 
 
 def test_the_document_holds_no_keyword_that_would_be_ignored() -> None:

@@ -8,7 +8,8 @@ import pytest
 from shared.analysis import holdout
 from shared.entities import HistoryEntry, InteractionType, Profile, Status, User
 from shared.models.artifact import pack
-from shared.models.recommender import MODELS, Recommendation
+from shared.models.recommender import MODELS
+from shared.models.wish import Recommendation
 from tests import laws
 from tests.examples import DAY, NOW, an_event
 

@@ -1,14 +1,17 @@
 """Answering what one user should see."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shared.adapters.folder import FolderObjects
 from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.models.wish import Wish
 from shared.ports import Documents, UserStore
-from shared.services.recommend import Answer, recommend
+from shared.services.backstage import Answer, Backstage
+from shared.services.recommend import recommend
 from shared.services.serving import Serving
 from tests import laws
 from tests.examples import DAY, NOW, an_interaction
@@ -37,7 +40,8 @@ def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Servi
 
 
 def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 100) -> Answer:
-    return recommend(serving, users, user_id=user_id, limit=limit, now=NOW, recommendation_id="r1", deadline_s=1.5)
+    backstage = Backstage(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
+    return recommend(backstage, user_id=user_id, wish=Wish(k=limit), recommendation_id="r1")
 
 
 def test_a_known_user_gets_their_own_kind_first(store: Documents, serving: Serving) -> None:

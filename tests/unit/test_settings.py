@@ -21,11 +21,23 @@ def test_an_empty_environment_means_one_machine() -> None:
         project="",
         model="blend",
         half_life_days=90.0,
+        origins=(),
+        require_app_check=False,
     )
 
 
 def test_empty_variables_mean_the_same_as_absent_ones() -> None:
-    names = ["DOCUMENTS", "OBJECTS", "AUTH", "REFRESH_S", "DEADLINE_S", "MODEL", "HALF_LIFE_DAYS"]
+    names = [
+        "DOCUMENTS",
+        "OBJECTS",
+        "AUTH",
+        "REFRESH_S",
+        "DEADLINE_S",
+        "MODEL",
+        "HALF_LIFE_DAYS",
+        "ORIGINS",
+        "APP_CHECK",
+    ]
     environ = {f"MARQUEE_{name}": "" for name in names} | {"GCLOUD_PROJECT": "", "FIREBASE_CONFIG": ""}
     assert Settings.from_environ(environ) == Settings()
 
@@ -45,6 +57,13 @@ def test_empty_variables_mean_the_same_as_absent_ones() -> None:
         ("MARQUEE_DEADLINE_S", "60", "deadline_s", 60.0),
         ("MARQUEE_MODEL", "popularity", "model", "popularity"),
         ("MARQUEE_HALF_LIFE_DAYS", "3650", "half_life_days", 3650.0),
+        (
+            "MARQUEE_ORIGINS",
+            "https://a.example, http://localhost:5000",
+            "origins",
+            ("https://a.example", "http://localhost:5000"),
+        ),
+        ("MARQUEE_APP_CHECK", "on", "require_app_check", True),
         ("GCLOUD_PROJECT", "city", "project", "city"),
         ("GOOGLE_CLOUD_PROJECT", "city", "project", "city"),
         ("FIREBASE_CONFIG", json.dumps({"projectId": "city"}), "project", "city"),
@@ -65,6 +84,10 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
         ("MARQUEE_OBJECTS", "gs:"),
         ("MARQUEE_AUTH", "on"),
         ("MARQUEE_AUTH", "OFF"),
+        ("MARQUEE_APP_CHECK", "yes"),
+        ("MARQUEE_ORIGINS", "*"),
+        ("MARQUEE_ORIGINS", "a.example"),
+        ("MARQUEE_ORIGINS", "https://a.example/path"),
         ("MARQUEE_REFRESH_S", "0.9"),
         ("MARQUEE_REFRESH_S", "3601"),
         ("MARQUEE_REFRESH_S", "nan"),

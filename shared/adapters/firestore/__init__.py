@@ -7,6 +7,7 @@ from shared.adapters.firestore.deadletters import FirestoreDeadLetters
 from shared.adapters.firestore.events import FirestoreEvents
 from shared.adapters.firestore.interactions import FirestoreInteractions
 from shared.adapters.firestore.personal import FirestorePersonal
+from shared.adapters.firestore.rules import FirestoreRules
 from shared.adapters.firestore.users import FirestoreUsers
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "FirestoreEvents",
     "FirestoreInteractions",
     "FirestorePersonal",
+    "FirestoreRules",
     "FirestoreUsers",
 ]

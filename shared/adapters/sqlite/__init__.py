@@ -7,6 +7,7 @@ from shared.adapters.sqlite.deadletters import SqliteDeadLetters
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.sqlite.interactions import SqliteInteractions
 from shared.adapters.sqlite.personal import SqlitePersonal
+from shared.adapters.sqlite.rules import SqliteRules
 from shared.adapters.sqlite.users import SqliteUsers
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "SqliteEvents",
     "SqliteInteractions",
     "SqlitePersonal",
+    "SqliteRules",
     "SqliteUsers",
 ]

@@ -33,6 +33,7 @@ _SCHEMA = (
     "CREATE TABLE processed (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, counts TEXT NOT NULL, slots TEXT NOT NULL,"
     " updated_at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE rules (rules_id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX event_counts_by_update ON event_counts (updated_at, event_id)",
     "CREATE TABLE dead_letters (key TEXT PRIMARY KEY, collection TEXT NOT NULL, document_id TEXT NOT NULL,"
     " reason TEXT NOT NULL, user_id TEXT NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",

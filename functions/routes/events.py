@@ -1,0 +1,38 @@
+"""Lists of events that are nobody's own: alike, popular, trending."""
+
+from typing import Any
+
+from flask import Response
+
+from functions import responses
+from functions.routes.call import Call
+from functions.wiring import Services
+from shared.services.popular import popular, trending
+from shared.services.similar import similar
+
+
+def get_similar(call: Call, wired: Services) -> Response:
+    """The events most like one."""
+    answer = similar(wired.backstage(), event_id=call.parameters["event_id"], **_common(call, wired))
+    return responses.ok(answer)
+
+
+def get_popular(call: Call, wired: Services) -> Response:
+    """The events that people do most with."""
+    answer = popular(wired.backstage(), window=call.parameters.get("window", ""), **_common(call, wired))
+    return responses.ok(answer)
+
+
+def get_trending(call: Call, wired: Services) -> Response:
+    """The events that get more than expected."""
+    return responses.ok(trending(wired.backstage(), window=call.parameters["window"], **_common(call, wired)))
+
+
+def _common(call: Call, wired: Services) -> dict[str, Any]:
+    user_id = call.acting_user()
+    return {
+        "user_id": user_id,
+        "organizer_ids": call.organizer_ids(user_id),
+        "wish": call.wish(),
+        "recommendation_id": wired.new_id(),
+    }

@@ -1,0 +1,23 @@
+"""The caller's own list of events, in the order that suits a user."""
+
+from flask import Response
+
+from functions import responses
+from functions.routes.call import Call
+from functions.wiring import Services
+from shared.services.rank import rank
+
+
+def post(call: Call, wired: Services) -> Response:
+    """Order up to 500 events."""
+    user_id = call.acting_user()
+    ranking = rank(
+        wired.backstage(),
+        event_ids=call.body["event_ids"],
+        user_id=user_id,
+        organizer_ids=call.organizer_ids(user_id),
+        recent=call.body.get("recent", ()),
+        recommendation_id=wired.new_id(),
+        explain=call.body.get("explain", True),
+    )
+    return responses.ok(ranking)

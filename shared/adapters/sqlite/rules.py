@@ -1,0 +1,26 @@
+"""Business rules in SQLite."""
+
+import json
+
+from shared.adapters.sqlite.database import Database, encode
+from shared.entities import Rules
+
+
+class SqliteRules:
+    """`RuleStore` on an SQLite file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> Rules:
+        """The rules in force, none where there is no document; raises `InvalidField` when they cannot be read."""
+        rows = self._database.rows("SELECT document FROM rules WHERE rules_id = 'current'", ())
+        return Rules.from_document(json.loads(rows[0][0]) if rows else {})
+
+    def write(self, rules: Rules) -> None:
+        """Replace the rules."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO rules (rules_id, document) VALUES ('current', ?)",
+                (encode(rules.to_document()),),
+            )

@@ -1,0 +1,55 @@
+"""Makes lists out of ranked candidates: not too much of the same, not too many of one organizer."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def within_caps(
+    groups: NDArray[np.integer], cap: int, *, before: NDArray[np.integer] | None = None
+) -> NDArray[np.bool_]:
+    """Which of n ordered items keep their group at no more than `cap`, bool of shape (n,).
+
+    `groups` holds each item's group, -1 for none, which has no cap; `before` the groups of items that came earlier.
+
+    >>> within_caps(np.array([7, 7, -1, 7, 3]), 2, before=np.array([3, 3])).tolist()
+    [True, True, True, False, False]
+    """
+    earlier = np.empty(0, np.int64) if before is None else before
+    together = np.concatenate([earlier, groups])
+    order = np.argsort(together, kind="stable")
+    begins = np.flatnonzero(np.diff(together[order], prepend=-2))
+    ranks = np.empty(len(together), np.int64)
+    ranks[order] = np.arange(len(together)) - np.repeat(begins, np.diff(np.append(begins, len(together))))
+    return (groups < 0) | (ranks[len(earlier) :] < cap)
+
+
+def diverse(
+    scores: NDArray[np.floating], alike: NDArray[np.floating], k: int, *, diversity: float
+) -> NDArray[np.int64]:
+    """Places of at most k of m candidates, by maximal marginal relevance.
+
+    Each next one has the greatest (1 − diversity) · relevance − diversity · (likeness to the most alike before it),
+    relevance being the score scaled to 0..1. (Carbonell, Goldstein: "The use of MMR, diversity-based reranking for
+    reordering documents and producing summaries", SIGIR 1998.)
+
+    Parameters
+    ----------
+    scores : float of shape (m,), best first, finite.
+    alike : float of shape (m, m + s) in 0..1 – likeness to each candidate, then to s items that came earlier.
+
+    >>> twins = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
+    >>> diverse(np.array([3, 2.9, 1]), twins, 2, diversity=0.6).tolist()
+    [0, 2]
+    """
+    m = len(scores)
+    span = float(scores[0] - scores[-1]) if m else 0.0
+    relevance = (scores - scores[-1]) / span if span > 0 else np.ones(m)
+    margin = (1 - diversity) * relevance
+    closest = alike[:, m:].max(axis=1, initial=0.0).astype(np.float64)
+    chosen = np.empty(min(k, m), np.int64)
+    for place in range(len(chosen)):
+        best = int(np.argmax(margin - diversity * closest))
+        chosen[place] = best
+        margin[best] = -np.inf
+        np.maximum(closest, alike[:, best], out=closest)
+    return chosen

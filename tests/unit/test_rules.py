@@ -1,0 +1,58 @@
+from typing import Any
+
+import pytest
+
+from shared.entities import Placement, Rules
+from shared.errors import InvalidField
+from tests.examples import DAY, NOW
+
+WHOLE = Rules(
+    pinned=(Placement(target_id="e1", starts_at=NOW, ends_at=NOW + DAY),),
+    boosted_events=(Placement(target_id="e2", strength=2.5),),
+    boosted_organizers=(Placement(target_id="o1"),),
+    blocked_events=("e3",),
+    blocked_organizers=("o2", "o3"),
+    max_per_organizer=3,
+)
+
+
+def test_a_document_is_read_as_it_was_written() -> None:
+    assert Rules.from_document(WHOLE.to_document()) == WHOLE
+    assert Rules.from_document({}) == Rules()
+    assert Rules().to_document() == {}
+
+
+@pytest.mark.parametrize(
+    ("document", "field"),
+    [
+        ({"pinned": {"event_id": "a"}}, "pinned"),
+        ({"pinned": ["a"]}, "pinned"),
+        ({"pinned": [{"event_id": "a"}] * 21}, "pinned"),
+        ({"pinned": [{}]}, "event_id"),
+        ({"pinned": [{"event_id": "a/b"}]}, "event_id"),
+        ({"pinned": [{"event_id": "a", "starts_at": "tomorrow"}]}, "starts_at"),
+        ({"boosted_events": [{"organizer_id": "o"}]}, "event_id"),
+        ({"boosted_organizers": [{"organizer_id": "o", "strength": 11}]}, "strength"),
+        ({"blocked_events": "a"}, "blocked_events"),
+        ({"blocked_organizers": ["x"] * 201}, "blocked_organizers"),
+        ({"max_per_organizer": 0}, "max_per_organizer"),
+    ],
+)
+def test_a_document_that_cannot_be_followed_is_refused_by_field(document: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidField) as caught:
+        Rules.from_document(document)
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("placement", "is_on"),
+    [
+        (Placement(target_id="e"), True),
+        (Placement(target_id="e", starts_at=NOW), True),
+        (Placement(target_id="e", starts_at=NOW + DAY), False),
+        (Placement(target_id="e", ends_at=NOW), False),
+        (Placement(target_id="e", ends_at=NOW + DAY), True),
+    ],
+)
+def test_a_placement_lasts_from_its_start_to_before_its_end(placement: Placement, *, is_on: bool) -> None:
+    assert placement.is_on(NOW) is is_on
