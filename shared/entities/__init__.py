@@ -6,7 +6,7 @@ from shared.entities.fields import Location
 from shared.entities.interaction import Interaction, InteractionType
 from shared.entities.profile import HistoryEntry, Profile
 from shared.entities.rules import Placement, Rules
-from shared.entities.user import User, is_anonymous, pseudonym
+from shared.entities.user import User, anonymous, is_anonymous, pseudonym
 
 __all__ = [
     "Event",
@@ -20,6 +20,7 @@ __all__ = [
     "Rules",
     "Status",
     "User",
+    "anonymous",
     "is_anonymous",
     "pseudonym",
 ]

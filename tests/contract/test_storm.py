@@ -1,0 +1,279 @@
+"""Triggers late, twice, out of order, eight at a time, killed and failing: the end is what one delivery each gives."""
+
+import json
+import logging
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from functions import wiring
+from functions.interaction import interaction
+from shared.adapters.firestore import Database
+from shared.adapters.open import open_documents
+from shared.entities import Interaction, InteractionType, Location
+from shared.errors import StoreUnavailable
+from shared.ports import Documents
+from shared.services.reconcile import reconcile
+from tests import functions, oracle
+from tests.examples import an_event
+from tests.functions import Clock, created
+
+pytestmark = pytest.mark.emulator
+
+START = datetime(2026, 5, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+T = InteractionType
+USERS, EVENTS, SIZE, PARALLEL = 200, 60, 5_000, 8
+KINDS = {T.VIEW: 30, T.CLICK: 15, T.SAVE: 10, T.SHARE: 4, T.BOOKING: 14, T.ATTEND: 6, T.RATING: 5, T.REVIEW: 2}
+KINDS |= {T.DISMISS: 3, T.FOLLOW: 3, T.SEARCH: 3, T.CATEGORY_CLICK: 2, T.IMPRESSION: 3}
+
+
+class Killed(BaseException):
+    """The instance is gone, so nothing of ours may catch it."""
+
+
+class Weather:
+    """Fails commits: before them, as a store out of reach and as a kill, and after them, as a kill or a lost answer."""
+
+    def __init__(self, rng: Random, shares: dict[str, float]) -> None:
+        self._rng = rng
+        self._shares = shares
+        self._lock = threading.Lock()
+        self.happened: Counter[str] = Counter()
+
+    def strikes(self, when: str) -> bool:
+        with self._lock:
+            if self._rng.random() < self._shares.get(when, 0.0):
+                self.happened[when] += 1
+                return True
+            return False
+
+
+@pytest.fixture
+def documents(firestore_project: str) -> Iterator[Documents]:
+    opened = open_documents(f"firestore:{firestore_project}")
+    yield opened
+    opened.close()
+
+
+def struck(documents: Documents, weather: Weather) -> Documents:
+    """The same documents, reached through bad weather."""
+    database: Database = documents.counters._database
+    commit = database.commit
+
+    def fragile(batch: Any, what: str, **options: Any) -> None:
+        if weather.strikes("unavailable before"):
+            raise StoreUnavailable("the store is down")
+        if weather.strikes("killed before"):
+            raise Killed
+        commit(batch, what, **options)
+        if weather.strikes("killed after"):
+            raise Killed
+        if weather.strikes("answer lost"):
+            raise StoreUnavailable("the answer is lost")
+
+    other = Database(database._project)
+    other._client = database.client
+    other.commit = fragile
+    reopened = open_documents(f"firestore:{database._project}")
+    for name in ("events", "users", "interactions", "counters", "personal", "dead_letters", "bookmarks"):
+        port = getattr(reopened, name)
+        for holder in (port, getattr(port, "_histories", None)):
+            if holder is not None:
+                holder._database = other
+    return reopened
+
+
+def some_interactions(rng: Random) -> list[Interaction]:
+    """Distinct ones, recorded within two slots, a fifth of the bookings cancelled again."""
+    made: dict[str, Interaction] = {}
+    while len(made) < SIZE:
+        one = _made(rng)
+        made.setdefault(one.interaction_id, one)
+        if one.type is T.BOOKING and rng.random() < 0.2 and len(made) < SIZE:
+            recorded_at = (one.recorded_at or START) + rng.randrange(2) * MINUTE
+            cancel = replace(one, type=T.CANCEL, occurred_at=one.occurred_at + MINUTE, recorded_at=recorded_at)
+            made.setdefault(cancel.expected_id(), replace(cancel, interaction_id=cancel.expected_id()))
+    return list(made.values())
+
+
+def _made(rng: Random) -> Interaction:
+    kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
+    # A few events and users do most of it.
+    event_id = f"event_{min(int(rng.expovariate(0.1)), EVENTS - 1)}"
+    recorded_at = START + rng.randrange(13) * MINUTE
+    about: dict[str, Any] = {"event_id": event_id}
+    if kind is T.FOLLOW:
+        about = {"organizer_id": f"org_{rng.randrange(20)}"}
+    elif kind is T.SEARCH:
+        about = {"query": f"words {rng.randrange(50)}"}
+    elif kind is T.CATEGORY_CLICK:
+        about = {"category": f"category {rng.randrange(20)}"}
+    elif kind is T.IMPRESSION:
+        page = tuple(f"event_{n}" for n in rng.sample(range(EVENTS), 10))
+        about = {"event_ids": page, "recommendation_id": f"list_{rng.randrange(10**6)}"}
+    one = Interaction(
+        interaction_id="",
+        user_id=f"user_{min(int(rng.expovariate(0.02)), USERS - 1)}",
+        type=kind,
+        occurred_at=recorded_at - rng.randrange(60 * 24 * 200) * MINUTE * (rng.random() < 0.1) - MINUTE,
+        recorded_at=recorded_at,
+        value=float(rng.randrange(1, 6)) if kind is T.RATING else None,
+        **about,
+    )
+    return replace(one, interaction_id=one.expected_id())
+
+
+@dataclass
+class Storm:
+    """Delivers until everything is acknowledged."""
+
+    rng: Random
+    left: int = 0
+
+    def deliver(self, deliveries: list[Interaction]) -> None:
+        lock, waiting = threading.Lock(), list(deliveries)
+
+        def work() -> None:
+            while True:
+                with lock:
+                    if not waiting:
+                        return
+                    one = waiting.pop()
+                try:
+                    interaction(created(one.interaction_id, one.to_document()))
+                except (Killed, StoreUnavailable):
+                    with lock:
+                        # Comes again some time, before or after others.
+                        waiting.insert(self.rng.randrange(len(waiting) + 1), one)
+
+        with ThreadPoolExecutor(PARALLEL) as pool:
+            for future in [pool.submit(work) for _ in range(PARALLEL)]:
+                future.result()
+
+
+def found(documents: Documents) -> tuple[dict[str, Any], dict[str, Any]]:
+    by_type, units = {}, {}
+    for event_id, counts, _ in documents.counters.changed_since(None):
+        by_type[event_id] = {str(kind): n for kind, n in counts.by_type.items() if n}
+        units[event_id] = {number: n for number, n in counts.decayed.items() if n}
+    return by_type, units
+
+
+def expected(given: oracle.Truth) -> tuple[dict[str, Any], dict[str, Any]]:
+    by_type = {event_id: {kind: n for kind, n in counts.items() if n} for event_id, counts in given.by_type.items()}
+    return by_type, {key: {number: n for number, n in sums.items() if n} for key, sums in given.units.items()}
+
+
+def histories(documents: Documents, users: set[str]) -> dict[str, set[tuple[str, str, str, datetime]]]:
+    result = {}
+    for user_id in users:
+        entries = documents.users.profile(user_id, timeout_s=30).history
+        result[user_id] = {(str(one.type), one.event_id, one.organizer_id, one.occurred_at) for one in entries}
+        assert len(result[user_id]) == len(entries)
+    return result
+
+
+def attributes(event_id: str) -> dict[str, Any]:
+    number = int(event_id[6:])
+    return {
+        "city": f"city {number % 3}",
+        "category": f"category {number % 7}",
+        "location": Location(47.0 + (number % 4) / 10 + 0.01, 8.01),
+    }
+
+
+def popularity_by_place(documents: Documents, folder: Path, clock: Clock) -> dict[str, float]:
+    """As a serving instance has it: everywhere, and by city, category and cell, from what each event is."""
+    events = [an_event(f"event_{number}", **attributes(f"event_{number}")) for number in range(EVENTS)]
+    documents.events.put(events, now=clock.now)
+    recommender = functions.wire(documents, folder, clock).serving.current(clock.now).recommender
+    catalog = recommender.catalog
+    sums = {"all": float(recommender.popularity.sum())}
+    for name in ("city", "category", "district"):
+        codes, names = catalog.fields[name].at(np.arange(len(catalog))), catalog.fields[name].names
+        by_value = np.bincount(codes, weights=recommender.popularity, minlength=len(names))
+        sums |= {f"{name} {value}": float(n) for value, n in zip(names.ids(), by_value, strict=True)}
+    return sums
+
+
+def popularity_of(truth: oracle.Truth) -> dict[str, float]:
+    sums: defaultdict[str, Fraction] = defaultdict(Fraction)
+    for event_id, by_landmark in truth.units.items():
+        about = attributes(event_id)
+        cell = f"{int(about['location'].lat * 20 // 1)},{int(about['location'].lng * 20 // 1)}"
+        for landmark, units in by_landmark.items():
+            for name in ("all", f"city {about['city']}", f"category {about['category']}", f"district {cell}"):
+                sums[name] += Fraction(units, 2**20) * Fraction(2) ** (10 * landmark)
+    return {name: float(total) for name, total in sums.items()}
+
+
+def test_a_storm_of_deliveries_leaves_what_the_documents_say(
+    documents: Documents, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    rng = Random(4)
+    given = some_interactions(rng)
+    assert len(given) == SIZE
+    for minute in sorted({one.recorded_at for one in given if one.recorded_at}):
+        documents.interactions.append([one for one in given if one.recorded_at == minute], now=minute, counted=False)
+    # Of some users every delivery is late, of one none ever comes.
+    never = [one for one in given if one.user_id == f"user_{USERS - 1}"]
+    late = [one for one in given if 150 <= int(one.user_id[5:]) < USERS - 1]
+    on_time = [one for one in given if int(one.user_id[5:]) < 150]
+    assert len(never) > 50
+    assert len(late) > 100
+    twice = [one for one in on_time if rng.random() < 0.3]
+    deliveries = on_time + twice + [one for one in twice if rng.random() < 0.5]
+    rng.shuffle(deliveries)
+
+    weather = Weather(
+        Random(5), {"unavailable before": 0.05, "killed before": 0.02, "killed after": 0.02, "answer lost": 0.01}
+    )
+    clock = Clock(START + 14 * MINUTE)
+    began = time.monotonic()
+    with wiring.use(functions.wire(struck(documents, weather), tmp_path, clock)):
+        Storm(Random(6)).deliver(deliveries)
+    took_s = time.monotonic() - began
+    assert sum(weather.happened.values()) > 300, weather.happened
+    assert documents.interactions.known([one.interaction_id for one in given]) == {one.interaction_id for one in given}
+
+    # What counts at once is right before anything is settled.
+    at_once = [one for one in on_time if one.type not in oracle.REPEATING]
+    assert found(documents) == expected(oracle.truth(at_once))
+
+    clock.forward(60 * MINUTE)
+    with wiring.use(functions.wire(struck(documents, weather), tmp_path, clock)):
+        Storm(Random(7)).deliver([*late, *rng.sample(deliveries, 200)])
+    assert found(documents) == expected(oracle.truth(at_once))
+
+    killed = 0
+    stormy = struck(documents, Weather(Random(8), {"killed before": 0.05, "killed after": 0.05}))
+    while documents.bookmarks.read("reconciled") is None:
+        try:
+            reconcile(stormy, now=clock.now)
+        except (Killed, StoreUnavailable):
+            killed += 1
+    stormy.close()
+    assert killed > 0
+
+    truth = oracle.truth(given)
+    assert found(documents) == expected(truth)
+    users = {one.user_id for one in given}
+    assert histories(documents, users) == {user_id: truth.histories[user_id] for user_id in users}
+    assert popularity_by_place(documents, tmp_path, clock) == pytest.approx(popularity_of(truth), rel=1e-9)
+    calm = reconcile(documents, now=clock.forward(20 * MINUTE))
+    assert (calm.interactions, calm.lost, calm.doubled, calm.settled, calm.events) == (0, 0, 0, 0, 0)
+    assert found(documents) == expected(truth)
+    print(json.dumps({"deliveries": len(deliveries), "seconds": round(took_s, 1), **weather.happened, "runs": killed}))
