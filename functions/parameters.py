@@ -7,7 +7,7 @@ from flask import Request
 
 from functions.contract import Operation
 from functions.schemas import check, expected, parse
-from shared.errors import InvalidField
+from shared.errors import InvalidField, TooLarge
 
 
 def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[str, Any]:
@@ -34,11 +34,11 @@ def body(request: Request, operation: Operation) -> Any:
     if operation.body is None:
         return None
     size = request.content_length or 0
-    # A chunked body tells no size beforehand.
-    data = request.get_data(cache=False) if size <= operation.max_bytes else b""
+    # A chunked body tells no size beforehand, so no more is read than is needed to see that it is too large.
+    data = request.stream.read(operation.max_bytes + 1) if size <= operation.max_bytes else b""
     size = max(size, len(data))
     if size > operation.max_bytes:
-        raise InvalidField("body", f"{size} bytes", f"at most {operation.max_bytes:,} bytes")
+        raise TooLarge("body", f"{size} bytes", f"at most {operation.max_bytes:,} bytes")
     try:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -10,10 +10,22 @@ from typing import Any, Final
 
 from flask import Response
 
-from shared.errors import Conflict, Forbidden, InvalidField, MarqueeError, NotFound, StoreUnavailable, Unauthenticated
+from shared.errors import (
+    Conflict,
+    Forbidden,
+    InvalidField,
+    MarqueeError,
+    NotFound,
+    StoreUnavailable,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+)
 
 _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
     InvalidField: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
@@ -52,6 +64,8 @@ def problem(error: MarqueeError) -> Response:
     response = _json(body, status, "application/problem+json")
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = f"{error.retry_after_s}"
     return response
 
 

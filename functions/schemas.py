@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.entities import fields
-from shared.errors import InvalidField
+from shared.errors import InvalidField, TooLarge
 
 KEYWORDS: Final = frozenset(
     {
@@ -39,7 +39,7 @@ def parse(schema: Schema, text: str, name: str) -> Any:
     kind = schema.get("type")
     if kind == "array":
         items = text.split(",") if text else []
-        _size(schema, items, name)
+        _size(schema, items, name, too_large=InvalidField)
         return [parse(item_schema(schema, place), item, name) for place, item in enumerate(items)]
     value: Any = text
     if kind in ("integer", "number"):
@@ -66,7 +66,7 @@ def check(schema: Schema, value: Any, name: str) -> Any:
     if isinstance(value, str):
         return _text(schema, value, name)
     if isinstance(value, list):
-        _size(schema, value, name)
+        _size(schema, value, name, too_large=TooLarge)
         return [check(item_schema(schema, place), item, f"{name}[{place}]") for place, item in enumerate(value)]
     if isinstance(value, dict):
         return _object(schema, value, name)
@@ -122,9 +122,12 @@ def _text(schema: Schema, value: str, name: str) -> Any:
     return value
 
 
-def _size(schema: Schema, items: list[Any], name: str) -> None:
-    if not schema.get("minItems", 0) <= len(items) <= schema.get("maxItems", len(items)):
-        raise InvalidField(name, f"{len(items)} entries", expected(schema))
+def _size(schema: Schema, items: list[Any], name: str, *, too_large: type[InvalidField]) -> None:
+    size = f"{len(items)} entries"
+    if len(items) < schema.get("minItems", 0):
+        raise InvalidField(name, size, expected(schema))
+    if len(items) > schema.get("maxItems", len(items)):
+        raise too_large(name, size, expected(schema))
 
 
 def _object(schema: Schema, value: dict[str, Any], name: str) -> dict[str, Any]:

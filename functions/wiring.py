@@ -5,7 +5,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.open import open_documents, open_objects
@@ -13,10 +14,15 @@ from shared.adapters.process import rehearse
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.backstage import Backstage
 from shared.services.golden import Rehearse
+from shared.services.quota import Quota
 from shared.services.retrain import Trainer
 from shared.services.run import Report
 from shared.services.serving import Serving
 from shared.settings import Settings
+
+MAX_SENT: Final = 2_000
+"""Interactions that an instance takes from one user in `SENT_IN`."""
+SENT_IN: Final = timedelta(minutes=10)
 
 
 def _now() -> datetime:
@@ -39,6 +45,7 @@ class Services:
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_new_id)
     rehearse: Rehearse = field(default=rehearse)
+    quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
 
     def backstage(self) -> Backstage:
         """What lists are made from."""

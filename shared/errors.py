@@ -2,6 +2,8 @@
 
 MarqueeError
 ├── InvalidField        a document, a row or a parameter holds a value that cannot be accepted
+│   └── TooLarge        a request holds more than is taken at once
+├── TooMany             somebody sends more than is taken from them in this time
 ├── Unauthenticated     a request needs a verified user and has none
 ├── Forbidden           a verified user asks for what is not theirs
 ├── NotFound            a named thing does not exist
@@ -36,6 +38,23 @@ class InvalidField(MarqueeError):
         self.expected = expected
         self.reason = f"expected {expected}, got {_shown(got)}"
         super().__init__(f"{field}: {self.reason}")
+
+
+class TooLarge(InvalidField):
+    """Raised when a request's body or a list in it is larger than is taken at once."""
+
+
+class TooMany(MarqueeError):
+    """Somebody sends more than is taken from them in a stretch of time.
+
+    Parameters
+    ----------
+    retry_after_s : seconds until they may send again.
+    """
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 def _shown(got: object) -> str:

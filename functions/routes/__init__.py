@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Response
 
-from functions.routes import documentation, events, health, interactions, rank, recommendations, rules
+from functions.routes import documentation, events, health, interactions, rank, recommendations, rules, users
 from functions.routes.call import Call
 from functions.wiring import Services
 
@@ -20,6 +20,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "getRules": rules.get,
     "putRules": rules.put,
     "postInteractions": interactions.post,
+    "deleteUser": users.delete,
+    "getUserData": users.get_data,
     "getHealth": health.get,
     "getDocument": documentation.document,
     "getDocs": documentation.page,

@@ -1,18 +1,30 @@
 """What users do."""
 
+from typing import Any
+
 from flask import Response
 
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.errors import Unauthenticated
+from shared.entities import anonymous, is_anonymous
+from shared.errors import InvalidField, Unauthenticated
+from shared.services.join import join
 from shared.services.record import receive
 
 
 def post(call: Call, wired: Services) -> Response:
-    """Store a batch, entry by entry."""
-    user_id = call.acting_user()
-    if not user_id:
-        raise Unauthenticated("expected the user's ID token in the Authorization header, got none")
-    entries = call.body["interactions"]
-    return responses.ok(receive(wired.documents.interactions, entries, user_id=user_id, now=wired.now()))
+    """Store a batch, entry by entry, and join what a visitor did before they signed in."""
+    body, now = call.body, wired.now()
+    user_id = call.acting_user(wired.identity)
+    visitor = body.get("anonymous_id", "")
+    if not user_id and not visitor:
+        raise Unauthenticated("expected the user's ID token in the Authorization header, or an anonymous_id, got none")
+    if is_anonymous(user_id):
+        raise InvalidField("user_id", user_id, "the id of a user; visitors are named by anonymous_id")
+    entries: list[Any] = body["interactions"]
+    wired.quota.take(user_id or anonymous(visitor), len(entries), now=now)
+    if user_id and visitor:
+        join(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)
+    recorded_for = user_id or anonymous(visitor)
+    return responses.ok(receive(wired.documents.interactions, entries, user_id=recorded_for, now=now))

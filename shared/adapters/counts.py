@@ -1,11 +1,17 @@
 """An event's counts as stored: `{"n": {type: how often}, "d": {landmark: units}}`, short names for fields in many."""
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Any
 
 from shared.entities import EventCounts, InteractionType
 
 Stored = Mapping[str, Mapping[str, Any]]
+
+
+def marker_of(interaction_id: str) -> str:
+    """Under what it is noted that an interaction was counted: its id begins with its user's, who may be forgotten."""
+    return blake2b(interaction_id.encode(), digest_size=16).hexdigest()
 
 
 def to_document(counts: EventCounts) -> dict[str, dict[str, int]]:

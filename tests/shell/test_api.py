@@ -217,7 +217,6 @@ def test_a_beacon_s_plain_text_is_read_as_json(client: FlaskClient) -> None:
         (b"{}", "interactions"),
         (b'{"interactions": {}}', "interactions"),
         (b'{"interactions": []}', "interactions"),
-        (json.dumps({"interactions": [CLICK] * 501}).encode(), "interactions"),
         (json.dumps({"interactions": [CLICK], "user_id": ["u"]}).encode(), "user_id"),
         (json.dumps({"interactions": [CLICK], "user_id": "a/b"}).encode(), "user_id"),
     ],
@@ -225,6 +224,11 @@ def test_a_beacon_s_plain_text_is_read_as_json(client: FlaskClient) -> None:
 )
 def test_a_body_that_is_no_batch_is_refused_by_field(client: FlaskClient, body: bytes, field: str) -> None:
     assert _problem(client.post(INTERACTIONS, data=body), 400)["field"] == field
+
+
+def test_501_entries_are_too_many_at_once(client: FlaskClient) -> None:
+    response = client.post(INTERACTIONS, json={"user_id": "u", "interactions": [CLICK] * 501})
+    assert _problem(response, 413)["field"] == "interactions"
 
 
 def test_500_entries_are_a_batch(client: FlaskClient) -> None:
@@ -243,7 +247,7 @@ def test_a_body_beyond_a_megabyte_is_refused_whether_or_not_it_tells_its_size(
         response = client.post(INTERACTIONS, input_stream=io.BytesIO(body), environ_overrides=stream)
     else:
         response = client.post(INTERACTIONS, data=body)
-    problem = _problem(response, 400)
+    problem = _problem(response, 413)
     assert problem["field"] == "body"
     assert f"{len(body)} bytes" in problem["detail"] or is_chunked
 

@@ -15,7 +15,14 @@ from tests.functions import Wire
 
 OPERATIONS = {operation.name: operation for operation in contract.contract().operations()}
 PUBLIC = {"getHealth", "getDocument", "getDocs"}
-OPEN_TO_STRANGERS = {"getRecommendations", "getSimilarEvents", "getPopularEvents", "getTrendingEvents", "postRank"}
+OPEN_TO_STRANGERS = {
+    "postInteractions",
+    "getRecommendations",
+    "getSimilarEvents",
+    "getPopularEvents",
+    "getTrendingEvents",
+    "postRank",
+}
 FOR_ADMINS = {"getRules", "putRules"}
 
 

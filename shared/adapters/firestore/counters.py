@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import counts as stored
@@ -119,7 +118,7 @@ class FirestoreCounters:
             entry = {history.key_of(interaction.interaction_id): history.text_of(interaction)}
             self._histories.merge(batch, interaction.user_id, entry)
         if added:
-            marker = self._database.document(PROCESSED, _marker_of(interaction.interaction_id))
+            marker = self._database.document(PROCESSED, stored.marker_of(interaction.interaction_id))
             batch.create(marker, {"expires_at": now + _MARKER_LIFE})
             shard = self._spread.choose(interaction.event_id)
             self._add(batch, interaction.event_id, shard, added, {slot: added}, now)
@@ -198,11 +197,6 @@ class FirestoreCounters:
         except StoreUnavailable as error:
             # The count is committed; a later interaction has its turn.
             _log.warning("leaves a history as long as it is: %s", error)
-
-
-def _marker_of(interaction_id: str) -> str:
-    # Ids of interactions begin with their user's, of whom nothing may stay behind.
-    return blake2b(interaction_id.encode(), digest_size=16).hexdigest()
 
 
 def _slot(slot: int) -> str:

@@ -24,7 +24,7 @@ class SqliteCounters:
             if _is_forgotten(connection, interaction):
                 connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
                 return Recorded.FORGOTTEN
-            if added and not _mark(connection, interaction.interaction_id, now):
+            if added and not _mark(connection, stored.marker_of(interaction.interaction_id), now):
                 return Recorded.KNOWN
             remember(connection, [interaction])
             if added:
