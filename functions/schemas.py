@@ -28,7 +28,7 @@ _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "object": dict,
 }
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
-_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?(?:[eE][-+]?[0-9]{1,2})?")
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
 
 Schema = Mapping[str, Any]
@@ -61,6 +61,8 @@ def check(schema: Schema, value: Any, name: str) -> Any:
         return value
     if "type" in schema and not _is_of(schema["type"], value):
         raise InvalidField(name, value, expected(schema))
+    if schema.get("type") == "integer":
+        value = int(value)
     if "enum" in schema and value not in schema["enum"]:
         raise InvalidField(name, value, expected(schema))
     if isinstance(value, str):
@@ -102,6 +104,8 @@ def item_schema(schema: Schema, place: int) -> Schema:
 
 
 def _is_of(kind: str, value: Any) -> bool:
+    if kind == "integer" and isinstance(value, float):
+        return value.is_integer()  # in JSON, 65.0 is one
     # JSON tells true from 1; Python does not.
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 

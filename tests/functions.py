@@ -18,7 +18,7 @@ from functions.wiring import Services
 from shared.adapters.cloudevent import encode_change
 from shared.adapters.folder import FolderObjects
 from shared.errors import StoreUnavailable, Unauthenticated
-from shared.ports import Caller, Documents
+from shared.ports import Caller, Documents, ObjectStore
 from shared.services import golden
 from shared.services.serving import Serving
 from shared.settings import Settings
@@ -63,11 +63,13 @@ class PlainIdentity:
             raise Unauthenticated("expected a valid App Check token")
 
 
-def wire(documents: Documents, folder: Path, clock: Clock, **settings: Any) -> Services:
-    """Services on these documents and a folder."""
+def wire(
+    documents: Documents, folder: Path, clock: Clock, *, objects: ObjectStore | None = None, **settings: Any
+) -> Services:
+    """Services on these documents and, unless told otherwise, the objects of a folder."""
     numbers = count(1)
     configured = Settings(**{"require_auth": False, "model": "svd", "refresh_s": REFRESH.total_seconds()} | settings)
-    objects = FolderObjects(folder)
+    objects = objects or FolderObjects(folder)
     return Services(
         settings=configured,
         documents=documents,

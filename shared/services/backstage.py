@@ -93,7 +93,7 @@ class Backstage:
         now = self.clock()
         snapshot = self.serving.current(now)
         degraded = snapshot.degraded
-        profile = Profile(User(user_id="anonymous"))
+        profile = Profile(User(user_id=user_id or "anonymous"))
         if user_id:
             try:
                 profile = self.documents.users.profile(user_id, timeout_s=self.deadline_s)

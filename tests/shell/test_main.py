@@ -1,9 +1,12 @@
 """Starting an instance costs nothing that a request may not need."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 LATE = {
@@ -21,3 +24,25 @@ def test_importing_main_loads_nothing_heavy_and_needs_no_environment() -> None:
     assert not LATE & set(modules)
     assert names == ["api", "event", "interaction", "monitor", "retrain"]
     assert found.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("FIRESTORE_EMULATOR_HOST", "localhost:8080"),
+        ("FIREBASE_AUTH_EMULATOR_HOST", "localhost:9099"),
+        ("STORAGE_EMULATOR_HOST", "http://localhost:4443"),
+        ("MARQUEE_AUTH", "off"),
+        ("MARQUEE_ORIGINS", "*"),
+    ],
+)
+def test_on_google_cloud_it_does_not_start_with_what_is_for_local_use(variable: str, value: str) -> None:
+    environ = {name: text for name, text in os.environ.items() if not name.startswith("MARQUEE_")}
+    environ |= {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
+    command = [sys.executable, "-c", "import main"]
+    assert subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode == 0
+    done = subprocess.run(
+        command, cwd=ROOT, env=environ | {variable: value}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert f"SettingsError: {variable}" in done.stderr

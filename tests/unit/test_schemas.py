@@ -94,6 +94,13 @@ def test_a_body_that_does_not_fit_is_refused_by_field(body: object, field: str) 
     assert caught.value.field == field
 
 
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    assert repr(check(WHOLE, 65.0, "x")) == "65"
+    for value in (65.5, float("inf"), float("nan"), 1e300):
+        with pytest.raises(InvalidField):
+            check(WHOLE, value, "x")
+
+
 def test_true_is_no_number_and_one_is_not_true() -> None:
     for schema, value in ((WHOLE, True), ({"type": "boolean"}, 1)):
         with pytest.raises(InvalidField):
