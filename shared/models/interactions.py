@@ -1,7 +1,7 @@
 """Interactions as columns: what training and evaluation read."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Self
 
@@ -132,6 +132,23 @@ class InteractionTable:
             for column in [getattr(self, field.name)]
         }
         return type(self)(**columns)
+
+    def of_some_users(self, limit: int, *, seed: int = 0) -> Self:
+        """At most `limit` interactions, unless one user alone has more: everything that some users did.
+
+        Users are drawn by `seed`, whole, so that no history is cut short; the table itself where it is small enough.
+        """
+        if len(self) <= limit:
+            return self
+        counts = np.bincount(self.user_rows, minlength=len(self.users))
+        order = np.random.default_rng(seed).permutation(len(counts))
+        fits = np.cumsum(counts[order]) <= limit
+        fits[0] = True
+        kept = np.sort(order[fits])
+        rows = np.full(len(counts), UNKNOWN, np.int32)
+        rows[kept] = np.arange(len(kept), dtype=np.int32)
+        some = self.where(rows[self.user_rows] >= 0)
+        return replace(some, users=Vocabulary(self.users.keys[kept]), user_rows=rows[some.user_rows])
 
     def before(self, moment: datetime) -> Self:
         """The interactions that occurred strictly before `moment`."""

@@ -28,6 +28,9 @@ BLEND: Final = "blend"
 SVD: Final = "svd"
 POPULARITY: Final = "popularity"
 MODELS: Final = (BLEND, SVD, POPULARITY)
+MAX_LEARNED: Final = 500_000
+"""Interactions that the blend learns from: its weights and its matrices over attributes are a few million numbers,
+which more users make little better for what they cost. Popularity counts everybody."""
 _FRESH_S: Final = 60
 _KEPT_BYTES: Final = 32_000_000
 _FEWEST_KEPT: Final = 8
@@ -89,7 +92,7 @@ class Recommender:
         if model == SVD:
             scorer = TruncatedSVD(half_life_days=half_life_days).fit(table, n_events=len(catalog))
         elif model == BLEND:
-            scorer = Blend.fit(table, catalog, users, now=now)
+            scorer = Blend.fit(table.of_some_users(MAX_LEARNED), catalog, users, now=now)
         before = before_windows(table, len(catalog), now)
         return cls(catalog, scorer, popularity(table, len(catalog)), before)
 

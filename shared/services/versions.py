@@ -136,8 +136,8 @@ def activate(objects: ObjectStore, version: str, *, now: datetime, hold: bool = 
     version, unless it is held.
     """
     fields.identifier({"version": version}, "version")
-    read_manifest(objects, version)
     try:
+        read_manifest(objects, version)
         load_version(objects, version)
     except ArtifactError as error:
         raise Conflict(f"version {version} cannot serve: {error}") from error

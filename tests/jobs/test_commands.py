@@ -10,7 +10,7 @@ from jobs import demo
 from tests.emulators.programs import ROOT
 
 
-@pytest.mark.parametrize("name", ["load", "retrain", "backtest", "sample", "demo"])
+@pytest.mark.parametrize("name", ["load", "retrain", "rollback", "backtest", "sample", "demo"])
 def test_help_tells_what_a_command_does(name: str) -> None:
     command = [sys.executable, "-m", f"jobs.{name}", "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -89,3 +89,15 @@ def test_followed_organizers_have_rows() -> None:
     table = InteractionTable.of(given, CATALOG)
     assert table.organizer_rows.tolist() == [0, -1]
     assert table.event_rows.tolist() == [-1, -1]
+
+
+@given(given=interactions, limit=st.integers(0, 9), seed=st.integers(0, 9))
+def test_some_users_are_there_with_all_they_did(given: list[Interaction], limit: int, seed: int) -> None:
+    table = InteractionTable.of(given, CATALOG)
+    some = table.of_some_users(limit, seed=seed)
+    counts = {key: sum(one.user_id == key for one in given) for key in some.users.ids()}
+    assert np.bincount(some.user_rows, minlength=len(some.users)).tolist() == list(counts.values())
+    assert len(some) <= limit or len(some.users) <= 1
+    assert _equal(some, InteractionTable.of([one for one in given if one.user_id in counts], CATALOG))
+    assert _equal(some, table.of_some_users(limit, seed=seed))
+    assert (some is table) == (len(table) <= limit)

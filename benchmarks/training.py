@@ -1,0 +1,139 @@
+"""How long a training takes and how much memory, by size of the ledger: `python -m benchmarks.training`.
+
+Each size is trained in a process of its own, on a ledger that is there already, as a scheduled run that finds nothing
+new does it, gate and rehearsal included. implicit's ALS is fitted in another process to the same matrix of likes.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks import market
+from jobs.console import table
+from shared.adapters.open import open_documents, open_objects
+from shared.adapters.process import rehearse
+from shared.models.recommender import MODELS
+from shared.services.ledger import Shelf
+from shared.services.retrain import Plan, Trainer, retrain
+from shared.services.train import Material
+
+_SIZES: Final = ((100_000, 10_000, 5_000), (1_000_000, 100_000, 20_000), (10_000_000, 1_000_000, 100_000))
+_FACTORS: Final = 64
+_ITERATIONS: Final = 15
+_KB_PER_GB: Final = 1024**2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--largest", type=int, default=_SIZES[-1][0], help="interactions (default: %(default)s)")
+    parser.add_argument("--model", choices=MODELS, default="blend", help="(default: %(default)s)")
+    parser.add_argument("--challengers-s", type=float, default=0.0, help="see jobs.retrain (default: %(default)s)")
+    parser.add_argument("--without-als", action="store_true", help="do not fit implicit's ALS")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    parser.add_argument("--child", nargs=2, metavar=("WHAT", "FOLDER"), help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    if given.child:
+        what, folder = given.child
+        found = _als(folder) if what == "als" else _train(folder, given.model, given.challengers_s)
+        print(json.dumps(found))
+        return 0
+    result: dict[str, Any] = {
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "model": given.model,
+        "sizes": [],
+    }
+    for interactions, users, events in _SIZES:
+        if interactions <= given.largest:
+            result["sizes"].append(_measured(interactions, users, events, given))
+            print(_shown(result["sizes"][-1]), end="\n\n", flush=True)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measured(interactions: int, users: int, events: int, given: argparse.Namespace) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="marquee-training-") as folder:
+        market.write(open_objects(f"folder:{folder}"), interactions=interactions, users=users, events=events)
+        ours = _child("train", folder, given)
+        theirs = {} if given.without_als else _child("als", folder, given)
+    return {"interactions": interactions, "users": users, "events": events, "training": ours, "als": theirs}
+
+
+def _child(what: str, folder: str, given: argparse.Namespace) -> dict[str, Any]:
+    options = ["--child", what, folder, "--model", given.model, "--challengers-s", str(given.challengers_s)]
+    # ALS runs two threads of its own, and asks not to have BLAS start more.
+    environ = os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if what == "als" else {})
+    command = [sys.executable, "-m", "benchmarks.training", *options]
+    done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _train(folder: str, model: str, challengers_s: float) -> dict[str, Any]:
+    started = time.perf_counter()
+    trainer = Trainer(
+        documents=open_documents("sqlite::memory:"),
+        objects=open_objects(f"folder:{folder}"),
+        clock=lambda: market.NOW + timedelta(seconds=time.perf_counter() - started),
+        new_id=lambda: "benchmark",
+        rehearse=rehearse,
+        report=lambda step: print(f"{step.seconds:8.1f} s  {step.message}", file=sys.stderr, flush=True),
+    )
+    plan = Plan(model=model, half_life_days=90, challengers_s=challengers_s)
+    document = retrain(trainer, plan, scheduled_at=market.NOW)
+    return {
+        "seconds": round(time.perf_counter() - started, 2),
+        "phases": document.phases,
+        "peak_gb": round(_peak_gb(), 2),
+        "decision": document.decision,
+        "reason": document.reason,
+        "metrics": document.metrics,
+    }
+
+
+def _als(folder: str) -> dict[str, Any]:
+    import numpy as np
+    from implicit.als import AlternatingLeastSquares
+    from scipy.sparse import coo_array, csr_matrix
+
+    from shared.models.signals.signal import Past
+
+    material = Material.of_ledger(Shelf(open_objects(f"folder:{folder}")), now=market.NOW)
+    past = Past(material.table, material.catalog, market.NOW.timestamp())
+    cells = (material.table.user_rows[past.liked], material.table.event_rows[past.liked])
+    shape = (len(material.table.users), len(material.catalog))
+    matrix = csr_matrix(coo_array((past.likes[past.liked], cells), shape=shape).tocsr().astype(np.float32))
+    started = time.perf_counter()
+    model = AlternatingLeastSquares(factors=_FACTORS, iterations=_ITERATIONS, random_state=0, num_threads=0)
+    model.fit(matrix, show_progress=False)
+    return {"seconds": round(time.perf_counter() - started, 2), "entries": matrix.nnz, "peak_gb": round(_peak_gb(), 2)}
+
+
+def _peak_gb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KB_PER_GB
+
+
+def _shown(size: dict[str, Any]) -> str:
+    ours, als = size["training"], size["als"]
+    header = f"{size['interactions']:,} interactions, {size['users']:,} users, {size['events']:,} events"
+    rows = [[name, f"{seconds:.1f}"] for name, seconds in ours["phases"].items()]
+    rows += [["whole run", f"{ours['seconds']:.1f}"], ["peak memory, GB", f"{ours['peak_gb']:.2f}"]]
+    if als:
+        rows += [[f"implicit ALS, {_FACTORS} factors", f"{als['seconds']:.1f}"], ["its entries", f"{als['entries']:,}"]]
+    return table([header, "seconds"], rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
