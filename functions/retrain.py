@@ -32,7 +32,8 @@ def retrain(request: Request) -> Response:
         return responses.method_not_allowed("POST")
     try:
         wired = services()
-        plan = Plan(model=wired.settings.model, half_life_days=wired.settings.half_life_days)
+        settings = wired.settings
+        plan = Plan(model=settings.model, half_life_days=settings.half_life_days, challengers_s=settings.challengers_s)
         document = perform(trainer(wired, _tell), plan, scheduled_at=_scheduled_at(request, wired))
         _log.info(json.dumps({"message": f"run {document.decision}", "run": json.loads(document.to_json())}))
         return responses.ok(asdict(document))

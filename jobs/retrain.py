@@ -11,7 +11,7 @@ from jobs.console import Console, table
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.recommender import MODELS
-from shared.services.retrain import CHALLENGERS_S, Plan, retrain
+from shared.services.retrain import Plan, retrain
 from shared.services.run import RunDocument
 from shared.settings import Settings, check_store
 
@@ -28,12 +28,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
     parser.add_argument("--model", choices=MODELS, help="which model to publish (default: $MARQUEE_MODEL or blend)")
     parser.add_argument("--at", metavar="TIME", help="the time that names the run and counts as now (default: now)")
-    parser.add_argument(
-        "--challengers-s",
-        type=float,
-        default=CHALLENGERS_S,
-        help="seconds for trying other models (default: %(default)s)",
-    )
     parser.add_argument("--reread", action="store_true", help="read everything again, into a new ledger")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -44,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = Plan(
             model=settings.model,
             half_life_days=settings.half_life_days,
-            challengers_s=given.challengers_s,
+            challengers_s=settings.challengers_s,
             reread=given.reread,
         )
         trainer = wiring.trainer(wired, lambda step: console.say(f"{step.seconds:7.1f} s  {step.message}"))

@@ -39,6 +39,7 @@ class Settings:
     require_app_check : whether callers must prove by App Check to be the deployment's own app (MARQUEE_APP_CHECK,
         `off` or `on`).
     half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
+    challengers_s : seconds that a training spends on trying other models than `model`, 0..1200 (MARQUEE_CHALLENGERS_S).
     """
 
     documents: str = "sqlite:.marquee/documents.db"
@@ -49,6 +50,7 @@ class Settings:
     project: str = ""
     model: str = "blend"
     half_life_days: float = 90.0
+    challengers_s: float = 60.0
     origins: tuple[str, ...] = ()
     require_app_check: bool = False
 
@@ -75,6 +77,7 @@ class Settings:
             project=_project(environ),
             model=_choice(environ, "MARQUEE_MODEL", ("blend", "svd", "popularity"), default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
+            challengers_s=_number(environ, "MARQUEE_CHALLENGERS_S", 0, 1200, default.challengers_s),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
             require_app_check=_choice(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
         )

@@ -5,7 +5,7 @@ from typing import Final
 
 from flask import Response
 
-from functions.routes import documentation, events, health, interactions, rank, recommendations, rules, users
+from functions.routes import documentation, events, health, interactions, models, rank, recommendations, rules, users
 from functions.routes.call import Call
 from functions.wiring import Services
 
@@ -22,6 +22,8 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "postInteractions": interactions.post,
     "deleteUser": users.delete,
     "getUserData": users.get_data,
+    "getModels": models.get,
+    "activateModel": models.activate_version,
     "getHealth": health.get,
     "getDocument": documentation.document,
     "getDocs": documentation.page,

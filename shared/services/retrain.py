@@ -22,7 +22,6 @@ from shared.services.run import Report, Run, RunDocument
 from shared.services.train import HOLDOUT_SHARE, Material
 
 DEADLINE: Final = timedelta(minutes=25)
-CHALLENGERS_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +32,14 @@ class Plan:
     ----------
     model : the champion, one of `MODELS`, which is published unless another is better beyond the interval.
     half_life_days : see `Settings`.
-    challengers_s : seconds for trials of models, the champion's included; after that no other challenger begins.
+    challengers_s : seconds for trials, the champion's included; after that no challenger begins.
     deadline : how long the run may take before it stops itself.
     reread : whether to read everything again into a new ledger.
     """
 
     model: str
     half_life_days: float
-    challengers_s: float = CHALLENGERS_S
+    challengers_s: float = 60.0
     deadline: timedelta = DEADLINE
     reread: bool = False
 

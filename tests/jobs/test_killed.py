@@ -84,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             f"{'jazz' if number % 2 else 'yoga'}_{number % 10}",
             InteractionType.VIEW,
             interaction_id=f"new_{number}",
-            occurred_at=max(one.occurred_at for one in ordered),
+            occurred_at=min(one.occurred_at for one in ordered),
         )
         store.interactions.append([one], now=NOW + number * MINUTE, counted=True)
     store.close()

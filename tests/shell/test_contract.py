@@ -23,7 +23,7 @@ OPEN_TO_STRANGERS = {
     "getTrendingEvents",
     "postRank",
 }
-FOR_ADMINS = {"getRules", "putRules"}
+FOR_ADMINS = {"getRules", "putRules", "getModels", "activateModel"}
 
 
 def _checked_schemas() -> Iterator[schemas.Schema]:
