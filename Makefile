@@ -1,13 +1,14 @@
 PORT ?= 8080
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
+PEERS := venv/.peers
 TOOLS := .tools/node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo tools
+.PHONY: help setup check test e2e emulators demo benchmark-accuracy tools
 
 help: ## list the targets
-	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
 
 setup: $(INSTALLED) ## make venv/, the folder that Firebase requires, with everything installed
 
@@ -29,12 +30,19 @@ emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl
 demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER]
 	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)")
 
+benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
+	venv/bin/python -m benchmarks.accuracy $(if $(DATA),"$(DATA)") $(foreach cutoff,$(CUTOFFS),--cutoff $(cutoff)) $(OPTIONS)
+
 tools: $(TOOLS) ## install the Firebase CLI into .tools/
 
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("expected Python 3.11, got %d.%d; install it or run make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv venv
 	venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	@touch $@
+
+$(PEERS): benchmarks/requirements.txt $(INSTALLED)
+	venv/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
 	@touch $@
 
 # No install scripts: the only one that matters compiles a faster regular expression engine that the CLI does without.

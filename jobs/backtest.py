@@ -60,7 +60,7 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
     started = time.perf_counter()
     recommender, catalog, past = fit(data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days)
     console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
-    candidates = _starting(catalog, cutoff, given.horizon_days)
+    candidates = starting(catalog, cutoff, given.horizon_days)
     everyone = sorted({*data.users, *past.users.ids()})
     users = [data.users.get(user_id) or User(user_id=user_id) for user_id in everyone]
     started = time.perf_counter()
@@ -81,7 +81,7 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
     console.say(f"wrote {given.out}: {len(users):,} users × {len(candidates):,} candidates in {seconds:.1f} s")
 
 
-def _starting(catalog: Catalog, cutoff: datetime, horizon_days: float | None) -> NDArray[np.int64]:
+def starting(catalog: Catalog, cutoff: datetime, horizon_days: float | None) -> NDArray[np.int64]:
     """Rows of the events that start after the cutoff, undated ones included unless there is a horizon.
 
     Sales status is today's, not the cutoff's, so it plays no part.

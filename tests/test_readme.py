@@ -84,8 +84,8 @@ def test_the_demo_answers_as_shown(clone: Path, address: str) -> None:
 
 
 def test_every_target_of_make_that_is_named_exists() -> None:
-    named = set(re.findall(r"(?:`|^\s*)make ([a-z0-9 ]+)", README, re.MULTILINE))
-    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\s*)make ([a-z0-9 -]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"demo", "test"} < named
     assert {target for names in named for target in names.split()} <= targets
 

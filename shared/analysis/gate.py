@@ -51,14 +51,30 @@ class Verdict:
         return {name: asdict(one) for name, one in self.differences.items()}
 
 
-def difference(candidate: NDArray[np.float64], other: NDArray[np.float64], *, seed: int = 0) -> Difference:
-    """The paired difference of two models' users, each of shape (u,)."""
+def difference(
+    candidate: NDArray[np.float64],
+    other: NDArray[np.float64],
+    *,
+    owners: NDArray[np.integer] | None = None,
+    seed: int = 0,
+) -> Difference:
+    """The paired difference of two models.
+
+    Parameters
+    ----------
+    candidate, other : of shape (n,) – in the same order.
+    owners : int of shape (n,) – the user that each belongs to, 0..u-1, all of which occur; None when each has its own.
+        Users are drawn as a whole, since what is measured of one user several times is not independent.
+    """
     paired = candidate - other
     if not len(paired):
         return Difference(0, 0.0, 0.0, 0.0)
-    drawn = np.random.default_rng(seed).integers(0, len(paired), (_RESAMPLES, len(paired)))
-    low, high = np.percentile(paired[drawn].mean(axis=1), (_LOW, _HIGH))
-    return Difference(len(paired), float(paired.mean()), float(low), float(high))
+    owners = np.arange(len(paired)) if owners is None else owners
+    sums, counts = np.bincount(owners, weights=paired), np.bincount(owners)
+    drawn = np.random.default_rng(seed).integers(0, len(sums), (_RESAMPLES, len(sums)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, (_LOW, _HIGH))
+    return Difference(len(sums), float(paired.mean()), float(low), float(high))
 
 
 def decide(candidate: Scores, *, served: Scores | None, popular: Scores | None) -> Verdict:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared.analysis.evaluation import ndcg_and_recall, ranking_metrics, rating_metrics
+from shared.analysis.evaluation import ndcg_and_recall, ranking_metrics, rating_metrics, self_information, unlikeness
 
 
 def _ndcg(shown: list[int], relevant: set[int]) -> float:
@@ -93,3 +93,39 @@ def test_without_ratings_errors_are_undefined() -> None:
     metrics = rating_metrics(np.zeros(0), np.zeros(0))
     assert metrics.ratings == 0
     assert np.isnan([metrics.rmse, metrics.mae, metrics.explained_variance]).all()
+
+
+def _unlikeness(lists: list[list[int]]) -> float:
+    sets = [{column for column in shown if column >= 0} for shown in lists]
+    pairs = [(one, other) for place, one in enumerate(sets) for other in sets[:place]]
+    places = sum(len(one) + len(other) for one, other in pairs)
+    return 1 - sum(2 * len(one & other) for one, other in pairs) / places if places else 0.0
+
+
+@given(case=judged())
+def test_unlikeness_is_the_share_of_places_that_pairs_of_lists_do_not_share(
+    case: tuple[np.ndarray, np.ndarray],
+) -> None:
+    assert unlikeness(case[0]) == pytest.approx(_unlikeness(case[0].tolist()))
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ([[0, 1], [1, 0], [0, 1]], 0.0),
+        ([[0, 1], [2, 3], [4, 5]], 1.0),
+        ([[0, 1], [0, 2]], 0.5),
+        ([[0, 1], [0, 1], [2, 3]], 2 / 3),
+        ([[0, -1], [0, -1]], 0.0),
+        ([[0, 1], [0, -1]], 1 / 3),
+        ([[0, 1]], 0.0),
+        ([[-1, -1], [-1, -1]], 0.0),
+    ],
+)
+def test_known_lists_differ_by_a_known_share(lists: list[list[int]], expected: float) -> None:
+    assert unlikeness(np.array(lists)) == pytest.approx(expected)
+
+
+def test_what_fewer_users_took_is_newer_and_what_nobody_took_as_new_as_what_one_took() -> None:
+    assert self_information(np.array([16, 8, 4, 1, 0]), 16) == pytest.approx([0, 1, 2, 4, 4])
+    assert self_information(np.array([0, 0]), 0).tolist() == [0, 0]

@@ -1,0 +1,209 @@
+"""How good the recommendations are, ours and those of peers, on what happened: `python -m benchmarks.accuracy`."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from threadpoolctl import threadpool_limits
+
+from benchmarks.folds import Plan, folds
+from benchmarks.judging import COLD, NEW, USERS, Judged, compare, judge_model, judge_peer, people, summary
+from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Evidence, Peer
+from jobs.console import Console, table
+from jobs.sample import write_sample
+from shared.entities import fields
+from shared.errors import InvalidField, MarqueeError
+from shared.models.recommender import BLEND, MODELS
+
+_SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
+_SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))
+_SAMPLE: Final = Plan(cutoffs=_SAMPLE_CUTOFFS, window_days=7, horizon_days=60)
+_INSTALL: Final = "venv/bin/pip install -r benchmarks/requirements.txt"
+_TITLES: Final = {"all": "all users", "warm": "warm users", "cold": "cold users"}
+_COLUMNS: Final = {
+    "ndcg": "NDCG@{k}",
+    "recall": "recall@{k}",
+    "recall_of_all": "hits/taken",
+    "ndcg_new_events": "NDCG new",
+    "coverage": "coverage",
+    "novelty": "novelty",
+    "unlikeness": "differ",
+    "fit_s": "fit s",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    console = Console(sys.stderr)
+    try:
+        plan = _plan(given)
+        with _data(given, console) as folder:
+            peers = usable(PEERS if given.peers else (), console, ids_only=plan.ids_only)
+            result = measure(folder, plan, peers, given.k, console, given.model or MODELS)
+    except InvalidField as error:
+        parser.error(str(error))
+    except (MarqueeError, OSError) as error:
+        console.say(f"error: {error}")
+        return 1
+    result["data"] = str(given.folder) if given.folder else f"sample, seed {given.seed}"
+    print(shown(result))
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.accuracy",
+        description="At each cutoff, train every model and peer on what a CSV folder holds before it, let them list "
+        "the best events that start after it, and judge the lists by what people booked and saved next. Without a "
+        "folder that is a made-up city, cut on four Fridays, a week and 60 days ahead.",
+    )
+    parser.add_argument("folder", type=Path, nargs="?", help="holds events.csv, users.csv and interactions.csv")
+    parser.add_argument("--cutoff", action="append", default=[], help="a time that counts as now; may be repeated")
+    parser.add_argument(
+        "--share", type=float, default=0.8, help="without --cutoff: of the bookings and saves before the only cutoff"
+    )
+    parser.add_argument("--window-days", type=float, help="judge by what is taken within so many days of a cutoff")
+    parser.add_argument("--horizon-days", type=float, help="only events that start within so many days of a cutoff")
+    parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
+    parser.add_argument("--model", choices=MODELS, action="append", help="only this one of ours; may be repeated")
+    parser.add_argument(
+        "--peers", action=argparse.BooleanOptionalAction, default=True, help="measure peers (default: yes)"
+    )
+    parser.add_argument("--ids-only", action="store_true", help="tell systems nothing of events and users but ids")
+    parser.add_argument("--users", type=int, default=2_000, help="of the made-up city (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=1_500, help="of the made-up city (default: %(default)s)")
+    parser.add_argument("--interactions", type=int, default=40_000, help="of the city (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the made-up city (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    return parser
+
+
+def _plan(given: argparse.Namespace) -> Plan:
+    if not 1 <= given.k <= 1_000:
+        raise InvalidField("--k", given.k, "a whole number in 1..1000")
+    options = {f"--{name}": getattr(given, name.replace("-", "_")) for name in ("share", "window-days", "horizon-days")}
+    share = fields.number(options, "--share", low=0, high=1)
+    window_days, horizon_days = (
+        fields.number(options, name, low=0, high=36_500) for name in ("--window-days", "--horizon-days")
+    )
+    cutoffs = tuple(fields.required_time({"--cutoff": one}, "--cutoff") for one in given.cutoff)
+    is_sample = given.folder is None
+    return Plan(
+        cutoffs=cutoffs or (_SAMPLE.cutoffs if is_sample else ()),
+        share=share or 0.0,
+        window_days=_SAMPLE.window_days if is_sample and window_days is None else window_days,
+        horizon_days=_SAMPLE.horizon_days if is_sample and horizon_days is None else horizon_days,
+        ids_only=given.ids_only,
+    )
+
+
+@contextmanager
+def _data(given: argparse.Namespace, console: Console) -> Iterator[Path]:
+    """The given folder, or a made-up city for a while."""
+    if given.folder:
+        yield given.folder
+        return
+    with tempfile.TemporaryDirectory(prefix="marquee-accuracy-") as made:
+        sizes = {name: getattr(given, name) for name in ("users", "events", "interactions", "seed")}
+        write_sample(Path(made), now=_SAMPLE_NOW, **sizes)
+        console.say(f"made up a city: {', '.join(f'{size:,} {name}' for name, size in sizes.items())}")
+        yield Path(made)
+
+
+def usable(peers: Sequence[Peer], console: Console, *, ids_only: bool = False) -> list[Peer]:
+    """The peers that can be measured; says which are not installed and how to get them."""
+    wanted = [peer for peer in peers if not (ids_only and peer.needs_attributes)]
+    for peer in wanted:
+        if not peer.is_installed():
+            console.say(f"not measured: {peer.name}, since {peer.package} is not installed; get it with {_INSTALL}")
+    return [peer for peer in wanted if peer.is_installed()]
+
+
+def measure(
+    folder: Path, plan: Plan, peers: Sequence[Peer], k: int, console: Console, models: Sequence[str] = MODELS
+) -> dict[str, Any]:
+    """All measures of `models` and `peers` on the folds of a folder, as plain values."""
+    verdicts: dict[str, list[Judged]] = defaultdict(list)
+    cutoffs, judged_users = [], []
+    for fold in folds(folder, plan, console):
+        cutoffs.append(fold.cutoff.isoformat())
+        judged_users.append((fold.user_ids, fold.warm))
+        console.say(
+            f"{fold.cutoff:%Y-%m-%d}: {len(fold.past):,} interactions before, "
+            f"{len(fold.candidates):,} candidates, {len(fold.user_ids):,} users to judge by"
+        )
+        for model in models:
+            verdicts[model].append(judge_model(model, fold, k))
+            console.say(f"  {model}: fitted in {verdicts[model][-1].fit_s:.1f} s")
+        if peers:
+            evidence = Evidence.of(fold)
+        for peer in peers:
+            # implicit and LightFM run threads of their own, which those of BLAS would hinder.
+            with threadpool_limits(1, user_api="blas"):
+                verdicts[peer.name].append(judge_peer(peer, evidence, fold, k))
+            console.say(f"  {peer.name}: fitted in {verdicts[peer.name][-1].fit_s:.1f} s")
+    who = people(judged_users)
+    others = {peer.name: verdicts[peer.name] for peer in peers}
+    popular = {peer.name: verdicts[peer.name] for peer in peers if peer in (MOST_POPULAR, TRENDING)}
+    ours = verdicts[BLEND] if BLEND in models else []
+    return {
+        "cutoffs": cutoffs,
+        "window_days": plan.window_days,
+        "horizon_days": plan.horizon_days,
+        "ids_only": plan.ids_only,
+        "k": k,
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "systems": {name: summary(who, ones) for name, ones in verdicts.items()},
+        "blend_to_best_peer": compare(who, ours, others, (*USERS, NEW)),
+        "blend_to_popular": compare(who, ours, popular, (COLD,)),
+    }
+
+
+def shown(result: dict[str, Any]) -> str:
+    """The result as one table, and a line a segment for the blend against the best peer there."""
+    hidden = () if result["ids_only"] else ("recall_of_all",)
+    columns = {name: title.format(k=result["k"]) for name, title in _COLUMNS.items() if name not in hidden}
+    rows: list[list[str]] = []
+    for segment in USERS:
+        of_segment = {name: by[segment] for name, by in result["systems"].items() if segment in by}
+        if of_segment:
+            lists = next(iter(of_segment.values()))["lists"]
+            rows.append([f"{_TITLES[segment]} ({lists:,.0f} lists)", *[""] * len(columns)])
+        rows += [[f"  {name}", *(_cell(by, column) for column in columns)] for name, by in of_segment.items()]
+    lines = [f"{result['data']}; cutoffs {', '.join(one[:10] for one in result['cutoffs'])}"]
+    lines.append(table(["", *columns.values()], rows))
+    lines += [_lead(segment, one) for segment, one in result["blend_to_best_peer"].items()]
+    lines += [_lead(f"{COLD}, of the popular", one) for one in result["blend_to_popular"].values()]
+    return "\n".join(lines)
+
+
+def _lead(segment: str, one: dict[str, Any]) -> str:
+    ratio = f"×{one['ratio']:.2f}" if one["ratio"] else "–"
+    return (
+        f"{segment}: blend {one['ours']:.4f}, best peer {one['peer']:.4f} ({one['best_peer']}), {ratio}, "
+        f"{one['mean']:+.4f} (95 %: {one['low']:+.4f} to {one['high']:+.4f}, {one['users']:,} users)"
+    )
+
+
+def _cell(measures: dict[str, float], name: str) -> str:
+    if name not in measures:
+        return "–"
+    return f"{measures[name]:.2f}" if name in ("novelty", "fit_s") else f"{measures[name]:.4f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
