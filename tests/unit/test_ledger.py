@@ -22,6 +22,7 @@ from shared.services.compact import MAX_SMALL, drop_users, merge
 from shared.services.ledger import Shelf, catch_up
 from shared.services.run import Run
 from tests import laws
+from tests.emulators.programs import ROOT
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.runs import Steps, a_run, new_id
 from tests.stores import documents
@@ -344,3 +345,11 @@ def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> 
     known = [{column: value for column, value in row.items() if value is not None} for row in rows]
     stamp = {"recorded_at": NOW - WEEK}
     assert known == [{**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (one, page)]
+
+
+def test_every_column_is_documented() -> None:
+    text = (ROOT / "docs" / "ledger.md").read_text()
+    for feed in FEEDS:
+        part = text.partition(f"### {feed.title()}\n")[2].partition("#")[0]
+        documented = [line.split("`")[1] for line in part.splitlines() if line.startswith("| `")]
+        assert documented == parquet.schema(feed).names

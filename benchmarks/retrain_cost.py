@@ -1,0 +1,186 @@
+"""What trainings cost in Firestore reads: `python -m benchmarks.retrain_cost`.
+
+Two trainings on the Firestore emulator, with one percent of new interactions in between, say what is read; a table says
+what that comes to in a month, beside a training that reads everything each time.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from jobs.console import table
+from shared.adapters.open import open_documents, open_objects
+from shared.adapters.process import rehearse
+from shared.entities import Event, Interaction, InteractionType, User
+from shared.models.ledger import OVERLAP
+from shared.ports import Documents
+from shared.services.retrain import Plan, Trainer, retrain
+from shared.services.run import READ_USD
+from tests.emulators.firestore import firestore_emulator
+from tests.emulators.programs import ProgramMissing
+
+_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
+_LOADED: Final = datetime(2026, 4, 1, tzinfo=UTC)
+_FIRST: Final = datetime(2026, 5, 1, tzinfo=UTC)
+_SECOND: Final = _FIRST + timedelta(days=1)
+_NEW_SHARE: Final = 0.01
+_LATE_SHARE: Final = 0.001
+_HOURS_A_MONTH: Final = 730.0
+_SIZES: Final = (10_000, 1_000_000, 100_000_000)
+_SCHEDULES: Final = {"hourly": 1.0, "daily": 24.0, "weekly": 168.0}
+_GROWTH: Final = 0.1
+"""New interactions a month, as a share of all; profiles and events that change come to a tenth of those."""
+_OTHERS: Final = 0.1
+_LISTS: Final = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.retrain_cost", description=__doc__)
+    parser.add_argument("--interactions", type=int, default=20_000, help="before the first (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of the made-up documents (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if given.interactions < 1_000:
+        parser.error("--interactions: expected at least 1000")
+    try:
+        with _emulator(), tempfile.TemporaryDirectory(prefix="marquee-cost-") as bucket:
+            result = _measured(given.interactions, Random(given.seed), bucket)
+    except ProgramMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    result["month"] = [_month(size, name, hours) for size in _SIZES for name, hours in _SCHEDULES.items()]
+    _print(result)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+@contextmanager
+def _emulator() -> Iterator[None]:
+    with firestore_emulator() as host:
+        before = os.environ.get(_VARIABLE)
+        os.environ[_VARIABLE] = host
+        try:
+            yield
+        finally:
+            os.environ.pop(_VARIABLE)
+            if before is not None:
+                os.environ[_VARIABLE] = before
+
+
+def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
+    documents = open_documents(f"firestore:cost-{uuid.uuid4().hex[:12]}")
+    events = [_event(number, rng) for number in range(size // 100)]
+    users = [User(user_id=f"user_{number}", city="Chicago") for number in range(size // 20)]
+    documents.events.put(events, now=_LOADED)
+    documents.users.put(users, now=_LOADED)
+    # A little comes in just before the first training: the overlap reads it again.
+    late, new = int(size * _LATE_SHARE), int(size * _NEW_SHARE)
+    documents.interactions.append(_interactions(0, size - late, rng), now=_LOADED, counted=True)
+    documents.interactions.append(_interactions(size - late, size, rng), now=_FIRST - OVERLAP / 2, counted=True)
+    first = _train(documents, bucket, _FIRST)
+    documents.interactions.append(_interactions(size, size + new, rng), now=_FIRST + OVERLAP, counted=True)
+    second = _train(documents, bucket, _SECOND)
+    documents.close()
+    beyond = second["reads"] - late
+    return {
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "events": len(events),
+        "users": len(users),
+        "interactions": size,
+        "new": new,
+        "overlap": late,
+        "first": first,
+        "second": second,
+        "share_beyond_overlap": beyond / first["reads"],
+    }
+
+
+def _train(documents: Documents, bucket: str, now: datetime) -> dict[str, Any]:
+    trainer = Trainer(
+        documents=documents,
+        objects=open_objects(f"folder:{bucket}"),
+        clock=lambda: now,
+        new_id=lambda: uuid.uuid4().hex,
+        rehearse=rehearse,
+        report=lambda _: None,
+    )
+    plan = Plan(model="popularity", half_life_days=90, challengers_s=0)
+    document = retrain(trainer, plan, scheduled_at=now)
+    return {"reads": document.reads, "price_usd": document.price_usd, "rows": document.rows}
+
+
+def _event(number: int, rng: Random) -> Event:
+    start = _FIRST + timedelta(hours=rng.randrange(-4_000, 1_000))
+    return Event(event_id=f"event_{number}", title=f"Event {number}", category="music", starts_at=start)
+
+
+def _interactions(first: int, last: int, rng: Random) -> list[Interaction]:
+    return [
+        Interaction(
+            interaction_id=f"interaction_{number}",
+            user_id=f"user_{rng.randrange(1_000)}",
+            event_id=f"event_{rng.randrange(200)}",
+            type=rng.choice((InteractionType.VIEW, InteractionType.SAVE, InteractionType.BOOKING)),
+            occurred_at=_LOADED - timedelta(seconds=rng.randrange(10_000_000)),
+        )
+        for number in range(first, last)
+    ]
+
+
+def _month(size: int, schedule: str, hours: float) -> dict[str, Any]:
+    """Reads in a month, by what the two trainings showed: what is new, what the overlap gives again, ends of lists."""
+    runs = _HOURS_A_MONTH / hours
+    new = size * _GROWTH * (1 + _OTHERS)
+    again = runs * new * (OVERLAP / timedelta(hours=_HOURS_A_MONTH))
+    reads = new + again + runs * _LISTS
+    naive = runs * size * (1 + _OTHERS)
+    return {
+        "interactions": size,
+        "schedule": schedule,
+        "first_usd": size * (1 + _OTHERS) * READ_USD,
+        "reads": round(reads),
+        "usd": reads * READ_USD,
+        "naive_reads": round(naive),
+        "naive_usd": naive * READ_USD,
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    rows = [
+        [name, f"{one['reads']:,}", f"${one['price_usd']:.5f}"]
+        for name, one in (("first training", result["first"]), ("second training", result["second"]))
+    ]
+    print(table([f"{result['interactions']:,} interactions, then {result['new']:,} more", "documents read", ""], rows))
+    print(
+        f"the second read {result['share_beyond_overlap']:.2%} of the first's, "
+        f"besides {result['overlap']:,} in the overlap of {OVERLAP.total_seconds() / 60:.0f} minutes\n"
+    )
+    rows = [
+        [
+            f"{one['interactions']:,} {one['schedule']}",
+            f"${one['first_usd']:,.2f}",
+            f"{one['reads']:,}",
+            f"${one['usd']:,.2f}",
+            f"${one['naive_usd']:,.2f}",
+        ]
+        for one in result["month"]
+    ]
+    print(f"a month in which {_GROWTH:.0%} of all interactions are new, profiles and events a tenth of that")
+    print(table(["interactions", "first reading", "reads a month", "a month", "reading all"], rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
