@@ -51,8 +51,16 @@ class Suite:
         subprocess.run(command, cwd=programs.ROOT, env=environ, check=True)
 
     def retrain(self) -> dict[str, Any]:
-        """Call the scheduled function as Cloud Scheduler would, which the emulators never do."""
-        request = Request(f"{self.functions}/{PROJECT}/{REGION}/retrain-0", b"", method="POST")  # noqa: S310  # ours
+        """Train, as Cloud Scheduler would have it."""
+        return self._scheduled("retrain")
+
+    def monitor(self) -> dict[str, Any]:
+        """Settle counts, as Cloud Scheduler would have it."""
+        return self._scheduled("monitor")
+
+    def _scheduled(self, name: str) -> dict[str, Any]:
+        """Call a scheduled function, which the emulators never do."""
+        request = Request(f"{self.functions}/{PROJECT}/{REGION}/{name}-0", b"", method="POST")  # noqa: S310  # ours
         with urlopen(request, timeout=600) as answer:  # noqa: S310  # ours
             return dict(json.load(answer))
 
