@@ -137,8 +137,8 @@ class UserStore(Protocol):
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; repeating it changes nothing."""
 
-    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Those that should be in their users' histories and are not."""
+    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Shorten the histories that these belong to where they are too long, and tell which of these they lack."""
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile, newest history and all dismissals in one read; empty for an unknown user."""

@@ -159,7 +159,7 @@ def _findings(differences: Mapping[str, BySlot]) -> dict[str, int]:
 
 
 def _remember(documents: Documents, interactions: list[Interaction], now: datetime) -> int:
-    missing = documents.users.missing(interactions)
+    missing = documents.users.tend(interactions)
     for one in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
         documents.counters.record(one, EventCounts(), slot=slot_of(one.recorded_at or now), now=now)

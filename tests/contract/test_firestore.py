@@ -69,7 +69,9 @@ def test_a_history_document_stays_bounded(database: Database) -> None:
     assert users.profile("user_1", timeout_s=10).history == expected
 
 
-def test_counting_trims_a_history_when_it_is_due(database: Database) -> None:
+def test_a_history_that_grew_is_shortened_when_counts_are_settled_and_counting_reads_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     users, counters = FirestoreUsers(database), FirestoreCounters(database)
     old = [did(f"old {n}", at=NOW - n * SECOND) for n in range(MAX_HISTORY + 100)]
     for part in (old[:300], old[300:]):
@@ -79,17 +81,19 @@ def test_counting_trims_a_history_when_it_is_due(database: Database) -> None:
     def size() -> int:
         return len(database.read([place])["histories", "user_1"]["entries"])
 
-    new = [did(f"new {n}", at=NOW + DAY) for n in range(200)]
-    due = next(one for one in new if is_due([history.key_of(one.interaction_id)]))
-    not_due = next(one for one in new if not is_due([history.key_of(one.interaction_id)]))
     before = size()
     assert before > MAX_HISTORY
-    counters.record(not_due, EventCounts(), slot=1, now=NOW)
-    assert size() == before + 1
-    counters.record(due, ONE, slot=1, now=NOW)
+    new = [did(f"new {n}", at=NOW + (n + 1) * SECOND, recorded_at=NOW) for n in range(70)]
+    assert any(is_due([history.key_of(one.interaction_id)]) for one in new)
+    with monkeypatch.context() as blind:
+        blind.setattr(database.client._firestore_api, "batch_get_documents", None)
+        for one in new:
+            counters.record(one, ONE, slot=1, now=NOW)
+    assert size() == before + 70
+    assert users.tend([new[0]]) == []
     assert size() == MAX_HISTORY
     kept = users.profile("user_1", timeout_s=10).history
-    assert kept[:2] == (HistoryEntry.of(due), HistoryEntry.of(not_due))
+    assert kept[:70] == tuple(HistoryEntry.of(one) for one in reversed(new))
 
 
 def test_about_one_interaction_in_64_has_its_turn_to_trim() -> None:

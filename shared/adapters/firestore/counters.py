@@ -1,6 +1,5 @@
 """Event counts in Firestore."""
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -9,11 +8,10 @@ from shared.adapters import counts as stored
 from shared.adapters import history
 from shared.adapters.firestore import interactions, personal
 from shared.adapters.firestore.client import Database, chunks, in_parallel
-from shared.adapters.firestore.histories import Histories, is_due
+from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
 from shared.entities import EventCounts, Interaction, fields
-from shared.errors import StoreUnavailable
 from shared.ports import OpenCounts, Recorded, Settlement
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ ALL: Final = Listing(COLLECTION)
 # Deliveries are repeated for a day; Firestore deletes a marker some time after it expires.
 _MARKER_LIFE: Final = timedelta(days=30)
 _BYTES: Final = 2_000
-_log = logging.getLogger(__name__)
 
 
 class FirestoreCounters:
@@ -54,9 +51,6 @@ class FirestoreCounters:
                 self._record(interaction, added, slot, now, guarded=False)
             except AlreadyExists:
                 return Recorded.KNOWN
-        key = history.key_of(interaction.interaction_id)
-        if interaction.is_remembered() and is_due([key]):
-            self._trim(interaction.user_id)
         return Recorded.NEW
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
@@ -190,13 +184,6 @@ class FirestoreCounters:
         if any(one.added.values()):
             changes |= {"event_id": one.event_id, "shard": one.shard, "updated_at": now}
         batch.set(self._database.document(COLLECTION, name_of(one.event_id, one.shard)), changes, merge=True)
-
-    def _trim(self, user_id: str) -> None:
-        try:
-            self._histories.trim([user_id])
-        except StoreUnavailable as error:
-            # The count is committed; a later interaction has its turn.
-            _log.warning("leaves a history as long as it is: %s", error)
 
 
 def _slot(slot: int) -> str:

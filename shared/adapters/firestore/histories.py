@@ -1,12 +1,12 @@
 """Users' histories in Firestore: one document a user, a map that is merged without reading it.
 
-A document may not exceed 1 MiB, so now and then a write is followed by one that takes out what is too old to matter.
-Which writes those are follows from the interaction's id: about one in 64, so a history rarely holds more than a few
-hundred entries too many, and counting costs no read otherwise.
+A document may not exceed 1 MiB, so what is too old to matter is taken out: when counts are settled, for whom did
+something meanwhile, since their histories are read then anyway, and now and then while interactions are loaded. Which
+loads those are follows from the interactions' ids: about one in 64. The trigger itself reads nothing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters import history
@@ -48,19 +48,22 @@ class Histories:
 
     def trim(self, user_ids: Iterable[str]) -> None:
         """Take out of these histories what the newest entries have pushed out."""
+        stored = self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
+        self._shorten({user_id: data["entries"] for (_, user_id), data in stored.items()})
+
+    def _shorten(self, stored: Mapping[str, Entries]) -> None:
         from google.cloud.firestore import DELETE_FIELD
 
-        stored = self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
         batch = self._database.client.batch()
-        for (_, user_id), data in stored.items():
-            if paths := [f"entries.{key}" for key in history.outdated(user_id, data["entries"])]:
+        for user_id, entries in stored.items():
+            if paths := [f"entries.{key}" for key in history.outdated(user_id, entries)]:
                 # Only named entries go, so what others merge meanwhile stays.
                 batch.update(self._database.document(HISTORIES, user_id), dict.fromkeys(paths, DELETE_FIELD))
         if len(batch):
             self._database.commit(batch, f"{len(batch)} shorter histories")
 
-    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Those that should be in a history and are not."""
+    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Shorten the histories that these belong to, and tell which of these are not in them."""
         wanted = [one for one in interactions if one.is_remembered()]
         users = sorted({one.user_id for one in wanted})
 
@@ -69,6 +72,7 @@ class Histories:
 
         found = in_parallel(read, chunks(users, lambda _: MAX_HISTORY * _ENTRY_BYTES // 2))
         stored = {user_id: data.get("entries", {}) for part in found for (_, user_id), data in part.items()}
+        self._shorten(stored)
         return [one for one in wanted if history.key_of(one.interaction_id) not in stored.get(one.user_id, {})]
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:

@@ -59,8 +59,8 @@ class SqliteUsers:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
 
-    def missing(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Those that should be in their users' histories and are not."""
+    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+        """Tell which of these are not in the histories that they belong to; a table's length costs nothing."""
         wanted = [one for one in interactions if one.is_remembered()]
         keys = encode([[one.user_id, history.key_of(one.interaction_id)] for one in wanted])
         there = {

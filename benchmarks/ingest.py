@@ -1,0 +1,268 @@
+"""What an interaction costs: Firestore operations and speed through the trigger: `python -m benchmarks.ingest`."""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import statistics
+import sys
+import threading
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+from cloudevents.http import CloudEvent
+
+from functions import wiring
+from functions.interaction import interaction
+from shared.adapters.cloudevent import encode_change
+from shared.entities import Interaction, InteractionType
+from shared.models.counting import SETTLED_AFTER, SLOT
+from shared.ports import Documents
+from shared.services.reconcile import reconcile
+from shared.settings import Settings
+from tests.emulators.firestore import firestore_emulator
+from tests.emulators.programs import ProgramMissing
+from tests.functions import Clock
+
+_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
+_NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
+_PAGE: Final = 10
+# Dollars for a million operations, as Firestore charges in most regions of one continent.
+_PRICES: Final = {"reads": 0.6, "writes": 1.8, "deletes": 0.2}
+_EVENTS: Final = 50
+_T = InteractionType
+_TYPES: Final = (
+    *(_T.BOOKING, _T.CANCEL, _T.SAVE, _T.ATTEND, _T.RATING, _T.REVIEW, _T.DISMISS, _T.FOLLOW),
+    *(_T.VIEW, _T.CLICK, _T.SHARE, _T.SEARCH, _T.CATEGORY_CLICK, _T.IMPRESSION),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.ingest",
+        description="For each type of interaction, write documents to the Firestore emulator one by one, run the "
+        "interaction function on each as its trigger would, and settle their counts; count what Firestore would "
+        "charge for and compare the speed of the function to that of the bare writes. The emulator is started for it.",
+    )
+    parser.add_argument("--interactions", type=int, default=400, help="of each type (default: %(default)s)")
+    parser.add_argument("--parallel", type=int, default=8, help="deliveries at a time (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often speed is measured (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="of the made-up interactions (default: %(default)s)")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if min(given.interactions, given.parallel, given.rounds) < 1:
+        parser.error("--interactions, --parallel and --rounds: expected at least 1")
+    logging.disable(logging.INFO)
+    try:
+        with _emulator():
+            result = _measure(given.interactions, given.parallel, given.rounds, Random(given.seed))
+    except ProgramMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    _print(result)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+@contextmanager
+def _emulator() -> Iterator[None]:
+    with firestore_emulator() as host:
+        before = os.environ.get(_VARIABLE)
+        os.environ[_VARIABLE] = host
+        try:
+            yield
+        finally:
+            os.environ.pop(_VARIABLE)
+            if before is not None:
+                os.environ[_VARIABLE] = before
+
+
+class Meter:
+    """Counts what Firestore charges for, by looking at each request that the client sends."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._lock = threading.Lock()
+        self._documents = documents
+        self._listed = documents.listed()
+        self._counted: Counter[str] = Counter()
+        client = documents.counters._database.client  # type: ignore[attr-defined]  # noqa: SLF001  # its own transport
+        self._api = client._firestore_api  # noqa: SLF001
+        self._commit, self._get = self._api.commit, self._api.batch_get_documents
+        self._api.commit, self._api.batch_get_documents = self._committed, self._got
+
+    def take(self) -> Counter[str]:
+        """What was counted since the last time."""
+        with self._lock:
+            counted, self._counted = self._counted, Counter()
+        listed, self._listed = self._listed, self._documents.listed()
+        counted["reads"] += self._listed - listed
+        return counted
+
+    def _committed(self, request: dict[str, Any], **options: Any) -> Any:
+        answer = self._commit(request=request, **options)
+        deletes = sum(1 for write in request["writes"] if "delete" in write)
+        with self._lock:
+            self._counted["deletes"] += deletes
+            self._counted["writes"] += len(request["writes"]) - deletes
+        return answer
+
+    def _got(self, request: dict[str, Any], **options: Any) -> Any:
+        with self._lock:
+            self._counted["reads"] += len(request["documents"])
+        return self._get(request=request, **options)
+
+
+def _interactions(kind: InteractionType, size: int, rng: Random) -> list[Interaction]:
+    """Of so many users, on a few events; cancellations are of bookings that were made before."""
+    return [_one(kind, number, rng) for number in range(size)]
+
+
+def _one(kind: InteractionType, number: int, rng: Random) -> Interaction:
+    event_id = f"event_{number % _EVENTS}"
+    about: dict[str, Any] = {"event_id": event_id}
+    if kind is _T.FOLLOW:
+        about = {"organizer_id": f"org_{number}"}
+    elif kind is _T.SEARCH:
+        about = {"query": f"live jazz {number}"}
+    elif kind is _T.CATEGORY_CLICK:
+        about = {"category": f"category {number}"}
+    elif kind is _T.IMPRESSION:
+        shown = tuple(f"event_{one}" for one in rng.sample(range(_EVENTS), _PAGE))
+        about = {"event_ids": shown, "recommendation_id": f"list_{number}"}
+    one = Interaction(
+        interaction_id="",
+        user_id=f"user_{number // 2}",
+        type=kind,
+        occurred_at=_NOW - timedelta(seconds=rng.randrange(60)),
+        recorded_at=_NOW,
+        value=4.0 if kind is _T.RATING else None,
+        **about,
+    )
+    return replace(one, interaction_id=one.expected_id())
+
+
+def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, Any]:
+    made = {kind: _interactions(kind, size, rng) for kind in _TYPES}
+    rates: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    operations: dict[str, dict[str, dict[str, float]]] = {}
+    _round({_T.VIEW: made[_T.VIEW]}, parallel)  # the emulator's first writes are slow
+    for number in range(rounds):
+        for kind, (speeds, counted) in _round(made, parallel).items():
+            for name, rate in speeds.items():
+                rates[kind][name].append(rate)
+            if number == 0:
+                operations[kind] = counted
+    return {
+        "interactions_a_type": size,
+        "events": _EVENTS,
+        "events_a_page": _PAGE,
+        "parallel": parallel,
+        "rounds": rounds,
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "types": {kind: _summary(operations[kind], rates[kind]) for kind in operations},
+    }
+
+
+def _round(
+    made: dict[InteractionType, list[Interaction]], parallel: int
+) -> dict[str, tuple[dict[str, float], dict[str, dict[str, float]]]]:
+    """Speeds and operations by type, in one fresh project."""
+    settings = Settings(documents=f"firestore:ingest-{uuid.uuid4().hex[:12]}", objects="folder:.marquee/unused")
+    clock = Clock(_NOW)
+    wired = replace(wiring.build(settings), now=clock)
+    documents, meter = wired.documents, Meter(wired.documents)
+    result = {}
+    with wiring.use(wired):
+        for number, kind in enumerate(made):
+            recorded_at = _NOW + number * 4 * SLOT
+            clock.now = recorded_at + timedelta(seconds=30)
+            interactions = [replace(one, recorded_at=recorded_at) for one in made[kind]]
+            bare = _rate(partial(_append, documents, recorded_at), interactions, parallel)
+            written = meter.take()
+            deliveries = [_delivery(one) for one in interactions]
+            trigger = _rate(interaction, deliveries, parallel)
+            triggered = meter.take()
+            # Each type has a slot to itself.
+            reconcile(documents, now=recorded_at + 2 * SLOT + SETTLED_AFTER)
+            settled = meter.take()
+            parts = {"document": written, "trigger": triggered, "settling": settled}
+            shares = {name: {what: n / len(interactions) for what, n in part.items()} for name, part in parts.items()}
+            result[kind.value] = ({"bare": bare, "trigger": trigger}, shares)
+    documents.close()
+    return result
+
+
+def _append(documents: Documents, now: datetime, one: Interaction) -> None:
+    documents.interactions.append([one], now=now, counted=False)
+
+
+def _delivery(one: Interaction) -> CloudEvent:
+    attributes = {
+        "id": one.interaction_id,
+        "source": "//firestore.googleapis.com/projects/local/databases/(default)",
+        "type": "google.cloud.firestore.document.v1.created",
+    }
+    return CloudEvent(attributes, encode_change("interactions", one.interaction_id, one.to_document()))
+
+
+def _rate(work: Callable[[Any], object], items: Sequence[Any], parallel: int) -> float:
+    started = time.perf_counter()
+    with ThreadPoolExecutor(parallel) as pool:
+        for _ in pool.map(work, items):
+            pass
+    return len(items) / (time.perf_counter() - started)
+
+
+def _summary(operations: dict[str, dict[str, float]], rates: dict[str, list[float]]) -> dict[str, Any]:
+    marker = 1.0 if operations["trigger"].get("writes", 0) > 1 else 0.0
+    total: Counter[str] = Counter()
+    for part in operations.values():
+        total.update(part)
+    # Firestore deletes the marker of what was counted when it has expired.
+    total["deletes"] += marker
+    price = sum(_PRICES[what] * n for what, n in total.items())
+    return {
+        **{part: {what: round(n, 2) for what, n in counts.items()} for part, counts in operations.items()},
+        "marker_deletes": marker,
+        "dollars_a_million": round(price, 2),
+        "dollars_a_million_bare": _PRICES["writes"],
+        "per_s": {name: round(statistics.median(measured)) for name, measured in rates.items()},
+        "rates_per_s": {name: [round(one) for one in measured] for name, measured in rates.items()},
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    size, events = result["interactions_a_type"], result["events"]
+    print(f"{size:,} interactions of each type on {events} events in one slot, {result['cpus']} CPUs")
+    print("operations an interaction: with its document, then later for settling and for expired markers")
+    print(f"{'':15}{'at once':>22}{'later':>26}{'$ a million':>13}{'bare/s':>9}{'trigger/s':>11}")
+    print(f"{'':15}{'reads':>7}{'writes':>7}{'deletes':>8}{'reads':>9}{'writes':>8}{'deletes':>9}")
+    for kind, row in result["types"].items():
+        at_once = {what: row["document"].get(what, 0) + row["trigger"].get(what, 0) for what in _PRICES}
+        later = row["settling"] | {"deletes": row["marker_deletes"]}
+        print(
+            f"{kind:15}{at_once['reads']:>7.2g}{at_once['writes']:>7.2g}{at_once['deletes']:>8.2g}"
+            f"{later.get('reads', 0):>9.2f}{later.get('writes', 0):>8.2f}{later['deletes']:>9.2g}"
+            f"{row['dollars_a_million']:>13.2f}{row['per_s']['bare']:>9,}{row['per_s']['trigger']:>11,}"
+        )
+    print(
+        f"an impression is a page of {result['events_a_page']} events; a bare write is ${_PRICES['writes']} a million"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
