@@ -1,13 +1,18 @@
 /** Talks to Marquee's API from a browser. */
 export class Marquee {
+  #token = null;
+
   /**
    * @param {object} [options]
    * @param {string} [options.baseUrl] where the API is; the page's own origin unless told.
    * @param {() => Promise<string|null>} [options.idToken] gives the Firebase ID token, e.g. `() => auth.currentUser.getIdToken()`.
+   * @param {string} [options.anonymousId] a random secret for visitors who have not signed in, kept in their browser:
+   *   `localStorage.visitor ??= crypto.randomUUID()`.
    */
-  constructor({ baseUrl = "/api/v1", idToken = async () => null } = {}) {
+  constructor({ baseUrl = "/api/v1", idToken = async () => null, anonymousId } = {}) {
     this.baseUrl = baseUrl;
     this.idToken = idToken;
+    this.anonymousId = anonymousId;
   }
 
   /** A list for a user, for a stranger when `userId` is empty. */
@@ -17,10 +22,32 @@ export class Marquee {
     return this.#request(`/recommendations?${query}`);
   }
 
-  /** Stores what a user did: `[{ type: "click", event_id: "…" }]`. Repeats are harmless. */
-  async record(interactions, { userId } = {}) {
-    const body = JSON.stringify({ user_id: userId, interactions });
+  /**
+   * Stores what a user did: `[{ type: "click", event_id: "…" }]`. Repeats are harmless. With `join`, once after they have
+   * signed in, what they did as a visitor becomes theirs.
+   */
+  async record(interactions, { userId, join = false } = {}) {
+    const token = await this.idToken();
+    const visitor = token && !join ? undefined : this.anonymousId;
+    const body = JSON.stringify({ user_id: userId, anonymous_id: visitor, interactions });
     return this.#request("/interactions", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  }
+
+  /** The same while the page closes, with the token of the request before; returns whether it is on its way. */
+  beacon(interactions, { userId } = {}) {
+    const who = this.#token ? { id_token: this.#token } : { anonymous_id: this.anonymousId };
+    return navigator.sendBeacon(`${this.baseUrl}/interactions`, JSON.stringify({ user_id: userId, ...who, interactions }));
+  }
+
+  /** Everything that is held about a user, in parts of 5,000 documents. */
+  async data(userId, { cursor } = {}) {
+    const query = cursor ? `?${new URLSearchParams({ cursor })}` : "";
+    return this.#request(`/users/${encodeURIComponent(userId)}/data${query}`);
+  }
+
+  /** Forgets a user. */
+  async forget(userId) {
+    return this.#request(`/users/${encodeURIComponent(userId)}`, { method: "DELETE" });
   }
 
   /** The model in service and its age. */
@@ -29,7 +56,7 @@ export class Marquee {
   }
 
   async #request(path, options = {}) {
-    const token = await this.idToken();
+    const token = (this.#token = await this.idToken());
     const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
     const response = await fetch(this.baseUrl + path, { ...options, headers });
     const body = await response.json();

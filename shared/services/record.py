@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from shared.entities import EventCounts, Interaction, InteractionType
 from shared.errors import InvalidField
 from shared.models.counting import addition, counts_at_once, is_too_late, partner_id, slot_of
 from shared.ports import Documents, InteractionLog, Recorded
+
+MAX_AGE: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,8 @@ class Outcome(StrEnum):
 def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: datetime) -> Received:
     """Store a client's batch, each entry on its own; a repeat is accepted and stays one document.
 
-    Everything is recorded as `user_id`'s; `occurred_at` defaults to `now` and may not lie ahead of it.
+    Everything is recorded as `user_id`'s; `occurred_at` defaults to `now` and lies at most `MAX_AGE` before it: since
+    ids hold the day, old days would let one user do the same thing many times at once.
     """
     interactions, rejected = [], []
     for index, entry in enumerate(batch):
@@ -90,4 +93,6 @@ def _parse(entry: object, user_id: str, now: datetime) -> Interaction:
     given = Interaction.from_document("unnamed", data)
     if given.occurred_at > now:
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
+    if given.occurred_at < now - MAX_AGE:
+        raise InvalidField("occurred_at", data["occurred_at"], f"a time of the last {MAX_AGE.days} days")
     return Interaction.from_document(given.expected_id(), data)

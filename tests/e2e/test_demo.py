@@ -27,6 +27,29 @@ def test_a_booking_changes_the_list_at_once(tmp_path: Path, page: Page) -> None:
         assert before[0] not in _shown(page)
 
 
+def test_the_client_records_by_beacon_exports_and_forgets(tmp_path: Path, page: Page) -> None:
+    with demo(tmp_path) as (_, url):
+        page.goto(url)
+        found = page.evaluate(
+            """async () => {
+              const { Marquee } = await import("/marquee.js");
+              const marquee = new Marquee({ anonymousId: crypto.randomUUID() });
+              const before = await marquee.recommendations({ userId: "beacon" });
+              const booking = [{ type: "booking", event_id: before.items[0].event_id }];
+              const sent = marquee.beacon(booking, { userId: "beacon" });
+              let held = { documents: [] };
+              for (let n = 0; n < 100 && held.documents.length < 2; n++) held = await marquee.data("beacon");
+              const visitor = await marquee.record([{ type: "click", event_id: booking[0].event_id }]);
+              const { erased } = await marquee.forget("beacon");
+              const after = await marquee.data("beacon");
+              return { sent, kinds: held.documents.map((one) => one.collection), erased, after, visitor };
+            }"""
+        )
+    assert (found["sent"], found["kinds"], found["erased"]) == (True, ["histories", "interactions"], 2)
+    assert found["after"]["documents"] == []
+    assert found["visitor"]["accepted"][0].startswith("~")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path) as (process, _):

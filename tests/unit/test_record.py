@@ -88,6 +88,14 @@ def test_the_future_is_refused(store: Documents, ahead: timedelta) -> None:
     assert not _stored(store)
 
 
+@pytest.mark.parametrize("age", [7 * DAY + timedelta(microseconds=1), 30 * DAY])
+def test_what_is_long_past_is_refused(store: Documents, age: timedelta) -> None:
+    received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW - age).isoformat()})
+    assert [(one.field, "of the last 7 days" in one.reason) for one in received.rejected] == [("occurred_at", True)]
+    week_old = {"type": "click", "event_id": "e", "occurred_at": (NOW - 7 * DAY).isoformat()}
+    assert _receive(store, week_old).accepted == ["u_e_click_20260424"]
+
+
 def test_nobody_speaks_for_another_user_nor_names_ids_nor_stamps_documents(store: Documents) -> None:
     forged = {"user_id": "victim", "interaction_id": "mine", "recorded_at": "long ago", "counted": True}
     _receive(store, {"type": "click", "event_id": "e"} | forged)
