@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shared.analysis import reasons
 from shared.entities import User
 from shared.models.catalog import Catalog, moment
+from shared.models.filters import distance_km
 from shared.models.history import Histories
 from shared.models.request import Request
 from shared.models.weights import TYPES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:  # a recommender explains its own lists
     from shared.models.recommender import Recommender
 
 _NOTHING: Final = 1e-6
+_NEAR_KM: Final = 10.0
 
 
 def explain(
@@ -32,6 +34,7 @@ def explain(
     user = histories.users[0]
     others = (
         replace(user, preferred_tags=(), preferred_categories=()),
+        replace(user, friends=()),
         replace(user, location=None),
         User(user_id=user.user_id),
     )
@@ -40,6 +43,7 @@ def explain(
     losses = taste[0] - taste[1:]
     strongest = losses[:-1].argmax(axis=0)
     sources = recommender.scorer.sources(Request(histories, listed))
+    near = distance_km(listed, user.location) <= _NEAR_KM if user.location else np.zeros(len(rows), np.bool_)
     told = []
     for place, row in enumerate(rows):
         is_personal = taste[0, place] > 0 and losses[strongest[place], place] > _NOTHING
@@ -48,7 +52,7 @@ def explain(
         if is_personal:
             why.append(_cause(histories, entries, int(strongest[place]), catalog))
         elif popular:
-            why.append("popular now")
+            why.append("popular near you" if near[place] else "popular now")
         why.append(reasons.starting(moment(catalog.starts_at[row]), now))
         source = sources[place] if is_personal else "popularity" if popular else "soonest"
         told.append((source, tuple(reason for reason in why if reason)))
@@ -57,7 +61,7 @@ def explain(
 
 def _cause(histories: Histories, entries: NDArray[np.int64], strongest: int, catalog: Catalog) -> str | None:
     if strongest >= len(entries):
-        return ("matches your interests", "near you")[strongest - len(entries)]
+        return ("matches your interests", "a friend goes", "near you")[strongest - len(entries)]
     entry = entries[strongest]
     if histories.event_rows[entry] < 0:
         return "you follow the organizer"

@@ -51,7 +51,7 @@ class Filters:
         catalog, rows = candidates.catalog, candidates.rows
         allowed = np.ones(len(rows), np.bool_)
         if self.near is not None:
-            allowed &= _distance_km(candidates, self.near) <= self.radius_km
+            allowed &= distance_km(candidates, self.near) <= self.radius_km
         starts_at = catalog.starts_at[rows]
         if self.starts_from is not None:
             # An event without a date has none that could be in a stretch of time.
@@ -73,7 +73,7 @@ class Filters:
         return allowed
 
 
-def _distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
+def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
     """Great-circle distance of each candidate, float64 of shape (c,), NaN where its place is unknown."""
 
     def points() -> NDArray[np.float64]:

@@ -15,6 +15,9 @@ from shared.models.weights import CODES, taste_weights
 TASTE_HALF_LIFE_DAYS: Final = 180.0
 MAX_PROFILE_NAMES: Final = 300
 _FAR_DAYS: Final = 730.0
+SEGMENTS: Final = ("cold", "few", "many")
+"""Users by how often they did something that speaks for a known event: never, one to four times, more often."""
+_BOUNDS: Final = np.array([1, 5])
 _Part = TypeVar("_Part")
 
 Sparse = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
@@ -107,9 +110,10 @@ class Request:
         part: _Part = self._parts[name]
         return part
 
-    def is_warm(self) -> NDArray[np.bool_]:
-        """Which users did something that speaks for a known event, bool of shape (b,)."""
-        return np.bincount(self.owners, weights=self.counts, minlength=len(self)) > 0
+    def segments(self) -> NDArray[np.int64]:
+        """The place of each user in `SEGMENTS`, int64 of shape (b,)."""
+        spoken = np.bincount(self.owners, weights=self.counts > 0, minlength=len(self))
+        return np.searchsorted(_BOUNDS, spoken, side="right").astype(np.int64)
 
     def tally(self, field: str, *, decayed: bool) -> NDArray[np.float32]:
         """Each user's entries by the value of a field, float32 of shape (b, m)."""

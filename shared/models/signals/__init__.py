@@ -10,11 +10,15 @@ from shared.models.signals.content import (
     Follows,
     Similarity,
 )
+from shared.models.signals.declared import DeclaredRidge
 from shared.models.signals.ease import Ease
-from shared.models.signals.frequency import Count, Interest, Share
+from shared.models.signals.frequency import Count, Interest, Rate, Recent, Share
+from shared.models.signals.friends import Friends
+from shared.models.signals.graph import GraphFilter
 from shared.models.signals.moment import NextOf, Soonness
-from shared.models.signals.neighbours import NormalizedSvd
-from shared.models.signals.popularity import LikesPerEvent, LikesPerTag, PopularityRank
+from shared.models.signals.neighbours import BANDS, SpectralBand
+from shared.models.signals.novelty import Freshness, PassedOver, Unseen
+from shared.models.signals.popularity import LikesPerEvent, LikesPerTag, PopularityRank, Rising
 from shared.models.signals.reach import Budget, Nearness, UsualPrice
 from shared.models.signals.ridge import LeaveOneOutRidge
 from shared.models.signals.signal import EventSignal, Past, State, UserSignal
@@ -33,18 +37,31 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Count("organizer"),
     Count("venue"),
     Count("series"),
+    Rate("organizer", damping=2),
+    Rate("venue", damping=2),
+    Rate("series", damping=2),
+    Recent("organizer"),
+    Recent("series"),
+    PassedOver("organizer"),
+    PassedOver("series"),
+    Freshness(),
+    Unseen(),
+    Rising(),
     Interest(),
     Ease("organizer"),
     Ease("venue"),
     LeaveOneOutRidge(),
-    NormalizedSvd(),
+    *(SpectralBand(band) for band in BANDS),
+    GraphFilter(),
     Similarity("tags"),
     Similarity("title"),
     Similarity("text"),
+    DeclaredRidge(),
     DeclaredTags(),
     DeclaredCategories(),
     Follows(),
     FollowedTags(),
+    Friends(),
     Dismissals(),
     Nearness(),
     Budget(),

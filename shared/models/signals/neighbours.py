@@ -5,43 +5,41 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.lowrank import right_singular_vectors
 from shared.models.request import Request, scatter
+from shared.models.signals.attributes import liked_events
 from shared.models.signals.signal import Past, State, UserSignal, places
 
-_FACTORS: Final = 64
+BANDS: Final = ((0, 64), (64, 256), (256, 768))
+"""Singular vectors by rank, the leading ones first; each band is a signal, so that their filter is learned."""
+_LIKES_A_FACTOR: Final = 1_000
+_MAX_USERS: Final = 100_000
+_MAX_CELLS: Final = 32_000_000
 
 
-class NormalizedSvd(UserSignal):
-    """Projection on the leading singular vectors of the normalised user × event matrix.
+class SpectralBand(UserSignal):
+    """Projection on a band of singular vectors of the normalised user × event matrix.
 
-    R̃ = D_u^-½ R D_i^-½ ≈ U S Vᵀ; a user's row x scores x D_i^-½ V Vᵀ D_i^½, divided by |x D_i^-½ V|. The vectors come
-    from a randomized solver with two power iterations (Halko, Martinsson, Tropp 2011); the ideal low-pass filter of
-    Shen et al.: "How powerful is graph convolution for recommendation?", CIKM 2021.
+    R̃ = D_u^-½ R D_i^-½ ≈ U S Vᵀ; a user's row x scores x D_i^-½ V Vᵀ D_i^½, divided by |x D_i^-½|, with the vectors V
+    of the band. All
+    bands together are the low-pass filter of Shen et al.: "How powerful is graph convolution for recommendation?",
+    CIKM 2021, with a weight for each band. A matrix has a factor for each thousand of its likes, at least those of the
+    first band: fewer likes do not tell more factors from noise. Many users' vectors are those of a sample of them.
     """
 
-    name = "neighbours"
     source = "collaborative"
 
-    def fit(self, past: Past) -> State:
-        """`events` int32 of shape (k,) with feedback, `into` and `out` float32 of shape (k, f)."""
-        from scipy.sparse import coo_array, diags_array
-        from sklearn.utils.extmath import randomized_svd
+    def __init__(self, band: tuple[int, int]) -> None:
+        self.name = f"neighbours_{band[1]}"
+        self._band = slice(*band)
 
-        users, user_places = np.unique(past.table.user_rows[past.liked], return_inverse=True)
-        events, event_places = np.unique(past.table.event_rows[past.liked], return_inverse=True)
-        rank = min(_FACTORS, len(users), len(events))
-        if rank < 2:
-            none = np.zeros((0, 1), np.float32)
-            return {"events": np.empty(0, np.int32), "into": none, "out": none}
-        cells = np.unique(user_places.astype(np.int64) * len(events) + event_places)
-        ones = np.ones(len(cells), np.float32)
-        matrix = coo_array((ones, (cells // len(events), cells % len(events))), shape=(len(users), len(events))).tocsr()
-        by_user, by_event = np.asarray(matrix.sum(axis=1)), np.asarray(matrix.sum(axis=0))
-        normalized = diags_array(by_user**-0.5) @ matrix @ diags_array(by_event**-0.5)
-        _, _, vectors = randomized_svd(normalized, rank, n_iter=2, random_state=0)
-        scale = np.sqrt(by_event)[:, None]
-        into, out = vectors.T / scale, vectors.T * scale
-        return {"events": events.astype(np.int32), "into": into.astype(np.float32), "out": out.astype(np.float32)}
+    def fit(self, past: Past) -> State:
+        """`events` int32 of shape (k,) with feedback, `into` and `out` float32 of shape (k, f), f perhaps 0."""
+        events, scale, vectors = past.once("singular vectors", lambda: _singular_vectors(past))
+        band = vectors[:, self._band]
+        if not band.shape[1]:
+            return {"events": events[:0], "into": band[:0], "out": band[:0], "scale": scale[:0]}
+        return {"events": events, "into": band / scale[:, None], "out": band * scale[:, None], "scale": scale}
 
     def score(self, state: State, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c)."""
@@ -51,19 +49,41 @@ class NormalizedSvd(UserSignal):
         past = request.histories.event_rows
         entries = places(events, np.where(past >= 0, catalog.trained[past], -1))
         used = (request.counts > 0) & (entries >= 0)
-        rows = np.minimum(
-            scatter(request.owners[used], entries[used], np.ones(int(used.sum())), (len(request), len(events))), 1
-        )
-        some = np.flatnonzero(rows.any(axis=0))
-        users = rows[:, some] @ state["into"][some]
-        users /= np.maximum(np.linalg.norm(users, axis=1, keepdims=True), 1e-9)
+        pairs = np.unique(request.owners[used] * len(events) + entries[used])
+        owners, rows = pairs // len(events), pairs % len(events)
+        some, columns = np.unique(rows, return_inverse=True)
+        history = scatter(owners, columns, np.ones(len(owners)), (len(request), len(some)))
+        users = history @ state["into"][some]
+        users /= np.sqrt(np.maximum(history @ (1 / state["scale"][some, None]) ** 2, 1e-18))
 
         def of_candidates() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             place = places(events, catalog.trained[candidates.rows])
             columns = np.flatnonzero(place >= 0)
             return columns, np.ascontiguousarray(state["out"][place[columns]].T)
 
-        columns, out = candidates.once(f"{self.name} {id(state)}", of_candidates)
+        shown, out = candidates.once(f"{self.name} {id(state)}", of_candidates)
         scores = np.zeros((len(request), len(candidates)), np.float32)
-        scores[:, columns] = users @ out
+        scores[:, shown] = users @ out
         return scores
+
+
+def _singular_vectors(past: Past) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Events with feedback, the square roots of their users' number, and right singular vectors as columns."""
+    from scipy.sparse import diags_array
+
+    liked = liked_events(past)
+    events = np.flatnonzero(np.bincount(liked.indices, minlength=liked.shape[1]))
+    active = np.flatnonzero(np.diff(liked.indptr))
+    if len(active) > _MAX_USERS:
+        active = np.sort(np.random.default_rng(0).choice(active, _MAX_USERS, replace=False))
+    liked = liked[active][:, events]
+    scale = np.sqrt(np.maximum(np.bincount(liked.indices, minlength=len(events)), 1)).astype(np.float32)
+    size = max(*liked.shape, 1)
+    rank = max(BANDS[0][1], min(BANDS[-1][1], liked.nnz // _LIKES_A_FACTOR, _MAX_CELLS // size))
+    rank = min(rank, *liked.shape)
+    if rank < 2:
+        return np.empty(0, np.int32), scale[:0], np.zeros((0, 0), np.float32)
+    by_user = (np.diff(liked.indptr).astype(np.float32)) ** -0.5
+    normalized = diags_array(by_user) @ liked @ diags_array(1 / scale)
+    vectors = right_singular_vectors(normalized.astype(np.float32).tocsr(), rank)
+    return events.astype(np.int32), scale, vectors

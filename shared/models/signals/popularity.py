@@ -5,10 +5,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.interactions import DAY_S
 from shared.models.request import Candidates
 from shared.models.signals.signal import EventSignal, Past, State, segment_sums, standardized
 
 _FLOOR: Final = 1e-3
+_RISING_FLOOR: Final = 0.1
 
 
 class PopularityRank(EventSignal):
@@ -21,6 +23,25 @@ class PopularityRank(EventSignal):
         ascending = np.sort(candidates.popularity)
         more = len(ascending) - np.searchsorted(ascending, candidates.popularity, side="right")
         return -np.log1p(more.astype(np.float32))
+
+
+class Rising(EventSignal):
+    """log of the likes that an event got lately, halved every `_HALF_LIFE_DAYS`, standardised over the candidates."""
+
+    name = "rising"
+    _HALF_LIFE_DAYS: Final = 3.0
+
+    def fit(self, past: Past) -> State:
+        """`likes` float32 of shape (n_events,)."""
+        ages = (past.now_s - past.table.occurred_at[past.liked]) / DAY_S
+        weights = past.likes[past.liked] * np.exp2(-ages / self._HALF_LIFE_DAYS)
+        sums = np.bincount(past.table.event_rows[past.liked], weights=weights, minlength=len(past.catalog))
+        return {"likes": sums.astype(np.float32)}
+
+    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,)."""
+        likes = np.append(state["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
+        return standardized(np.log(_RISING_FLOOR + likes))
 
 
 class LikesPerEvent(EventSignal):

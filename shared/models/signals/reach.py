@@ -24,11 +24,11 @@ class Nearness(UserSignal):
         """Float32 of shape (b, c), at most 0."""
         home_lat, home_lng = (one[:, None] for one in _homes(request))
         catalog, rows = request.candidates.catalog, request.candidates.rows
-        lat, lng = np.radians(catalog.lat[rows]), np.radians(catalog.lng[rows])
         # Over a city the Earth is flat: a degree of longitude shrinks with the cosine of the latitude.
-        east = (np.radians(home_lng) - lng) * np.cos(lat)
-        kilometres = _EARTH_KM * np.hypot(np.radians(home_lat) - lat, east)
-        nearness: NDArray[np.float32] = np.nan_to_num(-np.log1p(kilometres)).astype(np.float32)
+        degrees = (home_lng - catalog.lng[rows] + 180) % 360 - 180
+        east = np.radians(degrees) * np.cos(np.radians(catalog.lat[rows]))
+        distances = _EARTH_KM * np.hypot(np.radians(home_lat - catalog.lat[rows]), east)
+        nearness: NDArray[np.float32] = np.nan_to_num(-np.log1p(distances)).astype(np.float32)
         return nearness
 
 

@@ -4,30 +4,44 @@ A signal learns its state from the past, arrays only, and scores with nothing bu
 among those of the training, so that a state never has to be moved when events come.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.models.catalog import Catalog
+from shared.models.declared import Declared
 from shared.models.interactions import DAY_S, InteractionTable
 from shared.models.request import Candidates, Request
 from shared.models.weights import taste_weights
 
 State = Mapping[str, NDArray[Any]]
+_Part = TypeVar("_Part")
 EVENT_HALF_LIFE_DAYS: Final = 180.0
 
 
 @dataclass(frozen=True)
 class Past:
-    """What signals learn from: interactions before `now_s`, POSIX seconds, and the catalog they point into."""
+    """What signals learn from: interactions before `now_s`, POSIX seconds, the catalog they point into, and users.
+
+    `declared` holds the features of the users of `table`, row by row.
+    """
 
     table: InteractionTable
     catalog: Catalog
     now_s: float
+    declared: Declared
+    _parts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: str, make: Callable[[], _Part]) -> _Part:
+        """What `make` gives, made on the first call under this name; signals that learn the same share it."""
+        if name not in self._parts:
+            self._parts[name] = make()
+        part: _Part = self._parts[name]
+        return part
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
@@ -125,6 +139,19 @@ def places(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArray[np.
         return np.full(len(codes), -1, np.int64)
     found = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
     return np.where(kept[found] == codes, found, -1)
+
+
+def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
+    """The place among the candidates of each event of the training, int64 of shape (n_trained + 1,), -1 for none."""
+
+    def make() -> NDArray[np.int64]:
+        trained = candidates.catalog.trained[candidates.rows]
+        columns = np.full(int(candidates.catalog.trained.max(initial=-1)) + 2, -1, np.int64)
+        columns[trained] = np.arange(len(candidates))
+        columns[-1] = -1
+        return columns
+
+    return candidates.once("columns", make)
 
 
 def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:
