@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from shared.entities import User
 from shared.models.attributes import part, prefixed
 from shared.models.catalog import Catalog
-from shared.models.choice import Choices, fit_choices, sampled_ndcg
+from shared.models.choice import Choices, estimated_ndcg, fit_choices
+from shared.models.declared import Declared
 from shared.models.interactions import InteractionTable
-from shared.models.request import Candidates, Request
+from shared.models.refine import refine
+from shared.models.request import SEGMENTS, Candidates, Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
-from shared.models.windows import latest_windows, replay
-
-SEGMENTS: Final = ("cold", "warm")
-"""Users without and with something that speaks for a known event."""
+from shared.models.splits import MAX_INTERACTIONS
+from shared.models.windows import replay
 
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0
 _DOUBT: Final = 2.0
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
-_COLLABORATIVE: Final = {"neighbours": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
+_COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
 _CONTENT: Final = {
     "share_organizer": 0.3,
     "share_venue": 0.1,
@@ -39,6 +39,7 @@ _CONTENT: Final = {
     "declared_categories": 0.4,
 }
 _OTHERS: Final = {
+    "friends": 2.0,
     "interest": 5.0,
     "dismissals": 1.0,
     "nearness": 0.05,
@@ -46,7 +47,7 @@ _OTHERS: Final = {
     "popularity": 0.4,
     "soonness": 0.02,
 }
-_REACH: Final = 10.0
+_REACH: Final = 50.0
 
 
 def _hand_set() -> NDArray[np.float32]:
@@ -66,7 +67,7 @@ class Blend:
 
     Attributes
     ----------
-    weights : float32 of shape (2, F) – for `SEGMENTS` × `SIGNALS`.
+    weights : float32 of shape (s, F) – for `SEGMENTS` × `SIGNALS`.
     states : what each signal learned, by name; only of signals with a weight.
     learning : how the weights came about, for the manifest.
     """
@@ -80,24 +81,27 @@ class Blend:
         cls, table: InteractionTable, catalog: Catalog, users: Mapping[str, User], *, now: datetime, seed: int = 0
     ) -> Self:
         """Learn the weights from replayed windows before `now`, then the signals from all of `table`."""
-        choices = replay(table, catalog, users, latest_windows(table, now.timestamp()), seed=seed)
+        declared = _declared(table, users)
+        some = table.of_some_users(MAX_INTERACTIONS)
+        described = declared if some is table else _declared(some, users)
+        choices = replay(some, catalog, users, described, now_s=now.timestamp(), seed=seed)
         weights, learning = learn(choices)
-        past = Past(table, catalog, now.timestamp())
+        past = Past(table, catalog, now.timestamp(), declared)
         weighted = [signal for signal, column in zip(SIGNALS, weights.T, strict=True) if column.any()]
         return cls(weights, {signal.name: signal.fit(past) for signal in weighted}, learning)
 
     def score(self, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c), finite; only the order matters."""
-        segments = request.is_warm().astype(np.int64)
+        segments = request.segments()
         return self._of_events(request.candidates)[segments] + self._of_users(request, segments)
 
     def taste(self, request: Request) -> NDArray[np.float32]:
         """The users' own part of the score, float32 of shape (b, c), everybody weighed as the first user is."""
-        return self._of_users(request, np.repeat(request.is_warm()[:1].astype(np.int64), len(request)))
+        return self._of_users(request, np.repeat(request.segments()[:1], len(request)))
 
     def sources(self, request: Request) -> list[str]:
         """What speaks most for each of c events to the first user: the source of the strongest group of signals."""
-        segment = int(request.is_warm()[0])
+        segment = int(request.segments()[0])
         groups: dict[str, NDArray[np.float32]] = {}
         for signal, weight in zip(SIGNALS, self.weights[segment], strict=True):
             if isinstance(signal, UserSignal) and weight:
@@ -161,26 +165,48 @@ class Blend:
 def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Weights from choices, and how they came about.
 
-    With fewer than `MIN_CHOICES` choices the weights are set by hand. A segment also keeps those if they rank the
-    latest window better than weights learned from the earlier ones, by more than two standard errors.
+    With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise three ways compete on the latest
+    window, having learned from the earlier ones (with a single window, on every second user): weights that explain the
+    choices best, the same moved to what puts choices on top, and those set by hand. The first wins unless another is
+    better by more than two standard errors: the second for all users together, the last for its segment.
     """
     count = len(choices) if choices else 0
     if choices is None or count < MIN_CHOICES:
         return HAND_SET, {"learned": [], "choices": count, "why": f"fewer than {MIN_CHOICES} choices to learn from"}
-    weights = _fit(choices)
     is_latest = choices.windows == choices.windows.max()
     if is_latest.all():
-        return weights, {"learned": list(SEGMENTS), "choices": count, "why": "one window, nothing to check against"}
-    latest, earlier = choices.where(is_latest), _fit(choices.where(~is_latest))
-    lost = sampled_ndcg(latest, HAND_SET) - sampled_ndcg(latest, earlier)
+        is_latest = np.arange(count) % 2 == 1
+    latest, earlier = choices.where(is_latest), choices.where(~is_latest)
+    likely = _fit(earlier)
+    likely_ndcg = estimated_ndcg(latest, likely)
+    is_refined = _is_better(estimated_ndcg(latest, _refined(earlier, likely)), likely_ndcg)
+    weights = _fit(choices)
+    if is_refined:
+        weights = _refined(choices, weights)
+    by_hand = estimated_ndcg(latest, HAND_SET)
     learned = []
     for number, name in enumerate(SEGMENTS):
-        mine = lost[latest.segments == number]
-        if len(mine) > 1 and mine.mean() > _DOUBT * mine.std(ddof=1) / np.sqrt(len(mine)):
+        mine = latest.segments == number
+        if _is_better(by_hand[mine], likely_ndcg[mine]):
             weights[number] = HAND_SET[number]
         else:
             learned.append(name)
-    return weights, {"learned": learned, "choices": count, "why": "checked against the hand-set weights"}
+    objective = "smoothed NDCG" if is_refined else "likelihood"
+    return weights, {"learned": learned, "choices": count, "why": "checked on held-out choices", "objective": objective}
+
+
+def _declared(table: InteractionTable, users: Mapping[str, User]) -> Declared:
+    return Declared.of([users.get(key) or User(user_id=key) for key in table.users.ids()])
+
+
+def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether the mean of `one` is above that of `other` by more than two standard errors of the difference."""
+    gains = one - other
+    return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _refined(choices: Choices, weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    return refine(choices, weights, is_free=_IS_FREE)
 
 
 def _fit(choices: Choices) -> NDArray[np.float32]:

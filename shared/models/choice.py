@@ -100,12 +100,17 @@ def fit_choices(choices: Choices, *, n_segments: int, ridge: float, is_free: NDA
     return weights
 
 
-def sampled_ndcg(choices: Choices, weights: NDArray[np.float32], *, k: int = 10) -> NDArray[np.float64]:
-    """NDCG@k of each choice among its own rows, float64 of shape (g,): for comparisons, not for reports."""
+def estimated_ndcg(choices: Choices, weights: NDArray[np.float32], *, k: int = 10) -> NDArray[np.float64]:
+    """NDCG@k of each choice over all that was to choose from, float64 of shape (g,): for comparisons, not for reports.
+
+    A row counts as many rows, e^offset, as it stands for, so a rank is an estimate.
+    """
     owners = choices.owners()
     scores = np.einsum("rf,rf->r", choices.values, weights[choices.segments[owners]])
     order = np.lexsort((-scores, owners))
-    ranks = np.arange(len(order)) - choices.starts[owners[order]]
+    stands_for = np.exp(choices.offsets[order].astype(np.float64))
+    above = np.cumsum(stands_for) - stands_for
+    ranks = above - above[choices.starts[owners[order]]]
     gains = np.where((choices.chosen[order] > 0) & (ranks < k), 1 / np.log2(ranks + 2), 0)
     picks = np.add.reduceat((choices.chosen > 0).astype(np.int64), choices.starts)
     ideal = np.concatenate([[0], np.cumsum(1 / np.log2(np.arange(2, k + 2)))])[np.minimum(picks, k)]
