@@ -106,6 +106,8 @@ class _Training:
         self._now = running.document.scheduled_at
 
     def perform(self) -> None:
+        if self._was_published():
+            return
         shelf = self._read()
         with self._run.phase("load"):
             material = Material.of_ledger(shelf, now=self._now)
@@ -145,6 +147,22 @@ class _Training:
             return
         with self._run.phase("publish"):
             self._publish(manifest, packed, reason)
+
+    def _was_published(self) -> bool:
+        """Whether an attempt of this run came as far as the pointer before it was cut short."""
+        blob = self._objects.read(versions.POINTER)
+        try:
+            version = versions.Pointer.from_json(blob.data).version if blob else ""
+        except ArtifactError:
+            # Publishing replaces a damaged pointer.
+            return False
+        if not version.startswith(f"{self._document.run_id}-"):
+            return False
+        manifest = versions.read_manifest(self._objects, version)
+        self._document.version = version
+        self._document.rows, self._document.metrics = dict(manifest.counts), manifest.metrics
+        self._decide(run.PUBLISHED, "published by an attempt that was cut short after it")
+        return True
 
     def _read(self) -> Shelf:
         new_id = self._trainer.new_id

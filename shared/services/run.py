@@ -152,13 +152,18 @@ class Run:
 
 
 def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads: int) -> None:
-    """Store the document of a run that has ended, whatever a failed attempt left there before; drop the oldest."""
+    """Store the document of a run that has ended, in place of a failed attempt's; drop the oldest.
+
+    A decision that another attempt has made meanwhile stands.
+    """
     document.finished_at = now
     document.reads = reads
     document.price_usd = reads * READ_USD
     document.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KB_PER_MB, 1)
     name = f"{FOLDER}{document.run_id}.json"
     before = objects.read(name)
+    if before and RunDocument.from_json(before.data).decision != FAILED:
+        return
     objects.write(name, document.to_json(), generation=before.generation if before else 0)
     stored = [one for one in objects.names(FOLDER) if one[len(FOLDER) :][:1].isdigit()]
     for old in stored[:-KEPT]:

@@ -400,3 +400,27 @@ def test_who_was_forgotten_is_in_no_file_after_the_next_run(
     assert document.rows["interactions"] < len(laws.city().interactions)
     assert document.rows["users"] == len(laws.city().users) - 1
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_run_that_was_cut_after_the_pointer_moved_is_not_made_again(store: Documents, objects: ObjectStore) -> None:
+    first = run(store, objects)
+    objects.delete(f"runs/{first.run_id}.json")
+    again = run(store, objects)
+    assert (again.decision, again.version, again.metrics) == (PUBLISHED, first.version, first.metrics)
+    assert again.reason == "published by an attempt that was cut short after it"
+    assert len([name for name in objects.names("models/") if name.endswith("manifest.json")]) == 1
+
+
+def test_a_decision_that_another_attempt_made_stands(store: Documents, objects: ObjectStore) -> None:
+    def overtaken(step: object) -> None:
+        if step.name == "model fitted":
+            objects.delete(LEASE)
+            made.append(run(store, objects))
+            clock["now"] = NOW + DURATION / 2
+
+    clock, made = {"now": NOW}, list[RunDocument]()
+    trainer = replace(a_trainer(store, objects, report=overtaken), clock=lambda: clock["now"])
+    with pytest.raises(Conflict):
+        service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
+    assert made[0].decision == PUBLISHED
+    assert _stored(objects) == made[0]
