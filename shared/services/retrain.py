@@ -1,9 +1,9 @@
 """One scheduled training: catch up, compare, fit, publish what is better. Killed anywhere, it can be repeated."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from shared.ports import Documents, ObjectStore
 from shared.services import golden, run, versions
 from shared.services.compact import drop_users, merge
 from shared.services.contest import Contest, Served, Trial
+from shared.services.drift import measure
 from shared.services.lease import Lease
 from shared.services.ledger import Shelf, catch_up
 from shared.services.run import Report, Run, RunDocument
@@ -128,7 +129,9 @@ class _Training:
             self._document.metrics = {**self._document.metrics, "ratings": ratings}
         self._document.comparisons = trial.verdict.comparisons()
         with self._run.phase("drift"):
-            self._document.drift = self._drift(material, served, trial)
+            rival = trial.scores.get("served")
+            if served and rival:
+                self._document.drift = measure(material, served, rival, now=self._now)
             self._run.step("drift measured", f"drift: {self._document.drift.get('verdict', 'no model to compare to')}")
         reason = "; ".join([*trial.notes, trial.verdict.reason])
         if not trial.verdict.publish:
@@ -195,26 +198,6 @@ class _Training:
             now=self._now,
             half_life_days=self._plan.half_life_days,
         )
-
-    def _drift(self, material: Material, served: Served | None, trial: Trial) -> Mapping[str, Any]:
-        rival = trial.scores.get("served")
-        if served is None or rival is None:
-            return {}
-        recommender, manifest = served
-        recent = material.table.occurred_at >= self._now.timestamp() - drift.WINDOW_DAYS * 86_400
-        rows = material.table.event_rows[recent & (material.table.event_rows >= 0)]
-        known = recommender.catalog.events.places(material.catalog.events.keys) >= 0
-        then = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
-        findings = drift.detect(
-            manifest.details.get("references", {}),
-            material.table,
-            material.catalog,
-            scores=rival.listed,
-            now_s=self._now.timestamp(),
-            unknown_share=float(1 - known[rows].mean()) if len(rows) else 0.0,
-            coverage=(then, rival.coverage),
-        )
-        return drift.summary(findings)
 
     def _packed(
         self, recommender: Recommender, trial: Trial, material: Material, shelf: Shelf
