@@ -15,8 +15,9 @@ from functions.interaction import interaction
 from functions.wiring import MAX_SENT, Services
 from shared.adapters.folder import FolderObjects
 from shared.entities import InteractionType, User
-from shared.errors import TooMany
+from shared.errors import InvalidField, TooMany
 from shared.ports import Documents
+from shared.services.forget import export
 from shared.services.quota import Quota
 from tests import laws
 from tests.examples import NOW, an_interaction
@@ -117,8 +118,24 @@ def test_everything_that_is_held_is_exported(signed_in: FlaskClient, store: Docu
     collections = [one["collection"] for one in body["documents"]]
     assert collections == ["users", "histories", "interactions", "interactions"]
     assert body["documents"][2]["fields"]["event_id"] == "jazz_1"
-    refused = signed_in.get(f"/api/v1/users/{GONE}/data?cursor=users/none", headers=TOKEN)
+    refused = signed_in.get(f"/api/v1/users/{GONE}/data?cursor=elsewhere/none", headers=TOKEN)
     assert (refused.status_code, refused.get_json()["field"]) == (400, "cursor")
+
+
+def test_an_export_in_parts_holds_every_document_once(store: Documents) -> None:
+    store.users.put([User(user_id=GONE)], now=NOW)
+    done = [an_interaction(GONE, f"e{n}") for n in range(7)]
+    store.interactions.append(done, now=NOW, counted=False)
+    store.users.remember(done)
+    found, cursor = [], ""
+    while cursor is not None:
+        part = export(store.personal, user_id=GONE, cursor=cursor, page=2)
+        found += [(one["collection"], one["id"]) for one in part.documents]
+        cursor = part.cursor
+    assert found == [(one.collection, one.document_id) for one in store.personal.of(GONE)]
+    assert len(found) == 9
+    with pytest.raises(InvalidField, match=r"^cursor: "):
+        export(store.personal, user_id=GONE, cursor="elsewhere/x")
 
 
 @pytest.mark.parametrize(("method", "path"), [("delete", f"/users/{GONE}"), ("get", f"/users/{GONE}/data")])
