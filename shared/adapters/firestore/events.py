@@ -76,6 +76,7 @@ class FirestoreEvents:
         while part := list(islice(changes, _MANY)):
             stored = self._database.read(self._database.document(COLLECTION, event_id) for event_id, _ in part)
             self._database.listed += len(part)
+            self._database.listed += len(part)
             for event_id, change in part:
                 stamp = {"updated_at": change["changed_at"]}
                 yield untrusted.current(event_id, stored.get((COLLECTION, event_id)), stamp)
