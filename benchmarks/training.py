@@ -23,6 +23,7 @@ from jobs.console import table
 from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
 from shared.models.recommender import MODELS
+from shared.models.weights import taste_weights
 from shared.services.ledger import Shelf
 from shared.services.retrain import Plan, Trainer, retrain
 from shared.services.train import Material
@@ -36,6 +37,7 @@ _KB_PER_GB: Final = 1024**2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
+    parser.add_argument("--smallest", type=int, default=_SIZES[0][0], help="interactions (default: %(default)s)")
     parser.add_argument("--largest", type=int, default=_SIZES[-1][0], help="interactions (default: %(default)s)")
     parser.add_argument("--model", choices=MODELS, default="blend", help="(default: %(default)s)")
     parser.add_argument("--challengers-s", type=float, default=0.0, help="see jobs.retrain (default: %(default)s)")
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "sizes": [],
     }
     for interactions, users, events in _SIZES:
-        if interactions <= given.largest:
+        if given.smallest <= interactions <= given.largest:
             result["sizes"].append(_measured(interactions, users, events, given))
             print(_shown(result["sizes"][-1]), end="\n\n", flush=True)
     if given.out:
@@ -108,13 +110,13 @@ def _als(folder: str) -> dict[str, Any]:
     from implicit.als import AlternatingLeastSquares
     from scipy.sparse import coo_array, csr_matrix
 
-    from shared.models.signals.signal import Past
-
     material = Material.of_ledger(Shelf(open_objects(f"folder:{folder}")), now=market.NOW)
-    past = Past(material.table, material.catalog, market.NOW.timestamp())
-    cells = (material.table.user_rows[past.liked], material.table.event_rows[past.liked])
-    shape = (len(material.table.users), len(material.catalog))
-    matrix = csr_matrix(coo_array((past.likes[past.liked], cells), shape=shape).tocsr().astype(np.float32))
+    table = material.table
+    likes = taste_weights(table.codes, table.values, np.zeros(len(table), np.float32), half_life_days=np.inf)
+    liked = np.flatnonzero((likes > 0) & (table.event_rows >= 0))
+    cells = (table.user_rows[liked], table.event_rows[liked])
+    shape = (len(table.users), len(material.catalog))
+    matrix = csr_matrix(coo_array((likes[liked], cells), shape=shape).tocsr().astype(np.float32))
     started = time.perf_counter()
     model = AlternatingLeastSquares(factors=_FACTORS, iterations=_ITERATIONS, random_state=0, num_threads=0)
     model.fit(matrix, show_progress=False)
