@@ -27,6 +27,7 @@ STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "upda
 _CODED: Final = ("user_id", "event_id", "organizer_id", "type")
 _LEARNED: Final = (*_CODED, "value", "occurred_at")
 _MICROSECONDS: Final = 1_000_000.0
+_BLOCK: Final = 64
 
 
 @cache
@@ -198,17 +199,25 @@ def events(table: "pa.Table") -> Iterator[Event]:
 
 
 class Profiles(Mapping[str, User]):
-    """A table of users that `newest` gives, each made an entity when it is asked for: there may be a million."""
+    """A table of users that `newest` gives, each made an entity when it is asked for: there may be a million.
+
+    Rows are taken out of the table a few at a time, since whoever asks for many asks in the order of their ids.
+    """
 
     def __init__(self, table: "pa.Table") -> None:
         self._table = table
         self._users = Vocabulary(_bytes(table[KEYS[USERS]].combine_chunks()))
+        self._block = -1
+        self._rows: list[dict[str, Any]] = []
 
     def __getitem__(self, user_id: str) -> User:
         row = self._users.row(user_id)
         if row < 0:
             raise KeyError(user_id)
-        return User(**_known(self._table.slice(row, 1).to_pylist()[0]))
+        block, place = divmod(row, _BLOCK)
+        if block != self._block:
+            self._block, self._rows = block, self._table.slice(block * _BLOCK, _BLOCK).to_pylist()
+        return User(**_known(self._rows[place]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._users.ids())
