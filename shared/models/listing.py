@@ -103,7 +103,7 @@ def tell(
     if wish.explain and source is not None:
         told = [(source, _soon(catalog, row, now)) for row in rows]
     elif wish.explain:
-        told = explain(recommender, viewer.histories, rows, now)
+        told = explain(recommender, viewer, rows, now)
     return [
         Recommendation(
             event_id=event_id,

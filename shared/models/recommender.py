@@ -33,6 +33,7 @@ MAX_LEARNED: Final = 2_000_000
 which more users make little better for what they cost. Popularity counts everybody."""
 _FRESH_S: Final = 60
 _KEPT_BYTES: Final = 32_000_000
+_CAUSES_BYTES: Final = 4_000
 _FEWEST_KEPT: Final = 8
 
 
@@ -53,6 +54,20 @@ class Scorer(Protocol):
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Plain arrays for the artifact."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What was worked out for a profile, for those who ask again soon.
+
+    Attributes
+    ----------
+    scores : of the live events of the minute, shape (c,); None when nobody asked for them yet.
+    causes : by event row, the source and the reason of what speaks to the user in it, see `explanation.py`.
+    """
+
+    scores: NDArray[np.floating] | None = None
+    causes: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,16 +163,21 @@ class Recommender:
         return choose(live, self.scores(viewer, live), allowed, wish, rules=rules, now=now)
 
     def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
-        """One user's score of each live event, shape (c,); kept for those who ask again within the minute."""
-        kept: OrderedDict[Profile, NDArray[np.floating]] = live.once("scores", OrderedDict)
-        scores = kept.get(viewer.profile)
-        if scores is None:
-            scores = self.scorer.score(Request(viewer.histories, live))[0]
-            with self._lock:
-                kept[viewer.profile] = scores
-                while len(kept) > max(_FEWEST_KEPT, _KEPT_BYTES // max(scores.nbytes, 1)):
-                    kept.popitem(last=False)
-        return scores
+        """One user's score of each live event, shape (c,)."""
+        memory = self.memory(viewer.profile, live)
+        if memory.scores is None:
+            memory.scores = self.scorer.score(Request(viewer.histories, live))[0]
+        return memory.scores
+
+    def memory(self, profile: Profile, live: Candidates) -> Memory:
+        """What was worked out for somebody with this profile while these are the live events, a minute at most."""
+        kept: OrderedDict[Profile, Memory] = live.once("memories", OrderedDict)
+        with self._lock:
+            memory = kept.setdefault(profile, Memory())
+            kept.move_to_end(profile)
+            while len(kept) > max(_FEWEST_KEPT, _KEPT_BYTES // (4 * len(live) + _CAUSES_BYTES)):
+                kept.popitem(last=False)
+        return memory
 
     def live(self, now: datetime) -> Candidates:
         """The live events of the current minute, kept so that requests share what follows from them alone.

@@ -2,6 +2,8 @@
 
 import logging
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -103,21 +105,24 @@ class Serving:
 
     def _look(self, now: datetime) -> None:
         snapshot = replace(self._snapshot, degraded=())
-        steps = (
-            ("model", self._model),
-            ("events", self._events),
-            ("popularity", self._popularity),
-            ("rules", self._rules),
-        )
-        for part, step in steps:
-            try:
-                snapshot = step(snapshot, now)
-            except MarqueeError as error:
-                _log.warning("keeps the last good %s: %s", part, error)
-                snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
-            except Exception:  # noqa: BLE001  # the edge of a thread: what a store answers must not end the looks
-                _log.exception("keeps the last good %s", part)
-                snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
+        with ThreadPoolExecutor(1) as pool:
+            # Beside the model's download, since the first use of the document store imports its library.
+            rules = pool.submit(self._documents.rules.read)
+            steps: tuple[tuple[str, Callable[[Snapshot, datetime], Snapshot]], ...] = (
+                ("model", self._model),
+                ("events", self._events),
+                ("popularity", self._popularity),
+                ("rules", lambda snapshot, _: replace(snapshot, rules=rules.result())),
+            )
+            for part, step in steps:
+                try:
+                    snapshot = step(snapshot, now)
+                except MarqueeError as error:
+                    _log.warning("keeps the last good %s: %s", part, error)
+                    snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
+                except Exception:  # noqa: BLE001  # the edge of a thread: what a store answers must not end the looks
+                    _log.exception("keeps the last good %s", part)
+                    snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
         if "events" in snapshot.degraded and self._snapshot.read_until is not None:
             # A newer model knows nothing of what was cancelled since its training; what is in service does.
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
@@ -162,6 +167,3 @@ class Serving:
         if not sums:
             return snapshot
         return replace(snapshot, recommender=snapshot.recommender.with_popularity(sums))
-
-    def _rules(self, snapshot: Snapshot, _now: datetime) -> Snapshot:
-        return replace(snapshot, rules=self._documents.rules.read())

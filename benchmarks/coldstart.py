@@ -1,0 +1,228 @@
+"""How long a new instance takes to its first recommendation: `python -m benchmarks.coldstart`."""
+
+import argparse
+import json
+import os
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.deployment import build
+from jobs.console import Console
+from shared.adapters.cloudstorage import CloudObjects
+from shared.adapters.open import open_objects
+from tests.emulators.process import free_port
+from tests.emulators.programs import ROOT, ProgramMissing
+from tests.emulators.storage import storage_emulator
+
+_BUCKET: Final = "models"
+_PATIENCE_S: Final = 60.0
+_PATH: Final = "/api/v1/recommendations?limit=10"
+
+PLAIN: Final = """
+def api(request):
+    return "ok"
+"""
+
+OBVIOUS: Final = """
+import io
+import pickle
+
+import numpy as np
+import pandas as pd
+from google.cloud import storage
+from sklearn.metrics.pairwise import cosine_similarity
+
+model = pickle.loads(storage.Client().bucket("models").blob("obvious.pkl").download_as_bytes())
+
+
+def api(request):
+    events, vectors = model["events"], model["vectors"]
+    live = events[events["ends_at"] > pd.Timestamp.now(tz="UTC")]
+    scores = cosine_similarity(vectors.components_.mean(axis=1)[None, :], model["items"][live["row"].to_numpy()])[0]
+    best = live.assign(score=scores).nlargest(10, "score")
+    return {"items": best[["event_id", "title", "score"]].to_dict("records")}
+"""
+
+# Told where they stand in the process itself: the server answers with how many modules it has loaded.
+_COUNTED: Final = """
+
+import sys
+
+
+def counted(request):
+    answer = api(request)
+    return str(len(sys.modules))
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.coldstart",
+        description="Start a server, ask it for recommendations until it answers, stop it; in turn with "
+        "functions-framework returning 'ok' and with the obvious way, pandas, scikit-learn and a pickle. The model of "
+        "10,000 live events lies in the Cloud Storage emulator, which is started for it.",
+    )
+    parser.add_argument("--events", type=int, default=10_000, help="live events (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=11, help="how often each starts (default: %(default)s)")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trained model for the next time")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if given.events < 1 or given.runs < 1:
+        parser.error("--events and --runs: expected at least 1")
+    try:
+        with tempfile.TemporaryDirectory(prefix="marquee-coldstart-") as folder, storage_emulator() as host:
+            result = _measure(Path(folder), given.work or Path(folder), host, events=given.events, runs=given.runs)
+    except ProgramMissing as missing:
+        print(missing, file=sys.stderr)
+        return 1
+    _print(result)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int) -> dict[str, Any]:
+    deployment = work / f"deployment-{events}"
+    build(deployment, live=events, console=Console(sys.stderr))
+    os.environ["STORAGE_EMULATOR_HOST"] = host
+    _upload(deployment, events)
+    marquee = (ROOT / "main.py").read_text()
+    sources = {"plain": PLAIN, "marquee": marquee, "obvious": OBVIOUS}
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "MARQUEE_DOCUMENTS": f"sqlite:{deployment / 'documents.db'}",
+        "MARQUEE_OBJECTS": f"gs:{_BUCKET}",
+        "MARQUEE_AUTH": "off",
+    }
+    for name, source in sources.items():
+        (folder / name).mkdir()
+        (folder / name / "main.py").write_text(source + _COUNTED)
+    seconds: dict[str, list[float]] = {name: [] for name in sources}
+    megabytes: dict[str, list[float]] = {name: [] for name in sources}
+    for _ in range(runs + 1):
+        for name in sources:
+            with _server(folder / name, "api", environ) as (started, place, pid):
+                _answer(place)
+                seconds[name].append(time.perf_counter() - started)
+                megabytes[name].append(_memory_mb(pid))
+    modules = {}
+    for name in sources:
+        with _server(folder / name, "counted", environ) as (_, place, _):
+            modules[name] = int(_answer(place))
+    # The first start of each reads files that are on no disk cache yet.
+    return _report(events, {name: measured[1:] for name, measured in seconds.items()}, megabytes, modules)
+
+
+def _report(
+    events: int, seconds: dict[str, list[float]], megabytes: dict[str, list[float]], modules: dict[str, int]
+) -> dict[str, Any]:
+    medians = {name: statistics.median(measured) for name, measured in seconds.items()}
+    return {
+        "live_events": events,
+        "runs": len(seconds["plain"]),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+        "seconds": {name: [round(one, 4) for one in measured] for name, measured in seconds.items()},
+        "median_s": {name: round(one, 4) for name, one in medians.items()},
+        "ratio_to_plain": {name: round(one / medians["plain"], 2) for name, one in medians.items()},
+        "memory_mb": {name: round(statistics.median(measured)) for name, measured in megabytes.items()},
+        "modules": modules,
+    }
+
+
+def _upload(deployment: Path, events: int) -> None:
+    """Put the model into the emulator, and what the obvious way would have stored of the same events."""
+    import pickle  # what Marquee is measured against; Marquee itself reads none
+
+    import numpy as np
+    import pandas as pd
+    from google.cloud.storage import Client
+    from sklearn.decomposition import TruncatedSVD
+
+    from shared.services.serving import load
+
+    client = Client()
+    client.create_bucket(_BUCKET)
+    local, bucket = open_objects(f"folder:{deployment / 'bucket'}"), CloudObjects(_BUCKET)
+    for name in local.names(""):
+        blob = local.read(name)
+        if blob is not None:
+            bucket.write(name, blob.data, generation=0)
+    catalog = load(local).catalog
+    rows = np.flatnonzero(catalog.on_sale)[:events]
+    rng = np.random.default_rng(1)
+    items = rng.normal(size=(len(rows), 50)).astype(np.float32)
+    model = {
+        "events": pd.DataFrame(
+            {
+                "row": np.arange(len(rows)),
+                "event_id": catalog.events.ids(rows),
+                "title": [catalog.title(int(row)) for row in rows],
+                "ends_at": pd.to_datetime(catalog.ends_at[rows], unit="s", utc=True),
+            }
+        ),
+        "items": items,
+        "vectors": TruncatedSVD(50).fit(rng.normal(size=(500, 200))),
+    }
+    client.bucket(_BUCKET).blob("obvious.pkl").upload_from_string(pickle.dumps(model))
+    bucket.close()
+    client.close()
+
+
+@contextmanager
+def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tuple[float, str, int]]:
+    """functions-framework as Cloud Run starts it; gives when it began, where it answers and its process."""
+    port = free_port()
+    command = [sys.executable, "-m", "functions_framework", "--target", target, "--port", str(port)]
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)
+    try:
+        yield started, f"127.0.0.1:{port}", process.pid
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
+
+
+def _answer(place: str) -> str:
+    give_up = time.perf_counter() + _PATIENCE_S
+    while time.perf_counter() < give_up:
+        connection = HTTPConnection(place, timeout=_PATIENCE_S)
+        try:
+            connection.request("GET", _PATH)
+            return connection.getresponse().read().decode()
+        except (HTTPException, ConnectionError):
+            time.sleep(0.002)
+        finally:
+            connection.close()
+    raise TimeoutError(f"{place}: expected an answer within {_PATIENCE_S:g} s")
+
+
+def _memory_mb(pid: int) -> float:
+    """Resident memory of a process and its children, what they share counted once a process."""
+    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids]
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _print(result: dict[str, Any]) -> None:
+    print(f"{result['live_events']:,} live events, medians of {result['runs']} starts, {result['cpus']} CPUs")
+    print(f"{'':10}{'seconds':>10}{'ratio':>8}{'modules':>10}{'MB':>8}")
+    for name, seconds in result["median_s"].items():
+        ratio, modules, memory = (result[key][name] for key in ("ratio_to_plain", "modules", "memory_mb"))
+        print(f"{name:10}{seconds:>10.3f}{ratio:>8.2f}{modules:>10,}{memory:>8}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""A trained deployment with an exact number of live events, for benchmarks of serving."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from jobs.console import Console
+from jobs.load import load_folder
+from jobs.sample import write_sample
+from shared.adapters.open import open_documents, open_objects
+from shared.entities import Event, Status
+from shared.models.artifact import Manifest, describe, digest, pack
+from shared.ports import Documents, ObjectStore
+from shared.services.train import Dataset, fit
+from shared.services.versions import publish
+
+USERS: Final = 2_000
+_TRAINED: Final = 10_000
+_INTERACTIONS: Final = 40_000
+_EVENTS_A_LIVE_ONE: Final = 2.6
+"""A generated city has more than two events behind it for each to come."""
+
+
+def build(folder: Path, *, live: int, console: Console) -> None:
+    """Make `folder` hold documents.db and bucket/ of a city with exactly `live` live events, unless it does already.
+
+    At most 10,000 of them are there at training; the others come later, as events do, and have attributes only.
+    """
+    done = folder / "done.json"
+    if done.exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.now(UTC)
+    events = round(min(live, _TRAINED) * _EVENTS_A_LIVE_ONE)
+    write_sample(folder / "csv", users=USERS, events=events, interactions=_INTERACTIONS, seed=1, now=now)
+    documents = open_documents(f"sqlite:{folder / 'documents.db'}")
+    # As loaded a day ago, so that an instance does not read again what the model knows.
+    loaded = now - timedelta(days=1)
+    load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", now=loaded, console=console)
+    showable = sorted(documents.events.live(now), key=lambda event: event.event_id)
+    surplus = [replace(event, status=Status.HIDDEN) for event in showable[live:]]
+    documents.events.put(surplus, now=loaded)
+    console.say(f"training on {events:,} events")
+    train(documents, open_objects(f"folder:{folder / 'bucket'}"), now=now)
+    documents.events.put(_later(showable, live - len(showable)), now=datetime.now(UTC))
+    documents.close()
+    done.write_text(json.dumps({"live": live, "trained_at": now.isoformat()}))
+
+
+def train(documents: Documents, objects: ObjectStore, *, now: datetime) -> None:
+    """Fit the blend on all documents and publish it, without the trials of a scheduled training."""
+    data = Dataset(
+        tuple(documents.events.changed_since(None)),
+        {user.user_id: user for user in documents.users.changed_since(None)},
+        tuple(documents.interactions.since(None)),
+    )
+    recommender = fit(data, model="blend", now=now, half_life_days=90.0)[0]
+    arrays = recommender.to_arrays()
+    packed = pack(arrays)
+    manifest = Manifest(
+        version=f"{now:%Y%m%dT%H%M%SZ}-bench",
+        model="blend",
+        trained_at=now,
+        watermark=now,
+        sha256=digest(packed),
+        arrays=describe(arrays),
+        counts={},
+        metrics={},
+    )
+    publish(objects, manifest, packed, began=now, uploaded=lambda: None)
+
+
+def _later(events: list[Event], count: int) -> list[Event]:
+    """So many events like these, under other ids."""
+    return [
+        replace(events[number % len(events)], event_id=f"later_{number}", booked=None, capacity=None)
+        for number in range(max(count, 0))
+    ]
