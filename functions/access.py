@@ -31,8 +31,9 @@ def caller(request: Request, operation: Operation, identity: Identity, settings:
     found = _verified(request.headers.get("Authorization", ""), identity)
     if not found.user_id and not operation.is_open:
         raise Unauthenticated("expected the user's ID token in the Authorization header, got none")
-    if "admin" in operation.roles and not found.is_admin:
-        raise Forbidden("expected a token with the claim admin: true")
+    is_organizer = bool(found.organizer_ids) and "organizer" in operation.roles
+    if operation.roles and not found.is_admin and not is_organizer:
+        raise Forbidden(f"expected a token with the claim {' or '.join(operation.roles)}")
     return found
 
 

@@ -16,6 +16,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "getSimilarEvents": events.get_similar,
     "getPopularEvents": events.get_popular,
     "getTrendingEvents": events.get_trending,
+    "getEventAudience": events.get_audience,
     "postRank": rank.post,
     "getRules": rules.get,
     "putRules": rules.put,

@@ -7,6 +7,7 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
+from shared.services.audience import audience
 from shared.services.popular import popular, trending
 from shared.services.similar import similar
 
@@ -26,6 +27,13 @@ def get_popular(call: Call, wired: Services) -> Response:
 def get_trending(call: Call, wired: Services) -> Response:
     """The events that get more than expected."""
     return responses.ok(trending(wired.backstage(), window=call.parameters["window"], **_common(call, wired)))
+
+
+def get_audience(call: Call, wired: Services) -> Response:
+    """The users most likely to come."""
+    given = call.parameters
+    answer = audience(wired.backstage(), caller=call.caller, event_id=given["event_id"], limit=given["limit"])
+    return responses.ok(answer)
 
 
 def _common(call: Call, wired: Services) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from functions.routes.call import Call
 from shared.entities import InteractionType
@@ -227,3 +228,40 @@ def test_an_unreadable_event_has_no_like(trained: FlaskClient, store: Documents)
     with store.events._database.transaction() as connection:
         connection.execute("""UPDATE events SET document = '{"price": "free"}' WHERE event_id = 'odd'""")
     assert trained.get(f"{API}/events/odd/similar").status_code == 404
+
+
+def _audience(client: FlaskClient, token: str | None, event_id: str = "jazz_1", **query: Any) -> TestResponse:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return client.get(f"{API}/events/{event_id}/audience", query_string=query, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        (None, 401),
+        ("user:olga", 403),
+        ("user:olga:yoga_club_1", 403),
+        ("user:olga:jazz_club_1", 200),
+        ("admin:root", 200),
+    ],
+)
+def test_an_audience_is_for_the_organizer_and_admins(
+    wire: Wire, trained: FlaskClient, token: str | None, status: int
+) -> None:
+    wire(require_auth=True)
+    assert _audience(trained, token).status_code == status
+
+
+def test_an_audience_holds_those_of_its_kind_first_and_nobody_who_comes_already(trained: FlaskClient) -> None:
+    body = _audience(trained, None, limit=100).get_json()
+    guests = [guest["user_id"] for guest in body["users"]]
+    coming = {one.user_id for one in laws.city().interactions if one.event_id == "jazz_1"}
+    assert body["considered"] == len(guests) + len(coming)
+    assert not coming & set(guests)
+    kinds = [guest.partition("_")[0] for guest in guests]
+    assert {"jazz"} <= set(kinds[:5]) <= {"jazz", "omnivore"}
+    assert [guest["user_id"] for guest in _audience(trained, None, limit=2).get_json()["users"]] == guests[:2]
+
+
+def test_an_audience_of_nothing_is_not_found(trained: FlaskClient) -> None:
+    assert _audience(trained, None, "unknown").status_code == 404
