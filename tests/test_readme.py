@@ -76,7 +76,7 @@ def test_the_demo_answers_as_shown(clone: Path, address: str) -> None:
         if shutil.which("curl") is None:
             raise ProgramMissing("The README's requests need curl: install it, such as `apt-get install curl`.")
     shown = blocks("demo")
-    assert len(shown) == 4
+    assert len(shown) == 6
     for block in shown:
         assert _ADDRESS in block["script"]
         answer = json.loads(run(block["script"].replace(_ADDRESS, address), clone))

@@ -15,11 +15,38 @@ export class Marquee {
     this.anonymousId = anonymousId;
   }
 
-  /** A list for a user, for a stranger when `userId` is empty. */
-  async recommendations({ userId = "", limit = 10 } = {}) {
-    const query = new URLSearchParams({ limit: String(limit) });
-    if (userId) query.set("user_id", userId);
-    return this.#request(`/recommendations?${query}`);
+  /**
+   * A list for a user, for a stranger when `userId` is empty. Every list takes the conditions that the API documents, by
+   * their names there: `{ near: [41.9, -87.6], radius_km: 5, when: "weekend", diversity: 0.3, cursor }`.
+   */
+  async recommendations({ userId = "", limit = 10, ...conditions } = {}) {
+    return this.#list("/recommendations", { user_id: userId, limit, ...conditions });
+  }
+
+  /** Events like one. */
+  async similar(eventId, { userId = "", limit = 10, ...conditions } = {}) {
+    return this.#list(`/events/${encodeURIComponent(eventId)}/similar`, { user_id: userId, limit, ...conditions });
+  }
+
+  /** What people do most with; `window` is "day", "week" or "month", or all time. */
+  async popular({ userId = "", limit = 10, ...conditions } = {}) {
+    return this.#list("/events/popular", { user_id: userId, limit, ...conditions });
+  }
+
+  /** What gets more than its past lets expect. */
+  async trending({ userId = "", limit = 10, ...conditions } = {}) {
+    return this.#list("/events/trending", { user_id: userId, limit, ...conditions });
+  }
+
+  /** The page's own list of event ids in the order that suits a user. */
+  async rank(eventIds, { userId, recent } = {}) {
+    const body = JSON.stringify({ event_ids: eventIds, user_id: userId || undefined, recent });
+    return this.#request("/rank", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  }
+
+  /** The users most likely to come to an event, for its organizer and admins. */
+  async audience(eventId, { limit = 10 } = {}) {
+    return this.#list(`/events/${encodeURIComponent(eventId)}/audience`, { limit });
   }
 
   /**
@@ -53,6 +80,12 @@ export class Marquee {
   /** The model in service and its age. */
   async health() {
     return this.#request("/health");
+  }
+
+  async #list(path, parameters) {
+    // Lists are joined by commas, as the API takes them; what is empty is not asked for.
+    const given = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
+    return this.#request(`${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`);
   }
 
   async #request(path, options = {}) {

@@ -1,0 +1,217 @@
+"""How fast a warm instance answers: `python -m benchmarks.latency`."""
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.deployment import USERS, build
+from jobs.console import Console
+from tests.emulators.process import free_port
+from tests.emulators.programs import ROOT
+
+_API: Final = "/api/v1/recommendations"
+_PATIENCE_S: Final = 300.0
+_SETTLE_S: Final = 2
+_CASES: Final = {
+    "ok": "plain",
+    "product": "product",
+    "stranger": "marquee",
+    "user": "marquee",
+    "user, no reasons": "marquee",
+    "new session": "marquee",
+    "filters, diverse": "marquee",
+}
+"""What is asked, of which server: `user` comes back within the minute, `new session` was never seen before."""
+
+_PLAIN: Final = """
+def api(request):
+    return "ok"
+"""
+_PRODUCT: Final = """
+import json
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+import numpy as np
+
+rng = np.random.default_rng(1)
+EVENTS = rng.normal(size=({live}, 128)).astype(np.float32)
+USERS = rng.normal(size=(1000, 128)).astype(np.float32)
+
+
+def api(request):
+    scores = EVENTS @ USERS[rng.integers(1000)]
+    best = np.argpartition(-scores, 10)[:10]
+    best = best[np.argsort(-scores[best])]
+    return json.dumps([[int(row), float(scores[row])] for row in best])
+"""
+_LUA: Final = """
+math.randomseed(7)
+request = function()
+  return wrk.format("GET", (PATH:gsub("@u", function() return math.random(1, USERS) end)
+                                :gsub("@e", function() return EVENTS[math.random(1, #EVENTS)] end)))
+end
+done = function(summary, latency, requests)
+  io.write(string.format("RESULT %.0f %.0f %.0f %.0f %d %d\\n", latency:percentile(50), latency:percentile(95),
+    latency:percentile(99), summary.requests / summary.duration * 1e6, summary.requests,
+    summary.errors.status + summary.errors.timeout + summary.errors.read + summary.errors.connect))
+end
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.latency",
+        description="Ask a warm server under gunicorn, as functions-framework runs it, with wrk: Marquee on catalogues "
+        "of several sizes, functions-framework returning 'ok', and a bare numpy product with its best ten.",
+    )
+    parser.add_argument("--events", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="live events")
+    parser.add_argument("--connections", type=int, nargs="+", default=[1, 8])
+    parser.add_argument("--seconds", type=int, default=10, help="how long each is measured (default: %(default)s)")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trained models for the next time")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if shutil.which("wrk") is None:
+        print("The latency benchmark needs wrk: install it, such as `apt-get install wrk`.", file=sys.stderr)
+        return 1
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="marquee-latency-") as folder:
+        for live in given.events:
+            rows += _measure(Path(folder), given.work or Path(folder), live, given.connections, given.seconds)
+    result = {"cpus": os.cpu_count(), "python": platform.python_version(), "seconds": given.seconds, "rows": rows}
+    _print(rows)
+    if given.out:
+        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _measure(folder: Path, work: Path, live: int, connections: list[int], seconds: int) -> list[dict[str, Any]]:
+    deployment = work / f"deployment-{live}"
+    build(deployment, live=live, console=Console(sys.stderr))
+    environ = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "MARQUEE_DOCUMENTS": f"sqlite:{deployment / 'documents.db'}",
+        "MARQUEE_OBJECTS": f"folder:{deployment / 'bucket'}",
+        "MARQUEE_AUTH": "off",
+    }
+    sources = {"plain": _PLAIN, "product": _PRODUCT.format(live=live), "marquee": (ROOT / "main.py").read_text()}
+    rows = []
+    for server, source in sources.items():
+        place = folder / f"{server}-{live}"
+        place.mkdir()
+        (place / "main.py").write_text(source)
+        with _server(place, environ, expected=live if server == "marquee" else None) as (port, pid, events):
+            for case, of in _CASES.items():
+                for count in connections if of == server else ():
+                    script = place / "wrk.lua"
+                    script.write_text(_script(_path(case), events))
+                    measured = _wrk(port, script, count, seconds)
+                    rows.append({"live_events": live, "case": case, "connections": count, **measured})
+                    rows[-1]["memory_mb"] = round(_memory_mb(pid))
+    return rows
+
+
+def _path(case: str) -> str:
+    near = "near=41.88,-87.63&radius_km=20000&when=week&diversity=0.3"
+    return {
+        "ok": "/",
+        "product": "/",
+        "stranger": f"{_API}?limit=10",
+        "user": f"{_API}?limit=10&user_id=user_@u",
+        "user, no reasons": f"{_API}?limit=10&user_id=user_@u&explain=false",
+        "new session": f"{_API}?limit=10&recent=@e,@e,@e",
+        "filters, diverse": f"{_API}?limit=10&user_id=user_@u&{near}",
+    }[case]
+
+
+def _script(path: str, events: list[str]) -> str:
+    names = ", ".join(f'"{event}"' for event in events)
+    # As many users as an instance remembers within a minute at every size.
+    users = min(USERS, 50)
+    return f'PATH = "{path}"\nUSERS = {users}\nEVENTS = {{{names}}}\n' + _LUA
+
+
+@contextmanager
+def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> Iterator[tuple[int, int, list[str]]]:
+    """A warm server: its port, its process and ids of some events."""
+    port = free_port()
+    command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)
+    try:
+        yield port, process.pid, _ready(port, expected)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(10)
+
+
+def _ready(port: int, expected: int | None) -> list[str]:
+    """Wait until the server answers with a whole catalogue; ids of some live events."""
+    give_up = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < give_up:
+        try:
+            if expected is None:
+                _get(port, "/")
+                return ["none"]
+            # Some have ended since the model was trained.
+            if json.loads(_get(port, "/api/v1/health"))["live_events"] > 0.95 * expected:
+                popular = json.loads(_get(port, "/api/v1/events/popular?limit=100"))
+                return [item["event_id"] for item in popular["items"]]
+        except (HTTPException, ConnectionError):
+            pass
+        time.sleep(0.2)
+    raise TimeoutError(f"expected a server with {expected} live events within {_PATIENCE_S:g} s")
+
+
+def _get(port: int, path: str) -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
+
+
+def _wrk(port: int, script: Path, connections: int, seconds: int) -> dict[str, Any]:
+    command = ["wrk", "-t", "1", "-c", str(connections), "-s", str(script), f"http://127.0.0.1:{port}"]
+    for duration in (_SETTLE_S, seconds):
+        done = subprocess.run([*command, "-d", f"{duration}s"], capture_output=True, text=True, check=True)
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
+    if found is None or int(found[6]):
+        raise RuntimeError(f"wrk: expected only answers with status 200, got {done.stdout}")
+    p50, p95, p99 = (int(found[place]) / 1000 for place in (1, 2, 3))
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "requests_per_s": int(found[4])}
+
+
+def _memory_mb(pid: int) -> float:
+    """Resident memory of a process and its children."""
+    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids]
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    print(f"{'live':>8} {'case':18}{'conns':>6}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'req/s':>8}{'MB':>6}")
+    for row in rows:
+        print(
+            f"{row['live_events']:>8,} {row['case']:18}{row['connections']:>6}{row['p50_ms']:>9.2f}"
+            f"{row['p95_ms']:>9.2f}{row['p99_ms']:>9.2f}{row['requests_per_s']:>8,}{row['memory_mb']:>6}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
