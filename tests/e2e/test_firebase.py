@@ -1,6 +1,7 @@
 """The deployed surface on the Firebase emulators: Hosting, functions, rules, triggers, Auth and Cloud Storage."""
 
 import pytest
+import requests
 from playwright.sync_api import Page, expect
 
 from tests.e2e.client import App, eventually, recommendations, sign_in, write_interaction
@@ -61,3 +62,22 @@ def test_the_page_shows_ten_events_to_a_stranger(app: App, page: Page) -> None:
     expect(page.locator("#list > li")).to_have_count(10)
     expect(page.locator("#model")).to_have_text(f"model {app.model_version}")
     assert all(title.strip() for title in page.locator("#list h2").all_text_contents())
+
+
+def test_every_list_answers_through_hosting(app: App) -> None:
+    api = f"{app.suite.hosting}/api/v1"
+    account = sign_in(app.suite, app.regulars[7])
+    headers = {"Authorization": f"Bearer {account.token}"}
+    popular = requests.get(f"{api}/events/popular?limit=5", timeout=60).json()
+    ids = [item["event_id"] for item in popular["items"]]
+    assert len(set(ids)) == 5
+    following = requests.get(f"{api}/events/popular?limit=5&cursor={popular['next_cursor']}", timeout=60).json()
+    assert not {item["event_id"] for item in following["items"]} & set(ids)
+    similar = requests.get(f"{api}/events/{ids[0]}/similar", headers=headers, timeout=60)
+    assert (similar.status_code, similar.json()["degraded"]) == (200, [])
+    assert requests.get(f"{api}/events/trending?window=month", timeout=60).status_code == 200
+    ranking = requests.post(f"{api}/rank", json={"event_ids": ids}, headers=headers, timeout=60).json()
+    assert {item["event_id"] for item in ranking["items"]} | set(ranking["left_out"]) == set(ids)
+    assert requests.get(f"{api}/events/{ids[0]}/audience", headers=headers, timeout=60).status_code == 403
+    assert requests.get(f"{api}/rules", headers=headers, timeout=60).status_code == 403
+    assert requests.get(f"{api}/openapi.json", timeout=60).json()["openapi"] == "3.1.0"
