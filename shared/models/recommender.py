@@ -28,7 +28,7 @@ BLEND: Final = "blend"
 SVD: Final = "svd"
 POPULARITY: Final = "popularity"
 MODELS: Final = (BLEND, SVD, POPULARITY)
-MAX_LEARNED: Final = 2_000_000
+MAX_LEARNED: Final = 1_000_000
 """Interactions that the blend learns from: its weights and its matrices over attributes are a few million numbers,
 which more users make little better for what they cost. Popularity counts everybody."""
 _FRESH_S: Final = 60

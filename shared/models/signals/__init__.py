@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import numpy as np
+
 from shared.models.signals.content import (
     DeclaredCategories,
     DeclaredTags,
@@ -18,7 +20,7 @@ from shared.models.signals.graph import GraphFilter
 from shared.models.signals.moment import NextOf, Soonness
 from shared.models.signals.neighbours import BANDS, SpectralBand
 from shared.models.signals.novelty import Freshness, PassedOver, Unseen
-from shared.models.signals.popularity import LikesPerEvent, LikesPerTag, PopularityRank, Rising
+from shared.models.signals.popularity import Likes, LikesPerEvent, LikesPerTag, PopularityRank
 from shared.models.signals.reach import Budget, Nearness, UsualPrice
 from shared.models.signals.ridge import LeaveOneOutRidge
 from shared.models.signals.signal import EventSignal, Past, State, UserSignal
@@ -46,7 +48,8 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     PassedOver("series"),
     Freshness(),
     Unseen(),
-    Rising(),
+    Likes("rising", half_life_days=3),
+    Likes("likes", half_life_days=np.inf),
     Interest(),
     Ease("organizer"),
     Ease("venue"),

@@ -12,6 +12,11 @@ from shared.models.signals.signal import Past, State, UserSignal, places
 
 BANDS: Final = ((0, 64), (64, 256), (256, 768))
 """Singular vectors by rank, the leading ones first; each band is a signal, so that their filter is learned."""
+_NOTHING: Final[State] = {
+    "events": np.empty(0, np.int32),
+    "vectors": np.empty((0, 0), np.float16),
+    "scale": np.empty(0, np.float32),
+}
 _LIKES_A_FACTOR: Final = 1_000
 _MAX_USERS: Final = 100_000
 _MAX_CELLS: Final = 32_000_000
@@ -34,12 +39,10 @@ class SpectralBand(UserSignal):
         self._band = slice(*band)
 
     def fit(self, past: Past) -> State:
-        """`events` int32 of shape (k,) with feedback, `into` and `out` float32 of shape (k, f), f perhaps 0."""
+        """`events` int32 of shape (k,) with feedback, `vectors` float16 (k, f), f perhaps 0, `scale` float32 (k,)."""
         events, scale, vectors = past.once("singular vectors", lambda: _singular_vectors(past))
-        band = vectors[:, self._band]
-        if not band.shape[1]:
-            return {"events": events[:0], "into": band[:0], "out": band[:0], "scale": scale[:0]}
-        return {"events": events, "into": band / scale[:, None], "out": band * scale[:, None], "scale": scale}
+        band = vectors[:, self._band].astype(np.float16)
+        return {"events": events, "vectors": band, "scale": scale} if band.shape[1] else _NOTHING
 
     def score(self, state: State, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c)."""
@@ -53,13 +56,15 @@ class SpectralBand(UserSignal):
         owners, rows = pairs // len(events), pairs % len(events)
         some, columns = np.unique(rows, return_inverse=True)
         history = scatter(owners, columns, np.ones(len(owners)), (len(request), len(some)))
-        users = history @ state["into"][some]
-        users /= np.sqrt(np.maximum(history @ (1 / state["scale"][some, None]) ** 2, 1e-18))
+        weights = 1 / state["scale"][some, None]
+        users = history @ (state["vectors"][some] * weights)
+        users /= np.sqrt(np.maximum(history @ weights**2, 1e-18))
 
         def of_candidates() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
             place = places(events, catalog.trained[candidates.rows])
             columns = np.flatnonzero(place >= 0)
-            return columns, np.ascontiguousarray(state["out"][place[columns]].T)
+            out = state["vectors"][place[columns]] * state["scale"][place[columns], None]
+            return columns, np.ascontiguousarray(out.T)
 
         shown, out = candidates.once(f"{self.name} {id(state)}", of_candidates)
         scores = np.zeros((len(request), len(candidates)), np.float32)

@@ -10,7 +10,7 @@ from shared.models.request import Candidates
 from shared.models.signals.signal import EventSignal, Past, State, segment_sums, standardized
 
 _FLOOR: Final = 1e-3
-_RISING_FLOOR: Final = 0.1
+_LIKES_FLOOR: Final = 0.1
 
 
 class PopularityRank(EventSignal):
@@ -25,23 +25,24 @@ class PopularityRank(EventSignal):
         return -np.log1p(more.astype(np.float32))
 
 
-class Rising(EventSignal):
-    """log of the likes that an event got lately, halved every `_HALF_LIFE_DAYS`, standardised over the candidates."""
+class Likes(EventSignal):
+    """log of an event's likes, halved with every `half_life_days` of their age, standardised over the candidates."""
 
-    name = "rising"
-    _HALF_LIFE_DAYS: Final = 3.0
+    def __init__(self, name: str, half_life_days: float) -> None:
+        self.name = name
+        self._half_life_days = half_life_days
 
     def fit(self, past: Past) -> State:
         """`likes` float32 of shape (n_events,)."""
         ages = (past.now_s - past.table.occurred_at[past.liked]) / DAY_S
-        weights = past.likes[past.liked] * np.exp2(-ages / self._HALF_LIFE_DAYS)
+        weights = past.likes[past.liked] * np.exp2(-ages / self._half_life_days)
         sums = np.bincount(past.table.event_rows[past.liked], weights=weights, minlength=len(past.catalog))
         return {"likes": sums.astype(np.float32)}
 
     def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
         likes = np.append(state["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
-        return standardized(np.log(_RISING_FLOOR + likes))
+        return standardized(np.log(_LIKES_FLOOR + likes))
 
 
 class LikesPerEvent(EventSignal):
