@@ -23,6 +23,7 @@ from shared.models.windows import replay
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0
 _DOUBT: Final = 2.0
+_PROOF: Final = 1.0
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
 _COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
@@ -50,15 +51,22 @@ _OTHERS: Final = {
 _REACH: Final = 50.0
 
 
+def _only(**weights: float) -> NDArray[np.float32]:
+    return np.tile(np.array([weights.get(name, 0.0) for name in _NAMES], np.float32), (len(SEGMENTS), 1))
+
+
 def _hand_set() -> NDArray[np.float32]:
     """0.6 × collaborative + 0.4 × content, so strong that popularity and soonness only order what they leave equal."""
     weights = {name: 0.6 * _REACH * weight for name, weight in _COLLABORATIVE.items()}
     weights |= {name: 0.4 * _REACH * weight for name, weight in _CONTENT.items()}
     weights |= _OTHERS
-    return np.tile(np.array([weights.get(name, 0.0) for name in _NAMES], np.float32), (len(SEGMENTS), 1))
+    return _only(**weights)
 
 
 HAND_SET: Final = _hand_set()
+
+
+_POPULAR: Final = {"most popular": _only(likes=1.0, soonness=0.001), "rising": _only(rising=1.0, soonness=0.001)}
 
 
 @dataclass(frozen=True)
@@ -165,44 +173,54 @@ class Blend:
 def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Weights from choices, and how they came about.
 
-    With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise three ways compete on the latest
-    window, having learned from the earlier ones (with a single window, on every second user): weights that explain the
-    choices best, the same moved to what puts choices on top, and those set by hand. The first wins unless another is
-    better by more than two standard errors: the second for all users together, the last for its segment.
+    With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise weights learned from the earlier half
+    of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
+    choices best give way to the same moved to what puts choices on top, where those are better, and in each segment to
+    those set by hand, by more than two standard errors. Of strangers little is known and popularity says nearly all
+    there is to say, so there the learned weights must beat both kinds of it by a standard error.
     """
     count = len(choices) if choices else 0
     if choices is None or count < MIN_CHOICES:
-        return HAND_SET, {"learned": [], "choices": count, "why": f"fewer than {MIN_CHOICES} choices to learn from"}
-    is_latest = choices.windows == choices.windows.max()
-    if is_latest.all():
-        is_latest = np.arange(count) % 2 == 1
-    latest, earlier = choices.where(is_latest), choices.where(~is_latest)
-    likely = _fit(earlier)
-    likely_ndcg = estimated_ndcg(latest, likely)
-    is_refined = _is_better(estimated_ndcg(latest, _refined(earlier, likely)), likely_ndcg)
-    weights = _fit(choices)
+        return HAND_SET, {"weights_from": "hand", "choices": count, "why": f"fewer than {MIN_CHOICES} to learn from"}
+    is_late = choices.windows > np.unique(choices.windows)[(choices.windows.max() - choices.windows.min()) // 2]
+    if not is_late.any():
+        is_late = np.arange(count) % 2 == 1
+    late, early = choices.where(is_late), choices.where(~is_late)
+    trial, weights = _fit(early), _fit(choices)
+    refined = _refined(early, trial)
+    is_refined = _is_better(estimated_ndcg(late, refined), estimated_ndcg(late, trial), errors=_DOUBT)
     if is_refined:
-        weights = _refined(choices, weights)
-    by_hand = estimated_ndcg(latest, HAND_SET)
-    learned = []
+        trial, weights = refined, _refined(choices, weights)
+    found = estimated_ndcg(late, trial)
+    origin = dict.fromkeys(SEGMENTS, "learned")
     for number, name in enumerate(SEGMENTS):
-        mine = latest.segments == number
-        if _is_better(by_hand[mine], likely_ndcg[mine]):
-            weights[number] = HAND_SET[number]
-        else:
-            learned.append(name)
+        mine = late.segments == number
+        rivals = {"hand": HAND_SET} | (_POPULAR if name == SEGMENTS[0] else {})
+        scores = {rival: estimated_ndcg(late, by)[mine] for rival, by in rivals.items()}
+        beaten = [
+            rival
+            for rival, score in scores.items()
+            if (
+                _is_better(score, found[mine], errors=_DOUBT)
+                if rival == "hand"
+                else not _is_better(found[mine], score, errors=_PROOF)
+            )
+        ]
+        if beaten and mine.any():
+            origin[name] = max(beaten, key=lambda rival: float(scores[rival].mean()))
+            weights[number] = rivals[origin[name]][number]
     objective = "smoothed NDCG" if is_refined else "likelihood"
-    return weights, {"learned": learned, "choices": count, "why": "checked on held-out choices", "objective": objective}
+    return weights, {"weights_from": origin, "choices": count, "objective": objective}
 
 
 def _declared(table: InteractionTable, users: Mapping[str, User]) -> Declared:
     return Declared.of([users.get(key) or User(user_id=key) for key in table.users.ids()])
 
 
-def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether the mean of `one` is above that of `other` by more than two standard errors of the difference."""
+def _is_better(one: NDArray[np.float64], other: NDArray[np.float64], *, errors: float) -> bool:
+    """Whether the mean of `one` is above that of `other` by more than so many standard errors of the difference."""
     gains = one - other
-    return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
+    return len(gains) > 1 and bool(gains.mean() > errors * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _refined(choices: Choices, weights: NDArray[np.float32]) -> NDArray[np.float32]:

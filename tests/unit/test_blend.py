@@ -1,0 +1,81 @@
+"""Where the blend's weights come from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.models.blend import HAND_SET, MIN_CHOICES, SIGNALS, learn
+from shared.models.choice import Choices
+from shared.models.request import SEGMENTS
+
+NAMES = [signal.name for signal in SIGNALS]
+_SIZE = 30
+
+
+def _choices(rng: np.random.Generator, by: str, *, count: int = 1_600, windows: int = 8, segment: int = 0) -> Choices:
+    """Choices of one event among 30 by people of one segment who go by a single signal; other signals are noise."""
+    values = np.zeros((count, _SIZE, len(NAMES)), np.float32)
+    for name in (by, "likes", "rising", "nearness"):
+        values[:, :, NAMES.index(name)] = rng.normal(size=(count, _SIZE))
+    utility = 1.5 * values[:, :, NAMES.index(by)] + rng.gumbel(size=(count, _SIZE))
+    return Choices(
+        values=values.reshape(count * _SIZE, -1),
+        chosen=(utility == utility.max(axis=1, keepdims=True)).astype(np.float32).ravel(),
+        offsets=np.zeros(count * _SIZE, np.float32),
+        starts=np.arange(count, dtype=np.int64) * _SIZE,
+        segments=np.full(count, segment, np.int64),
+        windows=np.sort(np.arange(count) % windows),
+    )
+
+
+def _origin(choices: Choices, segment: int = 0) -> tuple[str, NDArray[np.float32]]:
+    weights, learning = learn(choices)
+    return learning["weights_from"][SEGMENTS[segment]], weights[segment]
+
+
+@pytest.mark.parametrize("choices", [None, _choices(np.random.default_rng(0), "declared_tags", count=MIN_CHOICES - 1)])
+def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(choices: Choices | None) -> None:
+    weights, learning = learn(choices)
+    assert (weights == HAND_SET).all()
+    assert learning["weights_from"] == "hand"
+    assert str(MIN_CHOICES) in learning["why"]
+
+
+@pytest.mark.parametrize("windows", [1, 2, 8])
+def test_strangers_who_tell_what_they_like_are_believed(windows: int) -> None:
+    origin, weights = _origin(_choices(np.random.default_rng(1), "declared_tags", windows=windows))
+    assert origin == "learned"
+    assert NAMES[int(weights.argmax())] == "declared_tags"
+
+
+@pytest.mark.parametrize(("by", "expected"), [("likes", "most popular"), ("rising", "rising")])
+def test_strangers_get_the_kind_of_popularity_that_held_unless_more_is_proven(by: str, expected: str) -> None:
+    origin, weights = _origin(_choices(np.random.default_rng(2), by))
+    assert origin == expected
+    assert NAMES[int(weights.argmax())] == by
+
+
+def test_weights_set_by_hand_win_a_segment_that_turned_against_what_was_learned() -> None:
+    """Regulars went by nearness alone in the earlier half, and to what they follow in the later one."""
+    rng = np.random.default_rng(3)
+    before, after = (_choices(rng, by, segment=2) for by in ("nearness", "follows"))
+    turned = replace(
+        before,
+        **{
+            name: np.concatenate([getattr(before, name), getattr(after, name)])
+            for name in ("values", "chosen", "offsets", "segments")
+        },
+        starts=np.concatenate([before.starts, after.starts + len(before.values)]),
+        windows=np.concatenate([before.windows, after.windows + 8]),
+    )
+    origin, weights = _origin(turned, segment=2)
+    assert origin == "hand"
+    assert (weights == HAND_SET[2]).all()
+
+
+def test_a_segment_that_nobody_belongs_to_keeps_what_the_others_taught() -> None:
+    weights, learning = learn(_choices(np.random.default_rng(4), "follows", segment=1))
+    assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
+    assert NAMES[int(weights[2].argmax())] == "follows"
