@@ -66,7 +66,8 @@ def _hand_set() -> NDArray[np.float32]:
 HAND_SET: Final = _hand_set()
 
 
-_POPULAR: Final = {"most popular": _only(likes=1.0, soonness=0.001), "rising": _only(rising=1.0, soonness=0.001)}
+_POPULAR: Final = _only(likes=0.5, rising=0.5, soonness=0.001)
+"""Liked ever and liked lately in equal parts: which of them holds changes from one month to the next."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
     of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
     choices best give way to the same moved to what puts choices on top, where those are better, and in each segment to
     those set by hand, by more than two standard errors. Of strangers little is known and popularity says nearly all
-    there is to say, so there the learned weights must beat both kinds of it by a standard error.
+    there is to say, so there the learned weights must beat it by a standard error.
     """
     count = len(choices) if choices else 0
     if choices is None or count < MIN_CHOICES:
@@ -191,24 +192,14 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
     is_refined = _is_better(estimated_ndcg(late, refined), estimated_ndcg(late, trial), errors=_DOUBT)
     if is_refined:
         trial, weights = refined, _refined(choices, weights)
-    found = estimated_ndcg(late, trial)
+    found, by_hand, by_popularity = (estimated_ndcg(late, one) for one in (trial, HAND_SET, _POPULAR))
     origin = dict.fromkeys(SEGMENTS, "learned")
     for number, name in enumerate(SEGMENTS):
         mine = late.segments == number
-        rivals = {"hand": HAND_SET} | (_POPULAR if name == SEGMENTS[0] else {})
-        scores = {rival: estimated_ndcg(late, by)[mine] for rival, by in rivals.items()}
-        beaten = [
-            rival
-            for rival, score in scores.items()
-            if (
-                _is_better(score, found[mine], errors=_DOUBT)
-                if rival == "hand"
-                else not _is_better(found[mine], score, errors=_PROOF)
-            )
-        ]
-        if beaten and mine.any():
-            origin[name] = max(beaten, key=lambda rival: float(scores[rival].mean()))
-            weights[number] = rivals[origin[name]][number]
+        if number == 0 and mine.any() and not _is_better(found[mine], by_popularity[mine], errors=_PROOF):
+            origin[name], weights[number] = "popularity", _POPULAR[number]
+        elif _is_better(by_hand[mine], found[mine], errors=_DOUBT):
+            origin[name], weights[number] = "hand", HAND_SET[number]
     objective = "smoothed NDCG" if is_refined else "likelihood"
     return weights, {"weights_from": origin, "choices": count, "objective": objective}
 
