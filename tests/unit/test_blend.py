@@ -50,25 +50,26 @@ def test_strangers_who_tell_what_they_like_are_believed(windows: int) -> None:
     assert NAMES[int(weights.argmax())] == "declared_tags"
 
 
+def _turned(before: Choices, after: Choices) -> Choices:
+    """People who went by one thing in the earlier half of the windows and by another in the later one."""
+    parts = {
+        name: np.concatenate([getattr(before, name), getattr(after, name)])
+        for name in ("values", "chosen", "offsets", "segments")
+    }
+    starts = np.concatenate([before.starts, after.starts + len(before.values)])
+    return replace(before, **parts, starts=starts, windows=np.concatenate([before.windows, after.windows + 8]))
+
+
 def test_strangers_get_what_is_popular_unless_more_is_proven() -> None:
-    origin, weights = _origin(_choices(np.random.default_rng(2), "likes", "rising"))
+    rng = np.random.default_rng(2)
+    origin, weights = _origin(_turned(_choices(rng, "nearness"), _choices(rng, "likes", "rising")))
     assert origin == "popularity"
     assert weights[NAMES.index("likes")] == weights[NAMES.index("rising")] > 0
 
 
 def test_weights_set_by_hand_win_a_segment_that_turned_against_what_was_learned() -> None:
-    """Regulars went by nearness alone in the earlier half, and to what they follow in the later one."""
     rng = np.random.default_rng(3)
-    before, after = (_choices(rng, by, segment=2) for by in ("nearness", "follows"))
-    turned = replace(
-        before,
-        **{
-            name: np.concatenate([getattr(before, name), getattr(after, name)])
-            for name in ("values", "chosen", "offsets", "segments")
-        },
-        starts=np.concatenate([before.starts, after.starts + len(before.values)]),
-        windows=np.concatenate([before.windows, after.windows + 8]),
-    )
+    turned = _turned(_choices(rng, "nearness", segment=2), _choices(rng, "follows", segment=2))
     origin, weights = _origin(turned, segment=2)
     assert origin == "hand"
     assert (weights == HAND_SET[2]).all()
