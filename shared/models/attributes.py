@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.ranges import ranges
 from shared.models.vocabulary import UNKNOWN, Vocabulary
 
 Codes = NDArray[np.int32]
@@ -139,8 +140,7 @@ class Bag:
         """The entries of some events, one event after the other: place in `rows`, column and weight."""
         lengths = self.starts[rows + 1] - self.starts[rows]
         places = np.repeat(np.arange(len(rows)), lengths)
-        ends = np.cumsum(lengths)
-        picked = np.arange(ends[-1] if len(ends) else 0) + np.repeat(self.starts[rows] - (ends - lengths), lengths)
+        picked = ranges(self.starts[rows], lengths)
         return places, self.columns[picked], self.weights[picked]
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared.entities import InteractionType, Profile, User
 from shared.models.catalog import Catalog
 from shared.models.interactions import DAY_S, InteractionTable
+from shared.models.ranges import ranges
 from shared.models.weights import CODES, taste_weights
 
 _MAX_TELLING = 30
@@ -67,7 +68,7 @@ class Histories:
         begins = np.where(rows < 0, ends, begins)
         lengths = ends - begins
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        picked = order[np.repeat(begins - starts[:-1], lengths) + np.arange(starts[-1])]
+        picked = order[ranges(begins, lengths)]
         return cls(
             users=users,
             starts=starts,

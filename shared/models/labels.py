@@ -8,6 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.ranges import ranges
+
 
 @dataclass(frozen=True, slots=True)
 class Labels:
@@ -42,8 +44,7 @@ class Labels:
         for labels, places, offset in ((self, old, 0), (changed, new, len(self.hashes))):
             begins[places], lengths[places] = labels.starts[:-1] + offset, np.diff(labels.starts)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        picked = np.arange(starts[-1]) + np.repeat(begins - starts[:-1], lengths)
-        return type(self)(starts, np.concatenate([self.hashes, changed.hashes])[picked])
+        return type(self)(starts, np.concatenate([self.hashes, changed.hashes])[ranges(begins, lengths)])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Plain arrays for the artifact."""

@@ -10,6 +10,7 @@ from shared.entities import InteractionType
 from shared.models.catalog import Catalog
 from shared.models.history import Histories
 from shared.models.interactions import DAY_S
+from shared.models.ranges import ranges
 from shared.models.weights import CODES, taste_weights
 
 TASTE_HALF_LIFE_DAYS: Final = 180.0
@@ -192,8 +193,7 @@ def dot(profile: Sparse, candidates: Candidates, bag: str, b: int) -> NDArray[np
     starts, places, weights = candidates.postings(bag)
     owners, columns, values = profile
     lengths = starts[columns + 1] - starts[columns]
-    ends = np.cumsum(lengths)
-    picked = np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts[columns] - (ends - lengths), lengths)
+    picked = ranges(starts[columns], lengths)
     return scatter(
         np.repeat(owners, lengths), places[picked], np.repeat(values, lengths) * weights[picked], (b, len(candidates))
     )

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
+from shared.models.ranges import ranges
 from shared.models.request import Request, dot, gather, scatter, unit_sparse
 from shared.models.signals.signal import Past, State, UserSignal
 from shared.models.weights import CODES
@@ -89,10 +90,7 @@ class FollowedTags(UserSignal):
         places = catalog.fields["organizer"].trained[entries.organizer_rows[used]]
         owners, places = request.owners[used][places >= 0], places[places >= 0]
         lengths = state["starts"][places + 1] - state["starts"][places]
-        ends = np.cumsum(lengths)
-        picked = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
-            state["starts"][places] - (ends - lengths), lengths
-        )
+        picked = ranges(state["starts"][places], lengths)
         followed = unit_sparse(
             np.repeat(owners, lengths),
             state["columns"][picked],

@@ -6,6 +6,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.ranges import ranges
 from shared.models.request import Request, scatter
 from shared.models.signals.signal import Past, State, UserSignal, candidate_columns
 from shared.models.weights import is_positive
@@ -39,8 +40,7 @@ class Friends(UserSignal):
         wanted = hashed([name for names in friends for name in names])
         begins, ends = (np.searchsorted(state["people"], wanted, side=side) for side in ("left", "right"))
         lengths = ends - begins
-        picked = np.arange(lengths.sum()) + np.repeat(begins - (np.cumsum(lengths) - lengths), lengths)
-        columns = candidate_columns(candidates)[state["events"][picked]]
+        columns = candidate_columns(candidates)[state["events"][ranges(begins, lengths)]]
         shown = columns >= 0
         ones = np.ones(int(shown.sum()))
         return np.log1p(scatter(np.repeat(owners, lengths)[shown], columns[shown], ones, (len(users), len(candidates))))

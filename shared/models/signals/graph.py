@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.ranges import ranges
 from shared.models.request import Request, scatter
 from shared.models.signals.attributes import liked_events
 from shared.models.signals.signal import Past, State, UserSignal, candidate_columns, places
@@ -73,8 +74,7 @@ class GraphFilter(UserSignal):
         pairs = np.unique(request.owners[used] * size + entries[used])
         owners, rows = pairs // size, pairs % size
         lengths = state["starts"][rows + 1] - state["starts"][rows]
-        ends = np.cumsum(lengths)
-        picked = np.arange(ends[-1] if len(ends) else 0) + np.repeat(state["starts"][rows] - (ends - lengths), lengths)
+        picked = ranges(state["starts"][rows], lengths)
 
         columns = candidate_columns(candidates)[events[state["places"][picked]]]
         shown = columns >= 0
