@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from shared.entities import User
 from shared.models.attributes import part, prefixed
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.choice import Choices, estimated_ndcg, fit_choices
 from shared.models.declared import Declared
 from shared.models.interactions import InteractionTable
+from shared.models.parts import Sum
 from shared.models.refine import refine
-from shared.models.request import SEGMENTS, Candidates, Request
+from shared.models.request import SEGMENTS, Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
 from shared.models.splits import MAX_INTERACTIONS
 from shared.models.windows import replay
@@ -102,24 +104,13 @@ class Blend:
     def score(self, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c), finite; only the order matters."""
         segments = request.segments()
-        return self._of_events(request.candidates)[segments] + self._of_users(request, segments)
+        return self._of_events(request.candidates)[segments] + self._summed(self.weights[segments], request)
 
-    def taste(self, request: Request) -> NDArray[np.float32]:
-        """The users' own part of the score, float32 of shape (b, c), everybody weighed as the first user is."""
-        return self._of_users(request, np.repeat(request.segments()[:1], len(request)))
-
-    def sources(self, request: Request) -> list[str]:
-        """What speaks most for each of c events to the first user: the source of the strongest group of signals."""
-        segment = int(request.segments()[0])
-        groups: dict[str, NDArray[np.float32]] = {}
-        for signal, weight in zip(SIGNALS, self.weights[segment], strict=True):
-            if isinstance(signal, UserSignal) and weight:
-                scores = weight * signal.score(self.states[signal.name], request)[0]
-                groups[signal.source] = groups.get(signal.source, np.zeros_like(scores)) + scores
-        if not groups:
-            return ["content"] * len(request.candidates)
-        names, stacked = list(groups), np.stack(list(groups.values()))
-        return [names[place] for place in stacked.argmax(axis=0)]
+    def tastes(self, request: Request) -> dict[str, NDArray[np.float32]]:
+        """The users' own part of the score by source, float32 of shape (b, c), weighed as the first user's is."""
+        own = self.weights[np.repeat(request.segments()[:1], len(request))]
+        sources = [signal.source for signal in SIGNALS if isinstance(signal, UserSignal)]
+        return {source: self._summed(own, request, source=source) for source in dict.fromkeys(sources)}
 
     def report(self) -> dict[str, Any]:
         """The weights by segment and signal, for the manifest."""
@@ -162,13 +153,16 @@ class Blend:
 
         return candidates.once("blend", weigh)
 
-    def _of_users(self, request: Request, segments: NDArray[np.int64]) -> NDArray[np.float32]:
-        total = np.zeros((len(request), len(request.candidates)), np.float32)
-        present = np.unique(segments)
-        for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
-            if isinstance(signal, UserSignal) and weights[present].any():
-                total += weights[segments][:, None] * signal.score(self.states[signal.name], request)
-        return total
+    def _summed(
+        self, weights: NDArray[np.float32], request: Request, *, source: str | None = None
+    ) -> NDArray[np.float32]:
+        """The user signals, those of one source only where it is given, times `weights` of shape (b, F)."""
+        whole = Sum(request)
+        for signal, own in zip(SIGNALS, weights.T, strict=True):
+            if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
+                for part in signal.parts(self.states[signal.name], request):
+                    whole.add(part, own)
+        return whole.total()
 
 
 def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]:

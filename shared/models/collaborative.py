@@ -23,13 +23,9 @@ class MostPopular:
         scores = fallback_scores(candidates.popularity, candidates.catalog.starts_at[candidates.rows])
         return np.broadcast_to(scores, (len(request), len(candidates)))
 
-    def taste(self, request: Request) -> NDArray[np.float32]:
-        """Nothing is personal: zeros of shape (b, c)."""
-        return np.zeros((len(request), len(request.candidates)), np.float32)
-
-    def sources(self, request: Request) -> list[str]:
-        """What ranked each of c events."""
-        return ["popularity"] * len(request.candidates)
+    def tastes(self, _request: Request) -> dict[str, NDArray[np.float32]]:
+        """Nothing is personal."""
+        return {}
 
     def report(self) -> dict[str, Any]:
         """There is nothing to set."""
@@ -92,13 +88,9 @@ class TruncatedSVD:
         """The cosine where both are known and it is above 0, the popular elsewhere; shape (b, c)."""
         return over(self.cosines(request), MostPopular().score(request)[0])
 
-    def taste(self, request: Request) -> NDArray[np.float32]:
-        """The cosine, 0 where either is unknown, float32 of shape (b, c)."""
-        return np.nan_to_num(self.cosines(request))
-
-    def sources(self, request: Request) -> list[str]:
-        """All that speaks to a user here is what others did."""
-        return ["collaborative"] * len(request.candidates)
+    def tastes(self, request: Request) -> dict[str, NDArray[np.float32]]:
+        """The cosine, 0 where either is unknown, float32 of shape (b, c); all of it is what others did."""
+        return {"collaborative": np.nan_to_num(self.cosines(request))}
 
     def report(self) -> dict[str, Any]:
         """The settings, for the manifest."""

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.analysis import reasons
-from shared.entities import User
 from shared.models.catalog import Catalog, moment
 from shared.models.filters import distance_km
 from shared.models.history import Histories
@@ -53,32 +52,35 @@ def _causes(
 ) -> list[tuple[str | None, str | None]]:
     """The source of what speaks to the user in each event and what caused it; None where nothing does."""
     entries, user = histories.telling(), histories.users[0]
-    nobody = User(user_id=user.user_id)
-    if not len(entries) and user == nobody:
+    others = {
+        "matches your interests": replace(user, preferred_tags=(), preferred_categories=()),
+        "a friend goes": replace(user, friends=()),
+        "near you": replace(user, location=None),
+    }
+    others = {cause: other for cause, other in others.items() if other != user}
+    if not len(entries) and not others:
         return [(None, None)] * len(rows)
-    others = (
-        replace(user, preferred_tags=(), preferred_categories=()),
-        replace(user, friends=()),
-        replace(user, location=None),
-        nobody,
-    )
-    listed = recommender.candidates(rows, now)
-    taste = recommender.scorer.taste(Request(histories.without_each(entries, others), listed))
+    variants = histories.without_each(entries, tuple(others.values()))
+    tastes = recommender.scorer.tastes(Request(variants, recommender.candidates(rows, now)))
+    if not tastes:
+        return [(None, None)] * len(rows)
+    taste = np.sum(list(tastes.values()), axis=0)
     losses = taste[0] - taste[1:]
-    strongest = losses[:-1].argmax(axis=0)
-    sources = recommender.scorer.sources(Request(histories, listed))
+    strongest = losses.argmax(axis=0)
+    is_told = (taste[0] > 0) & (losses[strongest, np.arange(len(rows))] > _NOTHING)
+    sources, loudest = list(tastes), np.argmax([one[0] for one in tastes.values()], axis=0)
+    causes = list(others)
     return [
-        (sources[place], _cause(histories, entries, int(strongest[place]), recommender.catalog))
-        if taste[0, place] > 0 and losses[strongest[place], place] > _NOTHING
+        (sources[loudest[place]], _because(histories, int(entries[cause]), recommender.catalog))
+        if is_told[place] and cause < len(entries)
+        else (sources[loudest[place]], causes[cause - len(entries)])
+        if is_told[place]
         else (None, None)
-        for place in range(len(rows))
+        for place, cause in enumerate(strongest.tolist())
     ]
 
 
-def _cause(histories: Histories, entries: NDArray[np.int64], strongest: int, catalog: Catalog) -> str | None:
-    if strongest >= len(entries):
-        return ("matches your interests", "a friend goes", "near you")[strongest - len(entries)]
-    entry = entries[strongest]
+def _because(histories: Histories, entry: int, catalog: Catalog) -> str | None:
     if histories.event_rows[entry] < 0:
         return "you follow the organizer"
     return reasons.because(TYPES[histories.codes[entry]], catalog.title(int(histories.event_rows[entry])))

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities.fields import Location
+from shared.models.candidates import Candidates
 from shared.models.interactions import DAY_S
-from shared.models.request import Candidates
 
 TODAY: Final = "today"
 WEEKEND: Final = "weekend"

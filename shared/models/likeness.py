@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
-from shared.models.request import Candidates, dot
 
 _BAGS: Final = {"text": 0.30, "tags": 0.25}
 _FIELDS: Final = {
@@ -28,7 +28,7 @@ def likeness(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.fl
     products = np.zeros((b, len(candidates)), np.float32)
     for name, weight in _BAGS.items():
         places, columns, weights = catalog.bags[name].entries(rows)
-        products += weight * dot((places, columns.astype(np.int64), weights), candidates, name, b)
+        products += weight * candidates.dot(name, (places, columns.astype(np.int64), weights), b)
     for name, weight in _FIELDS.items():
         codes = catalog.fields[name].at(rows)
         same = (candidates.codes(name)[None, :] == codes[:, None]) & (codes >= 0)[:, None]

@@ -15,10 +15,10 @@ from shared.analysis import ranking, reasons
 from shared.analysis.selection import diverse, within_caps
 from shared.entities import Placement, Rules
 from shared.models import cursor
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog, moment
 from shared.models.explanation import explain
 from shared.models.likeness import likeness
-from shared.models.request import Candidates
 from shared.models.vocabulary import Vocabulary
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
 

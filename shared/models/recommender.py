@@ -14,13 +14,14 @@ from shared.analysis import ranking
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
 from shared.errors import ArtifactError, InvalidField
 from shared.models.blend import Blend
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.collaborative import MostPopular, TruncatedSVD
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.listing import choose, may_show, tell
 from shared.models.popularity import popularity
-from shared.models.request import Candidates, Request
+from shared.models.request import Request
 from shared.models.trends import WINDOWS, before_windows
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
 
@@ -43,11 +44,8 @@ class Scorer(Protocol):
     def score(self, request: Request) -> NDArray[np.floating]:
         """What orders the lists: finite, shape (b, c)."""
 
-    def taste(self, request: Request) -> NDArray[np.float32]:
-        """The part that is the users' own, shape (b, c); all are weighed as the first user is."""
-
-    def sources(self, request: Request) -> list[str]:
-        """What speaks most for each of c events to the first user."""
+    def tastes(self, request: Request) -> Mapping[str, NDArray[np.float32]]:
+        """The part that is the users' own, by its source, shape (b, c) each; all are weighed as the first user is."""
 
     def report(self) -> dict[str, Any]:
         """How it was trained, for the manifest."""

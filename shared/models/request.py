@@ -1,84 +1,39 @@
-"""What scoring needs, worked out once and shared by all signals: the candidates of a moment, and users before them."""
+"""Users before candidates: what scoring needs of their histories, worked out once and shared by all signals."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
-from shared.models.catalog import Catalog
+from shared.models.candidates import Candidates
 from shared.models.history import Histories
-from shared.models.interactions import DAY_S
-from shared.models.ranges import ranges
+from shared.models.sparse import Sparse, summed, unit_sparse
 from shared.models.weights import CODES, taste_weights
 
 TASTE_HALF_LIFE_DAYS: Final = 180.0
-MAX_PROFILE_NAMES: Final = 300
-_FAR_DAYS: Final = 730.0
 SEGMENTS: Final = ("cold", "few", "many")
 """Users by how often they did something that speaks for a known event: never, one to four times, more often."""
 _BOUNDS: Final = np.array([1, 5])
 _Part = TypeVar("_Part")
 
-Sparse = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
-"""Owners, columns and values of a sparse matrix's entries."""
 
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """The t values of a field that both candidates and events that users liked have.
 
-class Candidates:
-    """c events that lists may hold, at a moment.
-
-    Parameters
+    Attributes
     ----------
-    catalog : all events.
-    rows : int of shape (c,) – the candidates.
-    now_s : POSIX seconds.
-    popularity : float64 of shape (c,) – forward-decayed, see `models/popularity.py`.
+    columns : int64 of shape (t,) – places among the candidates' values, ascending.
+    entries : int64 – the history entries of such events; `cells` is where each belongs in a (b, t) table, row by row.
     """
 
-    def __init__(
-        self, catalog: Catalog, rows: NDArray[np.integer], now_s: float, popularity: NDArray[np.float64]
-    ) -> None:
-        self.catalog = catalog
-        self.rows = rows
-        self.now_s = now_s
-        self.popularity = popularity
-        self._parts: dict[str, Any] = {}
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def once(self, name: str, make: Callable[[], _Part]) -> _Part:
-        """What `make` gives, made on the first call under this name."""
-        if name not in self._parts:
-            self._parts[name] = make()
-        part: _Part = self._parts[name]
-        return part
-
-    def codes(self, field: str) -> NDArray[np.int32]:
-        """Values of a field, int32 of shape (c,), -1 where unknown."""
-        return self.once(f"codes {field}", lambda: self.catalog.fields[field].at(self.rows))
-
-    def trained_codes(self, field: str) -> NDArray[np.int32]:
-        """Values of a field as places among those of the training, int32 of shape (c,), -1 where new or unknown."""
-        return self.once(f"trained {field}", lambda: self.catalog.fields[field].trained_at(self.rows))
-
-    def wait_days(self) -> NDArray[np.float32]:
-        """Days until the start, at least 0; two years where undated."""
-        wait = (self.catalog.starts_at[self.rows] - self.now_s) / DAY_S
-        return np.clip(np.where(np.isfinite(wait), wait, _FAR_DAYS), 0, None).astype(np.float32)
-
-    def postings(self, bag: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """The candidates of each name of a bag: name i has those at `starts[i]:starts[i + 1]`, and their weights."""
-
-        def make() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-            whole = self.catalog.bags[bag]
-            places, columns, weights = whole.entries(self.rows)
-            order = np.argsort(columns, kind="stable")
-            sizes = np.bincount(columns, minlength=len(whole.names))
-            return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), places[order], weights[order]
-
-        return self.once(f"postings {bag}", make)
+    columns: NDArray[np.int64]
+    entries: NDArray[np.int64]
+    cells: NDArray[np.int64]
 
 
 class Request:
@@ -89,16 +44,18 @@ class Request:
     owners : int64 of shape (n,) – the user of each history entry.
     likes : float32 of shape (n,) – what an entry says for its event, decayed; 0 without a known event.
     counts : float32 of shape (n,) – the same undecayed.
+    liked : int64 – the entries with a like.
     """
 
     def __init__(self, histories: Histories, candidates: Candidates) -> None:
         self.histories = histories
         self.candidates = candidates
         self.owners = histories.owners()
-        is_about_event = (histories.event_rows >= 0).astype(np.float32)
+        is_about_event = histories.event_rows >= 0
         columns = (histories.codes, histories.values, histories.age_days)
         self.likes = np.maximum(taste_weights(*columns, half_life_days=TASTE_HALF_LIFE_DAYS), 0) * is_about_event
         self.counts = np.maximum(taste_weights(*columns, half_life_days=np.inf), 0) * is_about_event
+        self.liked = np.flatnonzero(self.counts > 0)
         self._parts: dict[str, Any] = {}
 
     def __len__(self) -> int:
@@ -113,87 +70,62 @@ class Request:
 
     def segments(self) -> NDArray[np.int64]:
         """The place of each user in `SEGMENTS`, int64 of shape (b,)."""
-        spoken = np.bincount(self.owners, weights=self.counts > 0, minlength=len(self))
+        spoken = np.bincount(self.owners[self.liked], minlength=len(self))
         return np.searchsorted(_BOUNDS, spoken, side="right").astype(np.int64)
 
+    @cached_property
+    def total_likes(self) -> NDArray[np.float32]:
+        """Sum of each user's likes, float32 of shape (b,)."""
+        return np.bincount(self.owners, weights=self.likes, minlength=len(self)).astype(np.float32)
+
+    @cached_property
+    def follows(self) -> NDArray[np.int64]:
+        """The history entries that follow an organizer, int64."""
+        entries = self.histories
+        return np.flatnonzero((entries.codes == CODES[InteractionType.FOLLOW]) & (entries.organizer_rows >= 0))
+
+    def liked_codes(self, field: str) -> NDArray[np.int32]:
+        """The value of a field of each of the `liked` entries, int32, -1 where unknown."""
+        return self.once(
+            f"codes {field}", lambda: self.candidates.catalog.fields[field].at(self.histories.event_rows[self.liked])
+        )
+
+    def touched(self, field: str) -> Touched:
+        """The values of a field that both candidates and liked events have."""
+
+        def make() -> Touched:
+            places = self.candidates.values(field).of_names[self.liked_codes(field)]
+            shared = np.flatnonzero(places >= 0)
+            columns, local = np.unique(places[shared], return_inverse=True)
+            entries = self.liked[shared]
+            return Touched(columns, entries, self.owners[entries] * len(columns) + local)
+
+        return self.once(f"touched {field}", make)
+
     def tally(self, field: str, *, decayed: bool) -> NDArray[np.float32]:
-        """Each user's entries by the value of a field, float32 of shape (b, m)."""
+        """Each user's likes by `touched` value of a field, float32 of shape (b, t)."""
 
         def make() -> NDArray[np.float32]:
-            values = self.candidates.catalog.fields[field]
-            codes = values.at(self.histories.event_rows)
-            used = (self.counts > 0) & (codes >= 0)
-            weights = (self.likes if decayed else self.counts)[used]
-            return scatter(self.owners[used], codes[used], weights, (len(self), len(values.names)))
+            touched = self.touched(field)
+            weights = (self.likes if decayed else self.counts)[touched.entries]
+            return summed(touched.cells, weights, (len(self), len(touched.columns)))
 
         return self.once(f"tally {field} {decayed}", make)
 
-    def follows(self) -> NDArray[np.float32]:
-        """Which organizers each user follows, float32 of shape (b, m), 0 or 1."""
-
-        def make() -> NDArray[np.float32]:
-            entries = self.histories
-            used = (entries.codes == CODES[InteractionType.FOLLOW]) & (entries.organizer_rows >= 0)
-            shape = (len(self), len(self.candidates.catalog.organizers))
-            ones = np.ones(int(used.sum()), np.float32)
-            return np.minimum(scatter(self.owners[used], entries.organizer_rows[used], ones, shape), 1)
-
-        return self.once("follows", make)
+    def largest(self, field: str, of_entries: NDArray[np.floating]) -> NDArray[np.float32]:
+        """The largest of a number at least 0 that each entry has, by `touched` value, float32 of shape (b, t)."""
+        touched = self.touched(field)
+        table = np.zeros(len(self) * len(touched.columns), np.float32)
+        np.maximum.at(table, touched.cells, of_entries[touched.entries])
+        return table.reshape(len(self), len(touched.columns))
 
     def profile(self, bag: str) -> Sparse:
         """Each user's sum of their events' bags, decayed, scaled to length 1; the strongest names of each user."""
 
         def make() -> Sparse:
-            used = np.flatnonzero(self.likes > 0)
-            whole = self.candidates.catalog.bags[bag]
-            places, columns, weights = whole.entries(self.histories.event_rows[used])
+            used = self.liked[self.likes[self.liked] > 0]
+            places, columns, weights = self.candidates.catalog.bags[bag].entries(self.histories.event_rows[used])
             weights = weights * self.likes[used][places]
-            return unit_sparse(self.owners[used][places], columns, weights, (len(self), len(whole.names)))
+            return unit_sparse(self.owners[used][places], columns, weights, len(self))
 
         return self.once(f"profile {bag}", make)
-
-
-def scatter(
-    rows: NDArray[np.integer], columns: NDArray[np.integer], weights: NDArray[np.floating], shape: tuple[int, int]
-) -> NDArray[np.float32]:
-    """A dense matrix of sums, float32 of `shape`."""
-    size = shape[0] * shape[1]
-    flat = rows.astype(np.int64) * shape[1] + columns
-    summed = np.bincount(flat, weights=weights, minlength=size) if size else np.zeros(0)
-    return summed.astype(np.float32).reshape(shape)
-
-
-def unit_sparse(
-    rows: NDArray[np.integer], columns: NDArray[np.integer], weights: NDArray[np.floating], shape: tuple[int, int]
-) -> Sparse:
-    """Sums by cell with rows scaled to length 1, then cut to each row's `MAX_PROFILE_NAMES` strongest entries."""
-    size = max(shape[1], 1)
-    cells, inverse = np.unique(rows.astype(np.int64) * size + columns, return_inverse=True)
-    values = np.bincount(inverse, weights=weights, minlength=len(cells))
-    owners = cells // size
-    lengths = np.sqrt(np.bincount(owners, weights=values**2, minlength=shape[0]))
-    values = values / np.maximum(lengths[owners], 1e-12)
-    order = np.lexsort((cells, -values, owners))
-    starts = np.searchsorted(owners[order], np.arange(shape[0]))
-    kept = order[np.arange(len(order)) - starts[owners[order]] < MAX_PROFILE_NAMES]
-    return owners[kept], cells[kept] % size, values[kept].astype(np.float32)
-
-
-def gather(table: NDArray[np.float32], codes: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Columns of a table of shape (b, m) by code, float32 of shape (b, c); 0 where the code is -1."""
-    if not table.shape[1]:
-        return np.zeros((len(table), len(codes)), np.float32)
-    taken = table[:, codes]
-    taken[:, codes < 0] = 0
-    return taken
-
-
-def dot(profile: Sparse, candidates: Candidates, bag: str, b: int) -> NDArray[np.float32]:
-    """Products of b sparse profiles and the candidates' bags, float32 of shape (b, c)."""
-    starts, places, weights = candidates.postings(bag)
-    owners, columns, values = profile
-    lengths = starts[columns + 1] - starts[columns]
-    picked = ranges(starts[columns], lengths)
-    return scatter(
-        np.repeat(owners, lengths), places[picked], np.repeat(values, lengths) * weights[picked], (b, len(candidates))
-    )

@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.choice import Choices
 from shared.models.declared import Declared
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.popularity import popularity
-from shared.models.request import Candidates, Request
+from shared.models.request import Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State
 from shared.models.splits import Split, splits
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from shared.entities import HistoryEntry, Interaction, InteractionType, Profile, User
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.collaborative import MostPopular, TruncatedSVD
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
-from shared.models.request import Candidates, Request
+from shared.models.request import Request
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 CATALOG = Catalog.of([an_event(name) for name in "abcde"])
@@ -89,19 +90,17 @@ def test_the_liked_come_first_then_the_popular_and_last_what_is_unlike() -> None
     model, request = TruncatedSVD(), _request(("a", InteractionType.BOOKING))
     model.vectors_ = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0], [0, 0]], np.float32)
     assert model.score(request)[0].tolist() == pytest.approx([2, 1.6, 0.6 - 1, 0.8 - 1, 1])
-    assert model.taste(request)[0].tolist() == pytest.approx([1, 0.6, 0, -1, 0])
-    assert model.sources(request) == ["collaborative"] * 5
+    assert model.tastes(request)["collaborative"][0].tolist() == pytest.approx([1, 0.6, 0, -1, 0])
 
 
 def test_who_is_unknown_is_shown_the_popular() -> None:
     request = _request()
     model = _fitted(GIVEN)
     assert model.score(request).tolist() == MostPopular().score(request).tolist()
-    assert not model.taste(request).any()
+    assert not model.tastes(request)["collaborative"].any()
 
 
 def test_the_most_popular_are_the_same_for_everybody() -> None:
     request = _request(("a", InteractionType.BOOKING))
     assert MostPopular().score(request)[0].tolist() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert MostPopular().taste(request).tolist() == [[0, 0, 0, 0, 0]]
-    assert MostPopular().sources(request) == ["popularity"] * 5
+    assert MostPopular().tastes(request) == {}

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from shared.entities import Event, Location
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.filters import Filters
-from shared.models.request import Candidates
 from tests.examples import DAY, NOW, an_event
 
 CHICAGO = Location(41.88, -87.63)

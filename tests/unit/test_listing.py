@@ -8,10 +8,10 @@ import pytest
 
 from shared.entities import HistoryEntry, InteractionType, Placement, Profile, Rules, User
 from shared.models import cursor
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.filters import Filters
 from shared.models.listing import choose, may_show
-from shared.models.request import Candidates
 from shared.models.wish import Viewer, Wish
 from tests.examples import DAY, NOW, an_event
 

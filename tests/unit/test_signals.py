@@ -8,12 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.entities import Event, HistoryEntry, Interaction, InteractionType, Location, Profile, User
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.declared import MIN_USERS, Declared
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.popularity import popularity
-from shared.models.request import Candidates, Request
+from shared.models.request import Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
 from shared.models.signals.attributes import attributes as attributes_of
 from tests.examples import DAY, NOW, an_event, an_interaction

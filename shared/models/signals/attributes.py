@@ -1,12 +1,15 @@
 """All attributes of events as the columns of one sparse matrix, for signals that regress on them."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
-from shared.models.request import Candidates
+from shared.models.parts import OfBag, OfField, Part
 from shared.models.signals.signal import Past, places
 
 if TYPE_CHECKING:  # serving needs no scipy
@@ -39,13 +42,40 @@ def entries_of(catalog: Catalog, rows: NDArray[np.integer]) -> Entries:
     return all_owners, all_columns, all_weights
 
 
-def columns_of(candidates: Candidates, kept: NDArray[np.integer]) -> Entries:
-    """The candidates' attributes as places among the ascending columns `kept`, in order of the candidates."""
-    rows, columns, weights = entries_of(candidates.catalog, candidates.rows)
-    place = places(kept, columns)
-    order = np.flatnonzero(place >= 0)
-    order = order[np.argsort(rows[order], kind="stable")]
-    return rows[order], place[order], weights[order]
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Which of k kept attribute columns the candidates' values and names are.
+
+    Attributes
+    ----------
+    fields : by field, places among the candidates' values and among the kept columns, int64 of shape (t,) each.
+    names, places : int64 – names of the bag and their places among the kept columns.
+    """
+
+    fields: tuple[tuple[str, NDArray[np.int64], NDArray[np.int64]], ...]
+    names: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, candidates: Candidates, kept: NDArray[np.integer]) -> Self:
+        """For the ascending columns `kept`."""
+        offsets = offsets_of(candidates.catalog)
+        begins = np.searchsorted(kept, offsets)
+        fields = []
+        for name, offset, begin, end in zip(FIELDS, offsets[:-2], begins[:-2], begins[1:-1], strict=True):
+            found = places(kept[begin:end] - offset, candidates.values(name).trained)
+            columns = np.flatnonzero(found >= 0)
+            fields.append((name, columns, begin + found[columns]))
+        of_bag = np.arange(begins[-2], begins[-1])
+        return cls(tuple(fields), (kept[of_bag] - offsets[-2]).astype(np.int64), of_bag)
+
+
+def parts_of(shared: Shared, wanted: NDArray[np.float32]) -> Iterator[Part]:
+    """What b users want of each of k attributes, `wanted` of shape (b, k), as parts of a score."""
+    for field, columns, found in shared.fields:
+        yield OfField(field, columns, wanted[:, found])
+    owners = np.repeat(np.arange(len(wanted)), len(shared.names))
+    yield OfBag(_BAG, (owners, np.tile(shared.names, len(wanted)), wanted[:, shared.places].ravel()))
 
 
 def attributes(catalog: Catalog) -> "csr_array":

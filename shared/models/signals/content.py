@@ -1,74 +1,86 @@
 """What an event says of itself against what a user went to, follows or declared."""
 
+from collections.abc import Callable, Iterator
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
+from shared.models.parts import OfBag, OfEvents, OfField, Part
 from shared.models.ranges import ranges
-from shared.models.request import Request, dot, gather, scatter, unit_sparse
-from shared.models.signals.signal import Past, State, UserSignal
+from shared.models.request import Request
+from shared.models.signals.signal import PartedSignal, Past, State
+from shared.models.sparse import scatter, unit_sparse
 from shared.models.weights import CODES
 
+_AGAINST: Final = (CODES[InteractionType.DISMISS], CODES[InteractionType.CANCEL])
 
-class Similarity(UserSignal):
+
+class Similarity(PartedSignal):
     """Cosine of a bag (tags or words, TF-IDF) and the user's decayed sum of their events' bags, 0..1."""
 
     def __init__(self, bag: str) -> None:
         self.name = f"similar_{bag}"
         self._bag = bag
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        return dot(request.profile(self._bag), request.candidates, self._bag, len(request))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """What each name is worth to the users."""
+        if len(request.liked):
+            yield OfBag(self._bag, request.profile(self._bag))
 
 
-class DeclaredTags(UserSignal):
+class DeclaredTags(PartedSignal):
     """Cosine of the event's tags and the tags that the user declared, 0..1."""
 
     name = "declared_tags"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        names = request.candidates.catalog.bags["tags"].names
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The declared tags."""
         users = request.histories.users
+        wanted = [tag.lower() for user in users for tag in user.preferred_tags]
+        if not wanted:
+            return
         owners = np.repeat(np.arange(len(users)), [len(user.preferred_tags) for user in users])
-        columns = names.rows([tag.lower() for user in users for tag in user.preferred_tags])
+        columns = request.candidates.catalog.bags["tags"].names.rows(wanted)
         known = columns >= 0
-        declared = unit_sparse(owners[known], columns[known], np.ones(int(known.sum())), (len(users), len(names)))
-        return dot(declared, request.candidates, "tags", len(request))
+        yield OfBag("tags", unit_sparse(owners[known], columns[known], np.ones(int(known.sum())), len(users)))
 
 
-class DeclaredCategories(UserSignal):
+class DeclaredCategories(PartedSignal):
     """1 where the event is of a category or subcategory that the user declared."""
 
     name = "declared_categories"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        users = request.histories.users
-        owners = np.repeat(np.arange(len(users)), [len(user.preferred_categories) for user in users])
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The events of declared categories."""
+        users, candidates = request.histories.users, request.candidates
         wanted = [category.lower() for user in users for category in user.preferred_categories]
-        matches = np.zeros((len(users), len(request.candidates)), np.float32)
+        if not wanted:
+            return
+        owners = np.repeat(np.arange(len(users)), [len(user.preferred_categories) for user in users])
+        matches = np.zeros((len(users), len(candidates)), np.bool_)
         for field in ("category", "subcategory"):
-            names = request.candidates.catalog.fields[field].names
-            columns = names.rows(wanted)
-            known = columns >= 0
-            table = scatter(owners[known], columns[known], np.ones(int(known.sum())), (len(users), len(names)))
-            matches = np.maximum(matches, gather(np.minimum(table, 1), request.candidates.codes(field)))
-        return matches
+            values = candidates.values(field)
+            columns = values.of_names[candidates.catalog.fields[field].names.rows(wanted)]
+            is_wanted = np.zeros((len(users), len(values) + 1), np.bool_)
+            is_wanted[owners[columns >= 0], columns[columns >= 0]] = True
+            matches |= is_wanted[:, values.of_candidates]
+        yield OfEvents(matches.astype(np.float32))
 
 
-class Follows(UserSignal):
+class Follows(PartedSignal):
     """1 where the user follows the organizer."""
 
     name = "follows"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        return gather(request.follows(), request.candidates.codes("organizer"))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The followed organizers that have candidates."""
+        followed = request.histories.organizer_rows[request.follows]
+        yield from _organizers(request, request.follows, followed, lambda counts: np.minimum(counts, 1))
 
 
-class FollowedTags(UserSignal):
+class FollowedTags(PartedSignal):
     """Cosine of the event's tags and the tags of the organizers that the user follows, 0..1."""
 
     name = "followed_tags"
@@ -78,39 +90,47 @@ class FollowedTags(UserSignal):
         organizers = past.catalog.fields["organizer"]
         rows = np.flatnonzero(organizers.codes >= 0)
         places, columns, weights = past.catalog.bags["tags"].entries(rows)
-        shape = (len(organizers.names), len(past.catalog.bags["tags"].names))
-        owners, names, values = unit_sparse(organizers.codes[rows][places], columns, weights, shape)
-        starts = np.searchsorted(owners, np.arange(shape[0] + 1))
+        size = len(organizers.names)
+        owners, names, values = unit_sparse(organizers.codes[rows][places], columns, weights, size)
+        starts = np.searchsorted(owners, np.arange(size + 1))
         return {"starts": starts.astype(np.int64), "columns": names.astype(np.int32), "weights": values}
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        entries, catalog = request.histories, request.candidates.catalog
-        used = (entries.codes == CODES[InteractionType.FOLLOW]) & (entries.organizer_rows >= 0)
-        places = catalog.fields["organizer"].trained[entries.organizer_rows[used]]
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The tags of the organizers that each user follows."""
+        catalog, used = request.candidates.catalog, request.follows
+        if not len(used):
+            return
+        places = catalog.fields["organizer"].trained[request.histories.organizer_rows[used]]
         owners, places = request.owners[used][places >= 0], places[places >= 0]
         lengths = state["starts"][places + 1] - state["starts"][places]
         picked = ranges(state["starts"][places], lengths)
-        followed = unit_sparse(
-            np.repeat(owners, lengths),
-            state["columns"][picked],
-            state["weights"][picked],
-            (len(request), len(catalog.bags["tags"].names)),
-        )
-        return dot(followed, request.candidates, "tags", len(request))
+        tags, weights = state["columns"][picked], state["weights"][picked]
+        yield OfBag("tags", unit_sparse(np.repeat(owners, lengths), tags, weights, len(request)))
 
 
-class Dismissals(UserSignal):
+class Dismissals(PartedSignal):
     """−log(1 + how often the user dismissed or cancelled something of the organizer)."""
 
     name = "dismissals"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), at most 0."""
-        entries, organizers = request.histories, request.candidates.catalog.fields["organizer"]
-        against = np.isin(entries.codes, [CODES[InteractionType.DISMISS], CODES[InteractionType.CANCEL]])
-        codes = organizers.at(entries.event_rows)
-        used = against & (codes >= 0)
-        shape = (len(request), len(organizers.names))
-        counts = scatter(request.owners[used], codes[used], np.ones(int(used.sum())), shape)
-        return -gather(np.log1p(counts), request.candidates.codes("organizer"))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The organizers of what was dismissed or cancelled."""
+        entries = request.histories
+        against = np.flatnonzero(np.isin(entries.codes, _AGAINST))
+        codes = request.candidates.catalog.fields["organizer"].at(entries.event_rows[against])
+        yield from _organizers(request, against, codes, lambda counts: -np.log1p(counts))
+
+
+def _organizers(
+    request: Request,
+    entries: NDArray[np.int64],
+    codes: NDArray[np.integer],
+    worth: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+) -> Iterator[Part]:
+    """What it is worth that a user has so many of these history entries, which name organizers by their codes."""
+    columns = request.candidates.values("organizer").of_names[codes]
+    found, local = np.unique(columns[columns >= 0], return_inverse=True)
+    if len(found):
+        owners = request.owners[entries[columns >= 0]]
+        counts = scatter(owners, local, np.ones(len(local)), (len(request), len(found)))
+        yield OfField("organizer", found, worth(counts))

@@ -1,21 +1,23 @@
 """What people who say the same of themselves went to: the strongest there is for somebody who did nothing yet."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.models.declared import Declared, features
-from shared.models.request import Request, scatter
-from shared.models.signals.attributes import attributes, columns_of, liked_events
-from shared.models.signals.signal import Past, State, UserSignal, segment_sums
+from shared.models.parts import Part
+from shared.models.request import Request
+from shared.models.signals.attributes import Shared, attributes, liked_events, parts_of
+from shared.models.signals.signal import PartedSignal, Past, State
+from shared.models.sparse import scatter
 from shared.models.vocabulary import Vocabulary
 
 _MAX_COLUMNS: Final = 1_500
 _RIDGE: Final = 10.0
 
 
-class DeclaredRidge(UserSignal):
+class DeclaredRidge(PartedSignal):
     """Ridge regression from what users declare to the attributes of what they went to.
 
     With d_u the 0/1 features of user u scaled to length 1, and p_u the attributes of their events scaled to length 1,
@@ -64,18 +66,15 @@ class DeclaredRidge(UserSignal):
             "weights": weights.astype(np.float16),
         }
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        candidates, size = request.candidates, len(state["columns"])
-        if not size:
-            return np.zeros((len(request), len(candidates)), np.float32)
-        names = Vocabulary(state["features"])
-        said = Declared.with_names(names, [list(features(user)) for user in request.histories.users])
-        users = scatter(said.owners, said.columns, np.ones(len(said.owners)), (len(request), len(names)))
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """What people who say the same let expect of each attribute."""
+        candidates, kept = request.candidates, state["columns"]
+        lists = [list(features(user)) for user in request.histories.users]
+        if not len(kept) or not any(lists):
+            return
+        said = Declared.with_names(Vocabulary(state["features"]), lists)
+        some, local = np.unique(said.columns, return_inverse=True)
+        users = scatter(said.owners, local, np.ones(len(local)), (len(lists), len(some)))
         users /= np.maximum(np.sqrt(users.sum(axis=1, keepdims=True)), 1)
-        some = np.flatnonzero(users.any(axis=0))
-        wanted = users[:, some] @ state["weights"][some].astype(np.float32)
-        rows, columns, weights = candidates.once(
-            f"{self.name} {id(state)}", lambda: columns_of(candidates, state["columns"])
-        )
-        return segment_sums(wanted[:, columns] * weights, rows, len(candidates))
+        wanted = users @ state["weights"][some].astype(np.float32)
+        yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)

@@ -1,13 +1,17 @@
 """Which values of a field go together, learned from who liked several of them."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
-from shared.models.request import Request, gather, scatter
-from shared.models.signals.signal import Past, State, UserSignal, places
+from shared.models.candidates import Candidates
+from shared.models.parts import OfField, Part
+from shared.models.request import Request
+from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.sparse import scatter
 from shared.models.weights import CODES
 
 _MAX_VALUES: Final = 2_000
@@ -15,7 +19,7 @@ _RIDGE: Final = 20.0
 _FOLLOW: Final = 0.5
 
 
-class Ease(UserSignal):
+class Ease(PartedSignal):
     """EASE over users × values of a field: ridge regression of each value on all others, with an empty diagonal.
 
     With X the users' log(1 + likes) by value (and half a like for a followed organizer), P = (XᵀX + λI)⁻¹ and
@@ -56,15 +60,33 @@ class Ease(UserSignal):
         weights[np.diag_indices(len(kept))] = 0
         return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        field = request.candidates.catalog.fields[self._field]
-        place = np.append(places(state["codes"], field.trained), -1)
-        liked = np.log1p(request.tally(self._field, decayed=False))
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """What the values that the users liked or follow let expect of each value."""
+        field, kept = request.candidates.catalog.fields[self._field], state["codes"]
+        liked = places(kept, field.trained_at(request.histories.event_rows[request.liked]))
+        known = np.flatnonzero(liked >= 0)
+        entries, liked = request.liked[known], liked[known]
+        follows = request.follows[:0]
+        followed = liked[:0]
         if self._field == "organizer":
-            liked = liked + _FOLLOW * request.follows()
-        rows, codes = np.nonzero(liked)
-        rows, codes = rows[place[codes] >= 0], codes[place[codes] >= 0]
-        used, columns = np.unique(place[codes], return_inverse=True)
-        values = scatter(rows, columns, liked[rows, codes], (len(request), len(used)))
-        return gather(values @ state["weights"][used].astype(np.float32), place[request.candidates.codes(self._field)])
+            followed = places(kept, field.trained[request.histories.organizer_rows[request.follows]])
+            follows, followed = request.follows[followed >= 0], followed[followed >= 0]
+        used, local = np.unique(np.concatenate([liked, followed]), return_inverse=True)
+        if not len(used):
+            return
+        shape = (len(request), len(used))
+        values = np.log1p(scatter(request.owners[entries], local[: len(liked)], request.counts[entries], shape))
+        if len(follows):
+            ones = np.ones(len(follows))
+            values += _FOLLOW * np.minimum(scatter(request.owners[follows], local[len(liked) :], ones, shape), 1)
+        columns, of_columns = self._columns(state, request.candidates)
+        yield OfField(self._field, columns, values @ state["weights"][np.ix_(used, of_columns)].astype(np.float32))
+
+    def _columns(self, state: State, candidates: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The candidates' values that take part, and their places among those that do."""
+
+        def make() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            found = places(state["codes"], candidates.values(self._field).trained)
+            return np.flatnonzero(found >= 0), found[found >= 0]
+
+        return candidates.lasting(f"{self.name} {id(state)}", make)

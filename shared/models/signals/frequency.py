@@ -1,42 +1,44 @@
 """How often a user went to what an event shares with others: the strongest signal in large cities."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shared.models.interactions import DAY_S
-from shared.models.request import TASTE_HALF_LIFE_DAYS, Request, gather, scatter
-from shared.models.signals.signal import Past, State, UserSignal, places
+from shared.models.parts import OfEvents, OfField, Part
+from shared.models.request import TASTE_HALF_LIFE_DAYS, Request
+from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.sparse import scatter
 
 
-class Share(UserSignal):
+class Share(PartedSignal):
     """The share of the user's decayed likes that went to events with the same value of a field, 0..1."""
 
     def __init__(self, field: str) -> None:
         self.name = f"share_{field}"
         self._field = field
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        totals = np.bincount(request.owners, weights=request.likes, minlength=len(request))
-        shares = request.tally(self._field, decayed=True) / np.maximum(totals, 1e-9)[:, None]
-        return gather(shares.astype(np.float32), request.candidates.codes(self._field))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The share of each value."""
+        shares = request.tally(self._field, decayed=True) / np.maximum(request.total_likes, 1e-9)[:, None]
+        yield OfField(self._field, request.touched(self._field).columns, shares)
 
 
-class Count(UserSignal):
+class Count(PartedSignal):
     """log(1 + the user's likes of events with the same value of a field), undecayed."""
 
     def __init__(self, field: str) -> None:
         self.name = f"count_{field}"
         self._field = field
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        return gather(np.log1p(request.tally(self._field, decayed=False)), request.candidates.codes(self._field))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The likes of each value."""
+        likes = request.tally(self._field, decayed=False)
+        yield OfField(self._field, request.touched(self._field).columns, np.log1p(likes))
 
 
-class Rate(UserSignal):
+class Rate(PartedSignal):
     """The share that the user liked of the past events with the same value of a field, both decayed with age, 0..1.
 
     Somebody who went to all of a club's few evenings will go to the next one. `damping` events, which nobody went to,
@@ -56,16 +58,15 @@ class Rate(UserSignal):
         events = np.bincount(field.codes[begun], weights=decayed, minlength=len(field.names))
         return {"events": events.astype(np.float32)}
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        field = request.candidates.catalog.fields[self._field]
-        events = np.append(state["events"], np.float32(0))[field.trained]
-        tally = request.tally(self._field, decayed=True)
-        rates = tally / (np.maximum(events, tally) + self._damping)
-        return gather(rates.astype(np.float32), request.candidates.codes(self._field))
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The rate of each value."""
+        columns, tally = request.touched(self._field).columns, request.tally(self._field, decayed=True)
+        trained = request.candidates.values(self._field).trained[columns]
+        events = np.where(trained >= 0, state["events"].take(trained, mode="clip"), 0) if len(columns) else 0
+        yield OfField(self._field, columns, tally / (np.maximum(events, tally) + self._damping))
 
 
-class Recent(UserSignal):
+class Recent(PartedSignal):
     """2^(−days since the user last liked an event with the same value of a field / 30), 0..1."""
 
     _HALF_LIFE_DAYS: Final = 30.0
@@ -74,27 +75,23 @@ class Recent(UserSignal):
         self.name = f"recent_{field}"
         self._field = field
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        values = request.candidates.catalog.fields[self._field]
-        codes = values.at(request.histories.event_rows)
-        used = (request.counts > 0) & (codes >= 0)
-        fresh = np.exp2(-np.maximum(request.histories.age_days[used], 0) / self._HALF_LIFE_DAYS)
-        table = np.zeros((len(request), len(values.names)), np.float32)
-        np.maximum.at(table, (request.owners[used], codes[used]), fresh)
-        return gather(table, request.candidates.codes(self._field))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """How recent the last like of each value is."""
+        fresh = np.exp2(-np.maximum(request.histories.age_days, 0) / self._HALF_LIFE_DAYS)
+        yield OfField(self._field, request.touched(self._field).columns, request.largest(self._field, fresh))
 
 
-class Interest(UserSignal):
+class Interest(PartedSignal):
     """log(1 + the user's own looks, shares and saves of this very event)."""
 
     name = "interest"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        rows = request.candidates.rows
-        order = np.argsort(rows, kind="stable")
-        columns = np.append(order, -1)[places(rows[order], request.histories.event_rows)]
-        used = (request.counts > 0) & (columns >= 0)
-        shape = (len(request), len(rows))
-        return np.log1p(scatter(request.owners[used], columns[used], request.counts[used], shape))
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The looks at each candidate that got any."""
+        rows, order = request.candidates.ascending()
+        found = places(rows, request.histories.event_rows[request.liked])
+        columns, local = np.unique(order[found[found >= 0]], return_inverse=True)
+        if len(columns):
+            entries = request.liked[found >= 0]
+            shape = (len(request), len(columns))
+            yield OfEvents(np.log1p(scatter(request.owners[entries], local, request.counts[entries], shape)), columns)

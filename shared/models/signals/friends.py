@@ -1,18 +1,20 @@
 """Friends who go."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.parts import OfEvents, Part
 from shared.models.ranges import ranges
-from shared.models.request import Request, scatter
-from shared.models.signals.signal import Past, State, UserSignal, candidate_columns
+from shared.models.request import Request
+from shared.models.signals.signal import PartedSignal, Past, State, candidate_columns
+from shared.models.sparse import scatter
 from shared.models.weights import is_positive
 
 
-class Friends(UserSignal):
+class Friends(PartedSignal):
     """log(1 + how many of the user's declared friends booked, saved or attended the event by the last training).
 
     The model keeps hashes of who goes to events that are not over, so it knows a friend only by being told their id.
@@ -32,18 +34,19 @@ class Friends(UserSignal):
         order = np.argsort(people, kind="stable")
         return {"people": people[order], "events": (pairs & 0xFFFFFFFF)[order].astype(np.int32)}
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        users, candidates = request.histories.users, request.candidates
-        friends = [sorted(set(user.friends)) for user in users]
-        owners = np.repeat(np.arange(len(users)), [len(names) for names in friends])
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The events that friends go to."""
+        friends = [sorted(set(user.friends)) for user in request.histories.users]
+        if not any(friends):
+            return
+        owners = np.repeat(np.arange(len(friends)), [len(names) for names in friends])
         wanted = hashed([name for names in friends for name in names])
         begins, ends = (np.searchsorted(state["people"], wanted, side=side) for side in ("left", "right"))
         lengths = ends - begins
-        columns = candidate_columns(candidates)[state["events"][ranges(begins, lengths)]]
-        shown = columns >= 0
-        ones = np.ones(int(shown.sum()))
-        return np.log1p(scatter(np.repeat(owners, lengths)[shown], columns[shown], ones, (len(users), len(candidates))))
+        places = candidate_columns(request.candidates)[state["events"][ranges(begins, lengths)]]
+        columns, local = np.unique(places[places >= 0], return_inverse=True)
+        going = np.repeat(owners, lengths)[places >= 0]
+        yield OfEvents(np.log1p(scatter(going, local, np.ones(len(local)), (len(friends), len(columns)))), columns)
 
 
 def hashed(user_ids: Sequence[str]) -> NDArray[np.uint64]:

@@ -1,14 +1,16 @@
 """Collaborative filtering over events: which events share people, without compressing it."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from shared.models.parts import OfEvents, Part
 from shared.models.ranges import ranges
-from shared.models.request import Request, scatter
+from shared.models.request import Request
 from shared.models.signals.attributes import liked_events
-from shared.models.signals.signal import Past, State, UserSignal, candidate_columns, places
+from shared.models.signals.signal import PartedSignal, Past, State, candidate_columns, places
+from shared.models.sparse import scatter
 
 _USER_POWER: Final = 0.5
 _SIMILARITY_POWER: Final = 0.7
@@ -16,7 +18,7 @@ _NEIGHBOURS: Final = 200
 _CHUNK: Final = 2_000
 
 
-class GraphFilter(UserSignal):
+class GraphFilter(PartedSignal):
     """Similarity of events by shared users, kept for the strongest neighbours of each.
 
     With R̃ = D_u^-a R D_i^-½ the similarities are the entries of R̃ᵀR̃ to a power below 1, which lifts weak ties; a
@@ -64,19 +66,25 @@ class GraphFilter(UserSignal):
             "weights": np.concatenate([np.empty(0, np.float16), *weights]).astype(np.float16),
         }
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The neighbours of the users' events."""
         catalog, candidates, events = request.candidates.catalog, request.candidates, state["events"]
-        size = max(len(events), 1)
-        past = request.histories.event_rows
-        entries = places(events, np.where(past >= 0, catalog.trained[past], -1))
-        used = (request.counts > 0) & (entries >= 0)
-        pairs = np.unique(request.owners[used] * size + entries[used])
-        owners, rows = pairs // size, pairs % size
-        lengths = state["starts"][rows + 1] - state["starts"][rows]
-        picked = ranges(state["starts"][rows], lengths)
-
+        entries = places(events, catalog.trained[request.histories.event_rows[request.liked]])
+        known = entries >= 0
+        rows, local = np.unique(entries[known], return_inverse=True)
+        if not len(rows):
+            return
+        starts = state["starts"][rows]
+        lengths = state["starts"][rows + 1] - starts
+        picked = ranges(starts, lengths)
         columns = candidate_columns(candidates)[events[state["places"][picked]]]
         shown = columns >= 0
-        weights = state["weights"][picked][shown].astype(np.float32)
-        return scatter(np.repeat(owners, lengths)[shown], columns[shown], weights, (len(request), len(candidates)))
+        # Neighbours that are no candidates go before users meet them: most of them lie in the past.
+        owned = np.bincount(np.repeat(np.arange(len(rows)), lengths)[shown], minlength=len(rows))
+        weights = state["weights"][picked[shown]].astype(np.float32)
+        found, places_of = np.unique(columns[shown], return_inverse=True)
+        pairs = np.unique(request.owners[request.liked[known]] * len(rows) + local)
+        owners, of_rows = pairs // len(rows), pairs % len(rows)
+        each = ranges((np.cumsum(owned) - owned)[of_rows], owned[of_rows])
+        owners = np.repeat(owners, owned[of_rows])
+        yield OfEvents(scatter(owners, places_of[each], weights[each], (len(request), len(found))), found)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.request import Candidates
+from shared.models.candidates import Candidates
 from shared.models.signals.signal import EventSignal, State
 
 

@@ -1,14 +1,16 @@
 """Collaborative filtering over events: what people with like histories went to."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.models.lowrank import right_singular_vectors
-from shared.models.request import Request, scatter
+from shared.models.parts import OfEvents, Part
+from shared.models.request import Request
 from shared.models.signals.attributes import liked_events
-from shared.models.signals.signal import Past, State, UserSignal, places
+from shared.models.signals.signal import PartedSignal, Past, State, places
 
 BANDS: Final = ((0, 64), (64, 256), (256, 768))
 """Singular vectors by rank, the leading ones first; each band is a signal, so that their filter is learned."""
@@ -22,7 +24,7 @@ _MAX_USERS: Final = 100_000
 _MAX_CELLS: Final = 32_000_000
 
 
-class SpectralBand(UserSignal):
+class SpectralBand(PartedSignal):
     """Projection on a band of singular vectors of the normalised user × event matrix.
 
     R̃ = D_u^-½ R D_i^-½ ≈ U S Vᵀ; a user's row x scores x D_i^-½ V Vᵀ D_i^½, divided by |x D_i^-½|, with the vectors V
@@ -44,32 +46,27 @@ class SpectralBand(UserSignal):
         band = vectors[:, self._band].astype(np.float16)
         return {"events": events, "vectors": band, "scale": scale} if band.shape[1] else _NOTHING
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The projections on the events of the training."""
         catalog, candidates, events = request.candidates.catalog, request.candidates, state["events"]
-        if not len(events):
-            return np.zeros((len(request), len(candidates)), np.float32)
-        past = request.histories.event_rows
-        entries = places(events, np.where(past >= 0, catalog.trained[past], -1))
-        used = (request.counts > 0) & (entries >= 0)
-        pairs = np.unique(request.owners[used] * len(events) + entries[used])
-        owners, rows = pairs // len(events), pairs % len(events)
-        some, columns = np.unique(rows, return_inverse=True)
-        history = scatter(owners, columns, np.ones(len(owners)), (len(request), len(some)))
+        entries = places(events, catalog.trained[request.histories.event_rows[request.liked]])
+        some, local = np.unique(entries[entries >= 0], return_inverse=True)
+        if not len(some):
+            return
+        history = np.zeros((len(request), len(some)), np.float32)
+        history[request.owners[request.liked[entries >= 0]], local] = 1
         weights = 1 / state["scale"][some, None]
         users = history @ (state["vectors"][some] * weights)
         users /= np.sqrt(np.maximum(history @ weights**2, 1e-18))
 
-        def of_candidates() -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        def of_candidates() -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
             place = places(events, catalog.trained[candidates.rows])
             columns = np.flatnonzero(place >= 0)
             out = state["vectors"][place[columns]] * state["scale"][place[columns], None]
-            return columns, np.ascontiguousarray(out.T)
+            return None if len(columns) == len(place) else columns, np.ascontiguousarray(out.T)
 
-        shown, out = candidates.once(f"{self.name} {id(state)}", of_candidates)
-        scores = np.zeros((len(request), len(candidates)), np.float32)
-        scores[:, shown] = users @ out
-        return scores
+        shown, out = candidates.lasting(f"{self.name} {id(state)}", of_candidates)
+        yield OfEvents(users @ out, shown)
 
 
 def _singular_vectors(past: Past) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:

@@ -1,11 +1,16 @@
 """Whether an event is news: how long it has been known, and whether the user could have chosen it before."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.candidates import Candidates
 from shared.models.interactions import DAY_S
-from shared.models.request import Candidates, Request, gather
-from shared.models.signals.signal import EventSignal, Past, State, UserSignal
+from shared.models.parts import OfEvents, Part
+from shared.models.ranges import ranges
+from shared.models.request import Request
+from shared.models.signals.signal import EventSignal, PartedSignal, Past, State
 
 
 def _known_since(past: Past) -> State:
@@ -54,7 +59,7 @@ class Unseen(EventSignal):
         return (_age_days(state, candidates) < 0).astype(np.float32)
 
 
-class PassedOver(UserSignal):
+class PassedOver(PartedSignal):
     """−1 where the event was known when the user last liked something with the same value of a field, and was left."""
 
     def __init__(self, field: str) -> None:
@@ -65,16 +70,22 @@ class PassedOver(UserSignal):
         """See `_known_since`."""
         return _known_since(past)
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), -1 or 0."""
-        values = request.candidates.catalog.fields[self._field]
-        codes = values.at(request.histories.event_rows)
-        used = (request.counts > 0) & (codes >= 0)
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """The candidates whose value the users liked."""
+        touched, candidates = request.touched(self._field), request.candidates
+        if not len(touched.columns):
+            return
+        starts, holders = candidates.holders(self._field)
+        lengths = starts[touched.columns + 1] - starts[touched.columns]
+        columns = holders[ranges(starts[touched.columns], lengths)]
         # As nearness to now, so that 0 says that there was none.
-        nearest = np.zeros((len(request), len(values.names)), np.float32)
-        ages = np.maximum(request.histories.age_days[used], 0)
-        np.maximum.at(nearest, (request.owners[used], codes[used]), 1 / (1 + ages))
-        known = _age_days(state, request.candidates)
-        bars = np.where(known >= 0, 1 / (1 + np.maximum(known, 0)), np.inf)
-        passed: NDArray[np.float32] = (gather(nearest, request.candidates.codes(self._field)) > bars).astype(np.float32)
-        return -passed
+        nearest = request.largest(self._field, 1 / (1 + np.maximum(request.histories.age_days, 0)))
+        bars = candidates.once(f"{self.name} {id(state)}", lambda: _bars(state, candidates))
+        passed = nearest.repeat(lengths, axis=1) > bars[columns]
+        yield OfEvents(-passed.astype(np.float32), columns)
+
+
+def _bars(state: State, candidates: Candidates) -> NDArray[np.float32]:
+    """How near to now each candidate came to be known, float32 of shape (c,); inf where it is not known yet."""
+    known = _age_days(state, candidates)
+    return np.where(known >= 0, 1 / (1 + np.maximum(known, 0)), np.float32(np.inf)).astype(np.float32)

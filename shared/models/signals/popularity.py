@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.candidates import Candidates
 from shared.models.interactions import DAY_S
-from shared.models.request import Candidates
 from shared.models.signals.signal import EventSignal, Past, State, segment_sums, standardized
 
 _FLOOR: Final = 1e-3

@@ -1,19 +1,21 @@
 """Which attributes follow from which: the users' attribute profiles regressed on the attributes of a left-out event."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.models.request import Request, scatter
-from shared.models.signals.attributes import attributes, columns_of, entries_of, liked_events
-from shared.models.signals.signal import Past, State, UserSignal, places, segment_sums
+from shared.models.parts import Part
+from shared.models.request import Request
+from shared.models.signals.attributes import Shared, attributes, entries_of, liked_events, parts_of
+from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.sparse import scatter
 
 _MAX_COLUMNS: Final = 1_500
 _RIDGE: Final = 0.3
 
 
-class LeaveOneOutRidge(UserSignal):
+class LeaveOneOutRidge(PartedSignal):
     """Closed-form ridge from a user's other events to each of their events, over attributes.
 
     With a_i the attributes of event i and P_u their sum over the n_u events that user u liked, all pairs
@@ -47,20 +49,17 @@ class LeaveOneOutRidge(UserSignal):
         gram[np.diag_indices(len(kept))] += _RIDGE * max(float(np.trace(gram)) / len(kept), 1e-6)
         return {"columns": kept.astype(np.int32), "weights": np.linalg.solve(gram, target).astype(np.float16)}
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
-        candidates, size = request.candidates, len(state["columns"])
-        used = np.flatnonzero(request.counts > 0)
-        entries, columns, weights = entries_of(candidates.catalog, request.histories.event_rows[used])
-        place = places(state["columns"], columns)
-        owners = request.owners[used][entries]
-        known = place >= 0
-        profiles = scatter(owners[known], place[known], weights[known], (len(request), size))
-        some = np.flatnonzero(profiles.any(axis=0))
-        wanted = profiles[:, some] @ state["weights"][some].astype(np.float32)
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """What the users' profiles let expect of each attribute."""
+        candidates, kept = request.candidates, state["columns"]
+        entries, columns, weights = entries_of(candidates.catalog, request.histories.event_rows[request.liked])
+        place = places(kept, columns)
+        known = np.flatnonzero(place >= 0)
+        if not len(known):
+            return
+        some, local = np.unique(place[known], return_inverse=True)
+        owners = request.owners[request.liked][entries[known]]
+        profiles = scatter(owners, local, weights[known], (len(request), len(some)))
+        wanted = profiles @ state["weights"][some].astype(np.float32)
         wanted /= np.maximum(np.linalg.norm(wanted, axis=1, keepdims=True), 1e-9)
-
-        rows, place, weights = candidates.once(
-            f"{self.name} {id(state)}", lambda: columns_of(candidates, state["columns"])
-        )
-        return segment_sums(wanted[:, place] * weights, rows, len(candidates))
+        yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)

@@ -4,7 +4,7 @@ A signal learns its state from the past, arrays only, and scores with nothing bu
 among those of the training, so that a state never has to be moved when events come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -12,10 +12,12 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.declared import Declared
 from shared.models.interactions import DAY_S, InteractionTable
-from shared.models.request import Candidates, Request
+from shared.models.parts import OfEvents, Part, Sum
+from shared.models.request import Request
 from shared.models.weights import taste_weights
 
 State = Mapping[str, NDArray[Any]]
@@ -121,6 +123,28 @@ class UserSignal(Signal):
         """Float32 of shape (b, c); 0 where there is nothing to say."""
         raise NotImplementedError
 
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """What the signal is the sum of: one part, unless it says otherwise."""
+        yield OfEvents(self.score(state, request))
+
+
+class PartedSignal(UserSignal):
+    """A user signal that says what its parts are, which are summed over all signals before they meet the candidates.
+
+    A part that is left out costs nothing, so a signal that has nothing to say yields none.
+    """
+
+    def parts(self, state: State, request: Request) -> Iterator[Part]:
+        """What the signal is the sum of."""
+        raise NotImplementedError
+
+    def score(self, state: State, request: Request) -> NDArray[np.float32]:
+        """Float32 of shape (b, c); 0 where there is nothing to say."""
+        whole, ones = Sum(request), np.ones(len(request), np.float32)
+        for part in self.parts(state, request):
+            whole.add(part, ones)
+        return whole.total()
+
 
 def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
     """Mean 0 and deviation 1 over the candidates; zeros where all are equal."""
@@ -151,7 +175,7 @@ def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
         columns[-1] = -1
         return columns
 
-    return candidates.once("columns", make)
+    return candidates.lasting("columns", make)
 
 
 def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:

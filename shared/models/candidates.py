@@ -1,0 +1,160 @@
+"""The events that lists may hold at a moment, and what follows from them alone, worked out once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.models.attributes import Codes, Field
+from shared.models.catalog import Catalog
+from shared.models.interactions import DAY_S
+from shared.models.ranges import ranges
+from shared.models.sparse import Sparse, scatter
+
+_FAR_DAYS: Final = 730.0
+_Part = TypeVar("_Part")
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The m values of a field that candidates have.
+
+    Attributes
+    ----------
+    codes : int64 of shape (m,) – rows of the field's names, ascending; `trained` the same of the training's names, -1
+        for a newer one.
+    of_candidates : int64 of shape (c,) – the place of each candidate's value in `codes`, m where it has none.
+    of_names : int64 of shape (n + 1,) – the place of each of the field's names in `codes`, -1 where no candidate has
+        it; the last is that of an unknown value.
+    """
+
+    codes: NDArray[np.int64]
+    trained: Codes
+    of_candidates: NDArray[np.int64]
+    of_names: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, field: Field, codes: Codes) -> Self:
+        """The values that c candidates have, by their codes."""
+        is_there = np.zeros(len(field.names) + 1, np.bool_)
+        is_there[codes] = True
+        found = np.flatnonzero(is_there[:-1])
+        places = np.full(len(is_there), -1, np.int64)
+        places[found] = np.arange(len(found))
+        of_candidates = places[codes]
+        return cls(found, field.trained[found], np.where(of_candidates < 0, len(found), of_candidates), places)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+
+class Candidates:
+    """c events that lists may hold, at a moment.
+
+    Parameters
+    ----------
+    catalog : all events.
+    rows : int of shape (c,) – the candidates.
+    now_s : POSIX seconds.
+    popularity : float64 of shape (c,) – forward-decayed, see `models/popularity.py`.
+    lasting : what is known already of these events, see `later`.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        rows: NDArray[np.integer],
+        now_s: float,
+        popularity: NDArray[np.float64],
+        *,
+        lasting: dict[str, Any] | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self.rows = rows
+        self.now_s = now_s
+        self.popularity = popularity
+        self._parts: dict[str, Any] = {}
+        self._lasting = {} if lasting is None else lasting
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def later(self, now_s: float, popularity: NDArray[np.float64]) -> Self:
+        """The same events at another moment; they share what does not change with it."""
+        return type(self)(self.catalog, self.rows, now_s, popularity, lasting=self._lasting)
+
+    def once(self, name: str, make: Callable[[], _Part]) -> _Part:
+        """What `make` gives, made on the first call under this name."""
+        return _once(self._parts, name, make)
+
+    def lasting(self, name: str, make: Callable[[], _Part]) -> _Part:
+        """The same for what depends on neither the time nor popularity, and outlives the moment."""
+        return _once(self._lasting, name, make)
+
+    def codes(self, field: str) -> Codes:
+        """Values of a field, int32 of shape (c,), -1 where unknown."""
+        return self.lasting(f"codes {field}", lambda: self.catalog.fields[field].at(self.rows))
+
+    def trained_codes(self, field: str) -> Codes:
+        """Values of a field as places among those of the training, int32 of shape (c,), -1 where new or unknown."""
+        return self.lasting(f"trained {field}", lambda: self.catalog.fields[field].trained_at(self.rows))
+
+    def values(self, field: str) -> Values:
+        """The values of a field that candidates have."""
+        return self.lasting(f"values {field}", lambda: Values.of(self.catalog.fields[field], self.codes(field)))
+
+    def holders(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The candidates of each of m values: value i has those at `starts[i]:starts[i + 1]`, ascending."""
+
+        def make() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            values = self.values(field)
+            sizes = np.bincount(values.of_candidates, minlength=len(values) + 1)[: len(values)]
+            order = np.argsort(values.of_candidates, kind="stable")
+            return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), order
+
+        return self.lasting(f"holders {field}", make)
+
+    def ascending(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """The rows in ascending order, and the candidate of each."""
+
+        def make() -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+            order = np.argsort(self.rows, kind="stable")
+            return self.rows[order], order
+
+        return self.lasting("ascending", make)
+
+    def wait_days(self) -> NDArray[np.float32]:
+        """Days until the start, at least 0; two years where undated."""
+        wait = (self.catalog.starts_at[self.rows] - self.now_s) / DAY_S
+        return np.clip(np.where(np.isfinite(wait), wait, _FAR_DAYS), 0, None).astype(np.float32)
+
+    def postings(self, bag: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """The candidates of each name of a bag: name i has those at `starts[i]:starts[i + 1]`, and their weights."""
+
+        def make() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+            whole = self.catalog.bags[bag]
+            places, columns, weights = whole.entries(self.rows)
+            order = np.argsort(columns, kind="stable")
+            sizes = np.bincount(columns, minlength=len(whole.names))
+            return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), places[order], weights[order]
+
+        return self.lasting(f"postings {bag}", make)
+
+    def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
+        """Products of b sparse profiles and the candidates' bags, float32 of shape (b, c)."""
+        starts, places, weights = self.postings(bag)
+        owners, columns, values = profiles
+        begins = starts[columns]
+        lengths = starts[columns + 1] - begins
+        picked = ranges(begins, lengths)
+        products = np.repeat(values, lengths) * weights[picked]
+        return scatter(np.repeat(owners, lengths), places[picked], products, (b, len(self)))
+
+
+def _once(parts: dict[str, Any], name: str, make: Callable[[], _Part]) -> _Part:
+    if name not in parts:
+        parts[name] = make()
+    part: _Part = parts[name]
+    return part

@@ -1,0 +1,107 @@
+"""A small town where everything happens: each type of interaction, users who tell of themselves and who do not."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+
+from shared.entities import Event, HistoryEntry, InteractionType, Location, Profile, User
+from shared.models.candidates import Candidates
+from shared.models.catalog import Catalog
+from shared.models.declared import Declared
+from shared.models.history import Histories
+from shared.models.interactions import InteractionTable
+from shared.models.request import Request
+from shared.models.signals import Past
+from tests.examples import DAY, NOW, an_event, an_interaction
+
+KINDS: Final = [
+    kind for kind in InteractionType if kind not in (InteractionType.SEARCH, InteractionType.CATEGORY_CLICK)
+]
+
+
+@dataclass(frozen=True)
+class Town:
+    """Users who did this and that, among events of which some came after the training."""
+
+    profiles: list[Profile]
+    catalog: Catalog
+    past: Past
+    candidates: Candidates
+
+    def request(self, *profiles: Profile) -> Request:
+        """These users before the candidates."""
+        parts = [Histories.of_profile(profile, self.catalog, NOW) for profile in profiles]
+        columns = {
+            name: np.concatenate([getattr(part, name) for part in parts])
+            for name in ("event_rows", "organizer_rows", "codes", "values", "age_days")
+        }
+        starts = np.concatenate([[0], np.cumsum([len(part.codes) for part in parts])]).astype(np.int64)
+        histories = Histories(users=tuple(profile.user for profile in profiles), starts=starts, **columns)
+        return Request(histories, self.candidates)
+
+
+def _event(rng: np.random.Generator, event_id: str) -> Event:
+    organizer, words = int(rng.integers(5)), ["jazz", "night", "yoga", "river", "open", "air"]
+    return an_event(
+        event_id,
+        title=" ".join(rng.choice(words, 3)),
+        organizer_id=f"o{organizer}" if organizer else "",
+        venue_id=f"v{rng.integers(4)}",
+        category=f"c{rng.integers(3)}",
+        subcategory=f"s{rng.integers(4)}",
+        city=f"city {rng.integers(3)}",
+        tags=tuple(f"t{tag}" for tag in rng.choice(6, 2, replace=False)),
+        location=Location(41.8 + rng.random() / 5, -87.7 + rng.random() / 5) if organizer else None,
+        price=float(rng.integers(60)) if organizer else None,
+        starts_at=NOW + float(rng.normal()) * 20 * DAY,
+        created_at=NOW - 60 * DAY,
+    )
+
+
+def town(seed: int) -> Town:
+    """Twelve users and a stranger, 40 events and four newer ones, 30 of them candidates in any order."""
+    rng = np.random.default_rng(seed)
+    events = [_event(rng, f"e{number:02}") for number in range(40)]
+    names = [f"u{number}" for number in range(12)]
+    users = [
+        User(
+            user_id=name,
+            preferred_tags=("t1", "T2") if number % 2 else ("t3",),
+            preferred_categories=("C1",),
+            max_price=30.0,
+            location=Location(41.9, -87.6),
+            friends=tuple(rng.choice(names, 3)),
+        )
+        if number % 3
+        else User(user_id=name)
+        for number, name in enumerate(names)
+    ]
+    profiles = []
+    for user in users:
+        entries = [
+            HistoryEntry(
+                (kind := KINDS[rng.integers(len(KINDS))]),
+                NOW - timedelta(days=float(rng.random() * 90)),
+                "" if kind is InteractionType.FOLLOW else f"e{rng.integers(44):02}",
+                organizer_id=f"o{rng.integers(6)}" if kind is InteractionType.FOLLOW else "",
+                value=float(rng.integers(1, 6)) if kind is InteractionType.RATING else None,
+            )
+            for _ in range(rng.integers(25))
+        ]
+        profiles.append(Profile(user, tuple(sorted(entries, key=lambda one: one.occurred_at, reverse=True))))
+    profiles.append(Profile(User(user_id="stranger")))
+    known = Catalog.of(events)
+    done = [
+        an_interaction(profile.user.user_id, one.event_id, type=InteractionType.BOOKING, occurred_at=one.occurred_at)
+        for profile in profiles
+        for one in profile.history
+        if one.event_id
+    ]
+    table = InteractionTable.of(done, known)
+    described = {user.user_id: user for user in users}
+    past = Past(table, known, NOW.timestamp(), Declared.of([described[key] for key in table.users.ids()]))
+    catalog = known.merged([_event(rng, f"e{number:02}") for number in range(40, 44)])
+    rows = rng.permutation(len(catalog))[:30]
+    return Town(profiles, catalog, past, Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows))))
