@@ -1,16 +1,17 @@
-"""Objects in a Cloud Storage bucket; `google.cloud.storage` is imported by the first use."""
+"""Objects in a Cloud Storage bucket; `google.cloud.storage` is imported by the first use but reading."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from shared.adapters.download import Downloads
 from shared.adapters.names import check_name, check_prefix
 from shared.adapters.unavailable import unavailable
-from shared.errors import Conflict
+from shared.errors import Conflict, StoreUnavailable
 from shared.ports import Blob
 
-if TYPE_CHECKING:  # the import takes 0.2 s, which belongs to the first use
+if TYPE_CHECKING:  # the import takes 0.2 s, and instances of `api` only read
     from google.api_core.retry import Retry
     from google.cloud.storage import Bucket, Client
 
@@ -29,19 +30,16 @@ class CloudObjects:
     def __init__(self, bucket: str, *, deadline_s: float = DEADLINE_S) -> None:
         self._name = bucket
         self._deadline_s = deadline_s
+        self._downloads = Downloads(bucket, deadline_s=deadline_s)
         self._lock = threading.Lock()
         self._client: Client | None = None
 
     def read(self, name: str) -> Blob | None:
         """An object, None when there is none."""
-        from google.api_core.exceptions import NotFound
-
-        blob = self._bucket().blob(check_name(name))
-        with self._unavailable(name), suppress(NotFound):
-            # One request: the answer's headers say the generation of its body.
-            data = blob.download_as_bytes(timeout=self._deadline_s, retry=self._retries())
-            return Blob(data, int(blob.generation))
-        return None
+        try:
+            return self._downloads.read(check_name(name))
+        except StoreUnavailable as error:
+            raise StoreUnavailable(f"gs://{self._name}: {name}: {error}") from error
 
     def write(self, name: str, data: bytes, *, generation: int) -> int:
         """Write if the generation is still `generation`, 0 meaning that the object must not exist.
@@ -83,6 +81,7 @@ class CloudObjects:
 
     def close(self) -> None:
         """End the connections; the next use opens them again."""
+        self._downloads.close()
         with self._lock:
             if self._client is not None:
                 self._client.close()

@@ -44,7 +44,7 @@ def test_opening_imports_nothing_of_google() -> None:
     program = (
         "import sys; from shared.adapters.open import open_documents, open_objects;"
         "open_documents('firestore:project'); open_objects('gs:bucket');"
-        "print([name for name, module in sys.modules.items() if name.startswith('google') and module.__spec__.origin])"
+        "print([name for name, module in sys.modules.items() if name.startswith('google.') and module.__spec__.origin])"
     )
     root = Path(__file__).parents[2]
     done = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, check=True)
