@@ -1,16 +1,22 @@
 """Entry points of the deployed functions; `functions.yaml` describes them to the Firebase CLI."""
 
 import os
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
 
-from functions.api import api
-from functions.event import event
-from functions.interaction import interaction
-from functions.monitor import monitor
-from functions.retrain import retrain
 from shared.settings import Settings
 
 # On Google Cloud a setting that cannot be used stops the deployment, not the first request.
 if "K_SERVICE" in os.environ:
     Settings.from_environ(os.environ)
 
-__all__ = ["api", "event", "interaction", "monitor", "retrain"]
+__all__ = ["api", "event", "interaction", "monitor", "retrain"]  # noqa: F822  # `__getattr__` gives them
+
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    """The function of this name: an instance serves one, so it imports no other."""
+    if name not in __all__:
+        raise AttributeError(f"main has no {name!r}, only {', '.join(__all__)}")
+    entry: Callable[..., Any] = getattr(import_module(f"functions.{name}"), name)
+    return entry

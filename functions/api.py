@@ -6,7 +6,7 @@ from flask import Request, Response
 
 from functions import access, parameters, responses
 from functions.contract import contract
-from functions.routes import HANDLERS
+from functions.routes import handler
 from functions.routes.call import Call
 from functions.wiring import Services, services
 from shared.errors import MarqueeError, NotFound
@@ -51,7 +51,7 @@ def _answer(request: Request, wired: Services) -> Response:
         return responses.method_not_allowed(", ".join(operations))
     caller = access.caller(request, operation, wired.identity, wired.settings)
     call = Call(caller, parameters.read(request, operation, path), parameters.body(request, operation))
-    response = HANDLERS[operation.name](call, wired)
+    response = handler(operation.name)(call, wired)
     if "ETag" in response.headers:
         # What has a tag is not sent again to who has it.
         response.make_conditional(request)

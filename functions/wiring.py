@@ -6,19 +6,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.backstage import Backstage
-from shared.services.golden import Rehearse
 from shared.services.quota import Quota
-from shared.services.retrain import Trainer
-from shared.services.run import Report
 from shared.services.serving import Serving
 from shared.settings import Settings
+
+if TYPE_CHECKING:  # only trainings need them
+    from shared.services.golden import Rehearse
+    from shared.services.retrain import Trainer
+    from shared.services.run import Report
 
 MAX_SENT: Final = 2_000
 """Interactions that an instance takes from one user in `SENT_IN`."""
@@ -44,7 +46,7 @@ class Services:
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_new_id)
-    rehearse: Rehearse = field(default=rehearse)
+    rehearse: "Rehearse" = field(default=rehearse)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
 
     def backstage(self) -> Backstage:
@@ -64,8 +66,11 @@ def build(settings: Settings) -> Services:
     )
 
 
-def trainer(wired: Services, report: Report) -> Trainer:
+def trainer(wired: Services, report: "Report") -> "Trainer":
     """What a training needs of these services."""
+    # Most instances answer requests and never train.
+    from shared.services.retrain import Trainer
+
     return Trainer(
         documents=wired.documents,
         objects=wired.objects,

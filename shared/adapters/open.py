@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from shared.adapters import sqlite
 from shared.adapters.folder import FolderObjects
 from shared.ports import Documents, ObjectStore
 from shared.settings import check_store
@@ -32,6 +31,9 @@ def open_objects(place: str) -> ObjectStore:
 
 
 def _sqlite(path: str) -> Documents:
+    # Like Firestore's, imported where it is used: no instance needs both.
+    from shared.adapters import sqlite
+
     if path != sqlite.MEMORY:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     database = sqlite.Database(path)

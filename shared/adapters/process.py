@@ -1,6 +1,5 @@
 """Runs a module of this program in a process of its own."""
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -14,6 +13,9 @@ _SHOWN: Final = 500
 
 def rehearse(request: bytes) -> bytes:
     """What `python -m shared.services.golden` answers; raises `ArtifactError` when it fails or takes too long."""
+    # Imported here because every instance imports this module and few train.
+    import subprocess
+
     command = [sys.executable, "-m", "shared.services.golden"]
     try:
         done = subprocess.run(  # noqa: S603  # our own module, and nothing of the request is in the command

@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import math
+import struct
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,7 +19,13 @@ from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
 _KINDS: Final = "biufS"
-_UNREADABLE: Final = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile)
+_UNREADABLE: Final = (ValueError, EOFError, OSError, RuntimeError, struct.error, zipfile.BadZipFile)
+# A member of a .zip begins with its header: 26 bytes, the lengths of the name and of the extra field, and these two.
+_LENGTHS: Final = struct.Struct("<26xHH")
+_ZIP64_BYTES: Final = 20
+_ALIGNMENT: Final = 64
+_PADDING_ID: Final = 0xD935
+_MAX_HEADER: Final = 65_536
 _FIELDS: Final = {
     "version": str,
     "model": str,
@@ -91,7 +99,7 @@ def digest(data: bytes) -> str:
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An uncompressed `.npz`; the same arrays give the same bytes."""
+    """An uncompressed `.npz` whose arrays begin at multiples of 64 bytes; the same arrays give the same bytes."""
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS:
             raise ArtifactError(f"array {name}: expected a plain dtype, got {array.dtype}")
@@ -99,19 +107,23 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             # A ZipInfo without a date keeps the clock out of the bytes, which numpy.savez would not.
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+            info = zipfile.ZipInfo(f"{name}.npy")
+            begins = buffer.tell() + _LENGTHS.size + len(info.filename.encode()) + _ZIP64_BYTES + 4
+            filling = -begins % _ALIGNMENT
+            info.extra = struct.pack("<HH", _PADDING_ID, filling) + bytes(filling)
+            with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
     return buffer.getvalue()
 
 
 def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz`; raises `ArtifactError` naming what differs from the manifest."""
+    """The arrays of an `.npz`, as read-only views of its bytes; raises `ArtifactError` naming what differs."""
     found = digest(data)
     if found != manifest.sha256:
         raise ArtifactError(f"model {manifest.version}: expected sha256 {manifest.sha256}, got {found}")
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            arrays = {name.removesuffix(".npy"): _array(archive, name) for name in archive.namelist()}
+            arrays = {info.filename.removesuffix(".npy"): _array(data, info) for info in archive.infolist()}
     except _UNREADABLE as error:
         raise ArtifactError(f"model {manifest.version}: not a readable .npz: {error}") from error
     described = describe(arrays)
@@ -122,10 +134,25 @@ def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _array(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
+def _array(data: bytes, info: zipfile.ZipInfo) -> NDArray[Any]:
+    """One array where it lies: copying all would take as long as the download."""
+    name = info.filename.removesuffix(".npy")
     try:
-        with archive.open(name) as member:
-            array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ArtifactError(f"array {name}: expected it uncompressed")
+        begins = info.header_offset + _LENGTHS.size + sum(_LENGTHS.unpack_from(data, info.header_offset))
+        header = io.BytesIO(data[begins : begins + min(info.file_size, _MAX_HEADER)])
+        if np.lib.format.read_magic(header) != (1, 0):
+            raise ArtifactError(f"array {name}: expected version 1.0 of numpy's format")
+        shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(header)
+        if dtype.kind not in _KINDS:
+            raise ArtifactError(f"array {name}: expected a plain dtype, got {dtype}")
+        count = math.prod(shape)
+        if header.tell() + count * dtype.itemsize != info.file_size:
+            raise ArtifactError(f"array {name}: expected {count} × {dtype}, got {info.file_size} bytes in all")
+        flat = np.frombuffer(data, dtype, count, begins + header.tell()) if count else np.empty(0, dtype)
+        array = flat.reshape(shape, order="F" if is_fortran else "C")
+        # What an earlier version of this program packed lies anywhere.
+        return array if array.flags.aligned else array.copy()
     except _UNREADABLE as error:
-        raise ArtifactError(f"array {name.removesuffix('.npy')}: {error}") from error
-    return array
+        raise ArtifactError(f"array {name}: {error}") from error

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.distinct import distinct
 from shared.models.ranges import ranges
 from shared.models.vocabulary import UNKNOWN, Vocabulary
 
@@ -63,7 +64,7 @@ class Field:
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
         """The field with other events put in; `old` and `new` are the places of the two parts among `size`."""
-        union = np.union1d(self.names.keys, changed.names.keys)
+        union = distinct(self.names.keys, changed.names.keys)
         codes = np.empty(size, np.int32)
         for part, rows in ((self, old), (changed, new)):
             codes[rows] = np.append(np.searchsorted(union, part.names.keys), UNKNOWN)[part.codes]
@@ -107,18 +108,18 @@ class Bag:
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
         """The bag of n events' lists of names."""
-        distinct = Vocabulary.of(name for names in lists for name in names)
+        every = Vocabulary.of(name for names in lists for name in names)
         events = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
-        codes = distinct.rows([name for names in lists for name in names])
-        pairs = np.unique(events * max(len(distinct), 1) + codes)
-        counts = np.bincount(pairs % max(len(distinct), 1), minlength=len(distinct))
+        codes = every.rows([name for names in lists for name in names])
+        pairs = distinct(events * max(len(every), 1) + codes)
+        counts = np.bincount(pairs % max(len(every), 1), minlength=len(every))
         # The most frequent names stay where there are too many; ties in order of the name.
         kept = np.argsort(-counts, kind="stable")[:_MAX_NAMES]
         kept = np.sort(kept[counts[kept] >= _MIN_EVENTS])
         described = sum(1 for names in lists if names)
         idf = (np.log((1 + described) / (1 + counts[kept])) + 1).astype(np.float32)
         empty = cls(
-            Vocabulary(distinct.keys[kept]), idf, np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
+            Vocabulary(every.keys[kept]), idf, np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
         )
         return empty.with_rows(lists)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from shared.entities import Event
 from shared.models.attributes import Bag, Codes, Field, part, prefixed, words
+from shared.models.distinct import distinct
 from shared.models.labels import Labels
 from shared.models.vocabulary import Vocabulary
 
@@ -132,7 +133,7 @@ class Catalog:
     def merged(self, events: Iterable[Event]) -> Self:
         """The catalog with these events put in or replaced; rows are new, so translate ids again."""
         changed = self._of(events, (), self.bags)
-        union = np.union1d(self.events.keys, changed.events.keys)
+        union = distinct(self.events.keys, changed.events.keys)
         old, new = (np.searchsorted(union, one.events.keys) for one in (self, changed))
 
         def column(name: str, dtype: np.dtype[Any]) -> NDArray[Any]:

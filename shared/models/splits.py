@@ -33,7 +33,7 @@ class Split:
 
 
 def splits(
-    table: InteractionTable, now_s: float, rng: np.random.Generator, *, max_interactions: int = MAX_INTERACTIONS
+    table: InteractionTable, now_s: float, rng: "np.random.Generator", *, max_interactions: int = MAX_INTERACTIONS
 ) -> Iterator[Split]:
     """The latest windows before `now_s`, oldest first, with `SHARE` of the hits each.
 
@@ -55,7 +55,7 @@ def splits(
         yield _random_split(table, now_s, rng)
 
 
-def _random_split(table: InteractionTable, now_s: float, rng: np.random.Generator) -> Split:
+def _random_split(table: InteractionTable, now_s: float, rng: "np.random.Generator") -> Split:
     pairs = table.user_rows.astype(np.int64) << 32 | table.event_rows
     hits = np.unique(pairs[table.positive()])
     # Whatever else a user did with an event that is held out would give it away.

@@ -70,7 +70,7 @@ def _replay_split(
     declared: Declared,
     number: int,
     max_users: int,
-    rng: np.random.Generator,
+    rng: "np.random.Generator",
 ) -> Iterator[_Part]:
     moment, past = datetime.fromtimestamp(split.now_s, UTC), split.past
     rows = np.flatnonzero((catalog.starts_at > split.now_s) & (catalog.created_at < split.until_s))

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from shared.models.distinct import distinct
 from shared.models.listing import choose, may_show
 from shared.models.request import Request
 from shared.models.wish import Recommendation, Wish
@@ -40,7 +39,7 @@ def rank(
     """Those of `event_ids` that may be shown, best first for a user."""
     view = backstage.view(user_id, recent=recent, organizer_ids=organizer_ids)
     model = view.recommender
-    rows = np.unique(model.catalog.events.rows(event_ids))
+    rows = distinct(model.catalog.events.rows(event_ids))
     candidates = model.candidates(rows[rows >= 0], view.now)
     scores = model.scorer.score(Request(view.viewer.histories, candidates))[0]
     allowed = may_show(model.catalog, candidates.rows, view.viewer, view.snapshot.rules, view.now)

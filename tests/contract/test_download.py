@@ -235,9 +235,9 @@ def certificate_of(address: str) -> bytes:
 )
 def test_only_a_server_with_a_trusted_certificate_of_its_own_is_asked(
     address: str,
-    is_trusted: bool,
+    is_trusted: bool,  # noqa: FBT001
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,  # noqa: FBT001
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     certificate = tmp_path / "server.pem"
     certificate.write_bytes(certificate_of(address))

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from functions import contract, schemas
-from functions.routes import HANDLERS
+from functions.routes import HANDLERS, handler
 from tests.functions import Wire
 
 OPERATIONS = {operation.name: operation for operation in contract.contract().operations()}
@@ -40,6 +40,10 @@ def _within(found: list[Any]) -> Iterator[schemas.Schema]:
 
 def test_every_operation_has_a_handler_and_every_handler_is_documented() -> None:
     assert OPERATIONS.keys() == HANDLERS.keys()
+    for name in HANDLERS:
+        module, _, function = HANDLERS[name].partition(".")
+        assert handler(name).__module__ == f"functions.routes.{module}"
+        assert handler(name).__name__ == function
 
 
 def test_only_these_operations_answer_without_a_token() -> None:

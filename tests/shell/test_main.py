@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import main
+
 ROOT = Path(__file__).parents[2]
 LATE = {
     *("pandas", "pyarrow", "sklearn", "matplotlib"),
@@ -15,15 +17,25 @@ LATE = {
 }
 
 
-def test_importing_main_loads_nothing_heavy_and_needs_no_environment() -> None:
-    code = "import json, sys, main; print(json.dumps([sorted(sys.modules), sorted(main.__all__)]))"
+NAMES = ["api", "event", "interaction", "monitor", "retrain"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_function_loads_nothing_heavy_and_no_other_function_and_needs_no_environment(name: str) -> None:
+    code = f"import json, sys, main; main.{name}; print(json.dumps([sorted(sys.modules), sorted(main.__all__)]))"
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True
     )
     modules, names = json.loads(found.stdout)
     assert not LATE & set(modules)
-    assert names == ["api", "event", "interaction", "monitor", "retrain"]
+    assert [other for other in NAMES if f"functions.{other}" in modules] == [name]
+    assert names == NAMES
     assert found.stderr == ""
+
+
+def test_main_has_nothing_but_the_functions() -> None:
+    with pytest.raises(AttributeError, match="main has no 'serve', only api, event, interaction, monitor, retrain"):
+        main.serve  # noqa: B018  # reading it is what fails
 
 
 @pytest.mark.parametrize(

@@ -95,12 +95,37 @@ def test_a_lone_array_is_no_archive() -> None:
         unpack(data, _manifest(data))
 
 
-def test_damage_inside_an_array_names_it_even_when_the_digest_fits() -> None:
+@pytest.mark.parametrize("found", [b"NUMPY\x01", b"'<f4'", b"(2, 3)"], ids=["version", "dtype", "shape"])
+def test_a_damaged_header_names_its_array_even_when_the_digest_fits(found: bytes) -> None:
     data = bytearray(pack(ARRAYS))
-    place = data.index(ARRAYS["vectors"].tobytes())
-    data[place + 5] ^= 1
+    place = data.index(found, data.index(b"vectors.npy")) + len(found) - 2
+    data[place] ^= 1
     with pytest.raises(ArtifactError, match=r"^array vectors: "):
         unpack(bytes(data), _manifest(bytes(data)))
+
+
+def test_arrays_are_aligned_views_that_nobody_can_change() -> None:
+    data = pack(ARRAYS)
+    for name, array in unpack(data, _manifest(data)).items():
+        assert array.flags.aligned, name
+        assert not array.size or not array.flags.owndata, name
+        assert not array.size or not array.flags.writeable, name
+
+
+def test_what_lies_unaligned_is_read_as_well() -> None:
+    data = _npz(**ARRAYS)
+    arrays = unpack(data, _manifest(data))
+    assert all(array.flags.aligned for array in arrays.values())
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[name], array)
+
+
+def test_what_is_compressed_is_refused_by_name() -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **ARRAYS)
+    data = buffer.getvalue()
+    with pytest.raises(ArtifactError, match=r"^array \w+: expected it uncompressed$"):
+        unpack(data, _manifest(data))
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,8 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 import main
+for name in main.__all__:
+    getattr(main, name)
 print(*sys.modules, sep="\\n")
 """
 
