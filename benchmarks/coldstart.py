@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import platform
 import signal
 import statistics
 import subprocess
@@ -11,17 +10,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.deployment import build
+from benchmarks.runs import firestore, run
 from jobs.console import Console
 from shared.adapters.cloudstorage import CloudObjects
 from shared.adapters.open import open_objects
 from tests.emulators.process import free_port
-from tests.emulators.programs import ROOT, ProgramMissing
+from tests.emulators.programs import ROOT
 from tests.emulators.storage import storage_emulator
 
 _BUCKET: Final = "models"
@@ -60,7 +60,7 @@ import sys
 
 
 def counted(request):
-    answer = api(request)
+    answer = sys.modules[__name__].api(request)
     return str(len(sys.modules))
 """
 
@@ -71,38 +71,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.coldstart",
         description="Start a server, ask it for recommendations until it answers, stop it; in turn with "
         "functions-framework returning 'ok' and with the obvious way, pandas, scikit-learn and a pickle. The model of "
-        "10,000 live events lies in the Cloud Storage emulator, which is started for it.",
+        "10,000 live events lies in the Cloud Storage emulator, which is started for it, and documents in SQLite.",
     )
     parser.add_argument("--events", type=int, default=10_000, help="live events (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=11, help="how often each starts (default: %(default)s)")
+    parser.add_argument("--firestore", action="store_true", help="start with documents in the Firestore emulator too")
     parser.add_argument("--work", type=Path, help="folder that keeps the trained model for the next time")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if given.events < 1 or given.runs < 1:
         parser.error("--events and --runs: expected at least 1")
-    try:
-        with tempfile.TemporaryDirectory(prefix="marquee-coldstart-") as folder, storage_emulator() as host:
-            result = _measure(Path(folder), given.work or Path(folder), host, events=given.events, runs=given.runs)
-    except ProgramMissing as missing:
-        print(missing, file=sys.stderr)
-        return 1
-    _print(result)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+
+    def measure() -> dict[str, Any]:
+        emulator = firestore() if given.firestore else nullcontext()
+        with tempfile.TemporaryDirectory(prefix="marquee-coldstart-") as folder, storage_emulator() as host, emulator:
+            place = given.work or Path(folder)
+            return _measure(
+                Path(folder), place, host, events=given.events, runs=given.runs, on_firestore=given.firestore
+            )
+
+    return run(measure, _print, given.out)
 
 
-def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int) -> dict[str, Any]:
+def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_firestore: bool) -> dict[str, Any]:
     deployment = work / f"deployment-{events}"
     build(deployment, live=events, console=Console(sys.stderr))
     os.environ["STORAGE_EMULATOR_HOST"] = host
     _upload(deployment, events)
     marquee = (ROOT / "main.py").read_text()
     sources = {"plain": PLAIN, "marquee": marquee, "obvious": OBVIOUS}
+    documents = dict.fromkeys(sources, f"sqlite:{deployment / 'documents.db'}")
+    if on_firestore:
+        sources["firestore"], documents["firestore"] = marquee, "firestore:coldstart"
     environ = {
-        **os.environ,
+        # Bytecode is kept, as by the build of a deployment.
+        **{name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPATH": str(ROOT),
-        "MARQUEE_DOCUMENTS": f"sqlite:{deployment / 'documents.db'}",
         "MARQUEE_OBJECTS": f"gs:{_BUCKET}",
         "MARQUEE_AUTH": "off",
     }
@@ -113,15 +117,17 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int) -> 
     megabytes: dict[str, list[float]] = {name: [] for name in sources}
     for _ in range(runs + 1):
         for name in sources:
-            with _server(folder / name, "api", environ) as (started, place, pid):
-                _answer(place)
+            settings = environ | {"MARQUEE_DOCUMENTS": documents[name]}
+            with _server(folder / name, "api", settings) as (started, place, pid):
+                answer = _answer(place)
                 seconds[name].append(time.perf_counter() - started)
                 megabytes[name].append(_memory_mb(pid))
+            _check(name, answer)
     modules = {}
     for name in sources:
-        with _server(folder / name, "counted", environ) as (_, place, _):
+        with _server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (_, place, _):
             modules[name] = int(_answer(place))
-    # The first start of each reads files that are on no disk cache yet.
+    # The first start of each reads files that are on no disk cache yet, and compiles.
     return _report(events, {name: measured[1:] for name, measured in seconds.items()}, megabytes, modules)
 
 
@@ -132,8 +138,6 @@ def _report(
     return {
         "live_events": events,
         "runs": len(seconds["plain"]),
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
         "seconds": {name: [round(one, 4) for one in measured] for name, measured in seconds.items()},
         "median_s": {name: round(one, 4) for name, one in medians.items()},
         "ratio_to_plain": {name: round(one / medians["plain"], 2) for name, one in medians.items()},
@@ -201,12 +205,25 @@ def _answer(place: str) -> str:
         connection = HTTPConnection(place, timeout=_PATIENCE_S)
         try:
             connection.request("GET", _PATH)
-            return connection.getresponse().read().decode()
+            answer = connection.getresponse()
+            said = answer.read().decode()
+            if answer.status != 200:
+                raise RuntimeError(f"expected status 200, got {answer.status} {said[:200]}")
+            return said
         except (HTTPException, ConnectionError):
             time.sleep(0.002)
         finally:
             connection.close()
     raise TimeoutError(f"{place}: expected an answer within {_PATIENCE_S:g} s")
+
+
+def _check(name: str, answer: str) -> None:
+    """Refuse what came fast because it is no answer."""
+    if name == "plain":
+        return
+    body = json.loads(answer)
+    if len(body["items"]) < 10 or body.get("degraded"):
+        raise RuntimeError(f"{name}: expected ten events and nothing degraded, got {answer[:200]}")
 
 
 def _memory_mb(pid: int) -> float:

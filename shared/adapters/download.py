@@ -32,7 +32,7 @@ _SILENCE_S: Final = 10.0
 # Connections serve one burst of reads, such as a model's; one that has been idle for longer may be closed by now.
 _IDLE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 5.0
-_PIECE: Final = 65_536
+_PIECE: Final = 1_048_576
 _SHOWN: Final = 200
 
 
