@@ -1,19 +1,14 @@
 """What an interaction costs: Firestore operations and speed through the trigger: `python -m benchmarks.ingest`."""
 
 import argparse
-import json
 import logging
-import os
-import platform
 import statistics
 import sys
-import threading
 import time
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,6 +18,8 @@ from typing import Any, Final
 
 from cloudevents.http import CloudEvent
 
+from benchmarks.meter import Meter
+from benchmarks.runs import firestore, run
 from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.cloudevent import encode_change
@@ -31,11 +28,8 @@ from shared.models.counting import SETTLED_AFTER, SLOT
 from shared.ports import Documents
 from shared.services.reconcile import reconcile
 from shared.settings import Settings
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.programs import ProgramMissing
 from tests.functions import Clock
 
-_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 _NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 _PAGE: Final = 10
 # Dollars for a million operations, as Firestore charges in most regions of one continent.
@@ -65,64 +59,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if min(given.interactions, given.parallel, given.rounds) < 1:
         parser.error("--interactions, --parallel and --rounds: expected at least 1")
     logging.disable(logging.INFO)
-    try:
-        with _emulator():
-            result = _measure(given.interactions, given.parallel, given.rounds, Random(given.seed))
-    except ProgramMissing as missing:
-        print(missing, file=sys.stderr)
-        return 1
-    _print(result)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
 
+    def measure() -> dict[str, Any]:
+        with firestore():
+            return _measure(given.interactions, given.parallel, given.rounds, Random(given.seed))
 
-@contextmanager
-def _emulator() -> Iterator[None]:
-    with firestore_emulator() as host:
-        before = os.environ.get(_VARIABLE)
-        os.environ[_VARIABLE] = host
-        try:
-            yield
-        finally:
-            os.environ.pop(_VARIABLE)
-            if before is not None:
-                os.environ[_VARIABLE] = before
-
-
-class Meter:
-    """Counts what Firestore charges for, by looking at each request that the client sends."""
-
-    def __init__(self, documents: Documents) -> None:
-        self._lock = threading.Lock()
-        self._documents = documents
-        self._listed = documents.listed()
-        self._counted: Counter[str] = Counter()
-        client = documents.counters._database.client  # type: ignore[attr-defined]  # noqa: SLF001  # its own transport
-        self._api = client._firestore_api  # noqa: SLF001
-        self._commit, self._get = self._api.commit, self._api.batch_get_documents
-        self._api.commit, self._api.batch_get_documents = self._committed, self._got
-
-    def take(self) -> Counter[str]:
-        """What was counted since the last time."""
-        with self._lock:
-            counted, self._counted = self._counted, Counter()
-        listed, self._listed = self._listed, self._documents.listed()
-        counted["reads"] += self._listed - listed
-        return counted
-
-    def _committed(self, request: dict[str, Any], **options: Any) -> Any:
-        answer = self._commit(request=request, **options)
-        deletes = sum(1 for write in request["writes"] if "delete" in write)
-        with self._lock:
-            self._counted["deletes"] += deletes
-            self._counted["writes"] += len(request["writes"]) - deletes
-        return answer
-
-    def _got(self, request: dict[str, Any], **options: Any) -> Any:
-        with self._lock:
-            self._counted["reads"] += len(request["documents"])
-        return self._get(request=request, **options)
+    return run(measure, _print, given.out)
 
 
 def _interactions(kind: InteractionType, size: int, rng: Random) -> list[Interaction]:
@@ -171,8 +113,6 @@ def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, An
         "events_a_page": _PAGE,
         "parallel": parallel,
         "rounds": rounds,
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
         "types": {kind: _summary(operations[kind], rates[kind]) for kind in operations},
     }
 

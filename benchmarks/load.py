@@ -1,32 +1,26 @@
 """How fast interactions enter Firestore, against bare batches of the same documents: `python -m benchmarks.load`."""
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import sys
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from benchmarks.runs import firestore, run
 from shared.adapters.open import open_documents
 from shared.entities import Interaction, InteractionType
 from shared.services.load import CHUNK, load_interactions
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.programs import ProgramMissing
 
 _BATCH: Final = 500
 _NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _TYPES: Final = (InteractionType.VIEW, InteractionType.SAVE, InteractionType.BOOKING)
-_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 
 Load = Callable[[str, Sequence[Interaction]], None]
 
@@ -46,29 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.interactions < 1 or given.rounds < 1:
         parser.error("--interactions and --rounds: expected at least 1")
-    try:
-        with _emulator():
-            result = _measure(_interactions(given.interactions, Random(given.seed)), given.rounds)
-    except ProgramMissing as missing:
-        print(missing, file=sys.stderr)
-        return 1
-    _print(result)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
 
+    def measure() -> dict[str, Any]:
+        with firestore():
+            return _measure(_interactions(given.interactions, Random(given.seed)), given.rounds)
 
-@contextmanager
-def _emulator() -> Iterator[None]:
-    with firestore_emulator() as host:
-        before = os.environ.get(_VARIABLE)
-        os.environ[_VARIABLE] = host
-        try:
-            yield
-        finally:
-            os.environ.pop(_VARIABLE)
-            if before is not None:
-                os.environ[_VARIABLE] = before
+    return run(measure, _print, given.out)
 
 
 def _interactions(size: int, rng: Random) -> list[Interaction]:
@@ -125,8 +102,6 @@ def _measure(interactions: Sequence[Interaction], rounds: int) -> dict[str, Any]
     return {
         "interactions": len(interactions),
         "rounds": rounds,
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
         "rates_per_s": {name: [round(one) for one in measured] for name, measured in rates.items()},
         "median_per_s": {name: round(median) for name, median in medians.items()},
         "ratio_to_bare": {name: round(median / medians["bare batches"], 2) for name, median in medians.items()},

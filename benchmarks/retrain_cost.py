@@ -5,19 +5,16 @@ what that comes to in a month, beside a training that reads everything each time
 """
 
 import argparse
-import json
-import os
-import platform
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
+from benchmarks.runs import firestore, run
 from jobs.console import table
 from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
@@ -26,10 +23,7 @@ from shared.models.ledger import OVERLAP
 from shared.ports import Documents
 from shared.services.retrain import Plan, Trainer, retrain
 from shared.services.run import READ_USD
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.programs import ProgramMissing
 
-_VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 _LOADED: Final = datetime(2026, 4, 1, tzinfo=UTC)
 _FIRST: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SECOND: Final = _FIRST + timedelta(days=1)
@@ -53,30 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.interactions < 1_000:
         parser.error("--interactions: expected at least 1000")
-    try:
-        with _emulator(), tempfile.TemporaryDirectory(prefix="marquee-cost-") as bucket:
+
+    def measure() -> dict[str, Any]:
+        with firestore(), tempfile.TemporaryDirectory(prefix="marquee-cost-") as bucket:
             result = _measured(given.interactions, Random(given.seed), bucket)
-    except ProgramMissing as missing:
-        print(missing, file=sys.stderr)
-        return 1
-    result["month"] = [_month(size, name, hours) for size in _SIZES for name, hours in _SCHEDULES.items()]
-    _print(result)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+        months = [_month(size, name, hours) for size in _SIZES for name, hours in _SCHEDULES.items()]
+        return result | {"month": months}
 
-
-@contextmanager
-def _emulator() -> Iterator[None]:
-    with firestore_emulator() as host:
-        before = os.environ.get(_VARIABLE)
-        os.environ[_VARIABLE] = host
-        try:
-            yield
-        finally:
-            os.environ.pop(_VARIABLE)
-            if before is not None:
-                os.environ[_VARIABLE] = before
+    return run(measure, _print, given.out)
 
 
 def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
@@ -95,8 +73,6 @@ def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
     documents.close()
     beyond = second["reads"] - late
     return {
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
         "events": len(events),
         "users": len(users),
         "interactions": size,
