@@ -47,6 +47,8 @@ class Downloads:
     """
 
     def __init__(self, bucket: str, *, deadline_s: float, max_bytes: int = MAX_BYTES) -> None:
+        self._lock = threading.Lock()
+        self._idle: tuple[HTTPConnection, float] | None = None
         emulator = os.environ.get(_EMULATOR, "")
         server = urlsplit(emulator or _SERVER)
         if server.scheme not in ("http", "https") or not server.netloc:
@@ -56,9 +58,7 @@ class Downloads:
         self._deadline_s = deadline_s
         self._max_bytes = max_bytes
         self._tokens = None if emulator else Tokens(os.environ, timeout_s=min(_SILENCE_S, deadline_s))
-        self._lock = threading.Lock()
         self._context: ssl.SSLContext | None = None
-        self._idle: tuple[HTTPConnection, float] | None = None
 
     def read(self, name: str) -> Blob | None:
         """An object, None when there is none; raises `StoreUnavailable`."""
@@ -80,6 +80,10 @@ class Downloads:
             idle, self._idle = self._idle, None
         if idle is not None:
             idle[0].close()
+
+    def __del__(self) -> None:
+        """Leave no connection behind, whoever forgets to close."""
+        self.close()
 
     def _attempt(self, name: str, give_up: float) -> Blob | None:
         token = self._tokens.current() if self._tokens else ""

@@ -1,6 +1,7 @@
 """How reading behaves before a server that does not do as Cloud Storage should."""
 
 import base64
+import gc
 import json
 import ssl
 import time
@@ -264,6 +265,13 @@ def test_an_emulator_without_a_scheme_is_refused(place: str, monkeypatch: pytest
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", place)
     with pytest.raises(SettingsError, match=r"^STORAGE_EMULATOR_HOST: expected http://HOST:PORT, got "):
         Downloads("bucket", deadline_s=1)
+
+
+def test_a_reader_that_is_forgotten_leaves_no_connection(server: Server) -> None:
+    server.lines = [say()]
+    # Warnings are errors, that of an open socket too.
+    Downloads("bucket", deadline_s=1).read("a")
+    gc.collect()
 
 
 def token(text: str, lifetime_s: int, *, flavor: str = "Google") -> Say:
