@@ -144,14 +144,15 @@ class Blend:
         return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
 
     def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
-        def weigh() -> NDArray[np.float32]:
+        def weigh(*, is_timeless: bool) -> NDArray[np.float32]:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
-                if isinstance(signal, EventSignal) and weights.any():
+                if isinstance(signal, EventSignal) and signal.is_timeless == is_timeless and weights.any():
                     total += weights[:, None] * signal.score(self.states[signal.name], candidates)
             return total
 
-        return candidates.once("blend", weigh)
+        timeless = candidates.lasting("blend", lambda: weigh(is_timeless=True))
+        return candidates.once("blend", lambda: timeless + weigh(is_timeless=False))
 
     def _summed(
         self, weights: NDArray[np.float32], request: Request, *, source: str | None = None

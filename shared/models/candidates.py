@@ -125,9 +125,13 @@ class Candidates:
 
         return self.lasting("ascending", make)
 
+    def starts_at(self) -> NDArray[np.float64]:
+        """POSIX seconds of the start, float64 of shape (c,), see `Catalog`."""
+        return self.lasting("starts at", lambda: self.catalog.starts_at[self.rows])
+
     def wait_days(self) -> NDArray[np.float32]:
         """Days until the start, at least 0; two years where undated."""
-        wait = (self.catalog.starts_at[self.rows] - self.now_s) / DAY_S
+        wait = (self.starts_at() - self.now_s) / DAY_S
         return np.clip(np.where(np.isfinite(wait), wait, _FAR_DAYS), 0, None).astype(np.float32)
 
     def postings(self, bag: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:

@@ -52,7 +52,7 @@ class Filters:
         allowed = np.ones(len(rows), np.bool_)
         if self.near is not None:
             allowed &= distance_km(candidates, self.near) <= self.radius_km
-        starts_at = catalog.starts_at[rows]
+        starts_at = candidates.starts_at()
         if self.starts_from is not None:
             # An event without a date has none that could be in a stretch of time.
             allowed &= np.isfinite(starts_at) & (starts_at >= self.starts_from.timestamp())
@@ -81,7 +81,7 @@ def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
         return _on_sphere(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
     here = _on_sphere(np.array([place.lat]), np.array([place.lng]))
-    chords: NDArray[np.float64] = np.linalg.norm(candidates.once("points", points) - here, axis=1)
+    chords: NDArray[np.float64] = np.linalg.norm(candidates.lasting("points", points) - here, axis=1)
     return 2 * _EARTH_KM * np.arcsin(np.minimum(chords / 2, 1))
 
 
@@ -94,7 +94,7 @@ def _is_in(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_
     """Whether each candidate starts in a named stretch of solar days, bool of shape (c,)."""
     catalog, rows = candidates.catalog, candidates.rows
     offsets = np.nan_to_num(catalog.lng[rows].astype(np.float64)) * _SECONDS_A_DEGREE
-    day = np.floor((catalog.starts_at[rows] + offsets) / DAY_S)
+    day = np.floor((candidates.starts_at() + offsets) / DAY_S)
     today = np.floor((now.timestamp() + offsets) / DAY_S)
     first, last = today, today
     if when == WEEK:

@@ -15,9 +15,10 @@ from shared.models.ranges import ranges
 from shared.models.weights import CODES, taste_weights
 
 _MAX_TELLING = 30
-_TAKEN_OR_UNWANTED = tuple(
-    CODES[kind] for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)
-)
+_TAKEN_OR_UNWANTED = np.zeros(len(CODES), np.bool_)
+_TAKEN_OR_UNWANTED[
+    [CODES[kind] for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)]
+] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +89,14 @@ class Histories:
 
     def excluded(self, n_events: int) -> NDArray[np.bool_]:
         """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
-        taken = np.isin(self.codes, _TAKEN_OR_UNWANTED) & (self.event_rows >= 0)
+        taken = _TAKEN_OR_UNWANTED[self.codes] & (self.event_rows >= 0)
         mask = np.zeros((len(self), n_events), np.bool_)
         mask[self.owners()[taken], self.event_rows[taken]] = True
         return mask
 
     def taken(self) -> NDArray[np.int32]:
         """Rows of the events that one user must not see again: booked, attended or dismissed."""
-        return self.event_rows[np.isin(self.codes, _TAKEN_OR_UNWANTED) & (self.event_rows >= 0)]
+        return self.event_rows[_TAKEN_OR_UNWANTED[self.codes] & (self.event_rows >= 0)]
 
     def telling(self) -> NDArray[np.int64]:
         """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_TELLING`."""

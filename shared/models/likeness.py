@@ -33,7 +33,7 @@ def likeness(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.fl
         codes = catalog.fields[name].at(rows)
         same = (candidates.codes(name)[None, :] == codes[:, None]) & (codes >= 0)[:, None]
         products += np.float32(weight) * same
-    lengths = candidates.once("likeness lengths", lambda: _lengths(catalog, candidates.rows))
+    lengths = candidates.lasting("likeness lengths", lambda: _lengths(catalog, candidates.rows))
     cosines: NDArray[np.float32] = products / np.maximum(_lengths(catalog, rows)[:, None] * lengths, 1e-6)
     return cosines
 

@@ -36,15 +36,20 @@ def may_show(
     Not those that are over, cancelled, hidden or sold out; that the viewer booked, attended, dismissed or organizes;
     or that the rules block.
     """
-    is_barred = np.zeros(len(catalog), np.bool_)
-    for barred in (viewer.histories.taken(), catalog.events.rows(rules.blocked_events)):
-        is_barred[barred[barred >= 0]] = True
-    allowed: NDArray[np.bool_] = catalog.are_live(rows, now) & ~is_barred[rows]
-    is_closed = np.zeros(len(catalog.organizers) + 1, np.bool_)
-    is_closed[catalog.organizers.rows([*viewer.organizer_ids, *rules.blocked_organizers])] = True
-    # The last place is where unknown organizers point to, of the caller's as well as of the events.
-    is_closed[-1] = False
-    allowed &= ~is_closed[catalog.fields["organizer"].at(rows)]
+    allowed = catalog.are_live(rows, now)
+    barred = np.concatenate([viewer.histories.taken(), catalog.events.rows(rules.blocked_events)])
+    if len(barred):
+        # The last place is where unknown events point to, of which no row is one.
+        is_barred = np.zeros(len(catalog) + 1, np.bool_)
+        is_barred[barred] = True
+        allowed &= ~is_barred[rows]
+    closed = catalog.organizers.rows([*viewer.organizer_ids, *rules.blocked_organizers])
+    if (closed >= 0).any():
+        is_closed = np.zeros(len(catalog.organizers) + 1, np.bool_)
+        is_closed[closed] = True
+        # The last place is where unknown organizers point to, of the caller's as well as of the events.
+        is_closed[-1] = False
+        allowed &= ~is_closed[catalog.fields["organizer"].at(rows)]
     return allowed
 
 
@@ -63,9 +68,9 @@ def choose(
     allowed = allowed & wish.filters.allowed(candidates, now)
     shown = cursor.decode(wish.cursor) if wish.cursor else np.empty(0, np.uint64)
     earlier = np.empty(0, np.int64)
+    fingerprints = candidates.lasting("fingerprints", lambda: cursor.fingerprints(catalog.events.keys[rows]))
     if len(shown):
-        known = candidates.once("fingerprints", lambda: cursor.fingerprints(catalog.events.keys[rows]))
-        earlier = np.flatnonzero(np.isin(known, shown))
+        earlier = np.flatnonzero(np.isin(fingerprints, shown))
         allowed[earlier] = False
     scores = _boosted(candidates, scores, rules, now)
     pins = _columns(rows, catalog.events.rows([one.target_id for one in rules.pinned if one.is_on(now)]))
@@ -78,7 +83,7 @@ def choose(
     listed = rows[columns].astype(np.int64)
     following = None
     if len(columns) == wish.k and len(shown) + len(columns) < cursor.MAX_SHOWN:
-        following = cursor.encode([*shown, *cursor.fingerprints(catalog.events.keys[listed])])
+        following = cursor.encode([*shown, *fingerprints[columns]])
     return Listed(listed, scores[columns], len(pins), following)
 
 

@@ -78,12 +78,14 @@ class Recommender:
     scorer : the model.
     popularity : float64 of shape (len(catalog),) – forward-decayed, see `models/popularity.py`.
     before : float64 of shape (len(trends.WINDOWS), len(catalog)) – the same at training, without each window.
+    earlier : live events of this catalog at an earlier moment; what outlasted it is used again.
     """
 
     catalog: Catalog
     scorer: Scorer
     popularity: NDArray[np.float64]
     before: NDArray[np.float64]
+    earlier: Candidates | None = field(default=None, repr=False, compare=False)
     _live: dict[int, Candidates] = field(default_factory=dict, init=False, repr=False, compare=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
@@ -185,24 +187,40 @@ class Recommender:
         minute = int(now.timestamp()) // _FRESH_S
         kept = self._live.get(minute)
         if kept is None:
-            kept = self.candidates(np.flatnonzero(self.catalog.live(now)), now)
+            rows = np.flatnonzero(self.catalog.live(now))
+            latest = self._latest()
+            if latest is not None and np.array_equal(latest.rows, rows):
+                kept = latest.later(now.timestamp(), self.popularity[rows])
+            else:
+                kept = self.candidates(rows, now)
             self._live.clear()
             self._live[minute] = kept
         return kept
+
+    def _latest(self) -> Candidates | None:
+        return next(iter(tuple(self._live.values())), self.earlier)
+
+    def prepare(self, now: datetime) -> None:
+        """Work out what every request needs of the live events, so that none of them waits for it."""
+        live = self.live(now)
+        some = self.catalog.events.ids(live.rows[:1])
+        viewer = Viewer.of(_profile([(event_id, InteractionType.CLICK) for event_id in some], now), self.catalog, now)
+        self.scorer.score(Request(viewer.histories, live))
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """The same model with these events put into the catalog, or replaced there."""
         catalog = self.catalog.merged(events)
         places = self.catalog.events.rows(catalog.events.ids())
         before = np.pad(self.before, ((0, 0), (0, 1)))[:, places]
-        return replace(self, catalog=catalog, popularity=np.append(self.popularity, 0.0)[places], before=before)
+        popular = np.append(self.popularity, 0.0)[places]
+        return replace(self, catalog=catalog, popularity=popular, before=before, earlier=None)
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
         """The same model with newer popularity for some events; unknown events are ignored."""
         rows = self.catalog.events.rows(list(sums))
         fresh = self.popularity.copy()
         fresh[rows[rows >= 0]] = np.fromiter(sums.values(), np.float64, len(sums))[rows >= 0]
-        return replace(self, popularity=fresh)
+        return replace(self, popularity=fresh, earlier=self._latest())
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Plain arrays for the artifact."""

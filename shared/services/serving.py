@@ -128,6 +128,9 @@ class Serving:
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
+        if self._due is not None:
+            # Before anybody sees it, but for the first snapshot, for which somebody waits.
+            snapshot.recommender.prepare(now)
         with self._lock:
             self._snapshot = snapshot
             self._due = now + self._refresh

@@ -204,3 +204,25 @@ def test_every_reason_is_about_something_the_user_did_or_the_event_is(model: str
             because = {reason for reason in item.reasons if reason.startswith("because")}
             assert because <= own
             assert not because or item.source not in laws.FALLBACKS
+
+
+def test_what_follows_from_the_live_events_alone_is_worked_out_once() -> None:
+    recommender, minute = laws.trained("popularity", DATA), timedelta(minutes=1)
+    recommender.live(NOW).lasting("made", lambda: "once")
+    later = recommender.live(NOW + minute)
+    assert later.now_s == (NOW + minute).timestamp()
+    popular = recommender.with_popularity({sorted(LIVE)[0]: 9e12}).with_popularity({})
+    assert popular.live(NOW + minute).popularity.max() == 9e12
+    for same in (later, popular.live(NOW + minute), popular.live(NOW + 2 * minute)):
+        assert same.lasting("made", lambda: "again") == "once"
+    grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)])
+    fewer = popular.live(NOW + 9 * DAY)
+    assert {grown.live(NOW).lasting("made", lambda: "again"), fewer.lasting("made", lambda: "again")} == {"again"}
+
+
+@every_model
+def test_a_prepared_model_gives_the_same_lists(model: str) -> None:
+    prepared = laws.trained(model, DATA)
+    prepared.prepare(NOW)
+    _alike(laws.lists(prepared, DATA), laws.lists(laws.trained(model, DATA), DATA))
+    prepared.prepare(NOW + 10_000 * DAY)

@@ -38,6 +38,26 @@ def test_ties_go_to_the_first_column_on_either_path(k: int) -> None:
     assert columns.tolist() == [list(range(k))] * 2
 
 
+@pytest.mark.parametrize("k", [1, 10, 300])
+@pytest.mark.parametrize("size", [1_500, 5_000])
+@pytest.mark.parametrize("kind", ["spread", "tied", "few allowed", "none sampled"])
+def test_top_of_many_agrees_with_sorting_all(kind: str, size: int, k: int) -> None:
+    rng = np.random.default_rng(size + k)
+    scores, allowed = rng.normal(size=size).astype(np.float32), rng.random(size) < 0.9
+    if kind == "tied":
+        scores = np.round(scores)
+    if kind == "few allowed":
+        allowed = rng.random(size) < 0.004
+    if kind == "none sampled":
+        # Of every few in a row, the first is the one that a stride meets.
+        allowed[:: size // 1_000] = False
+    columns, best = ranking.top(scores[None], allowed[None], k)
+    order = np.argsort(np.where(allowed, -scores, np.inf), kind="stable")[:k]
+    expected = np.where(allowed[order], order, -1)
+    assert columns[0].tolist() == expected.tolist()
+    assert best[0].tolist() == np.where(allowed[order], scores[order], -np.inf).tolist()
+
+
 def test_fallback_is_most_popular_first_then_soonest_first() -> None:
     popularity = np.array([0.0, 5.0, 0.0, 7.0, 0.0])
     starts_at = np.array([np.inf, 9.0, 3.0, 8.0, 1.0])

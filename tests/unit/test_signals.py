@@ -274,3 +274,16 @@ def test_signals_are_finite_for_events_and_users_that_came_after_training(name: 
         assert scores.shape == (1, len(catalog))
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
+
+
+TIMELESS = [signal for signal in SIGNALS if isinstance(signal, EventSignal) and signal.is_timeless]
+
+
+@pytest.mark.parametrize("signal", TIMELESS, ids=lambda signal: signal.name)
+def test_what_is_called_timeless_outlasts_the_moment(signal: EventSignal) -> None:
+    world = World(*_crowd(np.random.default_rng(8)))
+    state, late = signal.fit(world.past), NOW + 30 * DAY
+    later = Candidates(
+        world.catalog, world.candidates.rows, late.timestamp(), np.random.default_rng(9).random(len(world.catalog))
+    )
+    assert signal.score(state, later).tolist() == signal.score(state, world.candidates).tolist()

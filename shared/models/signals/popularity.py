@@ -28,6 +28,8 @@ class PopularityRank(EventSignal):
 class Likes(EventSignal):
     """log of an event's likes, halved with every `half_life_days` of their age, standardised over the candidates."""
 
+    is_timeless = True
+
     def __init__(self, name: str, half_life_days: float) -> None:
         self.name = name
         self._half_life_days = half_life_days
@@ -50,6 +52,8 @@ class LikesPerEvent(EventSignal):
 
     Means are weighted by freshness and shrunk towards the mean of all events by `damping` events.
     """
+
+    is_timeless = True
 
     def __init__(self, field: str, *, damping: float, held_only: bool = False) -> None:
         self.name = f"liked_{field}"
@@ -79,6 +83,7 @@ class LikesPerTag(EventSignal):
     """Mean over an event's tags of log(likes per event with the tag / likes per event), of events already held."""
 
     name = "liked_tags"
+    is_timeless = True
     _DAMPING: Final = 5.0
 
     def fit(self, past: Past) -> State:

@@ -105,9 +105,15 @@ class Signal:
 
 
 class EventSignal(Signal):
-    """A signal that is the same for every user."""
+    """A signal that is the same for every user.
+
+    Attributes
+    ----------
+    is_timeless : whether it depends on neither the time nor present popularity, so that its scores outlast the moment.
+    """
 
     source = "popularity"
+    is_timeless: bool = False
 
     def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
