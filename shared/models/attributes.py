@@ -19,6 +19,7 @@ from shared.models.vocabulary import UNKNOWN, Vocabulary
 Codes = NDArray[np.int32]
 _MIN_EVENTS: Final = 2
 _MAX_NAMES: Final = 50_000
+_MULTIPLIERS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 _WORD: Final = re.compile(r"[^\W\d_]{2,40}")
 
 
@@ -60,7 +61,8 @@ class Field:
 
     def trained_at(self, rows: NDArray[np.integer]) -> Codes:
         """The same as rows of the training's names, -1 for a newer one too."""
-        return np.append(self.trained, np.int32(UNKNOWN))[self.at(rows)]
+        codes = self.at(rows)
+        return np.where(codes >= 0, self.trained[codes], np.int32(UNKNOWN)) if len(self.trained) else codes
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
         """The field with other events put in; `old` and `new` are the places of the two parts among `size`."""
@@ -143,6 +145,19 @@ class Bag:
         places = np.repeat(np.arange(len(rows)), lengths)
         picked = ranges(self.starts[rows], lengths)
         return places, self.columns[picked], self.weights[picked]
+
+    def fingerprints(self, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
+        """64-bit hashes of what is in the bags of some events, uint64 of the shape of `rows`; 0 for an empty one."""
+        places, columns, weights = self.entries(rows)
+        entries = (columns.astype(np.uint64) + np.uint64(1)) << np.uint64(32) | weights.view(np.uint32)
+        for multiplier in _MULTIPLIERS:
+            entries *= multiplier
+            entries ^= entries >> np.uint64(32)
+        sums = np.zeros(len(rows), np.uint64)
+        if len(places):
+            begins = np.flatnonzero(np.diff(places, prepend=-1))
+            sums[places[begins]] = np.add.reduceat(entries, begins)
+        return sums
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
         """The bag with other events put in; `changed` has the same names."""

@@ -86,6 +86,7 @@ class Blend:
     weights: NDArray[np.float32]
     states: Mapping[str, State]
     learning: Mapping[str, Any] = field(default_factory=dict)
+    _unpacked: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def fit(
@@ -143,12 +144,17 @@ class Blend:
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
         return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
 
+    def _state(self, signal: EventSignal | UserSignal) -> State:
+        if signal.name not in self._unpacked:
+            self._unpacked[signal.name] = signal.unpacked(self.states[signal.name])
+        return self._unpacked[signal.name]
+
     def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
         def weigh(*, is_timeless: bool) -> NDArray[np.float32]:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
                 if isinstance(signal, EventSignal) and signal.is_timeless == is_timeless and weights.any():
-                    total += weights[:, None] * signal.score(self.states[signal.name], candidates)
+                    total += weights[:, None] * signal.score(self._state(signal), candidates)
             return total
 
         timeless = candidates.lasting("blend", lambda: weigh(is_timeless=True))
@@ -161,7 +167,7 @@ class Blend:
         whole = Sum(request)
         for signal, own in zip(SIGNALS, weights.T, strict=True):
             if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
-                for part in signal.parts(self.states[signal.name], request):
+                for part in signal.parts(self._state(signal), request):
                     whole.add(part, own)
         return whole.total()
 

@@ -50,6 +50,31 @@ class Values:
         return len(self.codes)
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Candidates in groups of those that are the same in something.
+
+    Attributes
+    ----------
+    rows : int of shape (m,) – an event of each group.
+    of_candidates : int64 of shape (c,) – the group of each candidate, m where it has none.
+    """
+
+    rows: NDArray[np.integer]
+    of_candidates: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> Self:
+        """Events with the same key are alike; those with the key 0 have none."""
+        found, first, groups = np.unique(keys, return_index=True, return_inverse=True)
+        without = int(len(found) > 0 and found[0] == 0)
+        groups = groups.astype(np.int64) - without
+        return cls(rows[first[without:]], np.where(groups < 0, len(found) - without, groups))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
 class Candidates:
     """c events that lists may hold, at a moment.
 
@@ -134,12 +159,35 @@ class Candidates:
         wait = (self.starts_at() - self.now_s) / DAY_S
         return np.clip(np.where(np.isfinite(wait), wait, _FAR_DAYS), 0, None).astype(np.float32)
 
+    def alike(self, what: str) -> Alike:
+        """The candidates by `place`, by `price` or by what is in a bag: recurring events have the same."""
+
+        def make() -> Alike:
+            if what in self.catalog.bags:
+                return Alike.of(self.rows, self.catalog.bags[what].fingerprints(self.rows))
+            # As bits, and one more so that only what is unknown is 0.
+            if what == "price":
+                numbers = self.catalog.price[self.rows][:, None]
+                keys = numbers[:, 0].view(np.uint32).astype(np.uint64)
+            else:
+                numbers = np.stack([self.catalog.lng[self.rows], self.catalog.lat[self.rows]], axis=1)
+                keys = numbers.view(np.uint64)[:, 0]
+            return Alike.of(self.rows, np.where(np.isnan(numbers).any(axis=1), np.uint64(0), keys + np.uint64(1)))
+
+        return self.lasting(f"alike {what}", make)
+
+    def groups(self, of: str) -> tuple[int, NDArray[np.int64]]:
+        """How many values of a field, places or prices there are, m, and which each candidate has, m for none."""
+        if of in self.catalog.fields:
+            return len(self.values(of)), self.values(of).of_candidates
+        return len(self.alike(of)), self.alike(of).of_candidates
+
     def postings(self, bag: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """The candidates of each name of a bag: name i has those at `starts[i]:starts[i + 1]`, and their weights."""
+        """Which groups of `alike` have each name of a bag: name i those at `starts[i]:starts[i + 1]`, with weights."""
 
         def make() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
             whole = self.catalog.bags[bag]
-            places, columns, weights = whole.entries(self.rows)
+            places, columns, weights = whole.entries(self.alike(bag).rows)
             order = np.argsort(columns, kind="stable")
             sizes = np.bincount(columns, minlength=len(whole.names))
             return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), places[order], weights[order]
@@ -148,13 +196,16 @@ class Candidates:
 
     def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
         """Products of b sparse profiles and the candidates' bags, float32 of shape (b, c)."""
+        alike = self.alike(bag)
         starts, places, weights = self.postings(bag)
         owners, columns, values = profiles
         begins = starts[columns]
         lengths = starts[columns + 1] - begins
         picked = ranges(begins, lengths)
         products = np.repeat(values, lengths) * weights[picked]
-        return scatter(np.repeat(owners, lengths), places[picked], products, (b, len(self)))
+        # The last column stays 0: it is that of candidates with nothing in the bag.
+        table = scatter(np.repeat(owners, lengths), places[picked], products, (b, len(alike) + 1))
+        return table.take(alike.of_candidates, axis=1)
 
 
 def _once(parts: dict[str, Any], name: str, make: Callable[[], _Part]) -> _Part:

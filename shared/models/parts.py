@@ -16,17 +16,17 @@ from shared.models.sparse import Sparse
 
 @dataclass(frozen=True, slots=True)
 class OfField:
-    """What is said to b users of values of a field.
+    """What is said to b users of values of a field, of places or of prices, see `Candidates.groups`.
 
     Attributes
     ----------
-    columns : int64 of shape (t,) – places among the candidates' values of the field, each once.
+    columns : int64 of shape (t,) – places among the values that candidates have, each once; None for all.
     values : float of shape (b, t).
     """
 
     field: str
-    columns: NDArray[np.int64]
     values: NDArray[np.floating]
+    columns: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +70,23 @@ class Sum:
             if len(owners):
                 self._bags[part.bag].append((owners, columns, values * weights[owners]))
             return
+        # Numpy adds in place to all columns much faster than to some.
+        places: NDArray[np.int64] | slice = slice(None) if part.columns is None else part.columns
         values = part.values * weights[:, None]
         if isinstance(part, OfEvents):
-            # Numpy adds in place to all columns much faster than to some.
-            self._events[:, slice(None) if part.columns is None else part.columns] += values
-        elif len(part.columns):
+            self._events[:, places] += values
+        elif values.size:
             if part.field not in self._fields:
                 # The last column stays 0: it is that of candidates without a value.
-                size = len(self._request.candidates.values(part.field)) + 1
-                self._fields[part.field] = np.zeros((len(self._request), size), np.float32)
-            self._fields[part.field][:, part.columns] += values
+                size, _ = self._request.candidates.groups(part.field)
+                self._fields[part.field] = np.zeros((len(self._request), size + 1), np.float32)
+            self._fields[part.field][:, :-1][:, places] += values
 
     def total(self) -> NDArray[np.float32]:
         """Float32 of shape (b, c)."""
         candidates, total = self._request.candidates, self._events
         for field, table in self._fields.items():
-            total += table.take(candidates.values(field).of_candidates, axis=1)
+            total += table.take(candidates.groups(field)[1], axis=1)
         for bag, profiles in self._bags.items():
             owners, columns, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
             total += candidates.dot(bag, (owners, columns, values), len(self._request))

@@ -1,6 +1,6 @@
 """Users before candidates: what scoring needs of their histories, worked out once and shared by all signals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeVar
@@ -8,10 +8,11 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.entities import InteractionType
+from shared.entities import InteractionType, User
 from shared.models.candidates import Candidates
 from shared.models.history import Histories
-from shared.models.sparse import Sparse, summed, unit_sparse
+from shared.models.ranges import ranges
+from shared.models.sparse import Sparse, summed, unit_rows
 from shared.models.weights import CODES, taste_weights
 
 TASTE_HALF_LIFE_DAYS: Final = 180.0
@@ -28,12 +29,14 @@ class Touched:
     Attributes
     ----------
     columns : int64 of shape (t,) – places among the candidates' values, ascending.
-    entries : int64 – the history entries of such events; `cells` is where each belongs in a (b, t) table, row by row.
+    likes : float32 of shape (b, t) – sum of each user's likes, decayed; `counts` the same undecayed.
+    days : float32 of shape (b, t) – since the last like, at least 0; inf where there is none.
     """
 
     columns: NDArray[np.int64]
-    entries: NDArray[np.int64]
-    cells: NDArray[np.int64]
+    likes: NDArray[np.float32]
+    counts: NDArray[np.float32]
+    days: NDArray[np.float32]
 
 
 class Request:
@@ -84,48 +87,68 @@ class Request:
         entries = self.histories
         return np.flatnonzero((entries.codes == CODES[InteractionType.FOLLOW]) & (entries.organizer_rows >= 0))
 
-    def liked_codes(self, field: str) -> NDArray[np.int32]:
-        """The value of a field of each of the `liked` entries, int32, -1 where unknown."""
-        return self.once(
-            f"codes {field}", lambda: self.candidates.catalog.fields[field].at(self.histories.event_rows[self.liked])
-        )
+    @cached_property
+    def events(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Rows of the events that anybody liked, each once, and which of them each of the `liked` entries is about."""
+        rows, local = np.unique(self.histories.event_rows[self.liked], return_inverse=True)
+        return rows.astype(np.int64), local
+
+    def of_liked(self, places: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The rows of a sparse matrix over `events`, one for each of the `liked` entries.
+
+        Takes the ascending place in `events` of each of its cells, and gives the history entry and the cell of each of
+        those of the rows.
+        """
+        rows, local = self.events
+        lengths = np.bincount(places, minlength=len(rows))
+        begins, sizes = (np.cumsum(lengths) - lengths)[local], lengths[local]
+        return np.repeat(self.liked, sizes), ranges(begins, sizes)
+
+    @cached_property
+    def people(self) -> tuple[Sequence[User], NDArray[np.int64]]:
+        """The declared profiles, each once, and which of them each user has: variants of one user share them."""
+        users = self.histories.users
+        distinct = {id(user): user for user in users}
+        place = {key: number for number, key in enumerate(distinct)}
+        return tuple(distinct.values()), np.array([place[id(user)] for user in users], np.int64)
 
     def touched(self, field: str) -> Touched:
         """The values of a field that both candidates and liked events have."""
+        return self._touched[field]
 
-        def make() -> Touched:
-            places = self.candidates.values(field).of_names[self.liked_codes(field)]
-            shared = np.flatnonzero(places >= 0)
-            columns, local = np.unique(places[shared], return_inverse=True)
-            entries = self.liked[shared]
-            return Touched(columns, entries, self.owners[entries] * len(columns) + local)
-
-        return self.once(f"touched {field}", make)
-
-    def tally(self, field: str, *, decayed: bool) -> NDArray[np.float32]:
-        """Each user's likes by `touched` value of a field, float32 of shape (b, t)."""
-
-        def make() -> NDArray[np.float32]:
-            touched = self.touched(field)
-            weights = (self.likes if decayed else self.counts)[touched.entries]
-            return summed(touched.cells, weights, (len(self), len(touched.columns)))
-
-        return self.once(f"tally {field} {decayed}", make)
-
-    def largest(self, field: str, of_entries: NDArray[np.floating]) -> NDArray[np.float32]:
-        """The largest of a number at least 0 that each entry has, by `touched` value, float32 of shape (b, t)."""
-        touched = self.touched(field)
-        table = np.zeros(len(self) * len(touched.columns), np.float32)
-        np.maximum.at(table, touched.cells, of_entries[touched.entries])
-        return table.reshape(len(self), len(touched.columns))
+    @cached_property
+    def _touched(self) -> dict[str, Touched]:
+        # Of all fields at once: their values one after the other, since each has but a few that are touched.
+        catalog, (rows, local) = self.candidates.catalog, self.events
+        values = [self.candidates.values(field) for field in catalog.fields]
+        offsets = np.cumsum([0, *(len(one) for one in values)])
+        found = [one.of_names[field.at(rows)] for one, field in zip(values, catalog.fields.values(), strict=True)]
+        places = np.stack(found)
+        is_shared = places >= 0
+        columns, numbers = np.unique((places + offsets[:-1, None])[is_shared], return_inverse=True)
+        places[is_shared] = numbers
+        of_entries = places[:, local]
+        fields, entries = np.nonzero(of_entries >= 0)
+        liked, shape = self.liked[entries], (len(self), len(columns))
+        cells = self.owners[liked] * len(columns) + of_entries[fields, entries]
+        likes, counts = (summed(cells, weights[liked], shape) for weights in (self.likes, self.counts))
+        days = np.full(shape, np.inf, np.float32)
+        np.minimum.at(days.reshape(-1), cells, np.maximum(self.histories.age_days[liked], 0))
+        bounds = np.searchsorted(columns, offsets)
+        return {
+            field: Touched(columns[begin:end] - offset, likes[:, begin:end], counts[:, begin:end], days[:, begin:end])
+            for field, begin, end, offset in zip(catalog.fields, bounds[:-1], bounds[1:], offsets, strict=False)
+        }
 
     def profile(self, bag: str) -> Sparse:
         """Each user's sum of their events' bags, decayed, scaled to length 1; the strongest names of each user."""
 
         def make() -> Sparse:
-            used = self.liked[self.likes[self.liked] > 0]
-            places, columns, weights = self.candidates.catalog.bags[bag].entries(self.histories.event_rows[used])
-            weights = weights * self.likes[used][places]
-            return unit_sparse(self.owners[used][places], columns, weights, len(self))
+            places, columns, weights = self.candidates.catalog.bags[bag].entries(self.events[0])
+            names, of_names = np.unique(columns, return_inverse=True)
+            entries, picked = self.of_liked(places)
+            likes = self.likes[entries] * weights[picked]
+            owners, found, values = unit_rows(self.owners[entries], of_names[picked], likes, (len(self), len(names)))
+            return owners, names[found].astype(np.int64), values
 
         return self.once(f"profile {bag}", make)

@@ -31,22 +31,30 @@ def unit_sparse(
 ) -> Sparse:
     """Sums by cell with rows scaled to length 1, then cut to each row's `MAX_PROFILE_NAMES` strongest entries."""
     names, local = np.unique(columns, return_inverse=True)
-    cells = rows.astype(np.int64) * len(names) + local
-    size = n_rows * len(names)
-    if size <= _MAX_DENSE:
+    owners, places, values = unit_rows(rows, local, weights, (n_rows, len(names)))
+    return owners, names[places].astype(np.int64), values
+
+
+def unit_rows(
+    rows: NDArray[np.integer], columns: NDArray[np.integer], weights: NDArray[np.floating], shape: tuple[int, int]
+) -> Sparse:
+    """The same where all columns are in use."""
+    n_rows, size = shape[0], max(shape[1], 1)
+    cells = rows.astype(np.int64) * size + columns
+    if n_rows * size <= _MAX_DENSE:
         # Adding into a small dense matrix needs no sorting of all entries.
-        sums = np.bincount(cells, weights=weights, minlength=size)
+        sums = np.bincount(cells, weights=weights, minlength=n_rows * size)
         found = np.flatnonzero(sums)
         sums = sums[found]
     else:
         found, inverse = np.unique(cells, return_inverse=True)
         sums = np.bincount(inverse, weights=weights, minlength=len(found))
-    owners, places = found // max(len(names), 1), found % max(len(names), 1)
+    owners, places = found // size, found % size
     lengths = np.sqrt(np.bincount(owners, weights=sums**2, minlength=n_rows))
-    values = sums / np.maximum(lengths[owners], 1e-12)
+    values = (sums / np.maximum(lengths[owners], 1e-12)).astype(np.float32)
     starts = np.searchsorted(owners, np.arange(n_rows + 1))
     kept = np.ones(len(values), np.bool_)
     for row in np.flatnonzero(np.diff(starts) > MAX_PROFILE_NAMES):
         strongest = np.argsort(-values[starts[row] : starts[row + 1]], kind="stable")
         kept[starts[row] + strongest[MAX_PROFILE_NAMES:]] = False
-    return owners[kept], names[places[kept]].astype(np.int64), values[kept].astype(np.float32)
+    return owners[kept], places[kept], values[kept]

@@ -73,7 +73,7 @@ class Shared:
 def parts_of(shared: Shared, wanted: NDArray[np.float32]) -> Iterator[Part]:
     """What b users want of each of k attributes, `wanted` of shape (b, k), as parts of a score."""
     for field, columns, found in shared.fields:
-        yield OfField(field, columns, wanted[:, found])
+        yield OfField(field, wanted[:, found], columns)
     owners = np.repeat(np.arange(len(wanted)), len(shared.names))
     yield OfBag(_BAG, (owners, np.tile(shared.names, len(wanted)), wanted[:, shared.places].ravel()))
 

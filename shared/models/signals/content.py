@@ -63,6 +63,8 @@ class DeclaredCategories(PartedSignal):
         for field in ("category", "subcategory"):
             values = candidates.values(field)
             columns = values.of_names[candidates.catalog.fields[field].names.rows(wanted)]
+            if columns.max() < 0:
+                continue
             is_wanted = np.zeros((len(users), len(values) + 1), np.bool_)
             is_wanted[owners[columns >= 0], columns[columns >= 0]] = True
             matches |= is_wanted[:, values.of_candidates]
@@ -133,4 +135,4 @@ def _organizers(
     if len(found):
         owners = request.owners[entries[columns >= 0]]
         counts = scatter(owners, local, np.ones(len(local)), (len(request), len(found)))
-        yield OfField("organizer", found, worth(counts))
+        yield OfField("organizer", worth(counts), found)

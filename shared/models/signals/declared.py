@@ -9,7 +9,7 @@ from shared.models.declared import Declared, features
 from shared.models.parts import Part
 from shared.models.request import Request
 from shared.models.signals.attributes import Shared, attributes, liked_events, parts_of
-from shared.models.signals.signal import PartedSignal, Past, State
+from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision
 from shared.models.sparse import scatter
 from shared.models.vocabulary import Vocabulary
 
@@ -66,15 +66,20 @@ class DeclaredRidge(PartedSignal):
             "weights": weights.astype(np.float16),
         }
 
+    def unpacked(self, state: State) -> State:
+        """With `weights` as float32."""
+        return in_single_precision(state, "weights")
+
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """What people who say the same let expect of each attribute."""
         candidates, kept = request.candidates, state["columns"]
-        lists = [list(features(user)) for user in request.histories.users]
+        people, of_people = request.people
+        lists = [list(features(user)) for user in people]
         if not len(kept) or not any(lists):
             return
         said = Declared.with_names(Vocabulary(state["features"]), lists)
         some, local = np.unique(said.columns, return_inverse=True)
         users = scatter(said.owners, local, np.ones(len(local)), (len(lists), len(some)))
         users /= np.maximum(np.sqrt(users.sum(axis=1, keepdims=True)), 1)
-        wanted = users @ state["weights"][some].astype(np.float32)
+        wanted = (users @ state["weights"][some].astype(np.float32, copy=False))[of_people]
         yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)

@@ -10,7 +10,7 @@ from shared.entities import InteractionType
 from shared.models.candidates import Candidates
 from shared.models.parts import OfField, Part
 from shared.models.request import Request
-from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision, places
 from shared.models.sparse import scatter
 from shared.models.weights import CODES
 
@@ -60,10 +60,14 @@ class Ease(PartedSignal):
         weights[np.diag_indices(len(kept))] = 0
         return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
 
+    def unpacked(self, state: State) -> State:
+        """With `weights` as float32."""
+        return in_single_precision(state, "weights")
+
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """What the values that the users liked or follow let expect of each value."""
         field, kept = request.candidates.catalog.fields[self._field], state["codes"]
-        liked = places(kept, field.trained_at(request.histories.event_rows[request.liked]))
+        liked = places(kept, field.trained_at(request.events[0]))[request.events[1]]
         known = np.flatnonzero(liked >= 0)
         entries, liked = request.liked[known], liked[known]
         follows = request.follows[:0]
@@ -80,7 +84,8 @@ class Ease(PartedSignal):
             ones = np.ones(len(follows))
             values += _FOLLOW * np.minimum(scatter(request.owners[follows], local[len(liked) :], ones, shape), 1)
         columns, of_columns = self._columns(state, request.candidates)
-        yield OfField(self._field, columns, values @ state["weights"][np.ix_(used, of_columns)].astype(np.float32))
+        weights = state["weights"][used].take(of_columns, axis=1).astype(np.float32, copy=False)
+        yield OfField(self._field, values @ weights, columns)
 
     def _columns(self, state: State, candidates: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The candidates' values that take part, and their places among those that do."""

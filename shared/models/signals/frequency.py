@@ -21,8 +21,8 @@ class Share(PartedSignal):
 
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """The share of each value."""
-        shares = request.tally(self._field, decayed=True) / np.maximum(request.total_likes, 1e-9)[:, None]
-        yield OfField(self._field, request.touched(self._field).columns, shares)
+        touched = request.touched(self._field)
+        yield OfField(self._field, touched.likes / np.maximum(request.total_likes, 1e-9)[:, None], touched.columns)
 
 
 class Count(PartedSignal):
@@ -34,8 +34,8 @@ class Count(PartedSignal):
 
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """The likes of each value."""
-        likes = request.tally(self._field, decayed=False)
-        yield OfField(self._field, request.touched(self._field).columns, np.log1p(likes))
+        touched = request.touched(self._field)
+        yield OfField(self._field, np.log1p(touched.counts), touched.columns)
 
 
 class Rate(PartedSignal):
@@ -60,10 +60,11 @@ class Rate(PartedSignal):
 
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """The rate of each value."""
-        columns, tally = request.touched(self._field).columns, request.tally(self._field, decayed=True)
+        touched = request.touched(self._field)
+        columns, likes = touched.columns, touched.likes
         trained = request.candidates.values(self._field).trained[columns]
         events = np.where(trained >= 0, state["events"].take(trained, mode="clip"), 0) if len(columns) else 0
-        yield OfField(self._field, columns, tally / (np.maximum(events, tally) + self._damping))
+        yield OfField(self._field, likes / (np.maximum(events, likes) + self._damping), columns)
 
 
 class Recent(PartedSignal):
@@ -77,8 +78,8 @@ class Recent(PartedSignal):
 
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """How recent the last like of each value is."""
-        fresh = np.exp2(-np.maximum(request.histories.age_days, 0) / self._HALF_LIFE_DAYS)
-        yield OfField(self._field, request.touched(self._field).columns, request.largest(self._field, fresh))
+        touched = request.touched(self._field)
+        yield OfField(self._field, np.exp2(-touched.days / self._HALF_LIFE_DAYS), touched.columns)
 
 
 class Interest(PartedSignal):

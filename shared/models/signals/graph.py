@@ -69,9 +69,9 @@ class GraphFilter(PartedSignal):
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """The neighbours of the users' events."""
         catalog, candidates, events = request.candidates.catalog, request.candidates, state["events"]
-        entries = places(events, catalog.trained[request.histories.event_rows[request.liked]])
-        known = entries >= 0
-        rows, local = np.unique(entries[known], return_inverse=True)
+        found, local = request.events
+        entries = places(events, catalog.trained[found])
+        rows = entries[entries >= 0]
         if not len(rows):
             return
         starts = state["starts"][rows]
@@ -82,9 +82,12 @@ class GraphFilter(PartedSignal):
         # Neighbours that are no candidates go before users meet them: most of them lie in the past.
         owned = np.bincount(np.repeat(np.arange(len(rows)), lengths)[shown], minlength=len(rows))
         weights = state["weights"][picked[shown]].astype(np.float32)
-        found, places_of = np.unique(columns[shown], return_inverse=True)
-        pairs = np.unique(request.owners[request.liked[known]] * len(rows) + local)
+        shown_columns, places_of = np.unique(columns[shown], return_inverse=True)
+        of_rows = np.where(entries >= 0, np.cumsum(entries >= 0) - 1, -1)[local]
+        pairs = np.unique(request.owners[request.liked[of_rows >= 0]] * len(rows) + of_rows[of_rows >= 0])
         owners, of_rows = pairs // len(rows), pairs % len(rows)
         each = ranges((np.cumsum(owned) - owned)[of_rows], owned[of_rows])
         owners = np.repeat(owners, owned[of_rows])
-        yield OfEvents(scatter(owners, places_of[each], weights[each], (len(request), len(found))), found)
+        yield OfEvents(
+            scatter(owners, places_of[each], weights[each], (len(request), len(shown_columns))), shown_columns
+        )

@@ -49,12 +49,14 @@ class SpectralBand(PartedSignal):
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """The projections on the events of the training."""
         catalog, candidates, events = request.candidates.catalog, request.candidates, state["events"]
-        entries = places(events, catalog.trained[request.histories.event_rows[request.liked]])
-        some, local = np.unique(entries[entries >= 0], return_inverse=True)
+        rows, local = request.events
+        found = places(events, catalog.trained[rows])
+        some = found[found >= 0]
         if not len(some):
             return
-        history = np.zeros((len(request), len(some)), np.float32)
-        history[request.owners[request.liked[entries >= 0]], local] = 1
+        history = np.zeros((len(request), len(rows)), np.float32)
+        history[request.owners[request.liked], local] = 1
+        history = history[:, found >= 0]
         weights = 1 / state["scale"][some, None]
         users = history @ (state["vectors"][some] * weights)
         users /= np.sqrt(np.maximum(history @ weights**2, 1e-18))

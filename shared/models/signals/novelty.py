@@ -78,8 +78,8 @@ class PassedOver(PartedSignal):
         starts, holders = candidates.holders(self._field)
         lengths = starts[touched.columns + 1] - starts[touched.columns]
         columns = holders[ranges(starts[touched.columns], lengths)]
-        # As nearness to now, so that 0 says that there was none.
-        nearest = request.largest(self._field, 1 / (1 + np.maximum(request.histories.age_days, 0)))
+        # As nearness to now, so that 0 says that there was no like.
+        nearest = 1 / (1 + touched.days)
         bars = candidates.once(f"{self.name} {id(state)}", lambda: _bars(state, candidates))
         passed = nearest.repeat(lengths, axis=1) > bars[columns]
         yield OfEvents(-passed.astype(np.float32), columns)

@@ -1,17 +1,19 @@
 """Whether an event is within reach: of the user's home and of their purse."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.models.parts import OfField, Part
 from shared.models.request import Request
-from shared.models.signals.signal import State, UserSignal
+from shared.models.signals.signal import PartedSignal, State
 
 _EARTH_KM: Final = 6_371.0
 
 
-class Nearness(UserSignal):
+class Nearness(PartedSignal):
     """−log(1 + km between the event and the user's home), 0 where either is unknown.
 
     Home is the declared location, else the decayed mean place of the events that the user liked.
@@ -20,47 +22,48 @@ class Nearness(UserSignal):
     name = "nearness"
     source = "place"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), at most 0."""
-        home_lat, home_lng = (one[:, None] for one in _homes(request))
-        catalog, rows = request.candidates.catalog, request.candidates.rows
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """How near the places are where there are candidates."""
+        lat, lng = _homes(request)
+        is_known = ~np.isnan(lat)
+        if not is_known.any():
+            return
+        catalog, rows = request.candidates.catalog, request.candidates.alike("place").rows
         # Over a city the Earth is flat: a degree of longitude shrinks with the cosine of the latitude.
-        degrees = (home_lng - catalog.lng[rows] + 180) % 360 - 180
+        north = np.radians(lat[:, None] - catalog.lat[rows])
+        degrees = (lng[:, None] - catalog.lng[rows] + 180) % 360 - 180
         east = np.radians(degrees) * np.cos(np.radians(catalog.lat[rows]))
-        distances = _EARTH_KM * np.hypot(np.radians(home_lat - catalog.lat[rows]), east)
-        nearness: NDArray[np.float32] = np.nan_to_num(-np.log1p(distances)).astype(np.float32)
-        return nearness
+        nearness = -np.log1p(_EARTH_KM * np.sqrt(north**2 + east**2))
+        yield OfField("place", np.where(is_known[:, None], nearness, 0))
 
 
-class Budget(UserSignal):
+class Budget(PartedSignal):
     """−1 where the price is above the user's declared maximum."""
 
     name = "budget"
     source = "price"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), -1 or 0."""
-        limits = np.array(
-            [np.inf if user.max_price is None else user.max_price for user in request.histories.users], np.float32
-        )
-        prices = request.candidates.catalog.price[request.candidates.rows]
-        too_dear: NDArray[np.float32] = (prices > limits[:, None]).astype(np.float32)
-        return -too_dear
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """The prices that are too high."""
+        limits = [np.inf if user.max_price is None else user.max_price for user in request.histories.users]
+        if min(limits, default=np.inf) < np.inf:
+            prices = request.candidates.catalog.price[request.candidates.alike("price").rows]
+            yield OfField("price", -(prices > np.array(limits, np.float32)[:, None]).astype(np.float32))
 
 
-class UsualPrice(UserSignal):
+class UsualPrice(PartedSignal):
     """−|log(1 + price) − the user's decayed mean of it|, 0 where either is unknown."""
 
     name = "usual_price"
     source = "price"
 
-    def score(self, _state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), at most 0."""
-        catalog = request.candidates.catalog
-        usual = _means(request, np.log1p(catalog.price))
-        prices = np.log1p(catalog.price[request.candidates.rows])
-        fit: NDArray[np.float32] = np.nan_to_num(-np.abs(prices - usual[:, None])).astype(np.float32)
-        return fit
+    def parts(self, _state: State, request: Request) -> Iterator[Part]:
+        """How usual the prices are."""
+        prices = request.candidates.catalog.price
+        usual = _means(request, np.log1p(prices[request.events[0]]))
+        if not np.isnan(usual).all():
+            found = np.log1p(prices[request.candidates.alike("price").rows])
+            yield OfField("price", np.nan_to_num(-np.abs(found - usual[:, None])))
 
 
 def _homes(request: Request) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -69,17 +72,18 @@ def _homes(request: Request) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         np.array([place.lat if place else np.nan for place in places], np.float32),
         np.array([place.lng if place else np.nan for place in places], np.float32),
     )
-    catalog = request.candidates.catalog
-    lived = _means(request, catalog.lat), _means(request, catalog.lng)
+    if not np.isnan(declared[0]).any():
+        return declared
+    catalog, rows = request.candidates.catalog, request.events[0]
+    lived = _means(request, catalog.lat[rows]), _means(request, catalog.lng[rows])
     lat, lng = (np.where(np.isnan(said), seen, said) for said, seen in zip(declared, lived, strict=True))
     return lat, lng
 
 
 def _means(request: Request, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each user's mean of a number over the events they liked, float32 of shape (b,), NaN where unknown."""
-    liked = np.flatnonzero(request.likes > 0)
-    found = values[request.histories.event_rows[liked]]
-    liked, found = liked[~np.isnan(found)], found[~np.isnan(found)]
+    """Each user's mean of what the `events` that they liked have, float32 of shape (b,), NaN where unknown."""
+    found = values[request.events[1]]
+    liked, found = request.liked[~np.isnan(found)], found[~np.isnan(found)]
     owners, weights = request.owners[liked], request.likes[liked]
     sums = np.bincount(owners, weights=weights * found, minlength=len(request))
     totals = np.bincount(owners, weights=weights, minlength=len(request))

@@ -8,7 +8,7 @@ import numpy as np
 from shared.models.parts import Part
 from shared.models.request import Request
 from shared.models.signals.attributes import Shared, attributes, entries_of, liked_events, parts_of
-from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision, places
 from shared.models.sparse import scatter
 
 _MAX_COLUMNS: Final = 1_500
@@ -49,17 +49,23 @@ class LeaveOneOutRidge(PartedSignal):
         gram[np.diag_indices(len(kept))] += _RIDGE * max(float(np.trace(gram)) / len(kept), 1e-6)
         return {"columns": kept.astype(np.int32), "weights": np.linalg.solve(gram, target).astype(np.float16)}
 
+    def unpacked(self, state: State) -> State:
+        """With `weights` as float32."""
+        return in_single_precision(state, "weights")
+
     def parts(self, state: State, request: Request) -> Iterator[Part]:
         """What the users' profiles let expect of each attribute."""
         candidates, kept = request.candidates, state["columns"]
-        entries, columns, weights = entries_of(candidates.catalog, request.histories.event_rows[request.liked])
+        events, columns, weights = entries_of(candidates.catalog, request.events[0])
         place = places(kept, columns)
         known = np.flatnonzero(place >= 0)
         if not len(known):
             return
+        known = known[np.argsort(events[known], kind="stable")]
         some, local = np.unique(place[known], return_inverse=True)
-        owners = request.owners[request.liked][entries[known]]
-        profiles = scatter(owners, local, weights[known], (len(request), len(some)))
-        wanted = profiles @ state["weights"][some].astype(np.float32)
+        entries, picked = request.of_liked(events[known])
+        shape = (len(request), len(some))
+        profiles = scatter(request.owners[entries], local[picked], weights[known[picked]], shape)
+        wanted = profiles @ state["weights"][some].astype(np.float32, copy=False)
         wanted /= np.maximum(np.linalg.norm(wanted, axis=1, keepdims=True), 1e-9)
         yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)
