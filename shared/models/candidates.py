@@ -1,78 +1,20 @@
 """The events that lists may hold at a moment, and what follows from them alone, worked out once."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.attributes import Codes, Field
+from shared.models.attributes import Codes
 from shared.models.catalog import Catalog
+from shared.models.groups import FEW, Alike, Values
 from shared.models.interactions import DAY_S
-from shared.models.ranges import ranges
-from shared.models.sparse import Sparse, scatter
+from shared.models.ranges import places, ranges
+from shared.models.sparse import Sparse, scatter, segment_sums, summed
 
 _FAR_DAYS: Final = 730.0
 _Part = TypeVar("_Part")
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The m values of a field that candidates have.
-
-    Attributes
-    ----------
-    codes : int64 of shape (m,) – rows of the field's names, ascending; `trained` the same of the training's names, -1
-        for a newer one.
-    of_candidates : int64 of shape (c,) – the place of each candidate's value in `codes`, m where it has none.
-    of_names : int64 of shape (n + 1,) – the place of each of the field's names in `codes`, -1 where no candidate has
-        it; the last is that of an unknown value.
-    """
-
-    codes: NDArray[np.int64]
-    trained: Codes
-    of_candidates: NDArray[np.int64]
-    of_names: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, field: Field, codes: Codes) -> Self:
-        """The values that c candidates have, by their codes."""
-        is_there = np.zeros(len(field.names) + 1, np.bool_)
-        is_there[codes] = True
-        found = np.flatnonzero(is_there[:-1])
-        places = np.full(len(is_there), -1, np.int64)
-        places[found] = np.arange(len(found))
-        of_candidates = places[codes]
-        return cls(found, field.trained[found], np.where(of_candidates < 0, len(found), of_candidates), places)
-
-    def __len__(self) -> int:
-        return len(self.codes)
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """Candidates in groups of those that are the same in something.
-
-    Attributes
-    ----------
-    rows : int of shape (m,) – an event of each group.
-    of_candidates : int64 of shape (c,) – the group of each candidate, m where it has none.
-    """
-
-    rows: NDArray[np.integer]
-    of_candidates: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> Self:
-        """Events with the same key are alike; those with the key 0 have none."""
-        found, first, groups = np.unique(keys, return_index=True, return_inverse=True)
-        without = int(len(found) > 0 and found[0] == 0)
-        groups = groups.astype(np.int64) - without
-        return cls(rows[first[without:]], np.where(groups < 0, len(found) - without, groups))
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
 
 class Candidates:
@@ -196,16 +138,28 @@ class Candidates:
 
     def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
         """Products of b sparse profiles and the candidates' bags, float32 of shape (b, c)."""
-        alike = self.alike(bag)
-        starts, places, weights = self.postings(bag)
         owners, columns, values = profiles
+        if len(self) <= FEW:
+            return self._dot_few(bag, profiles, b)
+        alike = self.alike(bag)
+        starts, holders, weights = self.postings(bag)
         begins = starts[columns]
         lengths = starts[columns + 1] - begins
         picked = ranges(begins, lengths)
         products = np.repeat(values, lengths) * weights[picked]
         # The last column stays 0: it is that of candidates with nothing in the bag.
-        table = scatter(np.repeat(owners, lengths), places[picked], products, (b, len(alike) + 1))
-        return table.take(alike.of_candidates, axis=1)
+        shape = (b, len(alike) + 1)
+        cells = holders[picked] if b == 1 else np.repeat(owners * shape[1], lengths) + holders[picked]
+        return summed(cells, products, shape).take(alike.of_candidates, axis=1)
+
+    def _dot_few(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
+        places_of, names, weights = self.lasting(f"few {bag}", lambda: self.catalog.bags[bag].entries(self.rows))
+        kept, numbers = np.unique(names, return_inverse=True)
+        owners, columns, values = profiles
+        found = places(kept, columns)
+        is_there = found >= 0
+        wanted = scatter(owners[is_there], found[is_there], values[is_there], (b, len(kept)))
+        return segment_sums(wanted[:, numbers] * weights, places_of, len(self))
 
 
 def _once(parts: dict[str, Any], name: str, make: Callable[[], _Part]) -> _Part:

@@ -1,4 +1,4 @@
-"""Many stretches of rows as one index: how the entries of some owners are picked out of a sparse matrix."""
+"""Rows as an index: many stretches of them, and where some are among others."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,3 +14,11 @@ def ranges(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray
     shifts = np.repeat(starts - (ends - lengths), lengths)
     rows: NDArray[np.int64] = np.arange(len(shifts), dtype=np.int64) + shifts
     return rows
+
+
+def places(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Where each of `codes` is in the ascending `kept`, int64 of the shape of `codes`; -1 where it is not."""
+    if not len(kept):
+        return np.full(len(codes), -1, np.int64)
+    found = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
+    return np.where(kept[found] == codes, found, -1)

@@ -122,7 +122,7 @@ class Request:
         catalog, (rows, local) = self.candidates.catalog, self.events
         values = [self.candidates.values(field) for field in catalog.fields]
         offsets = np.cumsum([0, *(len(one) for one in values)])
-        found = [one.of_names[field.at(rows)] for one, field in zip(values, catalog.fields.values(), strict=True)]
+        found = [one.places(field.at(rows)) for one, field in zip(values, catalog.fields.values(), strict=True)]
         places = np.stack(found)
         is_shared = places >= 0
         columns, numbers = np.unique((places + offsets[:-1, None])[is_shared], return_inverse=True)

@@ -58,3 +58,12 @@ def unit_rows(
         strongest = np.argsort(-values[starts[row] : starts[row + 1]], kind="stable")
         kept[starts[row] + strongest[MAX_PROFILE_NAMES:]] = False
     return owners[kept], places[kept], values[kept]
+
+
+def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:
+    """Sums over the last axis by ascending segment number, float32 of shape (b, size)."""
+    sums = np.zeros((len(values), size), np.float32)
+    if len(segments):
+        begins = np.flatnonzero(np.diff(segments, prepend=-1))
+        sums[:, segments[begins]] = np.add.reduceat(values, begins, axis=1)
+    return sums

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.parts import OfBag, OfField, Part
-from shared.models.signals.signal import Past, places
+from shared.models.ranges import places
+from shared.models.signals.signal import Past
 
 if TYPE_CHECKING:  # serving needs no scipy
     from scipy.sparse import csr_array

@@ -14,7 +14,8 @@ from shared.models.signals.signal import PartedSignal, Past, State
 from shared.models.sparse import scatter, unit_sparse
 from shared.models.weights import CODES
 
-_AGAINST: Final = (CODES[InteractionType.DISMISS], CODES[InteractionType.CANCEL])
+_IS_AGAINST: Final = np.zeros(len(CODES), np.bool_)
+_IS_AGAINST[[CODES[InteractionType.DISMISS], CODES[InteractionType.CANCEL]]] = True
 
 
 class Similarity(PartedSignal):
@@ -62,7 +63,7 @@ class DeclaredCategories(PartedSignal):
         matches = np.zeros((len(users), len(candidates)), np.bool_)
         for field in ("category", "subcategory"):
             values = candidates.values(field)
-            columns = values.of_names[candidates.catalog.fields[field].names.rows(wanted)]
+            columns = values.places(candidates.catalog.fields[field].names.rows(wanted))
             if columns.max() < 0:
                 continue
             is_wanted = np.zeros((len(users), len(values) + 1), np.bool_)
@@ -78,6 +79,8 @@ class Follows(PartedSignal):
 
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """The followed organizers that have candidates."""
+        if not len(request.follows):
+            return
         followed = request.histories.organizer_rows[request.follows]
         yield from _organizers(request, request.follows, followed, lambda counts: np.minimum(counts, 1))
 
@@ -118,7 +121,9 @@ class Dismissals(PartedSignal):
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """The organizers of what was dismissed or cancelled."""
         entries = request.histories
-        against = np.flatnonzero(np.isin(entries.codes, _AGAINST))
+        against = np.flatnonzero(_IS_AGAINST[entries.codes])
+        if not len(against):
+            return
         codes = request.candidates.catalog.fields["organizer"].at(entries.event_rows[against])
         yield from _organizers(request, against, codes, lambda counts: -np.log1p(counts))
 
@@ -130,7 +135,7 @@ def _organizers(
     worth: Callable[[NDArray[np.float32]], NDArray[np.float32]],
 ) -> Iterator[Part]:
     """What it is worth that a user has so many of these history entries, which name organizers by their codes."""
-    columns = request.candidates.values("organizer").of_names[codes]
+    columns = request.candidates.values("organizer").places(codes)
     found, local = np.unique(columns[columns >= 0], return_inverse=True)
     if len(found):
         owners = request.owners[entries[columns >= 0]]

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from shared.entities import InteractionType
 from shared.models.candidates import Candidates
 from shared.models.parts import OfField, Part
+from shared.models.ranges import places
 from shared.models.request import Request
-from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision, places
+from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision
 from shared.models.sparse import scatter
 from shared.models.weights import CODES
 

@@ -7,8 +7,9 @@ import numpy as np
 
 from shared.models.interactions import DAY_S
 from shared.models.parts import OfEvents, OfField, Part
+from shared.models.ranges import places
 from shared.models.request import TASTE_HALF_LIFE_DAYS, Request
-from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.signals.signal import PartedSignal, Past, State
 from shared.models.sparse import scatter
 
 
@@ -89,10 +90,13 @@ class Interest(PartedSignal):
 
     def parts(self, _state: State, request: Request) -> Iterator[Part]:
         """The looks at each candidate that got any."""
+        events, of_entries = request.events
         rows, order = request.candidates.ascending()
-        found = places(rows, request.histories.event_rows[request.liked])
-        columns, local = np.unique(order[found[found >= 0]], return_inverse=True)
-        if len(columns):
-            entries = request.liked[found >= 0]
-            shape = (len(request), len(columns))
-            yield OfEvents(np.log1p(scatter(request.owners[entries], local, request.counts[entries], shape)), columns)
+        found = places(rows, events)
+        columns = order[found[found >= 0]]
+        if not len(columns):
+            return
+        numbers = np.where(found >= 0, np.cumsum(found >= 0) - 1, -1)[of_entries]
+        entries, shape = request.liked[numbers >= 0], (len(request), len(columns))
+        looks = scatter(request.owners[entries], numbers[numbers >= 0], request.counts[entries], shape)
+        yield OfEvents(np.log1p(looks), columns)

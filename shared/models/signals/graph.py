@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 
 from shared.models.parts import OfEvents, Part
-from shared.models.ranges import ranges
+from shared.models.ranges import places, ranges
 from shared.models.request import Request
 from shared.models.signals.attributes import liked_events
-from shared.models.signals.signal import PartedSignal, Past, State, candidate_columns, places
+from shared.models.signals.signal import PartedSignal, Past, State, candidate_columns
 from shared.models.sparse import scatter
 
 _USER_POWER: Final = 0.5

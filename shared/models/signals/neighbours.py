@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from shared.models.lowrank import right_singular_vectors
 from shared.models.parts import OfEvents, Part
+from shared.models.ranges import places
 from shared.models.request import Request
 from shared.models.signals.attributes import liked_events
-from shared.models.signals.signal import PartedSignal, Past, State, places
+from shared.models.signals.signal import PartedSignal, Past, State
 
 BANDS: Final = ((0, 64), (64, 256), (256, 768))
 """Singular vectors by rank, the leading ones first; each band is a signal, so that their filter is learned."""

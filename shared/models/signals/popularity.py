@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from shared.models.candidates import Candidates
 from shared.models.interactions import DAY_S
-from shared.models.signals.signal import EventSignal, Past, State, segment_sums, standardized
+from shared.models.signals.signal import EventSignal, Past, State, standardized
+from shared.models.sparse import segment_sums
 
 _FLOOR: Final = 1e-3
 _LIKES_FLOOR: Final = 0.1

@@ -6,9 +6,10 @@ from typing import Final
 import numpy as np
 
 from shared.models.parts import Part
+from shared.models.ranges import places
 from shared.models.request import Request
 from shared.models.signals.attributes import Shared, attributes, entries_of, liked_events, parts_of
-from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision, places
+from shared.models.signals.signal import PartedSignal, Past, State, in_single_precision
 from shared.models.sparse import scatter
 
 _MAX_COLUMNS: Final = 1_500

@@ -167,14 +167,6 @@ def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return scaled
 
 
-def places(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where each of `codes` is in the ascending `kept`, int64 of the shape of `codes`; -1 where it is not."""
-    if not len(kept):
-        return np.full(len(codes), -1, np.int64)
-    found = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
-    return np.where(kept[found] == codes, found, -1)
-
-
 def in_single_precision(state: State, name: str) -> State:
     """The state with an array that is stored in half precision, which takes ten times as long to read from."""
     return {**state, name: state[name].astype(np.float32)}
@@ -191,12 +183,3 @@ def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
         return columns
 
     return candidates.lasting("columns", make)
-
-
-def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:
-    """Sums over the last axis by ascending segment number, float32 of shape (b, size)."""
-    sums = np.zeros((len(values), size), np.float32)
-    if len(segments):
-        begins = np.flatnonzero(np.diff(segments, prepend=-1))
-        sums[:, segments[begins]] = np.add.reduceat(values, begins, axis=1)
-    return sums
