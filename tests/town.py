@@ -43,27 +43,28 @@ class Town:
 
 
 def _event(rng: np.random.Generator, event_id: str) -> Event:
-    organizer, words = int(rng.integers(5)), ["jazz", "night", "yoga", "river", "open", "air"]
+    organizer, venue = int(rng.integers(5)), int(rng.integers(4))
+    words = ["jazz", "night", "yoga", "river", "open", "air"]
     return an_event(
         event_id,
-        title=" ".join(rng.choice(words, 3)),
+        title=" ".join(rng.choice(words, 3)) if organizer else "",
         organizer_id=f"o{organizer}" if organizer else "",
-        venue_id=f"v{rng.integers(4)}",
+        venue_id=f"v{venue}",
         category=f"c{rng.integers(3)}",
         subcategory=f"s{rng.integers(4)}",
         city=f"city {rng.integers(3)}",
-        tags=tuple(f"t{tag}" for tag in rng.choice(6, 2, replace=False)),
-        location=Location(41.8 + rng.random() / 5, -87.7 + rng.random() / 5) if organizer else None,
+        tags=tuple(f"t{tag}" for tag in rng.choice(6, 2, replace=False)) if organizer else (),
+        location=Location(41.8 + venue / 20, -87.7 + venue / 30) if organizer else None,
         price=float(rng.integers(60)) if organizer else None,
         starts_at=NOW + float(rng.normal()) * 20 * DAY,
         created_at=NOW - 60 * DAY,
     )
 
 
-def town(seed: int) -> Town:
-    """Twelve users and a stranger, 40 events and four newer ones, 30 of them candidates in any order."""
+def town(seed: int, *, events: int = 40) -> Town:
+    """Twelve users and a stranger, events and a tenth as many newer ones; of all, seven in ten are candidates."""
     rng = np.random.default_rng(seed)
-    events = [_event(rng, f"e{number:02}") for number in range(40)]
+    total = events + events // 10
     names = [f"u{number}" for number in range(12)]
     users = [
         User(
@@ -84,7 +85,7 @@ def town(seed: int) -> Town:
             HistoryEntry(
                 (kind := KINDS[rng.integers(len(KINDS))]),
                 NOW - timedelta(days=float(rng.random() * 90)),
-                "" if kind is InteractionType.FOLLOW else f"e{rng.integers(44):02}",
+                "" if kind is InteractionType.FOLLOW else f"e{rng.integers(total):03}",
                 organizer_id=f"o{rng.integers(6)}" if kind is InteractionType.FOLLOW else "",
                 value=float(rng.integers(1, 6)) if kind is InteractionType.RATING else None,
             )
@@ -92,7 +93,7 @@ def town(seed: int) -> Town:
         ]
         profiles.append(Profile(user, tuple(sorted(entries, key=lambda one: one.occurred_at, reverse=True))))
     profiles.append(Profile(User(user_id="stranger")))
-    known = Catalog.of(events)
+    known = Catalog.of([_event(rng, f"e{number:03}") for number in range(events)])
     done = [
         an_interaction(profile.user.user_id, one.event_id, type=InteractionType.BOOKING, occurred_at=one.occurred_at)
         for profile in profiles
@@ -102,6 +103,6 @@ def town(seed: int) -> Town:
     table = InteractionTable.of(done, known)
     described = {user.user_id: user for user in users}
     past = Past(table, known, NOW.timestamp(), Declared.of([described[key] for key in table.users.ids()]))
-    catalog = known.merged([_event(rng, f"e{number:02}") for number in range(40, 44)])
-    rows = rng.permutation(len(catalog))[:30]
+    catalog = known.merged([_event(rng, f"e{number:03}") for number in range(events, total)])
+    rows = rng.permutation(len(catalog))[: 7 * len(catalog) // 10]
     return Town(profiles, catalog, past, Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows))))

@@ -1,12 +1,16 @@
 """Sums over values and names against the same worked out event by event."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from shared.entities import InteractionType, Profile
+from shared.models.attributes import Field
 from shared.models.blend import Blend
+from shared.models.candidates import Candidates
+from shared.models.groups import FEW, Alike, Values
 from shared.models.request import SEGMENTS
 from shared.models.signals import SIGNALS, UserSignal
 from shared.models.sparse import MAX_PROFILE_NAMES, unit_sparse
@@ -52,6 +56,36 @@ def test_many_users_at_once_are_told_what_each_is_told_alone(signal: UserSignal)
     assert together.any(), "the law would hold of nothing"
     for profile, scores in zip(city.profiles, together, strict=True):
         assert signal.score(state, city.request(profile))[0] == pytest.approx(scores, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_many_candidates_in_groups_are_told_what_few_are_told_one_by_one(seed: int) -> None:
+    place = town(seed, events=600)
+    assert len(place.candidates) > FEW > 100
+    weights = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
+    states = {signal.name: signal.fit(place.past) for signal in SIGNALS}
+    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), states)
+    together = blend.tastes(place.request(*place.profiles))
+    assert all(said.any() for said in together.values()), "the law would hold of nothing"
+    for begin in range(0, len(place.candidates), 100):
+        rows = place.candidates.rows[begin : begin + 100]
+        few = replace(place, candidates=Candidates(place.catalog, rows, NOW.timestamp(), np.zeros(len(rows))))
+        for source, said in blend.tastes(few.request(*few.profiles)).items():
+            assert together[source][:, begin : begin + 100] == pytest.approx(said, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [100, 2 * FEW])
+def test_groups_are_of_those_that_are_the_same_and_who_has_nothing_is_in_none(size: int) -> None:
+    rng = np.random.default_rng(4)
+    keys, rows = rng.integers(3, size=size).astype(np.uint64), rng.permutation(size)
+    codes = rng.integers(-1, 3, size=size).astype(np.int32)
+    alike = Alike.of(rows, keys)
+    key_of = dict(zip(rows.tolist(), keys.tolist(), strict=True))
+    for key, group in zip(keys.tolist(), alike.of_candidates.tolist(), strict=True):
+        assert key == (0 if group == len(alike) else key_of[alike.rows[group]])
+    values = Values.of(Field.of(["a", "b", "c", "d"]), codes)
+    assert np.append(values.codes, -1)[values.of_candidates].tolist() == codes.tolist()
+    assert values.places(np.array([2, -1, 3, 0])).tolist() == [2, -1, -1, 0]
 
 
 class Likes:
