@@ -116,6 +116,12 @@ def test_the_next_of_a_series_comes_before_the_later_ones() -> None:
     assert World([an_event("a", starts_at=NOW + DAY)], []).of_events("soonness") == pytest.approx({"a": -np.log(2)})
 
 
+def test_time_to_the_start_has_a_slope_of_its_own_beyond_a_bound() -> None:
+    events = [an_event(f"in {days}", starts_at=NOW + days * DAY) for days in (1, 7, 15)]
+    scores = World(events, []).of_events("beyond_7_days")
+    assert scores == pytest.approx({"in 1": 0, "in 7": 0, "in 15": np.log(2)}, abs=1e-6)
+
+
 def test_friends_count_who_go_and_nobody_else() -> None:
     events = [an_event("party"), an_event("lecture"), an_event("over", starts_at=NOW - DAY)]
     done = [

@@ -17,7 +17,7 @@ from shared.models.signals.ease import Ease
 from shared.models.signals.frequency import Count, Interest, Rate, Recent, Share
 from shared.models.signals.friends import Friends
 from shared.models.signals.graph import GraphFilter
-from shared.models.signals.moment import NextOf, Soonness
+from shared.models.signals.moment import Beyond, NextOf, Soonness
 from shared.models.signals.neighbours import BANDS, SpectralBand
 from shared.models.signals.novelty import Freshness, PassedOver, Unseen
 from shared.models.signals.popularity import Likes, LikesPerEvent, LikesPerTag, PopularityRank
@@ -78,6 +78,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     LikesPerEvent("hour", damping=10, held_only=True),
     LikesPerTag(),
     Soonness(),
+    *(Beyond(days) for days in (2, 7, 30)),
     NextOf("series"),
     NextOf("organizer"),
 )

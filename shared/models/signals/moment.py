@@ -19,6 +19,25 @@ class Soonness(EventSignal):
         return -np.log1p(candidates.wait_days())
 
 
+class Beyond(EventSignal):
+    """max(0, log((1 + days to the start) / (1 + d))): with soonness, a slope of its own for what starts after d days.
+
+    What time to the start is worth differs between tomorrow, next week and next month, and from one deployment to another: with a
+    few of these the weights draw that curve piece by piece.
+    """
+
+    source = "soonest"
+    is_free = True
+
+    def __init__(self, days: int) -> None:
+        self.name = f"beyond_{days}_days"
+        self._bound = np.float32(np.log1p(days))
+
+    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+        """Float32 of shape (c,), at least 0."""
+        return np.maximum(np.log1p(candidates.wait_days()) - self._bound, 0)
+
+
 class NextOf(EventSignal):
     """−log(1 + how many candidates with the same value of a field start earlier): 0 for the next of a series."""
 
