@@ -22,8 +22,8 @@ class Soonness(EventSignal):
 class Beyond(EventSignal):
     """max(0, log((1 + days to the start) / (1 + d))): with soonness, a slope of its own for what starts after d days.
 
-    What time to the start is worth differs between tomorrow, next week and next month, and from one deployment to another: with a
-    few of these the weights draw that curve piece by piece.
+    What time to the start is worth differs between tomorrow, next week and next month, and from one deployment to
+    another: with a few of these the weights draw that curve piece by piece.
     """
 
     source = "soonest"
