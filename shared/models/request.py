@@ -12,13 +12,14 @@ from shared.entities import InteractionType, User
 from shared.models.candidates import Candidates
 from shared.models.history import Histories
 from shared.models.ranges import ranges
-from shared.models.sparse import Sparse, summed, unit_rows
+from shared.models.sparse import Sparse, scatter, summed, unit_rows
 from shared.models.weights import CODES, taste_weights
 
 TASTE_HALF_LIFE_DAYS: Final = 180.0
 SEGMENTS: Final = ("cold", "few", "many")
 """Users by how often they did something that speaks for a known event: never, one to four times, more often."""
 _BOUNDS: Final = np.array([1, 5])
+_MAX_DENSE: Final = 1_000_000
 _Part = TypeVar("_Part")
 
 
@@ -93,16 +94,34 @@ class Request:
         rows, local = np.unique(self.histories.event_rows[self.liked], return_inverse=True)
         return rows.astype(np.int64), local
 
-    def of_liked(self, places: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The rows of a sparse matrix over `events`, one for each of the `liked` entries.
+    def spread(
+        self,
+        worth: NDArray[np.float32],
+        places: NDArray[np.integer],
+        columns: NDArray[np.integer],
+        weights: NDArray[np.float32],
+        size: int,
+    ) -> Sparse:
+        """A sparse matrix over `events` as one over users: rows of events times what they are worth to each user.
 
-        Takes the ascending place in `events` of each of its cells, and gives the history entry and the cell of each of
-        those of the rows.
+        Parameters
+        ----------
+        worth : float32 of shape (n,) – of each history entry.
+        places, columns, weights : of each cell the place in `events`, ascending, the column in 0..size-1 and the value.
+
+        Cells of users may repeat; they are to be summed.
         """
         rows, local = self.events
+        if len(self) > 1 and len(rows) * size <= _MAX_DENSE:
+            # Variants of one user share most events: a product of matrices is quicker than going through all of them.
+            liked = scatter(self.owners[self.liked], local, worth[self.liked], (len(self), len(rows)))
+            table = liked @ scatter(places, columns, weights, (len(rows), size))
+            owners, found = np.nonzero(table)
+            return owners, found, table[owners, found]
         lengths = np.bincount(places, minlength=len(rows))
-        begins, sizes = (np.cumsum(lengths) - lengths)[local], lengths[local]
-        return np.repeat(self.liked, sizes), ranges(begins, sizes)
+        sizes = lengths[local]
+        entries, picked = np.repeat(self.liked, sizes), ranges((np.cumsum(lengths) - lengths)[local], sizes)
+        return self.owners[entries], columns[picked].astype(np.int64), worth[entries] * weights[picked]
 
     @cached_property
     def people(self) -> tuple[Sequence[User], NDArray[np.int64]]:
@@ -146,9 +165,8 @@ class Request:
         def make() -> Sparse:
             places, columns, weights = self.candidates.catalog.bags[bag].entries(self.events[0])
             names, of_names = np.unique(columns, return_inverse=True)
-            entries, picked = self.of_liked(places)
-            likes = self.likes[entries] * weights[picked]
-            owners, found, values = unit_rows(self.owners[entries], of_names[picked], likes, (len(self), len(names)))
+            cells = self.spread(self.likes, places, of_names, weights, len(names))
+            owners, found, values = unit_rows(*cells, (len(self), len(names)))
             return owners, names[found].astype(np.int64), values
 
         return self.once(f"profile {bag}", make)

@@ -63,10 +63,10 @@ class LeaveOneOutRidge(PartedSignal):
         if not len(known):
             return
         known = known[np.argsort(events[known], kind="stable")]
-        some, local = np.unique(place[known], return_inverse=True)
-        entries, picked = request.of_liked(events[known])
-        shape = (len(request), len(some))
-        profiles = scatter(request.owners[entries], local[picked], weights[known[picked]], shape)
+        some, columns = np.unique(place[known], return_inverse=True)
+        once = np.ones(len(request.owners), np.float32)
+        cells = request.spread(once, events[known], columns, weights[known], len(some))
+        profiles = scatter(*cells, (len(request), len(some)))
         wanted = profiles @ state["weights"][some].astype(np.float32, copy=False)
         wanted /= np.maximum(np.linalg.norm(wanted, axis=1, keepdims=True), 1e-9)
         yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)
