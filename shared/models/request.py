@@ -72,6 +72,10 @@ class Request:
         part: _Part = self._parts[name]
         return part
 
+    def is_of_strangers(self) -> bool:
+        """Whether nothing is known of any user, so that no signal of users has anything to say."""
+        return not len(self.owners) and all(user == User(user_id=user.user_id) for user in self.histories.users)
+
     def segments(self) -> NDArray[np.int64]:
         """The place of each user in `SEGMENTS`, int64 of shape (b,)."""
         spoken = np.bincount(self.owners[self.liked], minlength=len(self))

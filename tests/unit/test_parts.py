@@ -48,6 +48,18 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
         assert tastes[source] == pytest.approx(said, rel=1e-4, abs=1e-4)
 
 
+def test_a_stranger_costs_no_signal_of_users_and_misses_none() -> None:
+    city = town(2)
+    weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
+    blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
+    alone, among_others = city.request(city.profiles[-1]), city.request(*city.profiles)
+    assert alone.is_of_strangers()
+    assert not among_others.is_of_strangers()
+    assert not any(city.request(profile).is_of_strangers() for profile in city.profiles[1:3])
+    assert blend.score(alone)[0] == pytest.approx(blend.score(among_others)[-1], abs=1e-5)
+    assert not any(said.any() for said in blend.tastes(alone).values())
+
+
 @pytest.mark.parametrize("signal", SMALL_CITY_S, ids=lambda signal: signal.name)
 def test_many_users_at_once_are_told_what_each_is_told_alone(signal: UserSignal) -> None:
     city = town(5)
