@@ -102,6 +102,12 @@ class Blend:
         weighted = [signal for signal, column in zip(SIGNALS, weights.T, strict=True) if column.any()]
         return cls(weights, {signal.name: signal.fit(past) for signal in weighted}, learning)
 
+    def prepare(self) -> None:
+        """Unpack what the signals learned; until then they score with it as it is stored."""
+        for signal in SIGNALS:
+            if signal.name in self.states and signal.name not in self._unpacked:
+                self._unpacked[signal.name] = signal.unpacked(self.states[signal.name])
+
     def score(self, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c), finite; only the order matters."""
         segments = request.segments()
@@ -145,9 +151,7 @@ class Blend:
         return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
 
     def _state(self, signal: EventSignal | UserSignal) -> State:
-        if signal.name not in self._unpacked:
-            self._unpacked[signal.name] = signal.unpacked(self.states[signal.name])
-        return self._unpacked[signal.name]
+        return self._unpacked.get(signal.name) or self.states[signal.name]
 
     def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
         def weigh(*, is_timeless: bool) -> NDArray[np.float32]:

@@ -17,6 +17,9 @@ _EPSILON = 1e-9
 class MostPopular:
     """The same list for everybody: most popular first, then soonest first."""
 
+    def prepare(self) -> None:
+        """There is nothing to get ready."""
+
     def score(self, request: Request) -> NDArray[np.float32]:
         """Float32 of shape (b, c) in 0..1."""
         candidates = request.candidates
@@ -83,6 +86,9 @@ class TruncatedSVD:
             solved = Decomposition(rank, algorithm="arpack", random_state=self.seed).fit(matrix)
         self.vectors_[event_rows] = _unit_rows((solved.components_.T * solved.singular_values_).astype(np.float32))
         return self
+
+    def prepare(self) -> None:
+        """There is nothing to get ready."""
 
     def score(self, request: Request) -> NDArray[np.floating]:
         """The cosine where both are known and it is above 0, the popular elsewhere; shape (b, c)."""

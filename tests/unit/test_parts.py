@@ -41,7 +41,12 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
         expected += own[:, column, None] * scores
         said = by_source.get(signal.source, 0) + own[0, column] * scores
         by_source[signal.source] = said
-    assert blend.score(request) == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    scores = blend.score(request)
+    assert scores == pytest.approx(expected, rel=1e-4, abs=1e-4)
+    stored = blend.to_arrays().items()
+    blend.prepare()
+    assert blend.score(request).tolist() == scores.tolist()
+    assert all(np.array_equal(blend.to_arrays()[name], array) for name, array in stored)
     tastes = blend.tastes(request)
     assert tastes.keys() == by_source.keys()
     for source, said in by_source.items():
