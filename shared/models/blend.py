@@ -25,7 +25,6 @@ from shared.models.windows import replay
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0
 _DOUBT: Final = 2.0
-_PROOF: Final = 1.0
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
 _COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
@@ -183,9 +182,8 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
 
     With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise weights learned from the earlier half
     of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
-    choices best give way to the same moved to what puts choices on top, where those are better, and in each segment to
-    those set by hand, by more than two standard errors. Of strangers little is known and popularity says nearly all
-    there is to say, so there the learned weights must beat it by a standard error.
+    choices best give way to the same moved to what puts choices on top, and in each segment to those set by hand (for
+    strangers also to plain popularity), where those are better by more than two standard errors.
     """
     count = len(choices) if choices else 0
     if choices is None or count < MIN_CHOICES:
@@ -196,17 +194,17 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
     late, early = choices.where(is_late), choices.where(~is_late)
     trial, weights = _fit(early), _fit(choices)
     refined = _refined(early, trial)
-    is_refined = _is_better(estimated_ndcg(late, refined), estimated_ndcg(late, trial), errors=_DOUBT)
+    is_refined = _is_better(estimated_ndcg(late, refined), estimated_ndcg(late, trial))
     if is_refined:
         trial, weights = refined, _refined(choices, weights)
-    found, by_hand, by_popularity = (estimated_ndcg(late, one) for one in (trial, HAND_SET, _POPULAR))
+    found = estimated_ndcg(late, trial)
     origin = dict.fromkeys(SEGMENTS, "learned")
-    for number, name in enumerate(SEGMENTS):
-        mine = late.segments == number
-        if number == 0 and mine.any() and not _is_better(found[mine], by_popularity[mine], errors=_PROOF):
-            origin[name], weights[number] = "popularity", _POPULAR[number]
-        elif _is_better(by_hand[mine], found[mine], errors=_DOUBT):
-            origin[name], weights[number] = "hand", HAND_SET[number]
+    for other, fixed, numbers in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
+        by_fixed = estimated_ndcg(late, fixed)
+        for number in numbers:
+            mine = late.segments == number
+            if _is_better(by_fixed[mine], found[mine]):
+                origin[SEGMENTS[number]], weights[number], found[mine] = other, fixed[number], by_fixed[mine]
     objective = "smoothed NDCG" if is_refined else "likelihood"
     return weights, {"weights_from": origin, "choices": count, "objective": objective}
 
@@ -215,10 +213,10 @@ def _declared(table: InteractionTable, users: Mapping[str, User]) -> Declared:
     return Declared.of([users.get(key) or User(user_id=key) for key in table.users.ids()])
 
 
-def _is_better(one: NDArray[np.float64], other: NDArray[np.float64], *, errors: float) -> bool:
-    """Whether the mean of `one` is above that of `other` by more than so many standard errors of the difference."""
+def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether the mean of `one` is above that of `other` by more than `_DOUBT` standard errors of the difference."""
     gains = one - other
-    return len(gains) > 1 and bool(gains.mean() > errors * gains.std(ddof=1) / np.sqrt(len(gains)))
+    return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _refined(choices: Choices, weights: NDArray[np.float32]) -> NDArray[np.float32]:

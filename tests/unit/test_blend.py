@@ -60,7 +60,7 @@ def _turned(before: Choices, after: Choices) -> Choices:
     return replace(before, **parts, starts=starts, windows=np.concatenate([before.windows, after.windows + 8]))
 
 
-def test_strangers_get_what_is_popular_unless_more_is_proven() -> None:
+def test_strangers_get_what_is_popular_where_that_did_better_than_what_was_learned() -> None:
     rng = np.random.default_rng(2)
     origin, weights = _origin(_turned(_choices(rng, "nearness"), _choices(rng, "likes", "rising")))
     assert origin == "popularity"
