@@ -8,19 +8,14 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.entities import User
 from shared.models.attributes import part, prefixed
 from shared.models.candidates import Candidates
-from shared.models.catalog import Catalog
 from shared.models.choice import Choices, estimated_ndcg, fit_choices
-from shared.models.declared import Declared
-from shared.models.interactions import InteractionTable
 from shared.models.parts import Sum
 from shared.models.refine import refine
+from shared.models.replay import Replay
 from shared.models.request import SEGMENTS, Request
-from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
-from shared.models.splits import MAX_INTERACTIONS
-from shared.models.windows import replay
+from shared.models.signals import SIGNALS, EventSignal, State, UserSignal
 
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0
@@ -88,18 +83,11 @@ class Blend:
     _unpacked: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def fit(
-        cls, table: InteractionTable, catalog: Catalog, users: Mapping[str, User], *, now: datetime, seed: int = 0
-    ) -> Self:
-        """Learn the weights from replayed windows before `now`, then the signals from all of `table`."""
-        declared = _declared(table, users)
-        some = table.of_some_users(MAX_INTERACTIONS)
-        described = declared if some is table else _declared(some, users)
-        choices = replay(some, catalog, users, described, now_s=now.timestamp(), seed=seed)
-        weights, learning = learn(choices)
-        past = Past(table, catalog, now.timestamp(), declared)
-        weighted = [signal for signal, column in zip(SIGNALS, weights.T, strict=True) if column.any()]
-        return cls(weights, {signal.name: signal.fit(past) for signal in weighted}, learning)
+    def fit(cls, replay: Replay, *, now: datetime) -> Self:
+        """Learn the weights from replayed windows before `now`, then the signals from all that came before it."""
+        weights, learning = learn(replay.choices(now))
+        weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
+        return cls(weights, {name: replay.state(name, now) for name in weighted}, learning)
 
     def prepare(self) -> None:
         """Unpack what the signals learned; until then they score with it as it is stored."""
@@ -207,10 +195,6 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
                 origin[SEGMENTS[number]], weights[number], found[mine] = other, fixed[number], by_fixed[mine]
     objective = "smoothed NDCG" if is_refined else "likelihood"
     return weights, {"weights_from": origin, "choices": count, "objective": objective}
-
-
-def _declared(table: InteractionTable, users: Mapping[str, User]) -> Declared:
-    return Declared.of([users.get(key) or User(user_id=key) for key in table.users.ids()])
 
 
 def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:

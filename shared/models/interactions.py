@@ -126,12 +126,7 @@ class InteractionTable:
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """The interactions that `mask`, bool of shape (n,), selects; users keep their rows."""
-        columns: dict[str, Any] = {
-            field.name: column if isinstance(column, Vocabulary) else column[mask]
-            for field in fields(self)
-            for column in [getattr(self, field.name)]
-        }
-        return type(self)(**columns)
+        return self._picked(mask)
 
     def of_some_users(self, limit: int, *, seed: int = 0) -> Self:
         """At most `limit` interactions, unless one user alone has more: everything that some users did.
@@ -152,7 +147,12 @@ class InteractionTable:
 
     def before(self, moment: datetime) -> Self:
         """The interactions that occurred strictly before `moment`."""
-        return self.where(self.occurred_at < moment.timestamp())
+        return self.between(-np.inf, moment.timestamp())
+
+    def between(self, start_s: float, until_s: float) -> Self:
+        """The interactions from `start_s` up to `until_s`, POSIX seconds, without a copy; users keep their rows."""
+        start, stop = np.searchsorted(self.occurred_at, [start_s, until_s])
+        return self._picked(slice(start, stop))
 
     def age_days(self, now: datetime) -> NDArray[np.float32]:
         """Days from each interaction to `now`, float32 of shape (n,)."""
@@ -165,3 +165,11 @@ class InteractionTable:
     def booked(self) -> NDArray[np.bool_]:
         """Which interactions are bookings or attendances of a known event, bool of shape (n,)."""
         return np.isin(self.codes, _TAKEN) & (self.event_rows >= 0)
+
+    def _picked(self, which: NDArray[np.bool_] | slice) -> Self:
+        columns: dict[str, Any] = {
+            field.name: column if isinstance(column, Vocabulary) else column[which]
+            for field in fields(self)
+            for column in [getattr(self, field.name)]
+        }
+        return type(self)(**columns)

@@ -128,39 +128,39 @@ def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, A
 
 def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
     """All interactions of these files, `(name, bytes)`, in any order."""
-    parts = [_part(read(INTERACTIONS, name, data, _LEARNED, coded=_CODED)) for name, data in files]
-    joined = {name: _joined([part[name] for part in parts]) for name in _CODED}
-    kinds, kind_rows = joined["type"]
+    import pyarrow as pa
+
+    tables = [read(INTERACTIONS, name, data, _LEARNED, coded=_CODED) for name, data in files]
+    table = pa.concat_tables(tables or [schema(INTERACTIONS).empty_table().select(list(_LEARNED))])
+    coded = {name: _coded(table[name]) for name in _CODED}
+    kinds, kind_rows = coded["type"]
     codes = np.array([CODES[kind] for kind in kinds.ids()], np.int8)  # type: ignore[index]  # a StrEnum's values
-    numbers = {
-        name: np.concatenate([part[name] for part in parts]) if parts else np.empty(0) for name in ("value", "time")
-    }
+    microseconds = table["occurred_at"].cast(pa.int64()).to_numpy()
     return InteractionColumns(
-        *joined["user_id"],
-        *joined["event_id"],
-        *joined["organizer_id"],
+        *coded["user_id"],
+        *coded["event_id"],
+        *coded["organizer_id"],
         codes=codes[kind_rows],
-        values=numbers["value"].astype(np.float32, copy=False),
-        occurred_at=numbers["time"].astype(np.float64, copy=False),
+        values=table["value"].to_numpy().astype(np.float32, copy=False),
+        # The quotient is rounded as datetime.timestamp() does, so both ways into a table give the same seconds.
+        occurred_at=microseconds / _MICROSECONDS,
     )
 
 
-def _part(table: "pa.Table") -> dict[str, Any]:
+def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The distinct values and each row's place among them, -1 for null."""
     import pyarrow as pa
 
-    part: dict[str, Any] = {name: _coded(table[name]) for name in _CODED}
-    part["value"] = table["value"].to_numpy()
-    microseconds = table["occurred_at"].cast(pa.int64()).to_numpy()
-    # The quotient is rounded as datetime.timestamp() does, so both ways into a table give the same seconds.
-    part["time"] = microseconds / _MICROSECONDS
-    return part
-
-
-def _coded(column: "pa.ChunkedArray") -> tuple[NDArray[np.bytes_], NDArray[np.int32]]:
-    """The distinct values and each row's place among them, -1 for null."""
-    array = column.unify_dictionaries().combine_chunks()
-    rows = array.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False).astype(np.int32, copy=False)
-    return _bytes(array.dictionary), rows
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunks = column.unify_dictionaries().chunks
+    values = _bytes(chunks[0].dictionary) if chunks else np.empty(0, "S1")
+    order = np.argsort(values)
+    places = np.full(len(values) + 1, UNKNOWN, np.int32)
+    places[order] = np.arange(len(values), dtype=np.int32)
+    # Combining the chunks first would compare all values once more.
+    rows = [places[chunk.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False)] for chunk in chunks]
+    return Vocabulary(values[order]), np.concatenate([np.empty(0, np.int32), *rows])
 
 
 def _bytes(strings: "pa.StringArray") -> NDArray[np.bytes_]:
@@ -168,15 +168,6 @@ def _bytes(strings: "pa.StringArray") -> NDArray[np.bytes_]:
 
     values = strings.cast(pa.binary()).to_numpy(zero_copy_only=False)
     return values.astype(np.bytes_) if len(values) else np.empty(0, "S1")
-
-
-def _joined(parts: Sequence[tuple[NDArray[np.bytes_], NDArray[np.int32]]]) -> tuple[Vocabulary, NDArray[np.int32]]:
-    """One vocabulary for all files, and the rows of all files one after the other."""
-    if not parts:
-        return Vocabulary.of(()), np.empty(0, np.int32)
-    union = np.unique(np.concatenate([values for values, _ in parts]))
-    places = [np.append(np.searchsorted(union, values), UNKNOWN).astype(np.int32) for values, _ in parts]
-    return Vocabulary(union), np.concatenate([place[rows] for place, (_, rows) in zip(places, parts, strict=True)])
 
 
 def newest(feed: str, files: Iterable[tuple[str, bytes]]) -> "pa.Table":
@@ -205,10 +196,18 @@ class Profiles(Mapping[str, User]):
     """
 
     def __init__(self, table: "pa.Table") -> None:
-        self._table = table
+        said = [name for name in table.column_names if name == KEYS[USERS] or table[name].null_count < len(table)]
+        self._table = table.select(said)
         self._users = Vocabulary(_bytes(table[KEYS[USERS]].combine_chunks()))
         self._block = -1
         self._rows: list[dict[str, Any]] = []
+
+    def some(self, user_ids: NDArray[np.bytes_]) -> "Profiles":
+        """Those of these users who have a profile: what lies apart in a large table is slow to take out of it."""
+        import pyarrow as pa
+
+        rows = self._users.places(user_ids)
+        return Profiles(self._table.take(pa.array(np.sort(rows[rows >= 0]))).combine_chunks())
 
     def __getitem__(self, user_id: str) -> User:
         row = self._users.row(user_id)

@@ -11,6 +11,7 @@ number. So the landmark is rolled: one lies every ten half-lives, each with a su
 that of the last landmark before it, which follows from its own time alone. A sum is worth 2^10 less at the next one.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -77,6 +78,15 @@ def counts_of(interaction: Interaction) -> EventCounts:
 
 def popularity(table: InteractionTable, n_events: int) -> NDArray[np.float64]:
     """Forward-decayed popularity of each event at the landmark, float64 of shape (n_events,)."""
-    known = table.event_rows >= 0
-    added = popularity_weights(table.codes, table.values, table.occurred_at)[known]
-    return np.bincount(table.event_rows[known], weights=added, minlength=n_events).astype(np.float64)
+    sums: NDArray[np.float64] = popularity_until(table, n_events, [np.inf])[0]
+    return sums
+
+
+def popularity_until(table: InteractionTable, n_events: int, moments_s: Sequence[float]) -> NDArray[np.float64]:
+    """The same of what had occurred by some moments, POSIX seconds, float64 of shape (len(moments_s), n_events)."""
+    added = popularity_weights(table.codes, table.values, table.occurred_at)
+    # The last row takes what has no known event.
+    rows = np.where(table.event_rows >= 0, table.event_rows, n_events)
+    stops = np.searchsorted(table.occurred_at, moments_s, side="right")
+    sums = [np.bincount(rows[:stop], weights=added[:stop], minlength=n_events + 1)[:-1] for stop in stops]
+    return np.stack(sums).astype(np.float64)

@@ -21,6 +21,7 @@ from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.listing import choose, may_show, tell
 from shared.models.popularity import popularity
+from shared.models.replay import Replay
 from shared.models.request import Request
 from shared.models.trends import WINDOWS, before_windows
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
@@ -29,9 +30,6 @@ BLEND: Final = "blend"
 SVD: Final = "svd"
 POPULARITY: Final = "popularity"
 MODELS: Final = (BLEND, SVD, POPULARITY)
-MAX_LEARNED: Final = 1_000_000
-"""Interactions that the blend learns from: its weights and its matrices over attributes are a few million numbers,
-which more users make little better for what they cost. Popularity counts everybody."""
 _FRESH_S: Final = 60
 _KEPT_BYTES: Final = 32_000_000
 _CAUSES_BYTES: Final = 4_000
@@ -102,15 +100,19 @@ class Recommender:
         *,
         now: datetime,
         half_life_days: float,
+        replay: Replay | None = None,
     ) -> Self:
-        """Train `model`, one of `MODELS`, on a table made for `catalog` that holds nothing later than `now`."""
+        """Train `model`, one of `MODELS`, on a table made for `catalog` that holds nothing later than `now`.
+
+        `replay`, of the same users or some of them, up to `now` or later, saves the blend what it worked out before.
+        """
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
         scorer: Scorer = MostPopular()
         if model == SVD:
             scorer = TruncatedSVD(half_life_days=half_life_days).fit(table, n_events=len(catalog))
         elif model == BLEND:
-            scorer = Blend.fit(table.of_some_users(MAX_LEARNED), catalog, users, now=now)
+            scorer = Blend.fit(replay or Replay.of(table, catalog, users, now=now), now=now)
         before = before_windows(table, len(catalog), now)
         return cls(catalog, scorer, popularity(table, len(catalog)), before)
 

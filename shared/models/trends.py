@@ -6,8 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.interactions import InteractionTable
-from shared.models.popularity import HALF_LIFE_DAYS, popularity
+from shared.models.interactions import DAY_S, InteractionTable
+from shared.models.popularity import HALF_LIFE_DAYS, popularity_until
 
 WINDOWS: Final = {"day": 1.0, "week": 7.0, "month": 30.0}
 """Days back from the training; what was counted since belongs to every window."""
@@ -17,8 +17,7 @@ _MEMORY_DAYS: Final = HALF_LIFE_DAYS / np.log(2)
 
 def before_windows(table: InteractionTable, n_events: int, now: datetime) -> NDArray[np.float64]:
     """Each event's popularity from before each window, at the landmark, float64 of shape (len(WINDOWS), n_events)."""
-    ages = table.age_days(now)
-    return np.stack([popularity(table.where(ages >= days), n_events) for days in WINDOWS.values()])
+    return popularity_until(table, n_events, [now.timestamp() - days * DAY_S for days in WINDOWS.values()])
 
 
 def recent(popularity: NDArray[np.float64], before: NDArray[np.float64], window: str) -> NDArray[np.float64]:

@@ -48,9 +48,10 @@ def taste_weights(
     half_life_days : age at which an interaction weighs half; inf for no decay.
     """
     weights = _BY_CODE[codes]
-    is_rating = codes == CODES[InteractionType.RATING]
-    stars = (values - _NEUTRAL_STARS) * _STARS_TO_WEIGHT
-    weights = np.where(is_rating, np.nan_to_num(stars), weights)
+    rated = np.flatnonzero(codes == CODES[InteractionType.RATING])
+    weights[rated] = np.nan_to_num((values[rated] - _NEUTRAL_STARS) * _STARS_TO_WEIGHT)
+    if np.isinf(half_life_days):
+        return weights
     decayed: NDArray[np.float32] = weights * np.exp2(-np.maximum(age_days, 0) / half_life_days)
     return decayed.astype(np.float32)
 

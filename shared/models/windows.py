@@ -1,6 +1,7 @@
 """Replays the past for the blend to learn from: at each of several moments, what was known then and what came next."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -10,91 +11,82 @@ from numpy.typing import NDArray
 from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
 from shared.models.candidates import Candidates
-from shared.models.catalog import Catalog
 from shared.models.choice import Choices
-from shared.models.declared import Declared
 from shared.models.history import Histories
-from shared.models.interactions import InteractionTable
 from shared.models.popularity import popularity
 from shared.models.request import Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State
-from shared.models.splits import Split, splits
+from shared.models.splits import Split
 
-USERS: Final = 2_800
 SAMPLE: Final = 200
 _MAX_PICKS: Final = 30
 _CHUNK: Final = 64
 
 
-def replay(
-    table: InteractionTable,
-    catalog: Catalog,
-    users: Mapping[str, User],
-    declared: Declared,
-    *,
-    now_s: float,
-    seed: int,
-) -> Choices | None:
-    """What users picked after each split of the past and a sample of what else they could have picked.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One user's picks in a window and a sample of what else was live then, as r rows; see `Choices`."""
 
-    Signals learn from what lies before a split, and see users as they were then. Candidates are the events that were to
-    come and had been created before the window's end. None if nobody picked anything.
-    """
-    rng = np.random.default_rng(seed)
-    found = list(splits(table, now_s, rng))
-    parts = [
-        part
-        for number, split in enumerate(found)
-        for part in _replay_split(split, catalog, users, declared, number, USERS // len(found), rng)
-    ]
-    if not parts:
+    values: NDArray[np.float32]
+    chosen: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+    segment: int
+
+
+def joined(windows: Sequence[Sequence[Choice]]) -> Choices | None:
+    """The choices of some windows, one after the other; None without any."""
+    choices = [(number, choice) for number, found in enumerate(windows) for choice in found]
+    if not choices:
         return None
-    sizes = np.array([len(values) for values, _, _, _, _ in parts])
+    sizes = np.array([len(choice.values) for _, choice in choices])
     return Choices(
-        values=np.concatenate([values for values, _, _, _, _ in parts]),
-        chosen=np.concatenate([chosen for _, chosen, _, _, _ in parts]),
-        offsets=np.concatenate([offsets for _, _, offsets, _, _ in parts]),
+        values=np.concatenate([choice.values for _, choice in choices]),
+        chosen=np.concatenate([choice.chosen for _, choice in choices]),
+        offsets=np.concatenate([choice.offsets for _, choice in choices]),
         starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
-        segments=np.array([segment for _, _, _, segment, _ in parts], np.int64),
-        windows=np.array([number for _, _, _, _, number in parts], np.int64),
+        segments=np.array([choice.segment for _, choice in choices], np.int64),
+        windows=np.array([number for number, _ in choices], np.int64),
     )
 
 
-_Part = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], int, int]
-
-
-def _replay_split(
+def replayed(
     split: Split,
-    catalog: Catalog,
+    past: Past,
+    states: Mapping[str, State],
     users: Mapping[str, User],
-    declared: Declared,
-    number: int,
     max_users: int,
     rng: "np.random.Generator",
-) -> Iterator[_Part]:
-    moment, past = datetime.fromtimestamp(split.now_s, UTC), split.past
-    rows = np.flatnonzero((catalog.starts_at > split.now_s) & (catalog.created_at < split.until_s))
+) -> Iterator[Choice]:
+    """What users picked after a split and a sample of what else they could have picked.
+
+    Signals learned from what lies before the split, `past`, and see users as they were then. Candidates are the events
+    that were to come and had been created before the window's end.
+    """
+    catalog, table = past.catalog, past.table
+    moment = datetime.fromtimestamp(past.now_s, UTC)
+    rows = np.flatnonzero((catalog.starts_at > past.now_s) & (catalog.created_at < split.window.until_s))
     pickers, picks = _picks(split, rows, len(catalog))
     everyone = np.unique(pickers)
     if not len(everyone):
         return
     if len(everyone) > max_users:
         everyone = np.sort(rng.choice(everyone, max_users, replace=False))
-    known = Past(past, catalog, split.now_s, declared)
-    states = {signal.name: signal.fit(known) for signal in SIGNALS}
-    popular = popularity(past, len(catalog))[rows]
-    live = Candidates(catalog, rows, split.now_s, popular)
+    popular = popularity(table, len(catalog))[rows]
+    live = Candidates(catalog, rows, past.now_s, popular)
     of_events = {s.name: s.score(states[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
     chances = _chances(popular)
-    ids = past.users.ids(everyone)
+    is_judged = np.zeros(len(table.users), np.bool_)
+    is_judged[everyone] = True
+    theirs = table.where(is_judged[table.user_rows])
+    ids = table.users.ids(everyone)
     for begin in range(0, len(everyone), _CHUNK):
         chunk = everyone[begin : begin + _CHUNK]
         profiles = [users.get(key) or User(user_id=key) for key in ids[begin : begin + _CHUNK]]
         picked = np.isin(pickers, chunk)
         sample = np.flatnonzero(rng.random(len(rows)) < chances)
         columns = np.union1d(sample, picks[picked])
-        histories = Histories.of_table(profiles, past, moment, newest=MAX_HISTORY)
-        some = Candidates(catalog, rows[columns], split.now_s, popular[columns])
+        histories = Histories.of_table(profiles, theirs, moment, newest=MAX_HISTORY)
+        some = Candidates(catalog, rows[columns], past.now_s, popular[columns])
         values, segments = score_signals(
             states, Request(histories, some), {n: v[columns] for n, v in of_events.items()}
         )
@@ -108,12 +100,11 @@ def _replay_split(
             rest = np.flatnonzero(is_sampled & ~own & ~taken[place])
             if not len(rest):
                 continue
-            yield (
+            yield Choice(
                 values[place][np.concatenate([hits, rest])],
                 np.repeat(np.array([1 / len(hits), 0], np.float32), [len(hits), len(rest)]),
                 np.concatenate([np.zeros(len(hits)), -np.log(chances[columns[rest]])]).astype(np.float32),
                 int(segments[place]),
-                number,
             )
 
 

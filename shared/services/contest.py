@@ -50,7 +50,7 @@ class Contest:
     def held(self, material: Material, served: Served | None) -> Trial:
         """Fit everybody to what came before the window, judge them on it, and decide."""
         table, catalog = material.table, material.catalog
-        cutoff = latest_cutoff(table, share=HOLDOUT_SHARE)
+        cutoff = material.replay.cutoff() or latest_cutoff(table, share=HOLDOUT_SHARE)
         if cutoff is None:
             return Trial(
                 self._champion, {}, Verdict(publish=True, reason="there is no history yet to judge a model by")
@@ -122,10 +122,7 @@ class Contest:
         return judge_served(current, window, material.table, material.catalog, material.users)
 
     def _judge(self, model: str, material: Material, window: Window) -> Scores:
-        past = material.before(window.cutoff)
         self._run.check()
-        recommender = Recommender.fit(
-            model, past, material.catalog, material.users, now=window.cutoff, half_life_days=self._half_life_days
-        )
+        recommender = material.fit(model, window.cutoff, half_life_days=self._half_life_days)
         self._run.check()
         return judge(recommender, window, material.table, material.catalog, material.users)

@@ -138,7 +138,7 @@ class _Training:
             self._decide(run.REFUSED, reason)
             return
         with self._run.phase("fit"):
-            recommender = self._fit(trial.model, material)
+            recommender = material.fit(trial.model, self._now, half_life_days=self._plan.half_life_days)
             self._run.step("model fitted", f"fitted {trial.model}")
         with self._run.phase("check"):
             manifest, packed = self._packed(recommender, trial, material, shelf)
@@ -188,16 +188,6 @@ class _Training:
         except (ArtifactError, InvalidField) as error:
             self._run.step("model in service unreadable", f"the model in service cannot be compared to: {error}")
             return None
-
-    def _fit(self, model: str, material: Material) -> Recommender:
-        return Recommender.fit(
-            model,
-            material.table,
-            material.catalog,
-            material.users,
-            now=self._now,
-            half_life_days=self._plan.half_life_days,
-        )
 
     def _packed(
         self, recommender: Recommender, trial: Trial, material: Material, shelf: Shelf

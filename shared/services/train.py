@@ -1,8 +1,9 @@
 """What training learns from, gathered from a folder's entities or from the ledger's columns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final, Self
 
 from shared.entities import Event, Interaction, User
@@ -11,6 +12,7 @@ from shared.models.catalog import Catalog
 from shared.models.interactions import InteractionTable
 from shared.models.ledger import EVENTS, INTERACTIONS, USERS
 from shared.models.recommender import Recommender
+from shared.models.replay import MAX_LEARNED, Replay
 from shared.services.ledger import Shelf
 
 HOLDOUT_SHARE: Final = 0.2
@@ -34,6 +36,7 @@ class Material:
     events : as entities; `catalog` holds them as columns, with a row for every event that interactions name.
     users : declared profiles by id.
     table : the interactions that occurred before the training's now.
+    now : the training's; `table` holds nothing later.
     watermark : everything that the store stamped earlier is inside; None when it came from no store.
     """
 
@@ -41,14 +44,14 @@ class Material:
     catalog: Catalog
     users: Mapping[str, User]
     table: InteractionTable
+    now: datetime
     watermark: datetime | None = None
-    _past: dict[datetime, InteractionTable] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime) -> Self:
         """The material of entities."""
         catalog = Catalog.of(data.events, mentioned=(one.event_id for one in data.interactions if one.event_id))
-        return cls(data.events, catalog, data.users, InteractionTable.of(data.interactions, catalog).before(now))
+        return cls(data.events, catalog, data.users, InteractionTable.of(data.interactions, catalog).before(now), now)
 
     @classmethod
     def of_ledger(cls, shelf: Shelf, *, now: datetime) -> Self:
@@ -59,18 +62,30 @@ class Material:
         catalog = Catalog.of(events, mentioned=columns.events.ids())
         users = parquet.Profiles(parquet.newest(USERS, files[USERS]))
         table = InteractionTable.of_columns(columns, catalog).before(now)
-        return cls(events, catalog, users, table, shelf.ledger.watermark())
+        return cls(events, catalog, users, table, now, shelf.ledger.watermark())
+
+    @cached_property
+    def replay(self) -> Replay:
+        """What the blend learns from, for all that are trained on this material."""
+        some = self.table.of_some_users(MAX_LEARNED)
+        users = self.users.some(some.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
+        return Replay(some, self.catalog, users, now=self.now)
+
+    def fit(self, model: str, now: datetime, *, half_life_days: float) -> Recommender:
+        """Train a model on what occurred before a moment."""
+        return Recommender.fit(
+            model,
+            self.table.before(now),
+            self.catalog,
+            self.users,
+            now=now,
+            half_life_days=half_life_days,
+            replay=self.replay,
+        )
 
     def counts(self) -> dict[str, int]:
         """How much there is."""
         return {"events": len(self.events), "users": len(self.users), "interactions": len(self.table)}
-
-    def before(self, cutoff: datetime) -> InteractionTable:
-        """The interactions before a cutoff, cut out once for all models that are tried on it."""
-        if cutoff not in self._past:
-            self._past.clear()
-            self._past[cutoff] = self.table.before(cutoff)
-        return self._past[cutoff]
 
 
 def fit(
@@ -78,7 +93,4 @@ def fit(
 ) -> tuple[Recommender, Catalog, InteractionTable]:
     """Train one model on everything in `data` that occurred before `now`."""
     material = Material.of(data, now=now)
-    recommender = Recommender.fit(
-        model, material.table, material.catalog, data.users, now=now, half_life_days=half_life_days
-    )
-    return recommender, material.catalog, material.table
+    return material.fit(model, now, half_life_days=half_life_days), material.catalog, material.table
