@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.models.choice import Choices
+from shared.models.ranges import ranges
 
 _ITERATIONS: Final = 40
 _BLUR: Final = 0.5
@@ -76,8 +77,7 @@ def _pairs(
     picks = np.flatnonzero(choices.chosen > 0)
     sizes = np.diff(np.append(choices.starts, len(choices.values)))
     lengths = sizes[owners[picks]]
-    ends = np.cumsum(lengths)
-    others = np.arange(ends[-1]) + np.repeat(choices.starts[owners[picks]] - (ends - lengths), lengths)
+    others = ranges(choices.starts[owners[picks]], lengths)
     repeated = np.repeat(picks, lengths)
     apart = others != repeated
     begins = np.concatenate([[0], np.cumsum(lengths - 1)[:-1]]).astype(np.int64)
