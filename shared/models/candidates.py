@@ -10,6 +10,7 @@ from shared.models.attributes import Codes
 from shared.models.catalog import Catalog
 from shared.models.groups import FEW, Alike, Values
 from shared.models.interactions import DAY_S
+from shared.models.memo import once
 from shared.models.ranges import places, ranges
 from shared.models.sparse import Sparse, scatter, segment_sums, summed
 
@@ -54,11 +55,11 @@ class Candidates:
 
     def once(self, name: str, make: Callable[[], _Part]) -> _Part:
         """What `make` gives, made on the first call under this name."""
-        return _once(self._parts, name, make)
+        return once(self._parts, name, make)
 
     def lasting(self, name: str, make: Callable[[], _Part]) -> _Part:
         """The same for what depends on neither the time nor popularity, and outlives the moment."""
-        return _once(self._lasting, name, make)
+        return once(self._lasting, name, make)
 
     def codes(self, field: str) -> Codes:
         """Values of a field, int32 of shape (c,), -1 where unknown."""
@@ -160,10 +161,3 @@ class Candidates:
         is_there = found >= 0
         wanted = scatter(owners[is_there], found[is_there], values[is_there], (b, len(kept)))
         return segment_sums(wanted[:, numbers] * weights, places_of, len(self))
-
-
-def _once(parts: dict[str, Any], name: str, make: Callable[[], _Part]) -> _Part:
-    if name not in parts:
-        parts[name] = make()
-    part: _Part = parts[name]
-    return part

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared.entities import InteractionType, User
 from shared.models.candidates import Candidates
 from shared.models.history import Histories
+from shared.models.memo import once
 from shared.models.ranges import ranges
 from shared.models.sparse import Sparse, scatter, summed, unit_rows
 from shared.models.weights import CODES, taste_weights
@@ -67,10 +68,7 @@ class Request:
 
     def once(self, name: str, make: Callable[[], _Part]) -> _Part:
         """What `make` gives, made on the first call under this name."""
-        if name not in self._parts:
-            self._parts[name] = make()
-        part: _Part = self._parts[name]
-        return part
+        return once(self._parts, name, make)
 
     def is_of_strangers(self) -> bool:
         """Whether nothing is known of any user, so that no signal of users has anything to say."""

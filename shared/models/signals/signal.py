@@ -16,6 +16,7 @@ from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.declared import Declared
 from shared.models.interactions import DAY_S, InteractionTable
+from shared.models.memo import once
 from shared.models.parts import OfEvents, Part, Sum
 from shared.models.request import Request
 from shared.models.weights import taste_weights
@@ -40,10 +41,7 @@ class Past:
 
     def once(self, name: str, make: Callable[[], _Part]) -> _Part:
         """What `make` gives, made on the first call under this name; signals that learn the same share it."""
-        if name not in self._parts:
-            self._parts[name] = make()
-        part: _Part = self._parts[name]
-        return part
+        return once(self._parts, name, make)
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
