@@ -38,6 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
     parser.add_argument("--horizon-days", type=float, help="only events that start within so many days")
     parser.add_argument("--model", choices=MODELS, default=Settings().model, help="(default: %(default)s)")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of what the blend draws from the past to learn its weights from, 0..2**32-1 "
+        "(default: %(default)s); figures worth quoting are means over several",
+    )
     parser.add_argument("--out", type=Path, default=Path("recs.csv"), help="CSV to write (default: %(default)s)")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -45,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cutoff = fields.required_time({"--cutoff": given.cutoff}, "--cutoff")
         if not 1 <= given.k <= 1_000:
             raise InvalidField("--k", given.k, "a whole number in 1..1000")
+        if not 0 <= given.seed < 2**32:
+            raise InvalidField("--seed", given.seed, f"a whole number in 0..{2**32 - 1}")
         fields.number({"--horizon-days": given.horizon_days}, "--horizon-days", low=0, high=_MAX_HORIZON_DAYS)
         _backtest(given, cutoff, console)
     except InvalidField as error:
@@ -58,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> None:
     data = read_dataset(given.folder, console, before=cutoff)
     started = time.perf_counter()
-    recommender, catalog, past = fit(data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days)
+    recommender, catalog, past = fit(
+        data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days, seed=given.seed
+    )
     console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
     candidates = starting(catalog, cutoff, given.horizon_days)
     everyone = sorted({*data.users, *past.users.ids()})

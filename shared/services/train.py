@@ -38,6 +38,7 @@ class Material:
     table : the interactions that occurred before the training's now.
     now : the training's; `table` holds nothing later.
     watermark : everything that the store stamped earlier is inside; None when it came from no store.
+    seed : of the replay, from which the blend learns its weights.
     """
 
     events: Sequence[Event]
@@ -46,12 +47,14 @@ class Material:
     table: InteractionTable
     now: datetime
     watermark: datetime | None = None
+    seed: int = 0
 
     @classmethod
-    def of(cls, data: Dataset, *, now: datetime) -> Self:
+    def of(cls, data: Dataset, *, now: datetime, seed: int = 0) -> Self:
         """The material of entities."""
         catalog = Catalog.of(data.events, mentioned=(one.event_id for one in data.interactions if one.event_id))
-        return cls(data.events, catalog, data.users, InteractionTable.of(data.interactions, catalog).before(now), now)
+        table = InteractionTable.of(data.interactions, catalog).before(now)
+        return cls(data.events, catalog, data.users, table, now, seed=seed)
 
     @classmethod
     def of_ledger(cls, shelf: Shelf, *, now: datetime) -> Self:
@@ -69,7 +72,7 @@ class Material:
         """What the blend learns from, for all that are trained on this material."""
         some = self.table.of_some_users(MAX_LEARNED)
         users = self.users.some(some.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
-        return Replay(some, self.catalog, users, now=self.now)
+        return Replay(some, self.catalog, users, now=self.now, seed=self.seed)
 
     def fit(self, model: str, now: datetime, *, half_life_days: float) -> Recommender:
         """Train a model on what occurred before a moment."""
@@ -89,8 +92,8 @@ class Material:
 
 
 def fit(
-    data: Dataset, *, model: str, now: datetime, half_life_days: float
+    data: Dataset, *, model: str, now: datetime, half_life_days: float, seed: int = 0
 ) -> tuple[Recommender, Catalog, InteractionTable]:
     """Train one model on everything in `data` that occurred before `now`."""
-    material = Material.of(data, now=now)
+    material = Material.of(data, now=now, seed=seed)
     return material.fit(model, now, half_life_days=half_life_days), material.catalog, material.table

@@ -119,6 +119,20 @@ def test_every_user_gets_ranked_events_to_come_that_they_have_not_booked(model: 
     assert not booked & {(row["user_id"], row["event_id"]) for row in rows}
 
 
+def test_the_seed_decides_what_the_blend_learns_from(tmp_path: Path) -> None:
+    # Enough choices to learn from, and so many events to come that only a part of them is drawn as alternatives.
+    write_sample(tmp_path / "city", users=300, events=500, interactions=5_000, seed=3, now=_LATER)
+
+    def lists(seed: str) -> bytes:
+        out = tmp_path / "recs.csv"
+        assert main([str(tmp_path / "city"), "--cutoff", CUTOFF, "--out", str(out), "--seed", seed]) == 0
+        return out.read_bytes()
+
+    first = lists("0")
+    assert lists("0") == first
+    assert lists("1") != first
+
+
 def test_a_horizon_leaves_later_events_out(folder: Path, run: Run) -> None:
     starts = {row["event_id"]: time_of(row, "starts_at") for row in read(folder / "events.csv")}
     everything = {row["event_id"] for row in read(run("--k", "1000"))}
@@ -141,6 +155,7 @@ def test_a_list_is_as_long_as_there_are_events(folder: Path, run: Run) -> None:
         (["--cutoff", "2026-05-01T12:00:00"], "--cutoff: expected an ISO 8601 time with an offset"),
         (["--k", "0"], "--k: expected a whole number in 1..1000, got 0"),
         (["--k", "1001"], "--k: expected a whole number in 1..1000, got 1001"),
+        (["--seed", "-1"], "--seed: expected a whole number in 0..4294967295, got -1"),
         (["--horizon-days", "-1"], "--horizon-days: expected a number in 0..36500, got -1"),
         (["--horizon-days", "nan"], "--horizon-days: expected a number in 0..36500, got nan"),
         (["--horizon-days", "1e12"], "--horizon-days: expected a number in 0..36500, got 1000000000000"),
