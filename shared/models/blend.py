@@ -12,33 +12,30 @@ from shared.models.attributes import part, prefixed
 from shared.models.candidates import Candidates
 from shared.models.choice import Choices, estimated_ndcg, fit_choices
 from shared.models.parts import Sum
-from shared.models.refine import refine
 from shared.models.replay import Replay
 from shared.models.request import SEGMENTS, Request
-from shared.models.signals import SIGNALS, EventSignal, State, UserSignal
+from shared.models.signals import RETIRED, SIGNALS, EventSignal, State, UserSignal
 
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0
 _DOUBT: Final = 2.0
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
-_COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.25, "ease_venue": 0.25}
+_COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.5}
 _CONTENT: Final = {
     "share_organizer": 0.3,
-    "share_venue": 0.1,
+    "share_block": 0.1,
     "share_category": 0.1,
     "similar_tags": 0.2,
     "similar_title": 0.1,
     "similar_text": 0.2,
     "follows": 0.3,
-    "followed_tags": 0.1,
     "declared_tags": 0.4,
     "declared_categories": 0.4,
 }
 _OTHERS: Final = {
     "friends": 2.0,
     "interest": 5.0,
-    "dismissals": 1.0,
     "nearness": 0.05,
     "budget": 1.0,
     "popularity": 0.4,
@@ -132,7 +129,7 @@ class Blend:
         for name, column in zip(stored, arrays["blend.weights"].T, strict=True):
             if name in _NAMES:
                 weights[:, _NAMES.index(name)] = column
-            elif column.any():
+            elif column.any() and name not in RETIRED:
                 raise ValueError(f"blend.signals: this program has no signal {name!r}; update it")
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
         return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
@@ -170,8 +167,8 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
 
     With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise weights learned from the earlier half
     of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
-    choices best give way to the same moved to what puts choices on top, and in each segment to those set by hand (for
-    strangers also to plain popularity), where those are better by more than two standard errors.
+    choices best give way, in each segment, to those set by hand (for strangers also to plain popularity), where those
+    are better by more than two standard errors.
     """
     count = len(choices) if choices else 0
     if choices is None or count < MIN_CHOICES:
@@ -181,10 +178,6 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
         is_late = np.arange(count) % 2 == 1
     late, early = choices.where(is_late), choices.where(~is_late)
     trial, weights = _fit(early), _fit(choices)
-    refined = _refined(early, trial)
-    is_refined = _is_better(estimated_ndcg(late, refined), estimated_ndcg(late, trial))
-    if is_refined:
-        trial, weights = refined, _refined(choices, weights)
     found = estimated_ndcg(late, trial)
     origin = dict.fromkeys(SEGMENTS, "learned")
     for other, fixed, numbers in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
@@ -193,18 +186,13 @@ def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]
             mine = late.segments == number
             if _is_better(by_fixed[mine], found[mine]):
                 origin[SEGMENTS[number]], weights[number], found[mine] = other, fixed[number], by_fixed[mine]
-    objective = "smoothed NDCG" if is_refined else "likelihood"
-    return weights, {"weights_from": origin, "choices": count, "objective": objective}
+    return weights, {"weights_from": origin, "choices": count}
 
 
 def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether the mean of `one` is above that of `other` by more than `_DOUBT` standard errors of the difference."""
     gains = one - other
     return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
-
-
-def _refined(choices: Choices, weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    return refine(choices, weights, is_free=_IS_FREE)
 
 
 def _fit(choices: Choices) -> NDArray[np.float32]:

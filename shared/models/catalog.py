@@ -32,8 +32,6 @@ FIELDS: Final[Mapping[str, Callable[[Event], str]]] = {
     "district": lambda event: _cell(event, 20),
     "block": lambda event: _cell(event, 100),
     "slot": lambda event: _slot(event),
-    "hour": lambda event: _hour(event),
-    "price_band": lambda event: "" if event.price is None else f"{np.log2(1 + event.price):.0f}",
 }
 """Attributes with one value. A district is a twentieth of a degree wide, some 5 km, a block a hundredth."""
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.models.blend import HAND_SET, MIN_CHOICES, SIGNALS, learn
+from shared.models.blend import HAND_SET, MIN_CHOICES, SIGNALS, Blend, learn
 from shared.models.choice import Choices
 from shared.models.request import SEGMENTS
+from shared.models.signals import RETIRED
 
 NAMES = [signal.name for signal in SIGNALS]
 _SIZE = 30
@@ -79,3 +80,21 @@ def test_a_segment_that_nobody_belongs_to_keeps_what_the_others_taught() -> None
     weights, learning = learn(_choices(np.random.default_rng(4), "follows", segment=1))
     assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
     assert NAMES[int(weights[2].argmax())] == "follows"
+
+
+def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
+    """A stored model that weighs these signals and `soonness`, each by its place."""
+    weights = np.tile(np.arange(1, len(names) + 2, dtype=np.float32), (len(SEGMENTS), 1))
+    return {"blend.signals": np.array([name.encode() for name in (*names, "soonness")]), "blend.weights": weights}
+
+
+def test_a_stored_model_that_weighs_retired_signals_is_read_without_them() -> None:
+    blend = Blend.from_arrays(_stored(*sorted(RETIRED)))
+    assert {NAMES[column] for column in np.flatnonzero(blend.weights.any(axis=0))} == {"soonness"}
+    assert (blend.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
+    assert not RETIRED & set(NAMES)
+
+
+def test_a_stored_model_that_weighs_a_signal_of_a_newer_program_is_refused() -> None:
+    with pytest.raises(ValueError, match="no signal 'telepathy'; update it"):
+        Blend.from_arrays(_stored("telepathy"))

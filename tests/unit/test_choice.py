@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.models.choice import Choices, estimated_ndcg, fit_choices
-from shared.models.refine import refine
 
 TRUE = np.array([[2.0, 0.0, 1.0], [0.5, 0.0, 1.0]], np.float32)
 NONE_FREE = np.zeros(3, np.bool_)
@@ -87,19 +86,3 @@ def test_ndcg_counts_ranks_within_each_choice() -> None:
     assert estimated_ndcg(choices, np.ones((1, 1), np.float32)) == pytest.approx([1, (second + third) / ideal])
     only = choices.where(np.array([False, True]))
     assert estimated_ndcg(only, np.ones((1, 1), np.float32)) == pytest.approx([(second + third) / ideal])
-
-
-def test_refined_weights_put_picks_higher_and_never_leave_their_bounds() -> None:
-    choices = _choices(np.random.default_rng(5), np.array([[2.0, -1.0, 1.0]], np.float32))
-    rough = np.array([[0.2, 0.0, 1.0]], np.float32)
-    refined = refine(choices, rough, is_free=NONE_FREE)
-    assert refined[0, 1] == 0
-    assert estimated_ndcg(choices, refined).mean() > estimated_ndcg(choices, rough).mean() + 0.1
-    free = refine(choices, rough, is_free=np.array([False, True, False]))
-    assert free[0, 1] < 0
-    assert estimated_ndcg(choices, free).mean() > estimated_ndcg(choices, refined).mean()
-
-
-def test_refined_weights_stay_where_they_are_held() -> None:
-    choices = _choices(np.random.default_rng(6), TRUE)
-    assert refine(choices, TRUE, is_free=NONE_FREE, pull=1e9) == pytest.approx(TRUE, abs=1e-3)

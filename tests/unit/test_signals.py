@@ -16,7 +16,6 @@ from shared.models.interactions import InteractionTable
 from shared.models.popularity import popularity
 from shared.models.request import Request
 from shared.models.signals import SIGNALS, EventSignal, Past, State, UserSignal
-from shared.models.signals.attributes import attributes as attributes_of
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 BOOKING, SAVE, VIEW = InteractionType.BOOKING, InteractionType.SAVE, InteractionType.VIEW
@@ -56,12 +55,13 @@ class World:
 
 def _evenings(count: int) -> list[Event]:
     """Past evenings of the club, a week apart, and one to come."""
-    past = [an_event(f"past_{n}", organizer_id="club", starts_at=NOW - (7 * n + 1) * DAY) for n in range(count)]
-    return [*past, an_event("next", organizer_id="club", starts_at=NOW + 6 * DAY)]
+    club = {"organizer_id": "club", "venue_id": "hall"}
+    past = [an_event(f"past_{n}", **club, starts_at=NOW - (7 * n + 1) * DAY) for n in range(count)]
+    return [*past, an_event("next", **club, starts_at=NOW + 6 * DAY)]
 
 
 def test_share_count_rate_and_recent_of_who_went_to_all_but_one() -> None:
-    events = [*_evenings(4), an_event("elsewhere", organizer_id="other", starts_at=NOW + DAY)]
+    events = [*_evenings(4), an_event("elsewhere", organizer_id="other", venue_id="bar", starts_at=NOW + DAY)]
     ages = [8, 15, 22]
     done = [
         an_interaction("u", f"past_{n}", occurred_at=NOW - age * DAY) for n, age in zip((1, 2, 3), ages, strict=True)
@@ -73,8 +73,8 @@ def test_share_count_rate_and_recent_of_who_went_to_all_but_one() -> None:
     assert world.of_user("count_organizer", user)["next"] == pytest.approx(np.log(4))
     went = sum(0.5 ** (age / 180) for age in ages)
     held = sum(0.5 ** ((7 * n + 1) / 180) for n in range(4))
-    assert world.of_user("rate_organizer", user)["next"] == pytest.approx(went / (held + 2), rel=1e-4)
-    assert world.of_user("rate_organizer", user)["elsewhere"] == 0
+    assert world.of_user("rate_venue", user)["next"] == pytest.approx(went / (held + 2), rel=1e-4)
+    assert world.of_user("rate_venue", user)["elsewhere"] == 0
     assert world.of_user("recent_organizer", user)["next"] == pytest.approx(0.5 ** (8 / 30), rel=1e-4)
     assert world.of_user("recent_organizer", User(user_id="stranger"))["next"] == 0
 
@@ -117,9 +117,9 @@ def test_the_next_of_a_series_comes_before_the_later_ones() -> None:
 
 
 def test_time_to_the_start_has_a_slope_of_its_own_beyond_a_bound() -> None:
-    events = [an_event(f"in {days}", starts_at=NOW + days * DAY) for days in (1, 7, 15)]
-    scores = World(events, []).of_events("beyond_7_days")
-    assert scores == pytest.approx({"in 1": 0, "in 7": 0, "in 15": np.log(2)}, abs=1e-6)
+    events = [an_event(f"in {days}", starts_at=NOW + days * DAY) for days in (1, 30, 61)]
+    scores = World(events, []).of_events("beyond_30_days")
+    assert scores == pytest.approx({"in 1": 0, "in 30": 0, "in 61": np.log(2)}, abs=1e-6)
 
 
 def test_friends_count_who_go_and_nobody_else() -> None:
@@ -200,26 +200,6 @@ def test_ease_is_the_ridge_with_an_empty_diagonal() -> None:
     for row in (0, 5):
         scores = world.of_user("ease_organizer", User(user_id=world.table.users.ids()[row]))
         assert list(scores.values()) == pytest.approx((counts[row] @ solved)[field.codes], abs=2e-3)
-
-
-def test_ridge_is_the_regression_from_a_user_s_other_events_to_each_of_theirs() -> None:
-    world = World(*_crowd(np.random.default_rng(4)))
-    attributes, matrix, state = attributes_of(world.catalog).toarray(), _dense(world), world.state("ridge")
-    attributes = attributes[:, state["columns"]].astype(np.float64)
-    sources, targets, weights = [], [], []
-    for liked in matrix:
-        rows = np.flatnonzero(liked)
-        if len(rows) > 1:
-            sources += [attributes[rows].sum(axis=0) - attributes[row] for row in rows]
-            targets += [attributes[row] for row in rows]
-            weights += [1 / len(rows)] * len(rows)
-    source, target, weight = np.array(sources), np.array(targets), np.array(weights)[:, None]
-    gram = source.T @ (weight * source)
-    solved = np.linalg.solve(gram + 0.3 * np.trace(gram) / len(gram) * np.eye(len(gram)), source.T @ (weight * target))
-    for row in (0, 1):
-        wanted = matrix[row] @ attributes @ solved
-        scores = world.of_user("ridge", User(user_id=world.table.users.ids()[row]))
-        assert list(scores.values()) == pytest.approx(attributes @ wanted / np.linalg.norm(wanted), abs=5e-3)
 
 
 def test_who_says_the_same_is_expected_to_go_to_the_same() -> None:

@@ -1,21 +1,13 @@
 """What an event says of itself against what a user went to, follows or declared."""
 
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from shared.entities import InteractionType
 from shared.models.parts import OfBag, OfEvents, OfField, Part
-from shared.models.ranges import ranges
 from shared.models.request import Request
-from shared.models.signals.signal import PartedSignal, Past, State
+from shared.models.signals.signal import PartedSignal, State
 from shared.models.sparse import scatter, unit_sparse
-from shared.models.weights import CODES
-
-_IS_AGAINST: Final = np.zeros(len(CODES), np.bool_)
-_IS_AGAINST[[CODES[InteractionType.DISMISS], CODES[InteractionType.CANCEL]]] = True
 
 
 class Similarity(PartedSignal):
@@ -82,62 +74,9 @@ class Follows(PartedSignal):
         if not len(request.follows):
             return
         followed = request.histories.organizer_rows[request.follows]
-        yield from _organizers(request, request.follows, followed, lambda counts: np.minimum(counts, 1))
-
-
-class FollowedTags(PartedSignal):
-    """Cosine of the event's tags and the tags of the organizers that the user follows, 0..1."""
-
-    name = "followed_tags"
-
-    def fit(self, past: Past) -> State:
-        """The organizers' mean tags: `starts` int64 of shape (m + 1,), `columns` int32 and `weights` float32."""
-        organizers = past.catalog.fields["organizer"]
-        rows = np.flatnonzero(organizers.codes >= 0)
-        places, columns, weights = past.catalog.bags["tags"].entries(rows)
-        size = len(organizers.names)
-        owners, names, values = unit_sparse(organizers.codes[rows][places], columns, weights, size)
-        starts = np.searchsorted(owners, np.arange(size + 1))
-        return {"starts": starts.astype(np.int64), "columns": names.astype(np.int32), "weights": values}
-
-    def parts(self, state: State, request: Request) -> Iterator[Part]:
-        """The tags of the organizers that each user follows."""
-        catalog, used = request.candidates.catalog, request.follows
-        if not len(used):
-            return
-        places = catalog.fields["organizer"].trained[request.histories.organizer_rows[used]]
-        owners, places = request.owners[used][places >= 0], places[places >= 0]
-        lengths = state["starts"][places + 1] - state["starts"][places]
-        picked = ranges(state["starts"][places], lengths)
-        tags, weights = state["columns"][picked], state["weights"][picked]
-        yield OfBag("tags", unit_sparse(np.repeat(owners, lengths), tags, weights, len(request)))
-
-
-class Dismissals(PartedSignal):
-    """−log(1 + how often the user dismissed or cancelled something of the organizer)."""
-
-    name = "dismissals"
-
-    def parts(self, _state: State, request: Request) -> Iterator[Part]:
-        """The organizers of what was dismissed or cancelled."""
-        entries = request.histories
-        against = np.flatnonzero(_IS_AGAINST[entries.codes])
-        if not len(against):
-            return
-        codes = request.candidates.catalog.fields["organizer"].at(entries.event_rows[against])
-        yield from _organizers(request, against, codes, lambda counts: -np.log1p(counts))
-
-
-def _organizers(
-    request: Request,
-    entries: NDArray[np.int64],
-    codes: NDArray[np.integer],
-    worth: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-) -> Iterator[Part]:
-    """What it is worth that a user has so many of these history entries, which name organizers by their codes."""
-    columns = request.candidates.values("organizer").places(codes)
-    found, local = np.unique(columns[columns >= 0], return_inverse=True)
-    if len(found):
-        owners = request.owners[entries[columns >= 0]]
-        counts = scatter(owners, local, np.ones(len(local)), (len(request), len(found)))
-        yield OfField("organizer", worth(counts), found)
+        columns = request.candidates.values("organizer").places(followed)
+        found, local = np.unique(columns[columns >= 0], return_inverse=True)
+        if len(found):
+            owners = request.owners[request.follows[columns >= 0]]
+            counts = scatter(owners, local, np.ones(len(local)), (len(request), len(found)))
+            yield OfField("organizer", np.minimum(counts, 1), found)

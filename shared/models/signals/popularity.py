@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from shared.models.candidates import Candidates
 from shared.models.interactions import DAY_S
 from shared.models.signals.signal import EventSignal, Past, State, standardized
-from shared.models.sparse import segment_sums
 
 _FLOOR: Final = 1e-3
 _LIKES_FLOOR: Final = 0.1
@@ -56,15 +55,14 @@ class LikesPerEvent(EventSignal):
 
     is_timeless = True
 
-    def __init__(self, field: str, *, damping: float, held_only: bool = False) -> None:
+    def __init__(self, field: str, *, damping: float) -> None:
         self.name = f"liked_{field}"
         self._field = field
         self._damping = damping
-        self._held_only = held_only
 
     def fit(self, past: Past) -> State:
         """`means` float32 of shape (m + 1,), the last for values not known."""
-        weights = past.held if self._held_only else past.freshness
+        weights = past.freshness
         field = past.catalog.fields[self._field]
         known = field.codes >= 0
         mean = float(past.likes_by_event @ weights / max(weights.sum(), 1e-9))
@@ -78,28 +76,3 @@ class LikesPerEvent(EventSignal):
     def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
         return standardized(np.log(_FLOOR + state["means"][candidates.trained_codes(self._field)]))
-
-
-class LikesPerTag(EventSignal):
-    """Mean over an event's tags of log(likes per event with the tag / likes per event), of events already held."""
-
-    name = "liked_tags"
-    is_timeless = True
-    _DAMPING: Final = 5.0
-
-    def fit(self, past: Past) -> State:
-        """`lifts` float32 of shape (m,)."""
-        bag = past.catalog.bags["tags"]
-        places, columns, _ = bag.entries(np.arange(len(past.catalog)))
-        mean = max(float(past.likes_by_event @ past.held / max(past.held.sum(), 1e-9)), _FLOOR)
-        likes, events = (
-            np.bincount(columns, weights=values[places], minlength=len(bag.names))
-            for values in (past.likes_by_event * past.held, past.held)
-        )
-        return {"lifts": np.log((likes / mean + self._DAMPING) / (events + self._DAMPING)).astype(np.float32)}
-
-    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,)."""
-        places, columns, _ = candidates.catalog.bags["tags"].entries(candidates.rows)
-        sums = segment_sums(state["lifts"][columns][None], places, len(candidates))[0]
-        return standardized(sums / np.maximum(np.bincount(places, minlength=len(candidates)), 1))

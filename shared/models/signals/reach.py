@@ -51,21 +51,6 @@ class Budget(PartedSignal):
             yield OfField("price", -(prices > np.array(limits, np.float32)[:, None]).astype(np.float32))
 
 
-class UsualPrice(PartedSignal):
-    """−|log(1 + price) − the user's decayed mean of it|, 0 where either is unknown."""
-
-    name = "usual_price"
-    source = "price"
-
-    def parts(self, _state: State, request: Request) -> Iterator[Part]:
-        """How usual the prices are."""
-        prices = request.candidates.catalog.price
-        usual = _means(request, np.log1p(prices[request.events[0]]))
-        if not np.isnan(usual).all():
-            found = np.log1p(prices[request.candidates.alike("price").rows])
-            yield OfField("price", np.nan_to_num(-np.abs(found - usual[:, None])))
-
-
 def _homes(request: Request) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     places = [user.location for user in request.histories.users]
     declared = (

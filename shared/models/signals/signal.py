@@ -77,11 +77,6 @@ class Past:
         nearest = days[known].min(initial=np.inf)
         return np.where(known, np.exp2(-(days - nearest) / EVENT_HALF_LIFE_DAYS), 0.0)
 
-    @cached_property
-    def held(self) -> NDArray[np.float64]:
-        """`freshness` of events that have begun, 0 for others."""
-        return np.where(self.catalog.starts_at < self.now_s, self.freshness, 0.0)
-
 
 class Signal:
     """Base of all signals.
