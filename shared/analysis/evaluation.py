@@ -11,16 +11,6 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class RankingMetrics:
-    """Means over the users with a holdout; `coverage` is the share of candidates in any list."""
-
-    users: int
-    ndcg: float
-    recall: float
-    coverage: float
-
-
-@dataclass(frozen=True, slots=True)
 class RatingMetrics:
     """Errors of predicted stars on n held-out ratings."""
 
@@ -30,24 +20,6 @@ class RatingMetrics:
     explained_variance: float
 
 
-def ranking_metrics(lists: NDArray[np.integer], relevant: NDArray[np.bool_], *, n_candidates: int) -> RankingMetrics:
-    """Metrics of b users' lists.
-
-    Parameters
-    ----------
-    lists : int of shape (b, k) – candidate columns, best first, -1 where a list ends early.
-    relevant : bool of shape (b, n_candidates) – the holdout; every user has at least one.
-    """
-    per_user_ndcg, per_user_recall = ndcg_and_recall(lists, relevant)
-    shown = np.unique(lists[lists >= 0])
-    return RankingMetrics(
-        users=len(lists),
-        ndcg=float(per_user_ndcg.mean()) if len(lists) else 0.0,
-        recall=float(per_user_recall.mean()) if len(lists) else 0.0,
-        coverage=len(shown) / n_candidates if n_candidates else 0.0,
-    )
-
-
 def ndcg_and_recall(
     lists: NDArray[np.integer], relevant: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -55,13 +27,23 @@ def ndcg_and_recall(
 
     Recall divides by min(k, number of relevant), so that a perfect list scores 1.
     """
-    k = lists.shape[1]
-    hits = np.take_along_axis(relevant, np.maximum(lists, 0), axis=1) & (lists >= 0)
+    is_hit = np.take_along_axis(relevant, np.maximum(lists, 0), axis=1) & (lists >= 0)
+    return of_hits(is_hit, relevant.sum(axis=1))
+
+
+def of_hits(
+    is_hit: NDArray[np.bool_], n_relevant: NDArray[np.integer]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same from which places of the lists are hits, bool of shape (b, k), and how many each user could have.
+
+    Both are 0 for a user with nothing relevant.
+    """
+    k = is_hit.shape[1]
     discounts = 1 / np.log2(np.arange(2, k + 2))
-    attainable = np.minimum(relevant.sum(axis=1), k)
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[attainable]
-    ndcg: NDArray[np.float64] = (hits * discounts).sum(axis=1) / ideal
-    recall: NDArray[np.float64] = hits.sum(axis=1) / attainable
+    attainable = np.minimum(n_relevant, k)
+    ideal = np.concatenate([[1.0], np.cumsum(discounts)])[attainable]
+    ndcg: NDArray[np.float64] = (is_hit * discounts).sum(axis=1) / ideal
+    recall: NDArray[np.float64] = is_hit.sum(axis=1) / np.maximum(attainable, 1)
     return ndcg, recall
 
 

@@ -1,16 +1,15 @@
 """Judges models on what happened after a cutoff, having learned only from what came before."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.analysis.evaluation import RatingMetrics, ranking_metrics, rating_metrics
+from shared.analysis.evaluation import RatingMetrics, rating_metrics
 from shared.entities import InteractionType, User
 from shared.entities.profile import MAX_HISTORY
-from shared.models.catalog import Catalog
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.ratings import BiasedMean
@@ -48,48 +47,6 @@ def lists(
         histories = Histories.of_table(chunk, past, now, newest=MAX_HISTORY)
         rows, scores = recommender.rank(histories, offered, k)
         yield chunk, rows, scores
-
-
-def evaluate(
-    models: Mapping[str, Recommender],
-    table: InteractionTable,
-    catalog: Catalog,
-    users: Mapping[str, User],
-    *,
-    cutoff: datetime,
-    k: int = 10,
-) -> dict[str, dict[str, float]]:
-    """NDCG@k, recall@k and coverage of models that learned from `table.before(cutoff)`.
-
-    A user's holdout are the events of their hits at or after the cutoff, among events not over then, without those
-    they had a hit on before.
-    """
-    past = table.before(cutoff)
-    candidates = np.flatnonzero(catalog.ends_at > cutoff.timestamp())
-    column = np.full(len(catalog), -1)
-    column[candidates] = np.arange(len(candidates))
-    late = table.positive() & (table.occurred_at >= cutoff.timestamp())
-    late &= column[table.event_rows] >= 0
-    earlier = past.positive()
-    pairs = table.user_rows.astype(np.int64) * len(catalog) + table.event_rows
-    late &= ~np.isin(pairs, past.user_rows[earlier].astype(np.int64) * len(catalog) + past.event_rows[earlier])
-    held_out, owner = np.unique(table.user_rows[late], return_inverse=True)
-    relevant = np.zeros((len(held_out), len(candidates)), np.bool_)
-    relevant[owner, column[table.event_rows[late]]] = True
-    judged = [users.get(key) or User(user_id=key) for key in table.users.ids(held_out)]
-    report = {}
-    for name, model in models.items():
-        shown = [rows for _, rows, _ in lists(model, judged, past, candidates, now=cutoff, k=k)]
-        stacked = np.vstack(shown) if shown else np.empty((0, k), np.int64)
-        columns = np.where(stacked >= 0, column[stacked], -1)
-        metrics = ranking_metrics(columns, relevant, n_candidates=len(candidates))
-        report[name] = {
-            "users": float(metrics.users),
-            f"ndcg@{k}": metrics.ndcg,
-            f"recall@{k}": metrics.recall,
-            "coverage": metrics.coverage,
-        }
-    return report
 
 
 def evaluate_ratings(table: InteractionTable, n_events: int, *, share: float = 0.2) -> dict[str, float]:

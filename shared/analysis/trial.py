@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.analysis.evaluation import of_hits
 from shared.analysis.holdout import lists
 from shared.entities import User
 from shared.models.catalog import Catalog
@@ -95,14 +96,20 @@ class Scores:
 
 
 def judge(
-    model: Recommender, window: Window, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+    model: Recommender,
+    window: Window,
+    table: InteractionTable,
+    catalog: Catalog,
+    users: Mapping[str, User],
+    *,
+    k: int = K,
 ) -> Scores:
-    """The scores of a model that was made for `catalog` and knows nothing of the window."""
+    """The scores of a model that was made for `catalog` and knows nothing of the window, by its lists of `k`."""
     past = table.before(window.cutoff)
     past = past.where(np.isin(past.user_rows, window.user_rows))
     judged = [users.get(key) or User(user_id=key) for key in table.users.ids(window.user_rows)]
-    shown = [(rows, own) for _, rows, own in lists(model, judged, past, window.candidates, now=window.cutoff, k=K)]
-    listed = np.vstack([rows for rows, _ in shown]) if shown else np.empty((0, K), np.int64)
+    shown = [(rows, own) for _, rows, own in lists(model, judged, past, window.candidates, now=window.cutoff, k=k)]
+    listed = np.vstack([rows for rows, _ in shown]) if shown else np.empty((0, k), np.int64)
     scores = np.concatenate([own[rows >= 0] for rows, own in shown]) if shown else np.empty(0)
     n = max(len(catalog), 1)
     cells = np.arange(len(listed))[:, None] * n + listed
@@ -111,14 +118,14 @@ def judge(
     is_new_hit = np.isin(cells, relevant[window.is_new]) & (listed >= 0)
     counts = np.bincount(window.owners, minlength=len(window))
     new_counts = np.bincount(window.owners[window.is_new], minlength=len(window))
-    ndcg = _ndcg(is_hit, counts)
-    recall = is_hit.sum(axis=1) / np.maximum(np.minimum(counts, K), 1)
+    ndcg, recall = of_hits(is_hit, counts)
+    new_ndcg, _ = of_hits(is_new_hit, new_counts)
     return Scores(
         {
             "all": ndcg,
             "warm": ndcg[window.warm],
             "cold": ndcg[~window.warm],
-            "new_events": _ndcg(is_new_hit, new_counts)[new_counts > 0],
+            "new_events": new_ndcg[new_counts > 0],
         },
         _mean(recall),
         len(np.unique(listed[listed >= 0])) / max(len(window.candidates), 1),
@@ -149,13 +156,6 @@ def judge_served(
 
 def _translated(rows: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
     return np.append(places, -1).astype(np.int32)[rows]
-
-
-def _ndcg(is_hit: NDArray[np.bool_], counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    discounts = 1 / np.log2(np.arange(2, K + 2))
-    ideal = np.concatenate([[1.0], np.cumsum(discounts)])[np.minimum(counts, K)]
-    ndcg: NDArray[np.float64] = (is_hit * discounts[: is_hit.shape[1]]).sum(axis=1) / ideal
-    return ndcg
 
 
 def _mean(values: NDArray[Any]) -> float:

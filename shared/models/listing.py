@@ -4,9 +4,9 @@ Whatever ranks the events, every list is made by `choose` and leaves by `tell`, 
 shown: no route has a way around it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,13 +17,10 @@ from shared.entities import Placement, Rules
 from shared.models import cursor
 from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog, moment
-from shared.models.explanation import explain
+from shared.models.explanation import Reason
 from shared.models.likeness import likeness
 from shared.models.vocabulary import Vocabulary
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
-
-if TYPE_CHECKING:  # a recommender makes its own lists
-    from shared.models.recommender import Recommender
 
 _POOL: Final = 50
 
@@ -88,27 +85,27 @@ def choose(
 
 
 def tell(
-    recommender: "Recommender",
+    catalog: Catalog,
     listed: Listed,
     viewer: Viewer,
     wish: Wish,
     *,
     rules: Rules,
     now: datetime,
+    explain: Callable[[NDArray[np.int64]], Sequence[Reason]],
     source: str | None = None,
 ) -> list[Recommendation]:
     """The list as it is answered: without what may no longer be shown, each event with why it is there.
 
-    `source` says what ranked all of them where that is known; otherwise the model is asked.
+    `source` says what ranked all of them where that is known; otherwise `explain` is asked about their rows.
     """
-    catalog = recommender.catalog
     kept = np.flatnonzero(may_show(catalog, listed.rows, viewer, rules, now))
     rows = listed.rows[kept]
-    told: Sequence[tuple[str | None, tuple[str, ...]]] = [(None, ())] * len(rows)
+    told: Sequence[Reason] = [(None, ())] * len(rows)
     if wish.explain and source is not None:
         told = [(source, _soon(catalog, row, now)) for row in rows]
     elif wish.explain:
-        told = explain(recommender, viewer, rows, now)
+        told = explain(rows)
     return [
         Recommendation(
             event_id=event_id,

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,14 @@ from shared.models.blend import Blend
 from shared.models.candidates import Candidates
 from shared.models.catalog import Catalog
 from shared.models.collaborative import MostPopular, TruncatedSVD
+from shared.models.explanation import Cause, Reason, explain
 from shared.models.history import Histories
 from shared.models.interactions import InteractionTable
 from shared.models.listing import choose, may_show, tell
 from shared.models.popularity import popularity
 from shared.models.replay import Replay
 from shared.models.request import Request
+from shared.models.scorer import Scorer
 from shared.models.trends import WINDOWS, before_windows
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
 
@@ -36,25 +38,6 @@ _CAUSES_BYTES: Final = 4_000
 _FEWEST_KEPT: Final = 8
 
 
-class Scorer(Protocol):
-    """A model over the candidates of a request."""
-
-    def prepare(self) -> None:
-        """Get ready to score quickly: takes a moment that an instance's first answer is spared."""
-
-    def score(self, request: Request) -> NDArray[np.floating]:
-        """What orders the lists: finite, shape (b, c)."""
-
-    def tastes(self, request: Request) -> Mapping[str, NDArray[np.float32]]:
-        """The part that is the users' own, by its source, shape (b, c) each; all are weighed as the first user is."""
-
-    def report(self) -> dict[str, Any]:
-        """How it was trained, for the manifest."""
-
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
-
-
 @dataclass(slots=True)
 class Memory:
     """What was worked out for a profile, for those who ask again soon.
@@ -66,7 +49,7 @@ class Memory:
     """
 
     scores: NDArray[np.floating] | None = None
-    causes: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+    causes: dict[int, Cause] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -159,13 +142,24 @@ class Recommender:
         now = now or datetime.now(UTC)
         profile = history if isinstance(history, Profile) else _profile(history, now)
         viewer, wish = Viewer.of(profile, self.catalog, now), Wish(k=k)
-        return tell(self, self.choose(viewer, wish, rules=Rules(), now=now), viewer, wish, rules=Rules(), now=now)
+        return self.tell(self.choose(viewer, wish, rules=Rules(), now=now), viewer, wish, rules=Rules(), now=now)
 
     def choose(self, viewer: Viewer, wish: Wish, *, rules: Rules, now: datetime) -> Listed:
         """The best live events for one user, before they are told."""
         live = self.live(now)
         allowed = may_show(self.catalog, live.rows, viewer, rules, now)
         return choose(live, self.scores(viewer, live), allowed, wish, rules=rules, now=now)
+
+    def tell(
+        self, listed: Listed, viewer: Viewer, wish: Wish, *, rules: Rules, now: datetime, source: str | None = None
+    ) -> list[Recommendation]:
+        """A list as it is answered, see `listing.tell`."""
+
+        def why(rows: NDArray[np.int64]) -> Sequence[Reason]:
+            causes = self.memory(viewer.profile, self.live(now)).causes
+            return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
+
+        return tell(self.catalog, listed, viewer, wish, rules=rules, now=now, explain=why, source=source)
 
     def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
         """One user's score of each live event, shape (c,)."""

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.errors import StoreUnavailable
-from shared.models.listing import tell
 from shared.models.recommender import Recommender
 from shared.models.wish import Listed, Recommendation, Viewer, Wish
 from shared.ports import Documents
@@ -55,7 +54,7 @@ class View:
     ) -> list[Recommendation]:
         """The list as it may be shown by now: reading and scoring took their time."""
         model = recommender or self.recommender
-        return tell(model, listed, self.viewer, wish, rules=self.snapshot.rules, now=self.clock(), source=source)
+        return model.tell(listed, self.viewer, wish, rules=self.snapshot.rules, now=self.clock(), source=source)
 
     def answer(
         self,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from shared.analysis.evaluation import ndcg_and_recall, ranking_metrics, rating_metrics, self_information, unlikeness
+from shared.analysis.evaluation import ndcg_and_recall, of_hits, rating_metrics, self_information, unlikeness
 
 
 def _ndcg(shown: list[int], relevant: set[int]) -> float:
@@ -36,7 +36,7 @@ def judged(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
 
 
 @given(case=judged())
-def test_ranking_metrics_agree_with_the_formulas(case: tuple[np.ndarray, np.ndarray]) -> None:
+def test_ndcg_and_recall_agree_with_the_formulas(case: tuple[np.ndarray, np.ndarray]) -> None:
     lists, relevant = case
     wanted = [set(np.flatnonzero(row).tolist()) for row in relevant]
     expected = [_ndcg(shown, want) for shown, want in zip(lists.tolist(), wanted, strict=True)]
@@ -44,11 +44,6 @@ def test_ranking_metrics_agree_with_the_formulas(case: tuple[np.ndarray, np.ndar
     ndcg, recall = ndcg_and_recall(lists, relevant)
     assert ndcg == pytest.approx(expected)
     assert recall == pytest.approx(found)
-    metrics = ranking_metrics(lists, relevant, n_candidates=relevant.shape[1])
-    assert metrics.users == len(lists)
-    assert metrics.ndcg == pytest.approx(np.mean(expected) if expected else 0)
-    assert metrics.recall == pytest.approx(np.mean(found) if found else 0)
-    assert metrics.coverage == len(set(lists[lists >= 0].tolist())) / relevant.shape[1]
 
 
 @pytest.mark.parametrize(
@@ -70,9 +65,14 @@ def test_known_lists_have_known_metrics(shown: list[int], relevant: list[int], n
     assert ndcg_and_recall(np.array([shown]), mask) == (pytest.approx([ndcg]), pytest.approx([recall]))
 
 
-def test_without_users_or_candidates_metrics_are_0() -> None:
-    metrics = ranking_metrics(np.empty((0, 10), np.int64), np.empty((0, 0), np.bool_), n_candidates=0)
-    assert (metrics.users, metrics.ndcg, metrics.recall, metrics.coverage) == (0, 0, 0, 0)
+def test_without_users_or_candidates_there_are_no_metrics() -> None:
+    ndcg, recall = ndcg_and_recall(np.empty((0, 10), np.int64), np.empty((0, 0), np.bool_))
+    assert ndcg.shape == recall.shape == (0,)
+
+
+def test_who_could_have_nothing_relevant_scores_0() -> None:
+    ndcg, recall = of_hits(np.zeros((1, 3), np.bool_), np.array([0]))
+    assert (ndcg.tolist(), recall.tolist()) == ([0], [0])
 
 
 @given(pairs=st.lists(st.tuples(st.integers(1, 5), st.floats(1, 5)), min_size=2, max_size=30))

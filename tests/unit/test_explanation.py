@@ -60,7 +60,8 @@ def test_reasons_are_what_the_score_would_lose_most_without(seed: int) -> None:
             left = recommender.scorer.tastes(place.request(less))
             losses.append(whole - np.sum([one[0] for one in left.values()], axis=0))
         viewer = Viewer.of(profile, place.catalog, NOW)
-        for column, (source, why) in enumerate(explain(recommender, viewer, rows, NOW)):
+        told = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
+        for column, (source, why) in enumerate(told):
             lost = np.array([loss[column] for loss in losses])
             if whole[column] <= 0 or lost.max() <= 1e-6:
                 assert source == "soonest"
