@@ -22,7 +22,7 @@ from jobs.console import Console, table
 from jobs.sample import write_sample
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
-from shared.models.recommender import BLEND, MODELS
+from shared.models.registry import BLEND, MODELS
 
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))

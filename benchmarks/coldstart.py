@@ -18,8 +18,8 @@ from typing import Any, Final
 from benchmarks.deployment import build
 from benchmarks.runs import firestore, run
 from jobs.console import Console
-from shared.adapters.cloudstorage import CloudObjects
-from shared.adapters.open import open_objects
+from shared.adapters.objects.cloudstorage import CloudObjects
+from shared.adapters.stores import open_objects
 from tests.emulators.process import free_port
 from tests.emulators.programs import ROOT
 from tests.emulators.storage import storage_emulator
@@ -155,7 +155,7 @@ def _upload(deployment: Path, events: int) -> None:
     from google.cloud.storage import Client
     from sklearn.decomposition import TruncatedSVD
 
-    from shared.services.serving import load
+    from shared.services.serving.snapshot import load
 
     client = Client()
     client.create_bucket(_BUCKET)

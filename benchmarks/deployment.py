@@ -9,12 +9,12 @@ from typing import Final
 from jobs.console import Console
 from jobs.load import load_folder
 from jobs.sample import write_sample
-from shared.adapters.open import open_documents, open_objects
+from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Status
 from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Documents, ObjectStore
-from shared.services.train import Dataset, fit
-from shared.services.versions import publish
+from shared.services.registry import publish
+from shared.services.training.dataset import Dataset, fit
 
 USERS: Final = 2_000
 _TRAINED: Final = 10_000

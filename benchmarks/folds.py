@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from jobs.backtest import starting
 from jobs.console import Console
 from jobs.folder import read_dataset
+from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, InteractionType, User
 from shared.errors import InvalidField
-from shared.models.catalog import Catalog
-from shared.models.interactions import InteractionTable
-from shared.models.weights import CODES
-from shared.services.train import Dataset, Material
+from shared.feedback.interactions import InteractionTable
+from shared.feedback.weights import CODES
+from shared.services.training.dataset import Dataset, Material
 
 HITS: Final = (InteractionType.BOOKING, InteractionType.SAVE)
 """What systems are judged on and what makes a user warm."""

@@ -24,11 +24,11 @@ from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, InteractionType
-from shared.models.counting import SETTLED_AFTER, SLOT
+from shared.feedback.counts import SETTLED_AFTER, SLOT
 from shared.ports import Documents
-from shared.services.reconcile import reconcile
+from shared.services.ingest.reconcile import reconcile
 from shared.settings import Settings
-from tests.functions import Clock
+from tests.deployment import Clock
 
 _NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 _PAGE: Final = 10

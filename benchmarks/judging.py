@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from benchmarks.folds import Fold, is_hit
 from benchmarks.peers import Evidence, Peer
-from shared.analysis import ranking
-from shared.analysis.evaluation import ndcg_and_recall, self_information, unlikeness
-from shared.analysis.gate import difference
-from shared.analysis.holdout import lists
-from shared.services.train import fit
+from shared.evaluation.metrics import ndcg_and_recall, self_information, unlikeness
+from shared.ranking import topk
+from shared.ranking.batch import lists
+from shared.selection.gate import difference
+from shared.services.training.dataset import fit
 from shared.settings import Settings
 
 ALL, WARM, COLD, NEW = "all", "warm", "cold", "new events"
@@ -89,7 +89,7 @@ def judge_peer(peer: Peer, evidence: Evidence, fold: Fold, k: int) -> Judged:
     for begin in range(0, len(users), _CHUNK):
         chunk = users[begin : begin + _CHUNK]
         allowed = evidence.taken[chunk][:, places[order]].toarray() == 0
-        columns, _ = ranking.top(np.asarray(score(chunk, places[order]), np.float64), allowed, k)
+        columns, _ = topk.top(np.asarray(score(chunk, places[order]), np.float64), allowed, k)
         shown.append(np.where(columns >= 0, order[columns], -1))
     return judged(np.vstack(shown), fold, fit_s)
 

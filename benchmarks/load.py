@@ -14,9 +14,9 @@ from random import Random
 from typing import Any, Final
 
 from benchmarks.runs import firestore, run
-from shared.adapters.open import open_documents
+from shared.adapters.stores import open_documents
 from shared.entities import Interaction, InteractionType
-from shared.services.load import CHUNK, load_interactions
+from shared.services.ingest.bulk_load import CHUNK, load_interactions
 
 _BATCH: Final = 500
 _NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from shared.models import parquet
-from shared.models.ledger import EVENTS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
+from shared.ledger import parquet
+from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import ObjectStore
 
 NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)

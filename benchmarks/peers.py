@@ -17,7 +17,7 @@ from scipy.sparse.linalg import svds
 
 from benchmarks.folds import Fold, is_hit
 from shared.entities import Event
-from shared.models.interactions import DAY_S
+from shared.feedback.interactions import DAY_S
 
 _TRENDING_DAYS: Final = 7.0
 _FACTORS: Final = 50

@@ -16,13 +16,13 @@ from typing import Any, Final
 
 from benchmarks.runs import firestore, run
 from jobs.console import table
-from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
+from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Interaction, InteractionType, User
-from shared.models.ledger import OVERLAP
+from shared.ledger.index import OVERLAP
 from shared.ports import Documents
-from shared.services.retrain import Plan, Trainer, retrain
-from shared.services.run import READ_USD
+from shared.services.training.retrain import Plan, Trainer, retrain
+from shared.services.training.run import READ_USD
 
 _LOADED: Final = datetime(2026, 4, 1, tzinfo=UTC)
 _FIRST: Final = datetime(2026, 5, 1, tzinfo=UTC)

@@ -20,13 +20,13 @@ from typing import Any, Final
 
 from benchmarks import market
 from jobs.console import table
-from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
-from shared.models.recommender import MODELS
-from shared.models.weights import taste_weights
-from shared.services.ledger import Shelf
-from shared.services.retrain import Plan, Trainer, retrain
-from shared.services.train import Material
+from shared.adapters.stores import open_documents, open_objects
+from shared.feedback.weights import taste_weights
+from shared.models.registry import MODELS
+from shared.services.training.dataset import Material
+from shared.services.training.ledger_sync import Shelf
+from shared.services.training.retrain import Plan, Trainer, retrain
 
 _SIZES: Final = ((100_000, 10_000, 5_000), (1_000_000, 100_000, 20_000), (10_000_000, 1_000_000, 100_000))
 _FACTORS: Final = 64

@@ -8,7 +8,7 @@ from cloudevents.http import CloudEvent
 from functions.wiring import services
 from shared.adapters.cloudevent import changed_document
 from shared.errors import InvalidField
-from shared.services.announce import announce
+from shared.services.ingest.event_changes import announce
 
 _log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from functions.wiring import services
 from shared.adapters.cloudevent import Change, changed_document
 from shared.entities import Interaction
 from shared.errors import InvalidField
-from shared.services.bury import bury
-from shared.services.record import count
+from shared.services.ingest.dead_letters import bury
+from shared.services.ingest.record import count
 
 _log = logging.getLogger(__name__)
 

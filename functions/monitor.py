@@ -8,7 +8,7 @@ from flask import Request, Response
 
 from functions import responses
 from functions.wiring import services
-from shared.services.reconcile import reconcile
+from shared.services.ingest.reconcile import reconcile
 
 _log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from functions import responses
 from functions.wiring import Services, services, trainer
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
-from shared.services.retrain import Plan
-from shared.services.retrain import retrain as perform
-from shared.services.run import Step
+from shared.services.training.retrain import Plan
+from shared.services.training.retrain import retrain as perform
+from shared.services.training.run import Step
 
 _log = logging.getLogger(__name__)
 _SCHEDULE_TIME: Final = "X-CloudScheduler-ScheduleTime"

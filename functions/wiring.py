@@ -9,18 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.identity import FirebaseIdentity
-from shared.adapters.open import open_documents, open_objects
 from shared.adapters.process import rehearse
+from shared.adapters.stores import open_documents, open_objects
 from shared.ports import Documents, Identity, ObjectStore
-from shared.services.backstage import Backstage
-from shared.services.quota import Quota
-from shared.services.serving import Serving
+from shared.services.ingest.quota import Quota
+from shared.services.serving.context import Backstage
+from shared.services.serving.snapshot import Serving
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # only trainings need them
-    from shared.services.golden import Rehearse
-    from shared.services.retrain import Trainer
-    from shared.services.run import Report
+    from shared.services.training.retrain import Trainer
+    from shared.services.training.run import Report
+    from shared.services.training.smoke_test import Rehearse
 
 MAX_SENT: Final = 2_000
 """Interactions that an instance takes from one user in `SENT_IN`."""
@@ -69,7 +69,7 @@ def build(settings: Settings) -> Services:
 def trainer(wired: Services, report: "Report") -> "Trainer":
     """What a training needs of these services."""
     # Most instances answer requests and never train.
-    from shared.services.retrain import Trainer
+    from shared.services.training.retrain import Trainer
 
     return Trainer(
         documents=wired.documents,

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from jobs.console import Console
 from jobs.folder import read_dataset
-from shared.analysis.holdout import lists
+from shared.catalog.catalog import Catalog
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
-from shared.models.catalog import Catalog
-from shared.models.recommender import MODELS
-from shared.services.train import fit
+from shared.models.registry import MODELS
+from shared.ranking.batch import lists
+from shared.services.training.dataset import fit
 from shared.settings import Settings
 
 _MAX_HORIZON_DAYS: Final = 36_500

@@ -25,7 +25,7 @@ from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
 from shared.errors import MarqueeError
 from shared.ports import InteractionLog
-from shared.services.retrain import Plan, retrain
+from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"

@@ -10,7 +10,7 @@ from jobs.console import Console
 from jobs.csvfile import CsvFile, Rejection
 from shared.entities import Event, Interaction, User, fields
 from shared.errors import InvalidField, NotFound
-from shared.services.train import Dataset
+from shared.services.training.dataset import Dataset
 
 Entity = TypeVar("Entity", Event, User, Interaction)
 

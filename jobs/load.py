@@ -14,10 +14,10 @@ from pathlib import Path
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
-from shared.adapters.open import open_documents
+from shared.adapters.stores import open_documents
 from shared.errors import MarqueeError
 from shared.ports import Documents, Written
-from shared.services.load import CHUNK, load_interactions
+from shared.services.ingest.bulk_load import CHUNK, load_interactions
 from shared.settings import Settings, check_store
 
 

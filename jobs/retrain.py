@@ -10,9 +10,9 @@ from functions import wiring
 from jobs.console import Console, table
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
-from shared.models.recommender import MODELS
-from shared.services.retrain import Plan, retrain
-from shared.services.run import RunDocument
+from shared.models.registry import MODELS
+from shared.services.training.retrain import Plan, retrain
+from shared.services.training.run import RunDocument
 from shared.settings import Settings, check_store
 
 

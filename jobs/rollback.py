@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from jobs.console import Console, table
-from shared.adapters.open import open_objects
+from shared.adapters.stores import open_objects
 from shared.errors import MarqueeError
-from shared.services.versions import Version, activate, versions
+from shared.services.registry import Version, activate, versions
 from shared.settings import Settings, check_store
 
 

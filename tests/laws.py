@@ -13,9 +13,10 @@ from typing import Final
 
 from shared.entities import Event, HistoryEntry, Interaction, InteractionType, Location, Profile, User
 from shared.models.artifact import Manifest, describe, digest, pack, unpack
-from shared.models.recommender import MODELS, Recommender
-from shared.models.wish import Recommendation
-from shared.services.train import Dataset, fit
+from shared.models.registry import MODELS
+from shared.ranking.query import Recommendation
+from shared.ranking.recommender import Recommender
+from shared.services.training.dataset import Dataset, fit
 from tests.examples import DAY, NOW
 
 IMPERSONAL: Final = frozenset({"popularity"})

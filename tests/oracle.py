@@ -1,6 +1,6 @@
 """What counts, popularity and histories must be, worked out slowly and apart from the code under test.
 
-It knows the documents alone, no deliveries; nothing here is shared with `shared/models/counting.py` or `popularity.py`.
+It knows the documents alone, no deliveries; nothing here is shared with `shared/feedback/counts.py` or `popularity.py`.
 """
 
 import struct

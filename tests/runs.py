@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from shared.ports import ObjectStore
-from shared.services.lease import LEASE, Lease
-from shared.services.run import Run, RunDocument, Step
+from shared.services.training.lease import LEASE, Lease
+from shared.services.training.run import Run, RunDocument, Step
 from tests.examples import NOW
 
 

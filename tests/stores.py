@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from shared.adapters.open import open_documents
+from shared.adapters.stores import open_documents
 from shared.entities import Event, EventCounts, Profile
 from shared.errors import StoreUnavailable
 from shared.ports import Blob, Counters, Documents, EventStore, ObjectStore, UserStore

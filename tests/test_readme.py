@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from jobs.folder import Folder
-from shared.models.recommender import MODELS
+from shared.models.registry import MODELS
 from shared.settings import Settings
 from tests.demo import demo
 from tests.emulators.missing import skipped_when_missing

@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 
+from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Location, Profile, User
-from shared.models.candidates import Candidates
-from shared.models.catalog import Catalog
-from shared.models.declared import Declared
-from shared.models.history import Histories
-from shared.models.interactions import InteractionTable
-from shared.models.request import Request
-from shared.models.signals import Past
+from shared.feedback.history import Histories
+from shared.feedback.interactions import InteractionTable
+from shared.feedback.profiles import Declared
+from shared.signals.candidates import Candidates
+from shared.signals.signal import Past
+from shared.signals.users import Request
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 KINDS: Final = [

@@ -6,9 +6,10 @@ from itertools import count
 
 from shared.models.artifact import Manifest
 from shared.ports import Documents, ObjectStore
-from shared.services import golden, versions
-from shared.services.retrain import Plan, Trainer, retrain
-from shared.services.run import PUBLISHED, Report, RunDocument
+from shared.services import registry
+from shared.services.training import smoke_test
+from shared.services.training.retrain import Plan, Trainer, retrain
+from shared.services.training.run import PUBLISHED, Report, RunDocument
 from tests.examples import NOW
 
 _numbers = count(1)
@@ -27,7 +28,7 @@ def a_trainer(
         objects=objects,
         clock=lambda: now,
         new_id=lambda: suffix or f"x{next(_numbers):07}",
-        rehearse=golden.answer,
+        rehearse=smoke_test.answer,
         report=report,
     )
 
@@ -61,4 +62,4 @@ def train(
     plan = Plan(model=model, half_life_days=half_life_days, challengers_s=0)
     document = retrain(trainer, plan, scheduled_at=now)
     assert document.decision == PUBLISHED, document.reason
-    return versions.read_manifest(objects, document.version)
+    return registry.read_manifest(objects, document.version)

@@ -6,9 +6,9 @@ from typing import Any
 
 from functions import access
 from shared.entities import Location
-from shared.models.filters import Filters
-from shared.models.wish import Wish
 from shared.ports import Caller, Identity
+from shared.ranking.filters import Filters
+from shared.ranking.query import Wish
 
 
 @dataclass(frozen=True, slots=True)

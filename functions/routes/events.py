@@ -7,9 +7,9 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.services.audience import audience
-from shared.services.popular import popular, trending
-from shared.services.similar import similar
+from shared.services.serving.audience import audience
+from shared.services.serving.popular import popular, trending
+from shared.services.serving.similar import similar
 
 
 def get_similar(call: Call, wired: Services) -> Response:

@@ -9,8 +9,8 @@ from functions.routes.call import Call
 from functions.wiring import Services
 from shared.entities import anonymous, is_anonymous
 from shared.errors import InvalidField, Unauthenticated
-from shared.services.join import join
-from shared.services.record import receive
+from shared.services.ingest.record import receive
+from shared.services.ingest.sign_in import join
 
 
 def post(call: Call, wired: Services) -> Response:

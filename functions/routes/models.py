@@ -7,7 +7,7 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.services.versions import activate, versions
+from shared.services.registry import activate, versions
 
 
 def get(_call: Call, wired: Services) -> Response:

@@ -5,7 +5,7 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.services.rank import rank
+from shared.services.serving.rank import rank
 
 
 def post(call: Call, wired: Services) -> Response:

@@ -5,7 +5,7 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.services.recommend import recommend
+from shared.services.serving.recommend import recommend
 
 
 def get(call: Call, wired: Services) -> Response:

@@ -5,7 +5,7 @@ from flask import Response
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
-from shared.services.forget import export, forget
+from shared.services.ingest.erasure import export, forget
 
 
 def delete(call: Call, wired: Services) -> Response:

@@ -12,11 +12,11 @@ _SHOWN: Final = 500
 
 
 def rehearse(request: bytes) -> bytes:
-    """What `python -m shared.services.golden` answers; raises `ArtifactError` when it fails or takes too long."""
+    """Answers of `python -m shared.services.training.smoke_test`; raises `ArtifactError` when it fails or is slow."""
     # Imported here because every instance imports this module and few train.
     import subprocess
 
-    command = [sys.executable, "-m", "shared.services.golden"]
+    command = [sys.executable, "-m", "shared.services.training.smoke_test"]
     try:
         done = subprocess.run(  # noqa: S603  # our own module, and nothing of the request is in the command
             command, cwd=_ROOT, input=request, capture_output=True, timeout=_TIMEOUT_S, check=False

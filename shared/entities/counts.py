@@ -20,7 +20,7 @@ class EventCounts:
     Attributes
     ----------
     by_type : how often each interaction type happened.
-    decayed : sums of weights by landmark, in units of 1/`UNIT`, see `models/popularity.py`; the landmarks are
+    decayed : sums of weights by landmark, in units of 1/`UNIT`, see `feedback/popularity.py`; the landmarks are
         numbered from that of 2025-01-01.
     """
 

@@ -8,13 +8,14 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.attributes import part, prefixed
-from shared.models.candidates import Candidates
-from shared.models.choice import Choices, estimated_ndcg, fit_choices
-from shared.models.parts import Sum
-from shared.models.replay import Replay
-from shared.models.request import SEGMENTS, Request
-from shared.models.signals import RETIRED, SIGNALS, EventSignal, State, UserSignal
+from shared.catalog.attributes import part, prefixed
+from shared.learning.listwise import Choices, estimated_ndcg, fit_choices
+from shared.learning.replay import Replay
+from shared.signals.candidates import Candidates
+from shared.signals.registry import RETIRED, SIGNALS
+from shared.signals.signal import EventSignal, State, UserSignal
+from shared.signals.terms import Sum
+from shared.signals.users import SEGMENTS, Request
 
 MIN_CHOICES: Final = 200
 _RIDGE: Final = 10.0

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.models.request import Request
+from shared.signals.users import Request
 
 
 class Scorer(Protocol):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from shared.adapters.cloudstorage import CloudObjects
 from shared.adapters.firestore import Database
-from shared.adapters.folder import FolderObjects
-from shared.adapters.open import open_documents
+from shared.adapters.objects.cloudstorage import CloudObjects
+from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.stores import open_documents
 from shared.ports import Documents, ObjectStore
 
 _ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id", "rules": "rules_id"}

@@ -21,9 +21,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from shared.adapters.cloudstorage import CloudObjects
-from shared.adapters.download import Downloads
-from shared.adapters.tokens import Tokens
+from shared.adapters.objects.cloudstorage import CloudObjects
+from shared.adapters.objects.download import Downloads
+from shared.adapters.objects.tokens import Tokens
 from shared.errors import SettingsError, StoreUnavailable
 from shared.ports import Blob
 

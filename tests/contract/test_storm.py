@@ -20,14 +20,14 @@ import pytest
 from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.firestore import Database
-from shared.adapters.open import open_documents
+from shared.adapters.stores import open_documents
 from shared.entities import Interaction, InteractionType, Location
 from shared.errors import StoreUnavailable
 from shared.ports import Documents
-from shared.services.reconcile import reconcile
-from tests import functions, oracle
+from shared.services.ingest.reconcile import reconcile
+from tests import deployment, oracle
+from tests.deployment import Clock, created
 from tests.examples import an_event
-from tests.functions import Clock, created
 
 pytestmark = pytest.mark.emulator
 
@@ -198,7 +198,7 @@ def popularity_by_place(documents: Documents, folder: Path, clock: Clock) -> dic
     """As a serving instance has it: everywhere, and by city, category and cell, from what each event is."""
     events = [an_event(f"event_{number}", **attributes(f"event_{number}")) for number in range(EVENTS)]
     documents.events.put(events, now=clock.now)
-    recommender = functions.wire(documents, folder, clock).serving.current(clock.now).recommender
+    recommender = deployment.wire(documents, folder, clock).serving.current(clock.now).recommender
     catalog = recommender.catalog
     sums = {"all": float(recommender.popularity.sum())}
     for name in ("city", "category", "district"):
@@ -243,7 +243,7 @@ def test_a_storm_of_deliveries_leaves_what_the_documents_say(
     )
     clock = Clock(START + 14 * MINUTE)
     began = time.monotonic()
-    with wiring.use(functions.wire(struck(documents, weather), tmp_path, clock)):
+    with wiring.use(deployment.wire(struck(documents, weather), tmp_path, clock)):
         Storm(Random(6)).deliver(deliveries)
     took_s = time.monotonic() - began
     assert sum(weather.happened.values()) > 300, weather.happened
@@ -254,7 +254,7 @@ def test_a_storm_of_deliveries_leaves_what_the_documents_say(
     assert found(documents) == expected(oracle.truth(at_once))
 
     clock.forward(60 * MINUTE)
-    with wiring.use(functions.wire(struck(documents, weather), tmp_path, clock)):
+    with wiring.use(deployment.wire(struck(documents, weather), tmp_path, clock)):
         Storm(Random(7)).deliver([*late, *rng.sample(deliveries, 200)])
     assert found(documents) == expected(oracle.truth(at_once))
 

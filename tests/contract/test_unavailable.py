@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from shared.adapters import firestore, sqlite
-from shared.adapters.cloudstorage import CloudObjects
-from shared.adapters.folder import FolderObjects
+from shared.adapters.objects.cloudstorage import CloudObjects
+from shared.adapters.objects.folder import FolderObjects
 from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
 from shared.ports import DeadLetter, Documents, ObjectStore, Settlement

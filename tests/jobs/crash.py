@@ -9,12 +9,12 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shared.adapters.folder import FolderObjects
-from shared.adapters.open import open_documents
+from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite import database
-from shared.services import ledger
-from shared.services.retrain import Plan, retrain
-from shared.services.run import Step
+from shared.adapters.stores import open_documents
+from shared.services.training import ledger_sync
+from shared.services.training.retrain import Plan, retrain
+from shared.services.training.run import Step
 from tests.training import a_trainer
 
 FLUSH_ROWS = 150
@@ -24,7 +24,7 @@ PAGE = 50
 
 def main(documents: str, bucket: str, at: datetime, late_s: float, step: str, turn: int) -> None:
     """Train as of `at`, begun `late_s` after it; with a step, be killed when it is reached for the `turn`-th time."""
-    ledger.FLUSH_ROWS, database.PAGE = FLUSH_ROWS, PAGE  # type: ignore[misc]  # smaller for the test
+    ledger_sync.FLUSH_ROWS, database.PAGE = FLUSH_ROWS, PAGE  # type: ignore[misc]  # smaller for the test
     store = open_documents(documents)
     times = 0
 

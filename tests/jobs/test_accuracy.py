@@ -21,7 +21,7 @@ from jobs import backtest
 from jobs.console import Console
 from jobs.sample import write_sample
 from shared.errors import InvalidField
-from shared.models.recommender import MODELS
+from shared.models.registry import MODELS
 from tests.examples import DAY, NOW
 
 WINDOW_DAYS, HORIZON_DAYS, K = 10, 30, 5

@@ -12,7 +12,7 @@ import pytest
 from jobs.backtest import main
 from jobs.sample import write_sample
 from shared.entities import InteractionType
-from shared.models.recommender import MODELS
+from shared.models.registry import MODELS
 
 CUTOFF = "2026-05-01T12:00:00Z"
 _NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from shared.adapters.folder import FolderObjects
-from shared.adapters.open import open_documents
+from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.stores import open_documents
 from shared.entities import InteractionType
-from shared.models import parquet
+from shared.ledger import parquet
+from shared.ledger.index import INTERACTIONS
 from shared.models.artifact import Manifest, unpack
-from shared.models.ledger import INTERACTIONS
-from shared.services.compact import MAX_SMALL
-from shared.services.lease import DURATION
-from shared.services.ledger import Shelf
-from shared.services.run import PUBLISHED, YIELDED
-from shared.services.versions import POINTER, Pointer
+from shared.services.registry import POINTER, Pointer
+from shared.services.training.lease import DURATION
+from shared.services.training.ledger_compaction import MAX_SMALL
+from shared.services.training.ledger_sync import Shelf
+from shared.services.training.run import PUBLISHED, YIELDED
 from tests import laws
 from tests.emulators.programs import ROOT
 from tests.examples import DAY, NOW, an_interaction

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from jobs.console import Console
 from jobs.load import load_folder, main
 from jobs.sample import write_sample
-from shared.adapters.open import open_documents
+from shared.adapters.stores import open_documents
 from shared.entities import Event, Interaction, Location, User
 from shared.errors import StoreUnavailable
 from shared.ports import Documents

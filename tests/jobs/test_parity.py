@@ -9,11 +9,11 @@ import pytest
 
 from jobs import load, retrain
 from jobs.sample import write_sample
-from shared.adapters.open import open_documents, open_objects
-from shared.models.wish import Recommendation, Wish
-from shared.services.backstage import Backstage
-from shared.services.recommend import recommend
-from shared.services.serving import Serving
+from shared.adapters.stores import open_documents, open_objects
+from shared.ranking.query import Recommendation, Wish
+from shared.services.serving.context import Backstage
+from shared.services.serving.recommend import recommend
+from shared.services.serving.snapshot import Serving
 from tests.emulators.programs import ROOT
 
 # Real events are no part of the project; where some lie beside it, they are used as well.

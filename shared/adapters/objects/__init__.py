@@ -1,0 +1,1 @@
+"""Named objects: a folder and Cloud Storage."""

@@ -1,0 +1,109 @@
+"""Objects as files of a folder, with generations as Cloud Storage has them."""
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from shared.adapters.objects.names import check_name, check_prefix
+from shared.errors import Conflict, StoreUnavailable
+from shared.ports import Blob
+
+_NS_PER_GENERATION = 1_000
+
+
+class FolderObjects:
+    """`ObjectStore` on a folder, safe between threads and processes of one machine.
+
+    An object's generation is its file's modification time in microseconds. It is set before the file gets its
+    name, so whoever opens the file holds bytes and generation that belong together, and readers need no lock.
+
+    Parameters
+    ----------
+    root : an existing folder on a file system that keeps microseconds.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self._root = Path(root).resolve()
+
+    def read(self, name: str) -> Blob | None:
+        """An object, None when there is none."""
+        path = self._path(name)
+        try:
+            with path.open("rb") as file:
+                return Blob(file.read(), _generation(os.fstat(file.fileno())))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+
+    def write(self, name: str, data: bytes, *, generation: int) -> int:
+        """Write if the generation is still `generation`, 0 meaning that the object must not exist.
+
+        Returns the new generation; raises `Conflict` when another writer was first.
+        """
+        path = self._path(name)
+        with self._unavailable(path), self._partial(data) as partial, self._locked():
+            current = _generation(path.stat()) if path.exists() else 0
+            if current != generation:
+                raise Conflict(f"{name}: expected generation {generation}, got {current}")
+            written = max(time.time_ns() // _NS_PER_GENERATION, current + 1)
+            os.utime(partial, ns=(written * _NS_PER_GENERATION,) * 2)
+            if _generation(partial.stat()) != written:
+                raise StoreUnavailable(f"{self._root}: this file system keeps no microseconds; use another folder")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(path)
+        return written
+
+    def names(self, prefix: str) -> list[str]:
+        """Names that begin with `prefix`, sorted."""
+        folder = self._root / check_prefix(prefix).rpartition("/")[0]
+        paths = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
+        return sorted(
+            path.as_posix()
+            for path in paths
+            if path.as_posix().startswith(prefix) and not any(part.startswith(".") for part in path.parts)
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete an object; one that is not there is fine."""
+        path = self._path(name)
+        with self._unavailable(path), self._locked(), suppress(FileNotFoundError, NotADirectoryError):
+            path.unlink()
+
+    def _path(self, name: str) -> Path:
+        return self._root / check_name(name)
+
+    @contextmanager
+    def _unavailable(self, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StoreUnavailable(f"{path}: {error}") from error
+
+    @contextmanager
+    def _partial(self, data: bytes) -> Iterator[Path]:
+        """A file with these bytes on the disk, gone at the end unless it was moved."""
+        descriptor, name = tempfile.mkstemp(dir=self._root, prefix=".partial-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # Each opening has its own lock, which therefore also holds between threads; closing releases it.
+        with (self._root / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _generation(status: os.stat_result) -> int:
+    return status.st_mtime_ns // _NS_PER_GENERATION

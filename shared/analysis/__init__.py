@@ -1,1 +1,0 @@
-"""Pure analysis of what the models say: ranking and evaluation."""

@@ -1,0 +1,1 @@
+"""Numpy without a domain."""

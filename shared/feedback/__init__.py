@@ -1,0 +1,1 @@
+"""Implicit feedback as columns."""

@@ -1,0 +1,1 @@
+"""The history of a deployment as files in the bucket."""

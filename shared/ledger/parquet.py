@@ -1,0 +1,234 @@
+"""The ledger's files as bytes: entities to Parquet, and Parquet to the columns that training reads.
+
+`docs/ledger.md` documents the schema for everybody who reads it with other programs. pyarrow is imported by the first
+use, since serving never needs it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.arrays.vocabulary import UNKNOWN, Vocabulary
+from shared.entities import Event, Interaction, Location, Status, User
+from shared.errors import ArtifactError
+from shared.feedback.interactions import InteractionColumns
+from shared.feedback.weights import CODES
+from shared.ledger.index import EVENTS, INTERACTIONS, USERS
+
+if TYPE_CHECKING:  # the import takes 0.2 s, which serving must not pay
+    import pyarrow as pa
+
+KEYS: Final = {INTERACTIONS: "interaction_id", EVENTS: "event_id", USERS: "user_id"}
+STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "updated_at"}
+_CODED: Final = ("user_id", "event_id", "organizer_id", "type")
+_LEARNED: Final = (*_CODED, "value", "occurred_at")
+_MICROSECONDS: Final = 1_000_000.0
+_BLOCK: Final = 64
+
+
+@cache
+def schema(feed: str) -> "pa.Schema":
+    """The columns of a feed's files, all but the key nullable; null means unknown."""
+    import pyarrow as pa
+
+    text, time, number = pa.string(), pa.timestamp("us", tz="UTC"), pa.float64()
+    place = pa.struct([("lat", number), ("lng", number)])
+    columns: dict[str, dict[str, pa.DataType]] = {
+        INTERACTIONS: {
+            **dict.fromkeys(("user_id", "event_id", "organizer_id", "type"), text),
+            "event_ids": pa.list_(text),
+            "value": pa.float32(),
+            **dict.fromkeys(("query", "category"), text),
+            **dict.fromkeys(("occurred_at", "recorded_at"), time),
+            **dict.fromkeys(("session_id", "recommendation_id"), text),
+            "position": pa.int32(),
+        },
+        EVENTS: {
+            **dict.fromkeys(("title", "description", "category", "subcategory"), text),
+            "tags": pa.list_(text),
+            **dict.fromkeys(("organizer_id", "venue_id", "city"), text),
+            "location": place,
+            **dict.fromkeys(("starts_at", "ends_at"), time),
+            "price": number,
+            "currency": text,
+            **dict.fromkeys(("capacity", "booked"), pa.int32()),
+            **dict.fromkeys(("status", "image_url"), text),
+            **dict.fromkeys(("created_at", "updated_at"), time),
+        },
+        USERS: {
+            **dict.fromkeys(("preferred_categories", "preferred_tags"), pa.list_(text)),
+            "max_price": number,
+            "city": text,
+            "location": place,
+            "birth_year": pa.int32(),
+            "gender": text,
+            "friends": pa.list_(text),
+            **dict.fromkeys(("created_at", "updated_at"), time),
+        },
+    }
+    key = pa.field(KEYS[feed], text, nullable=False)
+    return pa.schema([key, *(pa.field(name, kind) for name, kind in columns[feed].items())])
+
+
+def encode(feed: str, entities: Sequence[Event | User | Interaction]) -> bytes:
+    """A file of these entities, in their order."""
+    import pyarrow as pa
+
+    key = KEYS[feed]
+    # Columns, not rows: building a dictionary for each of a million interactions takes three times as long.
+    columns = {name: [getattr(one, name) for one in entities] for name in schema(feed).names if name != "location"}
+    if feed != INTERACTIONS:
+        places = [one.location for one in entities if not isinstance(one, Interaction)]
+        columns["location"] = [place and {"lat": place.lat, "lng": place.lng} for place in places]
+    for name, values in columns.items():
+        if name != key:
+            columns[name] = [None if value in ("", ()) else value for value in values]
+    return to_bytes(pa.table([pa.array(columns[one.name], one.type) for one in schema(feed)], schema=schema(feed)))
+
+
+def to_bytes(table: "pa.Table") -> bytes:
+    """A table as a Parquet file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    sink = pa.BufferOutputStream()
+    parquet.write_table(table, sink, compression="zstd")
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
+
+
+def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Sequence[str] = ()) -> "pa.Table":
+    """Some columns of a file, `coded` ones as dictionaries; raises `ArtifactError` naming the file."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(pa.BufferReader(data), columns=list(columns), read_dictionary=list(coded))
+        missing = set(columns) - set(table.column_names)
+        if missing:
+            raise ArtifactError(f"{name}: expected the columns of {feed}, missing {', '.join(sorted(missing))}")
+        return table
+    except (pa.ArrowException, OSError) as error:
+        raise ArtifactError(f"{name}: not a readable Parquet file of {feed}: {error}") from error
+
+
+def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, Any]]:
+    """The id of each row of a file stamped at or after `since`, with its stamp where a row may be written again."""
+    from pyarrow import compute
+
+    table = read(feed, name, data, [KEYS[feed], STAMPS[feed]])
+    table = table.filter(compute.greater_equal(table[STAMPS[feed]], since))
+    stamps = table[STAMPS[feed]].to_pylist() if feed != INTERACTIONS else [None] * len(table)
+    return set(zip(table[KEYS[feed]].to_pylist(), stamps, strict=True))
+
+
+def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
+    """All interactions of these files, `(name, bytes)`, in any order."""
+    import pyarrow as pa
+
+    tables = [read(INTERACTIONS, name, data, _LEARNED, coded=_CODED) for name, data in files]
+    table = pa.concat_tables(tables or [schema(INTERACTIONS).empty_table().select(list(_LEARNED))])
+    coded = {name: _coded(table[name]) for name in _CODED}
+    kinds, kind_rows = coded["type"]
+    codes = np.array([CODES[kind] for kind in kinds.ids()], np.int8)  # type: ignore[index]  # a StrEnum's values
+    microseconds = table["occurred_at"].cast(pa.int64()).to_numpy()
+    return InteractionColumns(
+        *coded["user_id"],
+        *coded["event_id"],
+        *coded["organizer_id"],
+        codes=codes[kind_rows],
+        values=table["value"].to_numpy().astype(np.float32, copy=False),
+        # The quotient is rounded as datetime.timestamp() does, so both ways into a table give the same seconds.
+        occurred_at=microseconds / _MICROSECONDS,
+    )
+
+
+def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
+    """The distinct values and each row's place among them, -1 for null."""
+    import pyarrow as pa
+
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    chunks = column.unify_dictionaries().chunks
+    values = _bytes(chunks[0].dictionary) if chunks else np.empty(0, "S1")
+    order = np.argsort(values)
+    places = np.full(len(values) + 1, UNKNOWN, np.int32)
+    places[order] = np.arange(len(values), dtype=np.int32)
+    # Combining the chunks first would compare all values once more.
+    rows = [places[chunk.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False)] for chunk in chunks]
+    return Vocabulary(values[order]), np.concatenate([np.empty(0, np.int32), *rows])
+
+
+def _bytes(strings: "pa.StringArray") -> NDArray[np.bytes_]:
+    import pyarrow as pa
+
+    values = strings.cast(pa.binary()).to_numpy(zero_copy_only=False)
+    return values.astype(np.bytes_) if len(values) else np.empty(0, "S1")
+
+
+def newest(feed: str, files: Iterable[tuple[str, bytes]]) -> "pa.Table":
+    """The last written row of each id, ordered by id in UTF-8 byte order."""
+    import pyarrow as pa
+
+    tables = [read(feed, name, data, schema(feed).names) for name, data in files]
+    table = pa.concat_tables([*tables, schema(feed).empty_table()]).combine_chunks()
+    ids = _bytes(table[KEYS[feed]].combine_chunks())
+    _, last = np.unique(ids[::-1], return_index=True)
+    return table.take(pa.array(len(ids) - 1 - last))
+
+
+def events(table: "pa.Table") -> Iterator[Event]:
+    """The events of a table that `newest` gives."""
+    for row in table.to_pylist():
+        known = _known(row)
+        known["status"] = Status(known.get("status", Status.PUBLISHED))
+        yield Event(**known)
+
+
+class Profiles(Mapping[str, User]):
+    """A table of users that `newest` gives, each made an entity when it is asked for: there may be a million.
+
+    Rows are taken out of the table a few at a time, since whoever asks for many asks in the order of their ids.
+    """
+
+    def __init__(self, table: "pa.Table") -> None:
+        said = [name for name in table.column_names if name == KEYS[USERS] or table[name].null_count < len(table)]
+        self._table = table.select(said)
+        self._users = Vocabulary(_bytes(table[KEYS[USERS]].combine_chunks()))
+        self._block = -1
+        self._rows: list[dict[str, Any]] = []
+
+    def some(self, user_ids: NDArray[np.bytes_]) -> "Profiles":
+        """Those of these users who have a profile: what lies apart in a large table is slow to take out of it."""
+        import pyarrow as pa
+
+        rows = self._users.places(user_ids)
+        return Profiles(self._table.take(pa.array(np.sort(rows[rows >= 0]))).combine_chunks())
+
+    def __getitem__(self, user_id: str) -> User:
+        row = self._users.row(user_id)
+        if row < 0:
+            raise KeyError(user_id)
+        block, place = divmod(row, _BLOCK)
+        if block != self._block:
+            self._block, self._rows = block, self._table.slice(block * _BLOCK, _BLOCK).to_pylist()
+        return User(**_known(self._rows[place]))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._users.ids())
+
+    def __len__(self) -> int:
+        return len(self._users)
+
+
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if value is not None
+    }
+    if "location" in known:
+        known["location"] = Location(known["location"]["lat"], known["location"]["lng"])
+    return known

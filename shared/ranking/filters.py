@@ -1,0 +1,108 @@
+"""What a request may ask of the events in a list: place, time, kind and price."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities.fields import Location
+from shared.feedback.interactions import DAY_S
+from shared.signals.candidates import Candidates
+
+TODAY: Final = "today"
+WEEKEND: Final = "weekend"
+WEEK: Final = "week"
+_EARTH_KM: Final = 6_371.0
+_SECONDS_A_DEGREE: Final = 240.0
+_SATURDAY: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Conditions that all must hold; what is unknown of an event does not meet a condition on it.
+
+    Attributes
+    ----------
+    near, radius_km : within this distance of a point.
+    starts_from, starts_to : the start lies in this stretch, its end left out.
+    when : `today`, `weekend` or `week`, by the sun where the event takes place, so that no table of time zones is
+        needed and a late night belongs to its evening; "" for any time.
+    category, city : in any case; "" for any.
+    tags : at least one of these, in any case.
+    max_price : in the event's own currency.
+    exclude : ids that are left out.
+    """
+
+    near: Location | None = None
+    radius_km: float = 25.0
+    starts_from: datetime | None = None
+    starts_to: datetime | None = None
+    when: str = ""
+    category: str = ""
+    tags: tuple[str, ...] = ()
+    max_price: float | None = None
+    city: str = ""
+    exclude: tuple[str, ...] = ()
+
+    def allowed(self, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
+        """Which of c candidates meet all conditions, bool of shape (c,)."""
+        catalog, rows = candidates.catalog, candidates.rows
+        allowed = np.ones(len(rows), np.bool_)
+        if self.near is not None:
+            allowed &= distance_km(candidates, self.near) <= self.radius_km
+        starts_at = candidates.starts_at()
+        if self.starts_from is not None:
+            # An event without a date has none that could be in a stretch of time.
+            allowed &= np.isfinite(starts_at) & (starts_at >= self.starts_from.timestamp())
+        if self.starts_to is not None:
+            allowed &= starts_at < self.starts_to.timestamp()
+        if self.when:
+            allowed &= _is_in(self.when, candidates, now)
+        for field, value in (("category", self.category), ("city", self.city)):
+            if value:
+                code = catalog.fields[field].names.row(value.lower())
+                allowed &= (candidates.codes(field) == code) & (code >= 0)
+        if self.tags:
+            allowed &= catalog.tags.having([tag.lower() for tag in self.tags])[rows]
+        if self.max_price is not None:
+            allowed &= catalog.price[rows] <= self.max_price
+        if self.exclude:
+            allowed &= ~np.isin(rows, catalog.events.rows(self.exclude))
+        return allowed
+
+
+def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
+    """Great-circle distance of each candidate, float64 of shape (c,), NaN where its place is unknown."""
+
+    def points() -> NDArray[np.float64]:
+        catalog, rows = candidates.catalog, candidates.rows
+        return _on_sphere(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
+
+    here = _on_sphere(np.array([place.lat]), np.array([place.lng]))
+    chords: NDArray[np.float64] = np.linalg.norm(candidates.lasting("points", points) - here, axis=1)
+    return 2 * _EARTH_KM * np.arcsin(np.minimum(chords / 2, 1))
+
+
+def _on_sphere(lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.float64]:
+    lat, lng = np.radians(lat), np.radians(lng)
+    return np.stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)], axis=1)
+
+
+def _is_in(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
+    """Whether each candidate starts in a named stretch of solar days, bool of shape (c,)."""
+    catalog, rows = candidates.catalog, candidates.rows
+    offsets = np.nan_to_num(catalog.lng[rows].astype(np.float64)) * _SECONDS_A_DEGREE
+    day = np.floor((candidates.starts_at() + offsets) / DAY_S)
+    today = np.floor((now.timestamp() + offsets) / DAY_S)
+    first, last = today, today
+    if when == WEEK:
+        last = today + 6
+    elif when == WEEKEND:
+        # 1970 began on a Thursday; on a Sunday the weekend is the one that began yesterday.
+        weekday = (today + 3) % 7
+        first = today + np.where(weekday > _SATURDAY, -1, _SATURDAY - weekday)
+        last = first + 1
+    is_in: NDArray[np.bool_] = (day >= first) & (day <= last)
+    return is_in

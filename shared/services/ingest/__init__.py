@@ -1,0 +1,1 @@
+"""Interactions, events and users on their way in and out."""

@@ -1,0 +1,52 @@
+"""Answers "what is like this event?", also for an event that no model has seen."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from shared.catalog.catalog import UNSEEN
+from shared.errors import InvalidField, NotFound
+from shared.ports import EventStore
+from shared.ranking.lists import choose, may_show
+from shared.ranking.query import Wish
+from shared.ranking.recommender import Recommender
+from shared.ranking.similarity import likeness
+from shared.services.serving.context import Answer, Backstage
+
+SOURCE = "content"
+
+
+def similar(
+    backstage: Backstage,
+    *,
+    event_id: str,
+    user_id: str,
+    wish: Wish,
+    recommendation_id: str,
+    organizer_ids: tuple[str, ...] = (),
+) -> Answer:
+    """The live events most like one that may be over; raises `NotFound` when there is none with this id."""
+    view = backstage.view(user_id, organizer_ids=organizer_ids)
+    model = with_event(view.recommender, backstage.documents.events, event_id)
+    # An event that had to be read moves the others' rows.
+    view = replace(view, viewer=type(view.viewer).of(view.viewer.profile, model.catalog, view.now, organizer_ids))
+    live, row = model.live(view.now), model.catalog.events.row(event_id)
+    scores = likeness(live, np.array([row]))[0]
+    allowed = may_show(model.catalog, live.rows, view.viewer, view.snapshot.rules, view.now)
+    listed = choose(live, scores, allowed & (live.rows != row) & (scores > 0), wish, now=view.now)
+    return view.answer(listed, wish, recommendation_id=recommendation_id, recommender=model, source=SOURCE)
+
+
+def with_event(model: Recommender, events: EventStore, event_id: str) -> Recommender:
+    """The model with this event in its catalog, read from the store if it is not yet; raises `NotFound`."""
+    row = model.catalog.events.row(event_id)
+    # Ids that only interactions name have a row without an event.
+    if row >= 0 and model.catalog.starts_at[row] != UNSEEN:
+        return model
+    try:
+        event = events.get(event_id)
+    except InvalidField as error:
+        raise NotFound(f"event_id: expected an event that can be read, got {event_id!r}: {error}") from error
+    if event is None:
+        raise NotFound(f"event_id: expected the id of an event, got {event_id!r}")
+    return model.with_events([event])

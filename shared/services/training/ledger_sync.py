@@ -1,0 +1,150 @@
+"""Brings the ledger up to the store: reads what is new, appends it, and only then says that it is there."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final, TypeVar
+
+from shared.entities import Event, Interaction, User
+from shared.errors import ArtifactError
+from shared.ledger import parquet
+from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
+from shared.ports import Documents, ObjectStore
+from shared.services.training.run import Run
+
+FLUSH_ROWS: Final = 250_000
+"""After so many rows what was read is made sure of, so that a killed run need not read it again."""
+_CHECK_ROWS: Final = 10_000
+
+Entity = Event | User | Interaction
+_Item = TypeVar("_Item")
+_Source = Callable[[datetime | None, str], Iterator[Entity]]
+
+
+class Shelf:
+    """The ledger in the bucket, as one run sees and changes it.
+
+    Raises `ArtifactError` when `ledger/current.json` cannot be read.
+
+    Parameters
+    ----------
+    objects : the bucket.
+    anew : begin with an empty ledger in place of whatever is there.
+    """
+
+    def __init__(self, objects: ObjectStore, *, anew: bool = False) -> None:
+        blob = objects.read(POINTER)
+        self._objects = objects
+        self._generation = blob.generation if blob else 0
+        self.ledger = Ledger.from_json(blob.data) if blob and not anew else Ledger()
+
+    def commit(self, ledger: Ledger) -> None:
+        """Let this be the ledger; raises `Conflict` when another run changed it meanwhile."""
+        if ledger != self.ledger:
+            self._generation = self._objects.write(POINTER, ledger.to_json(), generation=self._generation)
+            self.ledger = ledger
+
+    def files(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, bytes]]:
+        """The files of these chunks, `(name, bytes)`, one at a time."""
+        for chunk in chunks:
+            blob = self._objects.read(chunk.name)
+            if blob is None:
+                raise ArtifactError(f"{chunk.name}: {POINTER} names it, but it is not there; read again with --reread")
+            yield chunk.name, blob.data
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store a file under a name that nobody had before."""
+        self._objects.write(name, data, generation=0)
+
+    def sweep(self) -> int:
+        """Delete every file that the ledger does not name, left by killed runs or merged since; returns how many."""
+        loose = [name for feed in FEEDS for name in self._objects.names(f"ledger/{feed}/")]
+        loose = [name for name in loose if name not in self.ledger.names()]
+        for name in loose:
+            self._objects.delete(name)
+        return len(loose)
+
+
+def catch_up(documents: Documents, shelf: Shelf, run: Run, *, new_id: Callable[[], str]) -> None:
+    """Append what the store has that the ledger has not."""
+    sources: dict[str, _Source] = {
+        EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
+        USERS: lambda since, after: documents.users.changed_since(since, after=after),
+        INTERACTIONS: lambda since, after: documents.interactions.since(since, after=after),
+    }
+    for name in FEEDS:
+        _Reading(name, shelf, run, new_id).all_of(sources[name])
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    name: str
+    shelf: Shelf
+    run: Run
+    new_id: Callable[[], str]
+
+    def all_of(self, source: _Source) -> None:
+        feed = self.shelf.ledger.feeds[self.name]
+        began, is_first = self.run.clock(), feed.watermark is None
+        if is_first and feed.started_at is None:
+            feed = replace(feed, started_at=began)
+        known = set[tuple[str, Any]]()
+        if since := feed.since():
+            for file, data in self.shelf.files(feed.overlapping()):
+                known |= parquet.keys(self.name, file, data, since)
+        items, added = self._checked(source(since, feed.after)), 0
+        while batch := list(islice(items, FLUSH_ROWS)):
+            fresh = {key: one for one in batch if (key := _key(self.name, one)) not in known}
+            known |= fresh.keys()
+            chunks = self._write(list(fresh.values()))
+            added += len(fresh)
+            reached = {"after": _key(self.name, batch[-1])[0]} if is_first else {"watermark": _stamp(batch[-1])}
+            feed = feed.with_chunks(chunks, **reached)
+            self._commit(feed)
+        done = feed.started_at if is_first else began
+        self._commit(replace(feed, watermark=done, started_at=None, after=""))
+        self.run.document.rows[f"new_{self.name}"] = added
+        self.run.step(f"{self.name} read", f"read {added:,} new {self.name}, {self._rows():,} in all")
+
+    def _checked(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        for number, item in enumerate(items, 1):
+            if number % _CHECK_ROWS == 0:
+                self.run.step(f"{self.name} page", f"read {number:,} {self.name} so far")
+            yield item
+
+    def _write(self, entities: Sequence[Entity]) -> tuple[Chunk, ...]:
+        parts: dict[str, list[Entity]] = defaultdict(list)
+        for one in entities:
+            parts[f"month={one.occurred_at:%Y-%m}/" if isinstance(one, Interaction) else ""].append(one)
+        label = f"{self.run.document.run_id}-{self.new_id()}"
+        chunks = []
+        for month, part in sorted(parts.items()):
+            data = parquet.encode(self.name, part)
+            chunk = Chunk(f"ledger/{self.name}/{month}{label}.parquet", len(part), len(data), _newest(part))
+            self.shelf.write(chunk.name, data)
+            chunks.append(chunk)
+        if chunks:
+            self.run.step(f"{self.name} written", f"wrote {len(entities):,} {self.name} into {len(chunks)} files")
+        return tuple(chunks)
+
+    def _commit(self, feed: Feed) -> None:
+        self.shelf.commit(self.shelf.ledger.with_feed(self.name, feed))
+        self.run.step(f"{self.name} committed", f"the ledger holds {self._rows():,} {self.name}")
+
+    def _rows(self) -> int:
+        return self.shelf.ledger.feeds[self.name].rows
+
+
+def _key(feed: str, one: Entity) -> tuple[str, Any]:
+    """What a row is known by: an interaction by its id, an event or user by its id and the time it was written."""
+    return str(getattr(one, parquet.KEYS[feed])), None if feed == INTERACTIONS else _stamp(one)
+
+
+def _stamp(one: Entity) -> datetime | None:
+    return one.recorded_at if isinstance(one, Interaction) else one.updated_at
+
+
+def _newest(entities: Sequence[Entity]) -> datetime | None:
+    return max((stamp for one in entities if (stamp := _stamp(one))), default=None)

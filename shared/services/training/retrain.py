@@ -1,0 +1,237 @@
+"""One scheduled training: catch up, compare, fit, publish what is better. Killed anywhere, it can be repeated."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+
+from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
+from shared.evaluation.ratings import evaluate_ratings
+from shared.models.artifact import Manifest, describe, digest, pack
+from shared.ports import Documents, ObjectStore
+from shared.ranking.recommender import Recommender
+from shared.selection import drift
+from shared.services import registry
+from shared.services.training import run, smoke_test
+from shared.services.training.dataset import HOLDOUT_SHARE, Material
+from shared.services.training.drift import measure
+from shared.services.training.lease import Lease
+from shared.services.training.ledger_compaction import drop_users, merge
+from shared.services.training.ledger_sync import Shelf, catch_up
+from shared.services.training.model_selection import Contest, Served, Trial
+from shared.services.training.run import Report, Run, RunDocument
+
+DEADLINE: Final = timedelta(minutes=25)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How to train.
+
+    Attributes
+    ----------
+    model : the champion, one of `MODELS`, which is published unless another is better beyond the interval.
+    half_life_days : see `Settings`.
+    challengers_s : seconds for trials, the champion's included; after that no challenger begins.
+    deadline : how long the run may take before it stops itself.
+    reread : whether to read everything again into a new ledger.
+    """
+
+    model: str
+    half_life_days: float
+    challengers_s: float = 60.0
+    deadline: timedelta = DEADLINE
+    reread: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trainer:
+    """What a training needs from outside.
+
+    Attributes
+    ----------
+    rehearse : runs `smoke_test.answer` in a process of its own.
+    report : is told each step.
+    """
+
+    documents: Documents
+    objects: ObjectStore
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    rehearse: smoke_test.Rehearse
+    report: Report
+
+
+def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocument:
+    """Train as of `scheduled_at`, which names the run: one that came to a decision is not made again.
+
+    Another run at the same time yields; a failed one may be repeated, and goes on where it was.
+    """
+    objects, began = trainer.objects, trainer.clock()
+    run_id = f"{scheduled_at:%Y%m%dT%H%M%SZ}"
+    if done := run.finished(objects, run_id):
+        return done
+    document = RunDocument(run_id=run_id, scheduled_at=scheduled_at, started_at=began)
+    try:
+        lease = Lease.take(objects, run_id, trainer.clock)
+    except Conflict as error:
+        document.decision, document.reason = run.YIELDED, str(error)
+        return document
+    # It may have been finished between the first look and the lease.
+    if done := run.finished(objects, run_id):
+        lease.release()
+        return done
+    before = trainer.documents.listed()
+    running = Run(document, lease, clock=trainer.clock, deadline=began + plan.deadline, report=trainer.report)
+    try:
+        running.step("lease taken", f"run {run_id} begins")
+        _Training(trainer, plan, running).perform()
+    except MarqueeError as error:
+        document.decision, document.reason = run.FAILED, str(error)
+        raise
+    finally:
+        run.finish(objects, document, now=trainer.clock(), reads=trainer.documents.listed() - before)
+        lease.release()
+    running.step("run finished", f"{document.decision}: {document.reason}")
+    return document
+
+
+class _Training:
+    def __init__(self, trainer: Trainer, plan: Plan, running: Run) -> None:
+        self._trainer = trainer
+        self._objects = trainer.objects
+        self._plan = plan
+        self._run = running
+        self._document = running.document
+        self._now = running.document.scheduled_at
+
+    def perform(self) -> None:
+        if self._was_published():
+            return
+        shelf = self._read()
+        with self._run.phase("load"):
+            material = Material.of_ledger(shelf, now=self._now)
+            self._document.rows |= material.counts()
+            self._run.step("ledger loaded", f"loaded {len(material.table):,} interactions")
+        served = self._served()
+        with self._run.phase("trial"):
+            contest = Contest(
+                self._plan.model,
+                half_life_days=self._plan.half_life_days,
+                challengers_s=self._plan.challengers_s,
+                running=self._run,
+            )
+            trial = contest.held(material, served)
+        self._document.metrics = {name: scores.metrics() for name, scores in trial.scores.items()}
+        ratings = evaluate_ratings(material.table, len(material.catalog), share=HOLDOUT_SHARE)
+        if ratings["ratings"]:
+            self._document.metrics = {**self._document.metrics, "ratings": ratings}
+        self._document.comparisons = trial.verdict.comparisons()
+        with self._run.phase("drift"):
+            rival = trial.scores.get("served")
+            if served and rival:
+                self._document.drift = measure(material, served, rival, now=self._now)
+            self._run.step("drift measured", f"drift: {self._document.drift.get('verdict', 'no model to compare to')}")
+        reason = "; ".join([*trial.notes, trial.verdict.reason])
+        if not trial.verdict.publish:
+            self._decide(run.REFUSED, reason)
+            return
+        with self._run.phase("fit"):
+            recommender = material.fit(trial.model, self._now, half_life_days=self._plan.half_life_days)
+            self._run.step("model fitted", f"fitted {trial.model}")
+        with self._run.phase("check"):
+            manifest, packed = self._packed(recommender, trial, material, shelf)
+            asked = smoke_test.questions(material.table, material.catalog, material.users)
+            problem = smoke_test.check(recommender, manifest, packed, asked, self._trainer.rehearse)
+            self._run.step("model checked", problem or "the model answers in a fresh process")
+        if problem:
+            self._decide(run.REFUSED, problem)
+            return
+        with self._run.phase("publish"):
+            self._publish(manifest, packed, reason)
+
+    def _was_published(self) -> bool:
+        """Whether an attempt of this run came as far as the pointer before it was cut short."""
+        blob = self._objects.read(registry.POINTER)
+        try:
+            version = registry.Pointer.from_json(blob.data).version if blob else ""
+        except ArtifactError:
+            # Publishing replaces a damaged pointer.
+            return False
+        if not version.startswith(f"{self._document.run_id}-"):
+            return False
+        manifest = registry.read_manifest(self._objects, version)
+        self._document.version = version
+        self._document.rows, self._document.metrics = dict(manifest.counts), manifest.metrics
+        self._decide(run.PUBLISHED, "published by an attempt that was cut short after it")
+        return True
+
+    def _read(self) -> Shelf:
+        new_id = self._trainer.new_id
+        with self._run.phase("read"):
+            shelf = Shelf(self._objects, anew=self._plan.reread)
+            catch_up(self._trainer.documents, shelf, self._run, new_id=new_id)
+        with self._run.phase("compact"):
+            drop_users(shelf, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
+            merge(shelf, self._run, new_id=new_id)
+            swept = shelf.sweep()
+            self._run.step("ledger compacted", f"the ledger has {len(shelf.ledger.names())} files; deleted {swept}")
+        return shelf
+
+    def _served(self) -> Served | None:
+        blob = self._objects.read(registry.POINTER)
+        if blob is None:
+            return None
+        try:
+            return registry.load_version(self._objects, registry.Pointer.from_json(blob.data).version)
+        except (ArtifactError, InvalidField) as error:
+            self._run.step("model in service unreadable", f"the model in service cannot be compared to: {error}")
+            return None
+
+    def _packed(
+        self, recommender: Recommender, trial: Trial, material: Material, shelf: Shelf
+    ) -> tuple[Manifest, bytes]:
+        arrays = recommender.to_arrays()
+        packed = pack(arrays)
+        listed = trial.scores[trial.model].listed if trial.model in trial.scores else np.empty(0)
+        references = drift.references(material.table, material.catalog, listed, self._now.timestamp())
+        manifest = Manifest(
+            version=f"{self._now:%Y%m%dT%H%M%SZ}-{self._trainer.new_id()[:8]}",
+            model=trial.model,
+            trained_at=self._now,
+            # What was stamped after the training's now is not in it, however late it was read.
+            watermark=material.watermark and min(material.watermark, self._now),
+            sha256=digest(packed),
+            arrays=describe(arrays),
+            counts=material.counts(),
+            metrics=self._document.metrics,
+            details={
+                **recommender.scorer.report(),
+                "references": references,
+                "ledger": {name: asdict(feed) for name, feed in shelf.ledger.feeds.items()},
+            },
+        )
+        return manifest, packed
+
+    def _publish(self, manifest: Manifest, packed: bytes, reason: str) -> None:
+        self._run.step("publishing", f"uploads {manifest.version}, {len(packed):,} bytes")
+        why = registry.publish(
+            self._objects,
+            manifest,
+            packed,
+            began=self._document.started_at,
+            uploaded=lambda: self._run.step("version uploaded", f"uploaded {manifest.version}"),
+        )
+        if why:
+            self._decide(run.YIELDED, why)
+            return
+        self._document.version = manifest.version
+        self._decide(run.PUBLISHED, reason)
+        self._run.step("pointer moved", f"published {manifest.version}")
+        for version in registry.prune(self._objects):
+            self._run.step("version pruned", f"deleted {version}")
+
+    def _decide(self, decision: str, reason: str) -> None:
+        self._document.decision, self._document.reason = decision, reason

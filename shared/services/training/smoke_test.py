@@ -1,0 +1,121 @@
+"""Asks a packed model a few real questions in a process of its own, as an instance will that has just started.
+
+`python -m shared.services.training.smoke_test` reads one line of JSON, the manifest and the questions, and then the
+arrays from its standard input, and writes the answers as JSON.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+
+from shared.catalog.catalog import Catalog
+from shared.entities import HistoryEntry, InteractionType, Profile, User, fields
+from shared.entities.profile import MAX_HISTORY
+from shared.errors import ArtifactError
+from shared.feedback.interactions import InteractionTable
+from shared.feedback.weights import TYPES
+from shared.models.artifact import Manifest, unpack
+from shared.ranking.recommender import Recommender
+
+K: Final = 10
+ACTIVE: Final = 8
+_CLOSE: Final = 1e-4
+
+Rehearse = Callable[[bytes], bytes]
+"""Runs `answer` elsewhere: in another process, which has nothing of this one."""
+
+
+def questions(table: InteractionTable, catalog: Catalog, users: Mapping[str, User]) -> list[Profile]:
+    """A stranger, somebody whose history names nothing that is known, and the most active users."""
+    counts = np.bincount(table.user_rows, minlength=len(table.users))
+    asked = [
+        Profile(User(user_id="stranger")),
+        Profile(User(user_id="elsewhere"), (HistoryEntry(InteractionType.BOOKING, _moment(0.0), "no such event"),)),
+    ]
+    for row in np.argsort(-counts, kind="stable")[: min(ACTIVE, len(counts))]:
+        entries = np.flatnonzero((table.user_rows == row) & (table.event_rows >= 0))[::-1][:MAX_HISTORY]
+        events = catalog.events.ids(table.event_rows[entries])
+        history = tuple(
+            HistoryEntry(TYPES[code], _moment(time), event_id, "", None if np.isnan(value) else float(value))
+            for code, time, value, event_id in zip(
+                table.codes[entries], table.occurred_at[entries], table.values[entries], events, strict=True
+            )
+        )
+        [user_id] = table.users.ids(np.array([row]))
+        asked.append(Profile(users.get(user_id) or User(user_id=user_id), history))
+    return asked
+
+
+def check(recommender: Recommender, manifest: Manifest, data: bytes, asked: list[Profile], rehearse: Rehearse) -> str:
+    """Why the model must not serve, "" when nothing speaks against it."""
+    for name, array in recommender.to_arrays().items():
+        # Of the catalog, much is unknown: a time that nobody set is infinite, a price that nobody named is NaN.
+        if array.dtype.kind == "f" and not name.startswith("catalog.") and not np.isfinite(array).all():
+            return f"array {name} holds values that are not finite"
+    now = manifest.trained_at
+    live = np.flatnonzero(recommender.catalog.live(now))
+    expected = _answers(recommender, asked, now)
+    request = json.dumps({"manifest": manifest.to_json().decode(), "asked": [_plain(one) for one in asked]})
+    try:
+        answered = json.loads(rehearse(request.encode() + b"\n" + data))
+    except (ArtifactError, ValueError) as error:
+        return f"a fresh process could not use it: {error}"
+    if _differ(answered, expected):
+        return f"a fresh process answers differently: expected {expected}, got {answered}"
+    may_be_shown = set(recommender.catalog.events.ids(live))
+    for profile, items in zip(asked, expected, strict=True):
+        shown = [event_id for event_id, _ in items]
+        if len(shown) != len(set(shown)) or not set(shown) <= may_be_shown:
+            return f"the list of {profile.user.user_id!r} holds an event twice or one that may not be shown: {shown}"
+        if len(shown) < min(K, len(live) - len({entry.event_id for entry in profile.history} & may_be_shown)):
+            return f"the list of {profile.user.user_id!r} is too short: {len(shown)} of {len(live)} events"
+    return ""
+
+
+def answer(request: bytes) -> bytes:
+    """What the process does: load the model and answer."""
+    head, _, data = request.partition(b"\n")
+    document = json.loads(head)
+    manifest = Manifest.from_json(document["manifest"].encode())
+    recommender = Recommender.from_arrays(manifest.model, unpack(data, manifest))
+    asked = [_profile(one) for one in document["asked"]]
+    return json.dumps(_answers(recommender, asked, manifest.trained_at)).encode()
+
+
+def _answers(recommender: Recommender, asked: list[Profile], now: datetime) -> list[list[list[Any]]]:
+    return [[[one.event_id, one.score] for one in recommender.recommend(it, k=K, now=now)] for it in asked]
+
+
+def _differ(one: list[list[list[Any]]], other: list[list[list[Any]]]) -> bool:
+    ids, scores = (
+        [[[item[place] for item in items] for items in answers] for answers in (one, other)] for place in (0, 1)
+    )
+    if ids[0] != ids[1]:
+        return True
+    return not all(np.allclose(a, b, rtol=_CLOSE, atol=_CLOSE) for a, b in zip(*scores, strict=True))
+
+
+def _plain(profile: Profile) -> dict[str, Any]:
+    user = {**profile.user.to_document(), "created_at": None, "updated_at": None}
+    entries = [[one.type, one.occurred_at.isoformat(), one.event_id, one.value] for one in profile.history]
+    return {"user_id": profile.user.user_id, "user": user, "history": entries}
+
+
+def _profile(data: Mapping[str, Any]) -> Profile:
+    history = tuple(
+        HistoryEntry(InteractionType(kind), fields.required_time({"time": time}, "time"), event_id, "", value)
+        for kind, time, event_id, value in data["history"]
+    )
+    return Profile(User.from_document(data["user_id"], data["user"]), history)
+
+
+def _moment(posix_seconds: float) -> datetime:
+    return datetime.fromtimestamp(posix_seconds, UTC)
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(answer(sys.stdin.buffer.read()))

@@ -1,0 +1,84 @@
+"""All signals that the blend may weigh. A new one is a class and a line here."""
+
+from typing import Final
+
+import numpy as np
+
+from shared.signals.affinity import Count, Interest, Rate, Recent, Share
+from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Similarity
+from shared.signals.demographics import DeclaredRidge
+from shared.signals.distance_price import Budget, Nearness
+from shared.signals.ease import Ease
+from shared.signals.friends import Friends
+from shared.signals.item_graph import GraphFilter
+from shared.signals.novelty import Freshness, PassedOver, Unseen
+from shared.signals.popularity import Likes, LikesPerEvent, PopularityRank
+from shared.signals.signal import EventSignal, UserSignal
+from shared.signals.spectral import BANDS, SpectralBand
+from shared.signals.time_to_start import Beyond, NextOf, Soonness
+
+SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
+    Share("organizer"),
+    Share("category"),
+    Share("city"),
+    Share("block"),
+    Share("slot"),
+    Count("organizer"),
+    Rate("venue", damping=2),
+    Recent("organizer"),
+    PassedOver("organizer"),
+    PassedOver("series"),
+    Freshness(),
+    Unseen(),
+    Likes("rising", half_life_days=3),
+    Likes("likes", half_life_days=np.inf),
+    Interest(),
+    Ease("organizer"),
+    *(SpectralBand(band) for band in BANDS),
+    GraphFilter(),
+    Similarity("tags"),
+    Similarity("title"),
+    Similarity("text"),
+    DeclaredRidge(),
+    DeclaredTags(),
+    DeclaredCategories(),
+    Follows(),
+    Friends(),
+    Nearness(),
+    Budget(),
+    PopularityRank(),
+    LikesPerEvent("organizer", damping=3),
+    Soonness(),
+    Beyond(30),
+    NextOf("series"),
+    NextOf("organizer"),
+)
+
+RETIRED: Final = frozenset(
+    {
+        "beyond_2_days",
+        "beyond_7_days",
+        "count_series",
+        "count_venue",
+        "dismissals",
+        "ease_venue",
+        "followed_tags",
+        "liked_category",
+        "liked_hour",
+        "liked_series",
+        "liked_slot",
+        "liked_tags",
+        "liked_venue",
+        "rate_organizer",
+        "rate_series",
+        "recent_series",
+        "ridge",
+        "share_district",
+        "share_price_band",
+        "share_series",
+        "share_subcategory",
+        "share_venue",
+        "usual_price",
+    }
+)
+"""Names that a stored model may still weigh: they are passed over, until the next training replaces that model."""

@@ -1,0 +1,55 @@
+"""One instance with a small city, a clock and a client."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
+
+from functions import wiring
+from functions.wiring import Services
+from shared.ports import Documents
+from tests import deployment, laws
+from tests.deployment import Clock, Wire
+from tests.examples import DAY, NOW
+from tests.stores import documents
+
+settings.register_profile("marquee", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("marquee")
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store() -> Iterator[Documents]:
+    filled, data = documents(), laws.city()
+    filled.events.put(data.events, now=NOW - DAY)
+    filled.users.put([*data.users.values()], now=NOW - DAY)
+    filled.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    filled.users.remember(data.interactions)
+    yield filled
+    filled.close()
+
+
+@pytest.fixture
+def wire(store: Documents, tmp_path: Path, clock: Clock) -> Iterator[Wire]:
+    """Puts services into place until the test ends; takes other settings and a store instead of the city's."""
+    with ExitStack() as stack:
+
+        def put(other: Documents | None = None, **settings: Any) -> Services:
+            wired = deployment.wire(other or store, tmp_path, clock, **settings)
+            return stack.enter_context(wiring.use(wired))
+
+        yield put
+
+
+@pytest.fixture
+def client(wire: Wire) -> FlaskClient:
+    wire()
+    return deployment.client()

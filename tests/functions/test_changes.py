@@ -1,0 +1,124 @@
+"""The functions that nobody calls: changed events reach the lists, and monitor settles counts."""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from functions.event import event
+from functions.interaction import interaction
+from functions.wiring import Services
+from shared.adapters.cloudevent import encode_change
+from shared.entities import Event, InteractionType, Status
+from shared.ports import Documents
+from tests.deployment import REFRESH, Clock, created, delivered
+from tests.examples import DAY, NOW, an_event, an_interaction
+
+Wire = Callable[..., Services]
+
+
+@pytest.fixture(autouse=True)
+def _wired(wire: Wire) -> None:
+    wire()
+
+
+def written(event_id: str, fields: dict[str, Any] | None) -> Any:
+    return delivered(encode_change("events", event_id, fields))
+
+
+def shown(client: FlaskClient) -> set[str]:
+    items = client.get("/api/v1/recommendations", query_string={"limit": "100"}).get_json()["items"]
+    return {item["event_id"] for item in items}
+
+
+def write_behind(store: Documents, given: Event) -> None:
+    """Write as another program does, which leaves `updated_at` as it was long ago."""
+    store.events.put([given], now=NOW - 100 * DAY)
+
+
+def test_a_new_event_that_nobody_stamped_is_shown_at_the_next_look(
+    client: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    client.post("/retrain")
+    clock.forward()
+    shown(client)
+    new = an_event("new", category="jazz", starts_at=NOW + DAY)
+    write_behind(store, new)
+    clock.forward()
+    assert "new" not in shown(client)
+    event(written("new", new.to_document()))
+    clock.forward()
+    assert "new" in shown(client)
+    assert timedelta(seconds=60) > REFRESH
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.HIDDEN, Status.SOLD_OUT])
+def test_a_cancelled_event_is_gone_at_the_next_look(
+    client: FlaskClient, store: Documents, clock: Clock, status: Status
+) -> None:
+    assert "yoga_9" in shown(client)
+    changed = an_event("yoga_9", status=status)
+    write_behind(store, changed)
+    for _ in range(2):
+        event(written("yoga_9", changed.to_document()))
+    clock.forward()
+    assert "yoga_9" not in shown(client)
+
+
+def test_a_deleted_event_is_gone_at_the_next_look(client: FlaskClient, store: Documents, clock: Clock) -> None:
+    assert "yoga_9" in shown(client)
+    # SQLite has no other programs that could delete, so the event is hidden behind the function's back.
+    write_behind(store, an_event("yoga_9", status=Status.HIDDEN))
+    event(written("yoga_9", None))
+    clock.forward()
+    assert "yoga_9" not in shown(client)
+
+
+def test_an_unreadable_event_is_reported_until_it_is_mended(store: Documents, caplog: pytest.LogCaptureFixture) -> None:
+    bad = {"title": "Jazz", "price": -5.0}
+    event(written("bad", bad))
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    said = json.loads(record.message)
+    assert (said["message"], said["event_id"]) == ("event cannot be read", "bad")
+    assert said["reason"].startswith("price: expected a number")
+    event(written("bad", bad))
+    (letter,) = store.dead_letters.since(NOW)
+    assert (letter.collection, letter.document_id, letter.reason) == ("events", "bad", said["reason"])
+    event(written("bad", bad | {"price": 5.0}))
+    assert list(store.dead_letters.since(NOW)) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xff no protobuf", None, {"json": True}])
+def test_what_is_no_change_is_acknowledged_and_logged(data: Any, caplog: pytest.LogCaptureFixture) -> None:
+    event(delivered(data))
+    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    assert "delivery_1" in record.message
+
+
+def test_monitor_counts_what_triggers_leave_to_it_and_says_so(
+    client: FlaskClient, store: Documents, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    click = an_interaction("u", "jazz_1", InteractionType.CLICK, recorded_at=NOW)
+    lost = an_interaction("v", "jazz_1", InteractionType.SAVE, recorded_at=NOW)
+    store.interactions.append([click, lost], now=NOW, counted=False)
+    interaction(created(click.interaction_id, click.to_document()))
+    clock.forward(timedelta(minutes=30))
+    with caplog.at_level(logging.INFO):
+        answer = client.post("/monitor")
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert (body["settled"], body["lost"], body["doubled"], body["remembered"]) == (1, 1, 0, 1)
+    (record,) = [one for one in caplog.records if "counts reconciled" in one.message]
+    assert (record.levelno, json.loads(record.message)["lost"]) == (logging.WARNING, 1)
+    ((event_id, counts, _),) = store.counters.changed_since(NOW)
+    assert (event_id, sum(counts.by_type.values())) == ("jazz_1", 2)
+    assert client.post("/monitor").get_json()["interactions"] == 0
+
+
+def test_a_probe_of_monitor_is_refused_before_it_costs_anything(client: FlaskClient) -> None:
+    answer = client.get("/monitor")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")

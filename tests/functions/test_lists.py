@@ -1,0 +1,267 @@
+"""Every route that lists events: whose they are, which conditions hold, and how pages follow each other."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from functions.routes.call import Call
+from shared.entities import InteractionType
+from shared.ports import Caller, Documents
+from shared.services.ingest.record import count
+from tests import laws
+from tests.deployment import Clock, Wire
+from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.stores import Outage, fragile
+
+API = "/api/v1"
+ALL = {event.event_id for event in laws.city().events if event.starts_at and event.starts_at > NOW}
+LISTS = ("/recommendations", "/events/jazz_1/similar", "/events/popular", "/events/trending")
+
+
+@pytest.fixture
+def trained(client: FlaskClient, store: Documents, clock: Clock) -> FlaskClient:
+    """A client of an instance with a model, since whose training every event was booked once."""
+    client.post("/retrain")
+    clock.forward()
+    for event_id in sorted(ALL):
+        _count(store, "crowd", event_id, clock)
+    clock.forward()
+    return client
+
+
+def _count(store: Documents, user_id: str, event_id: str, clock: Clock) -> None:
+    count(store, an_interaction(user_id, event_id, occurred_at=clock.now, recorded_at=clock.now), now=clock.now)
+
+
+def _get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
+    response = client.get(API + path, query_string={name.rstrip("_"): value for name, value in query.items()})
+    assert response.status_code == 200, response.text
+    return dict(response.get_json())
+
+
+def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
+    return [item["event_id"] for item in _get(client, path, **{"limit": 100} | query)["items"]]
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_pages_follow_each_other_without_repeats(trained: FlaskClient, clock: Clock, path: str) -> None:
+    whole, seen, cursor = _ids(trained, path), list[str](), ""
+    for _ in range(1 + len(whole) // 4):
+        page = _get(trained, path, limit=4, **({"cursor": cursor} if cursor else {}))
+        seen += [item["event_id"] for item in page["items"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert cursor is None
+    assert sorted(seen) == sorted(whole)
+    if path != "/events/trending":
+        assert seen == whole
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_conditions_hold_on_every_list(trained: FlaskClient, path: str) -> None:
+    jazz, yoga = ({name for name in ALL if name.startswith(kind)} - {"jazz_1"} for kind in ("jazz", "yoga"))
+    everything = set(_ids(trained, path))
+    for query, kind in (
+        ({"near": "41.97,-87.66", "radius_km": 5}, jazz),
+        ({"near": "41.79,-87.59", "radius_km": 5}, yoga),
+        ({"category": "MUSIC"}, jazz),
+        ({"tags": "calm,unheard of"}, yoga),
+        ({"max_price": 8}, yoga),
+        ({"city": "chicago"}, jazz | yoga),
+        ({"city": "Boston"}, set()),
+    ):
+        assert set(_ids(trained, path, **query)) - {"jazz_1"} == kind & everything, query
+    some = sorted(everything)[:3]
+    assert set(_ids(trained, path, exclude=",".join(some))) == everything - set(some)
+    soon = set(_ids(trained, path, from_="2026-05-01T12:00:00Z", to="2026-05-05T23:00:00Z"))
+    assert soon - {"jazz_1"} == {name for name in everything if name[-1] in "01"} - {"jazz_1"}
+    assert all(1 <= int(name[-1]) + 3 <= 6 for name in _ids(trained, path, when="week"))
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_a_known_viewer_is_not_shown_what_they_took_or_dismissed(
+    trained: FlaskClient, store: Documents, path: str
+) -> None:
+    store.users.remember([an_interaction("viewer", "yoga_3", InteractionType.DISMISS)])
+    store.users.remember([an_interaction("viewer", "jazz_3", InteractionType.BOOKING)])
+    before, after = set(_ids(trained, path)), set(_ids(trained, path, user_id="viewer"))
+    assert before - after == before & {"yoga_3", "jazz_3"}
+    assert after < before
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_without_explanations_a_list_says_neither_source_nor_reasons(trained: FlaskClient, path: str) -> None:
+    for item in _get(trained, path, explain="false")["items"]:
+        assert (item["source"], item["reasons"]) == (None, [])
+
+
+def test_a_session_s_events_count_for_a_stranger_at_once(trained: FlaskClient) -> None:
+    first = _get(trained, "/recommendations", recent="yoga_0,yoga_1", limit=3)["items"]
+    assert {item["event_id"].partition("_")[0] for item in first} == {"yoga"}
+    assert first[0]["reasons"][0].startswith("because you looked at Yoga")
+    assert _get(trained, "/recommendations", recent="unknown")["items"] == _get(trained, "/recommendations")["items"]
+
+
+def test_organizers_are_capped_and_lists_mixed(trained: FlaskClient) -> None:
+    query = {"user_id": "jazz_fan_0", "limit": 4}
+    assert len(_get(trained, "/recommendations", per_organizer=1, **query)["items"]) == 4
+    best, mixed = (
+        {name.partition("_")[0] for name in _ids(trained, "/recommendations", **query | {"diversity": diversity})}
+        for diversity in (0, 0.9)
+    )
+    assert (best, mixed) == ({"jazz"}, {"jazz", "yoga"})
+
+
+def test_what_is_like_an_event_is_of_its_kind_and_says_so(trained: FlaskClient) -> None:
+    for event_id in ("yoga_1", "yoga_12"):
+        items = _get(trained, f"/events/{event_id}/similar", limit=5)["items"]
+        assert {item["event_id"].partition("_")[0] for item in items} == {"yoga"}
+        assert event_id not in {item["event_id"] for item in items}
+        assert {item["source"] for item in items} == {"content"}
+
+
+def test_an_event_that_no_instance_has_seen_has_its_like(trained: FlaskClient, store: Documents) -> None:
+    fresh = replace(laws.city().events[0], event_id="fresh", status=laws.city().events[0].status)
+    store.events.put([fresh], now=NOW)
+    items = _get(trained, "/events/fresh/similar", limit=5)["items"]
+    assert {item["event_id"].partition("_")[0] for item in items} == {"jazz"}
+
+
+def test_nothing_is_like_an_event_that_does_not_exist(trained: FlaskClient, wire: Wire, store: Documents) -> None:
+    response = trained.get(f"{API}/events/unknown/similar")
+    assert (response.status_code, response.content_type) == (404, "application/problem+json")
+    assert "'unknown'" in response.get_json(force=True)["detail"]
+    wire(fragile(store, events=Outage(is_on=True)))
+    assert trained.get(f"{API}/events/unknown/similar").status_code == 503
+
+
+def test_popular_events_follow_what_is_counted_lately(trained: FlaskClient, store: Documents, clock: Clock) -> None:
+    for number in range(8):
+        _count(store, f"u{number}", "yoga_9", clock)
+    clock.forward()
+    for window in ("day", "week", "month"):
+        assert _ids(trained, "/events/popular", window=window)[0] == "yoga_9"
+        trend = _get(trained, "/events/trending", window=window)["items"]
+        assert (trend[0]["event_id"], trend[0]["source"]) == ("yoga_9", "trending")
+
+
+def _rank(client: FlaskClient, **body: Any) -> dict[str, Any]:
+    response = client.post(f"{API}/rank", json=body)
+    assert response.status_code == 200, response.text
+    return dict(response.get_json())
+
+
+def test_a_caller_s_list_is_ordered_for_the_user(trained: FlaskClient) -> None:
+    ids = [f"{kind}_{number}" for number in range(10) for kind in ("jazz", "yoga")]
+    answer = _rank(trained, event_ids=[*ids, "jazz_11", "unknown"], user_id="yoga_fan_0")
+    ranked = [item["event_id"] for item in answer["items"]]
+    taken = laws.seen(laws.city(), "yoga_fan_0")
+    assert set(ranked) == set(ids) - taken
+    assert set(answer["left_out"]) == (taken & {*ids, "jazz_11"}) | {"jazz_11", "unknown"}
+    assert ranked[0].startswith("yoga")
+    best = _ids(trained, "/recommendations", user_id="yoga_fan_0")
+    assert ranked == [name for name in best if name in ranked]
+
+
+def test_repeats_in_a_caller_s_list_count_once(trained: FlaskClient) -> None:
+    assert len(_rank(trained, event_ids=["jazz_1", "jazz_1"])["items"]) == 1
+
+
+def test_nobody_is_recommended_the_events_of_those_they_organize_for(wire: Wire, trained: FlaskClient) -> None:
+    wire(require_auth=True)
+    for path in LISTS:
+        headers = {"Authorization": "Bearer user:olga:jazz_club_0"}
+        response = trained.get(f"{API}{path}?limit=100", headers=headers)
+        shown = {item["event_id"] for item in response.get_json()["items"]}
+        everything = {item["event_id"] for item in trained.get(f"{API}{path}?limit=100").get_json()["items"]}
+        assert everything - shown == {name for name in everything if name in {f"jazz_{n}" for n in range(0, 10, 2)}}
+
+
+def test_a_token_speaks_of_its_own_user_only() -> None:
+    call = Call(Caller("root", is_admin=True, organizer_ids=("club",)), {"user_id": "alice"}, None)
+    assert (call.acting_user(), call.organizer_ids("alice"), call.organizer_ids("root")) == ("alice", (), ("club",))
+
+
+def test_rules_take_effect_at_the_next_look(trained: FlaskClient, clock: Clock) -> None:
+    rules = {
+        "pinned": [{"event_id": "yoga_5"}],
+        "blocked_events": ["jazz_0"],
+        "blocked_organizers": ["yoga_club_0"],
+        "max_per_organizer": 3,
+    }
+    assert trained.put(f"{API}/rules", json=rules).get_json() == rules
+    assert trained.get(f"{API}/rules").get_json() == rules
+    clock.forward()
+    answer = _get(trained, "/recommendations", user_id="jazz_fan_0", limit=100)["items"]
+    assert (answer[0]["event_id"], answer[0]["source"]) == ("yoga_5", "pinned")
+    assert len(answer) <= 9
+    for path in LISTS:
+        blocked = {"jazz_0", *(f"yoga_{number}" for number in range(0, 10, 2))}
+        assert not blocked & set(_ids(trained, path))
+
+
+def test_rules_that_cannot_be_followed_are_refused_by_field(client: FlaskClient) -> None:
+    for rules, field in (
+        ({"pinned": [{}]}, "event_id"),
+        ({"max_per_organizer": 0}, "max_per_organizer"),
+        ({"x": 1}, "x"),
+    ):
+        response = client.put(f"{API}/rules", json=rules)
+        assert (response.status_code, response.get_json(force=True)["field"]) == (400, field)
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("user:alice", 403), ("admin:root", 200)])
+def test_rules_are_for_admins(wire: Wire, client: FlaskClient, token: str | None, status: int) -> None:
+    wire(require_auth=True)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    assert client.get(f"{API}/rules", headers=headers).status_code == status
+    assert client.put(f"{API}/rules", headers=headers, json={}).status_code == status
+
+
+def test_an_unreadable_event_has_no_like(trained: FlaskClient, store: Documents) -> None:
+    _get(trained, "/events/popular")  # looks for news, so that the next request does not
+    store.events.put([an_event("odd", starts_at=NOW + DAY)], now=NOW)
+    with store.events._database.transaction() as connection:
+        connection.execute("""UPDATE events SET document = '{"price": "free"}' WHERE event_id = 'odd'""")
+    assert trained.get(f"{API}/events/odd/similar").status_code == 404
+
+
+def _audience(client: FlaskClient, token: str | None, event_id: str = "jazz_1", **query: Any) -> TestResponse:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return client.get(f"{API}/events/{event_id}/audience", query_string=query, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("token", "status"),
+    [
+        (None, 401),
+        ("user:olga", 403),
+        ("user:olga:yoga_club_1", 403),
+        ("user:olga:jazz_club_1", 200),
+        ("admin:root", 200),
+    ],
+)
+def test_an_audience_is_for_the_organizer_and_admins(
+    wire: Wire, trained: FlaskClient, token: str | None, status: int
+) -> None:
+    wire(require_auth=True)
+    assert _audience(trained, token).status_code == status
+
+
+def test_an_audience_holds_those_of_its_kind_first_and_nobody_who_comes_already(trained: FlaskClient) -> None:
+    body = _audience(trained, None, limit=100).get_json()
+    guests = [guest["user_id"] for guest in body["users"]]
+    coming = {one.user_id for one in laws.city().interactions if one.event_id == "jazz_1"}
+    assert body["considered"] == len(guests) + len(coming)
+    assert not coming & set(guests)
+    kinds = [guest.partition("_")[0] for guest in guests]
+    assert {"jazz"} <= set(kinds[:5]) <= {"jazz", "omnivore"}
+    assert [guest["user_id"] for guest in _audience(trained, None, limit=2).get_json()["users"]] == guests[:2]
+
+
+def test_an_audience_of_nothing_is_not_found(trained: FlaskClient) -> None:
+    assert _audience(trained, None, "unknown").status_code == 404

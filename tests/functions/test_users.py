@@ -1,0 +1,223 @@
+"""What users may ask about their data, visitors who sign in, and how much one may send."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from flask.testing import FlaskClient
+from pyarrow import parquet
+
+from functions.interaction import interaction
+from functions.wiring import MAX_SENT, Services
+from shared.adapters.objects.folder import FolderObjects
+from shared.entities import InteractionType, User
+from shared.errors import InvalidField, TooMany
+from shared.ports import Documents
+from shared.services.ingest.erasure import export
+from shared.services.ingest.quota import Quota
+from tests import laws
+from tests.deployment import Clock, created
+from tests.examples import NOW, an_interaction
+
+Wire = Callable[..., Services]
+INTERACTIONS = "/api/v1/interactions"
+VISITOR = "0b8c8f9f-5f5c-4f0e-9d4e"
+GONE = "gone_user"
+TOKEN = {"Authorization": f"Bearer user:{GONE}"}
+
+
+def click(event_id: str, **given: Any) -> dict[str, Any]:
+    return {"type": "click", "event_id": event_id} | given
+
+
+def deliver_all(store: Documents) -> None:
+    """Run the trigger on every document, as Firestore does, in any order and not for the first time."""
+    for one in store.interactions.uncounted(NOW):
+        interaction(created(one.interaction_id, one.to_document()))
+
+
+@pytest.fixture
+def signed_in(wire: Wire, client: FlaskClient) -> FlaskClient:
+    wire(require_auth=True)
+    return client
+
+
+def everything(store: Documents, folder: Path) -> str:
+    """Every row of every table and every object, as text; the ledger's files are decoded, for they are compressed."""
+    database = store.events._database
+    tables = [name for (name,) in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", ())]
+    rows = [database.rows(f"SELECT * FROM {table}", ()) for table in tables]  # noqa: S608  # names of the schema
+    objects = FolderObjects(folder)
+    blobs = {name: blob.data for name in objects.names("") if (blob := objects.read(name))}
+    tables = [
+        parquet.read_table(pa.BufferReader(data)).to_pylist() for name, data in blobs.items() if "parquet" in name
+    ]
+    return repr((rows, blobs, tables))
+
+
+def test_a_forgotten_user_leaves_no_trace(
+    signed_in: FlaskClient, store: Documents, tmp_path: Path, clock: Clock
+) -> None:
+    store.users.put([User(user_id=GONE, city="Bern"), User(user_id="friend", friends=(GONE,))], now=NOW)
+    entries = [click("jazz_1"), {"type": "booking", "event_id": "jazz_2"}, {"type": "dismiss", "event_id": "yoga_1"}]
+    entries += [{"type": "search", "query": "jazz"}]
+    assert signed_in.post(INTERACTIONS, json={"interactions": entries}, headers=TOKEN).status_code == 200
+    late = [(one.interaction_id, one.to_document()) for one in store.interactions.uncounted(NOW)]
+    deliver_all(store)
+    interaction(created(f"{GONE}_x", {"user_id": GONE, "type": "dance"}))
+    assert signed_in.post("/retrain").status_code == 200
+    assert len(everything(store, tmp_path).split(GONE)) > 20
+    assert "parquet" in everything(store, tmp_path)
+    before = [counts for _, counts, _ in store.counters.changed_since(NOW)]
+
+    clock.forward()
+    answer = signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN)
+    assert (answer.status_code, answer.get_json()["erased"]) == (200, 8)
+    for key, fields in late:
+        interaction(created(key, fields))
+    clock.forward(timedelta(days=1))
+    assert signed_in.post("/retrain").status_code == 200
+    assert GONE not in everything(store, tmp_path)
+    assert [counts for _, counts, _ in store.counters.changed_since(NOW)] == before
+    assert signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN).get_json()["erased"] == 0
+    assert [counts for _, counts, _ in store.counters.changed_since(NOW)] == before
+
+
+def test_a_forgotten_user_is_a_stranger_and_may_begin_anew(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    signed_in.post("/retrain")
+    clock.forward()
+
+    def items() -> list[dict[str, Any]]:
+        return signed_in.get("/api/v1/recommendations", headers=TOKEN).get_json()["items"]
+
+    stranger = signed_in.get("/api/v1/recommendations").get_json()["items"]
+    signed_in.post(INTERACTIONS, json={"interactions": [{"type": "booking", "event_id": "jazz_1"}]}, headers=TOKEN)
+    deliver_all(store)
+    assert items() != stranger
+    signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN)
+    assert items() == stranger
+    clock.forward(timedelta(minutes=2))
+    signed_in.post(INTERACTIONS, json={"interactions": [{"type": "save", "event_id": "jazz_1"}]}, headers=TOKEN)
+    deliver_all(store)
+    assert [entry.type for entry in store.users.profile(GONE, timeout_s=1).history] == [InteractionType.SAVE]
+
+
+def test_everything_that_is_held_is_exported(signed_in: FlaskClient, store: Documents) -> None:
+    store.users.put([User(user_id=GONE, city="Bern")], now=NOW)
+    signed_in.post(INTERACTIONS, json={"interactions": [click("jazz_1"), click("jazz_2")]}, headers=TOKEN)
+    deliver_all(store)
+    answer = signed_in.get(f"/api/v1/users/{GONE}/data", headers=TOKEN)
+    body = json.loads(answer.text)
+    assert (body["user_id"], body["cursor"]) == (GONE, None)
+    collections = [one["collection"] for one in body["documents"]]
+    assert collections == ["users", "histories", "interactions", "interactions"]
+    assert body["documents"][2]["fields"]["event_id"] == "jazz_1"
+    refused = signed_in.get(f"/api/v1/users/{GONE}/data?cursor=elsewhere/none", headers=TOKEN)
+    assert (refused.status_code, refused.get_json()["field"]) == (400, "cursor")
+
+
+def test_an_export_in_parts_holds_every_document_once(store: Documents) -> None:
+    store.users.put([User(user_id=GONE)], now=NOW)
+    done = [an_interaction(GONE, f"e{n}") for n in range(7)]
+    store.interactions.append(done, now=NOW, counted=False)
+    store.users.remember(done)
+    found, cursor = [], ""
+    while cursor is not None:
+        part = export(store.personal, user_id=GONE, cursor=cursor, page=2)
+        found += [(one["collection"], one["id"]) for one in part.documents]
+        cursor = part.cursor
+    assert found == [(one.collection, one.document_id) for one in store.personal.of(GONE)]
+    assert len(found) == 9
+    with pytest.raises(InvalidField, match=r"^cursor: "):
+        export(store.personal, user_id=GONE, cursor="elsewhere/x")
+
+
+@pytest.mark.parametrize(("method", "path"), [("delete", f"/users/{GONE}"), ("get", f"/users/{GONE}/data")])
+def test_only_the_user_and_admins_may_ask(signed_in: FlaskClient, method: str, path: str) -> None:
+    call = getattr(signed_in, method)
+    assert call(f"/api/v1{path}").status_code == 401
+    assert call(f"/api/v1{path}", headers={"Authorization": "Bearer user:other"}).status_code == 403
+    assert call(f"/api/v1{path}", headers={"Authorization": "Bearer admin:root"}).status_code == 200
+
+
+def test_a_visitor_s_doings_become_the_user_s_who_signs_in(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    visit = {"anonymous_id": VISITOR, "interactions": [click("jazz_1"), {"type": "save", "event_id": "jazz_2"}]}
+    assert len(signed_in.post(INTERACTIONS, json=visit).get_json()["accepted"]) == 2
+    deliver_all(store)
+    assert list(store.counters.changed_since(None)) == []
+    signing_in = {"anonymous_id": VISITOR, "interactions": [click("jazz_3")]}
+    for _ in range(2):
+        clock.forward()
+        assert signed_in.post(INTERACTIONS, json=signing_in, headers=TOKEN).status_code == 200
+        deliver_all(store)
+    ids = {one.interaction_id for one in store.interactions.uncounted(NOW)}
+    assert ids == {f"{GONE}_jazz_{n}_{what}" for n, what in enumerate(("click_20260501", "save", "click_20260501"), 1)}
+    assert len(store.users.profile(GONE, timeout_s=1).history) == 3
+    assert list(store.personal.of(f"~{VISITOR}")) == []
+    ((event_id, counts, _),) = store.counters.changed_since(None)
+    assert (event_id, counts.by_type) == ("jazz_2", {InteractionType.SAVE: 1})
+
+
+def test_nobody_passes_for_a_visitor_by_name(client: FlaskClient) -> None:
+    answer = client.post(INTERACTIONS, json={"user_id": f"~{VISITOR}", "interactions": [click("e")]})
+    assert (answer.status_code, answer.get_json()["field"]) == (400, "user_id")
+
+
+@pytest.mark.parametrize("anonymous_id", ["short", "x" * 65, "with space in it !", 5])
+def test_a_visitor_s_id_is_long_and_plain(client: FlaskClient, anonymous_id: object) -> None:
+    answer = client.post(INTERACTIONS, json={"anonymous_id": anonymous_id, "interactions": [click("e")]})
+    assert (answer.status_code, answer.get_json()["field"]) == (400, "anonymous_id")
+
+
+def test_a_beacon_s_token_is_in_its_body(signed_in: FlaskClient) -> None:
+    beacon = json.dumps({"id_token": f"user:{GONE}", "interactions": [click("e")]})
+    answer = signed_in.post(INTERACTIONS, data=beacon, content_type="text/plain;charset=UTF-8")
+    assert answer.get_json()["accepted"] == [f"{GONE}_e_click_20260501"]
+    forged = json.dumps({"id_token": "forged", "interactions": [click("e")]})
+    assert signed_in.post(INTERACTIONS, data=forged).status_code == 401
+
+
+def test_who_sends_too_much_is_told_when_to_go_on(signed_in: FlaskClient, clock: Clock) -> None:
+    batch = {"interactions": [click("e")] * 500}
+    for _ in range(MAX_SENT // 500):
+        assert signed_in.post(INTERACTIONS, json=batch, headers=TOKEN).status_code == 200
+    refused = signed_in.post(INTERACTIONS, json=batch, headers=TOKEN)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "600")
+    other = {"Authorization": "Bearer user:other"}
+    assert signed_in.post(INTERACTIONS, json=batch, headers=other).status_code == 200
+    clock.forward(timedelta(minutes=10))
+    assert signed_in.post(INTERACTIONS, json=batch, headers=TOKEN).status_code == 200
+
+
+def test_a_quota_is_each_sender_s_own_and_new_in_each_stretch() -> None:
+    quota = Quota(10, timedelta(minutes=1))
+    quota.take("a", 10, now=NOW)
+    quota.take("b", 4, now=NOW)
+    with pytest.raises(TooMany) as refused:
+        quota.take("b", 7, now=NOW + timedelta(seconds=30))
+    assert refused.value.retry_after_s == 30
+    quota.take("b", 6, now=NOW + timedelta(seconds=59))
+    quota.take("a", 10, now=NOW + timedelta(minutes=1))
+
+
+def test_a_dismissal_hides_an_event_for_good(signed_in: FlaskClient, store: Documents, clock: Clock) -> None:
+    def shown() -> set[str]:
+        answer = signed_in.get("/api/v1/recommendations?limit=100", headers=TOKEN).get_json()
+        return {item["event_id"] for item in answer["items"]}
+
+    assert "yoga_9" in shown()
+    entries: list[dict[str, Any]] = [{"type": "dismiss", "event_id": "yoga_9"}]
+    signed_in.post(INTERACTIONS, json={"interactions": entries}, headers=TOKEN)
+    deliver_all(store)
+    assert "yoga_9" not in shown()
+    store.users.remember([an_interaction(GONE, f"e{n}", InteractionType.VIEW, occurred_at=NOW) for n in range(900)])
+    assert "yoga_9" not in shown()
+    assert laws.city().events

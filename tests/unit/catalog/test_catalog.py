@@ -1,0 +1,186 @@
+"""Events as columns."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.catalog.attributes import Bag
+from shared.catalog.catalog import BAGS, FIELDS, Catalog, moment, seconds
+from shared.entities import Event, Location, Status
+from tests.examples import DAY, NOW, an_event
+
+times = st.none() | st.integers(-5, 5).map(lambda days: NOW + days * DAY)
+
+
+@st.composite
+def events(draw: st.DrawFn) -> Event:
+    starts_at, length = draw(times), draw(st.none() | st.integers(0, 5))
+    return Event(
+        event_id=draw(st.sampled_from("abcdefghé")),
+        title=draw(st.text("aé\0 ", max_size=60)),
+        category=draw(st.sampled_from(["", "Music", "sport"])),
+        tags=draw(st.sampled_from([(), ("live",), ("Night", "live"), ("calm", "calm", "night")])),
+        organizer_id=draw(st.sampled_from(["", "o1", "o2", "o3"])),
+        location=draw(st.sampled_from([None, Location(41.9, -87.6), Location(55.0, 83.0)])),
+        price=draw(st.sampled_from([None, 0.0, 19.99])),
+        created_at=draw(times),
+        starts_at=starts_at,
+        ends_at=None if length is None else (starts_at or NOW) + length * DAY,
+        status=draw(st.sampled_from(Status)),
+        capacity=draw(st.sampled_from([None, 0, 10])),
+        booked=draw(st.sampled_from([None, 0, 9, 10])),
+    )
+
+
+EVENTS = st.lists(events(), max_size=6)
+NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "lat", "lng", "price", "titles")
+
+
+def _readable(catalog: Catalog) -> dict[str, list[object]]:
+    """Columns with names in place of codes, so that catalogs compare whatever other names they know."""
+    columns: dict[str, list[object]] = {"events": list(catalog.events.ids())}
+    columns |= {name: getattr(catalog, name).tolist() for name in NUMBERS}
+    for name, field in catalog.fields.items():
+        names = [*field.names.ids(), ""]
+        columns[name] = [names[code] for code in field.codes]
+    return {name: [repr(value) for value in column] for name, column in columns.items()}
+
+
+def _rows(bag: Bag) -> list[dict[str, float]]:
+    """The weights of each event's names."""
+    names = bag.names.ids()
+    owned = [slice(*pair) for pair in pairwise(bag.starts)]
+    return [{names[c]: float(w) for c, w in zip(bag.columns[o], bag.weights[o], strict=True)} for o in owned]
+
+
+@settings(max_examples=30)
+@given(old=EVENTS, new=EVENTS, mentioned=st.lists(st.sampled_from("abxy")))
+def test_merging_equals_the_catalog_of_the_union(old: list[Event], new: list[Event], mentioned: list[str]) -> None:
+    merged = Catalog.of(old, mentioned=mentioned).merged(new)
+    union = Catalog.of([*old, *new], mentioned=mentioned)
+    assert _readable(merged) == _readable(union)
+    assert _readable(merged.merged(new)) == _readable(merged)
+
+
+@settings(max_examples=30)
+@given(old=EVENTS, new=EVENTS, mentioned=st.lists(st.sampled_from("abxy")))
+def test_merging_keeps_the_places_of_the_training(old: list[Event], new: list[Event], mentioned: list[str]) -> None:
+    before = Catalog.of(old, mentioned=mentioned)
+    merged = before.merged(new).merged(new)
+    assert merged.trained.tolist() == before.events.rows(merged.events.ids()).tolist()
+    for name, field in merged.fields.items():
+        assert field.trained.tolist() == before.fields[name].names.rows(field.names.ids()).tolist()
+
+
+@settings(max_examples=30)
+@given(old=EVENTS, new=EVENTS)
+def test_merging_weighs_names_as_the_training_did(old: list[Event], new: list[Event]) -> None:
+    before, by_id = Catalog.of(old), {event.event_id: event for event in new}
+    merged = before.merged(new)
+    for name, read in BAGS.items():
+        trained = before.bags[name]
+        assert merged.bags[name].names.ids() == trained.names.ids()
+        assert merged.bags[name].idf.tolist() == trained.idf.tolist()
+        kept = dict(zip(before.events.ids(), _rows(before.bags[name]), strict=True))
+        for event_id, row in zip(merged.events.ids(), _rows(merged.bags[name]), strict=True):
+            changed = by_id.get(event_id)
+            (expected,) = [kept[event_id]] if changed is None else _rows(trained.with_rows([read(changed)]))
+            assert row == expected
+
+
+@given(given=st.lists(events(), unique_by=lambda event: event.event_id), now=times.filter(bool))
+def test_live_is_published_not_full_and_not_over(given: list[Event], now: datetime) -> None:
+    catalog = Catalog.of(given)
+    live = set(np.array(catalog.events.ids())[catalog.live(now)]) if given else set()
+    expected = {
+        event.event_id
+        for event in given
+        if event.status is Status.PUBLISHED
+        and not (event.capacity is not None and event.booked is not None and event.booked >= event.capacity)
+        and (event.ends_at is None or event.ends_at > now)
+        and (event.ends_at is not None or event.starts_at is None or event.starts_at > now)
+    }
+    assert live == expected
+
+
+def test_an_event_is_over_at_the_very_second() -> None:
+    catalog = Catalog.of([an_event(starts_at=NOW - DAY, ends_at=NOW)])
+    assert not catalog.live(NOW).any()
+    assert catalog.live(NOW - timedelta(microseconds=1)).all()
+
+
+def test_what_only_interactions_mention_is_never_live_until_it_is_an_event() -> None:
+    catalog = Catalog.of([an_event("a")], mentioned=["a", "b"])
+    assert catalog.events.ids() == ["a", "b"]
+    assert catalog.live(datetime.min.replace(year=1971, tzinfo=NOW.tzinfo)).tolist() == [True, False]
+    assert catalog.merged([an_event("b")]).live(NOW).tolist() == [True, True]
+
+
+def test_merging_does_not_change_the_catalog_itself() -> None:
+    catalog = Catalog.of([an_event("b", title="Old")])
+    merged = catalog.merged([an_event("a"), an_event("b", title="A much longer title")])
+    assert (catalog.title(0), merged.title(1)) == ("Old", "A much longer title")
+
+
+def test_titles_are_cut_between_characters_and_fall_back_to_the_id() -> None:
+    catalog = Catalog.of([an_event("a", title="é" * 80), an_event("b", title=""), an_event("c", title="x" + "é" * 80)])
+    assert catalog.title(0) == "é" * 50
+    assert catalog.title(1) == "b"
+    assert catalog.title(2) == "x" + "é" * 49
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[], [an_event("a", organizer_id="o", title="")], [an_event("a", tags=("x",)), an_event("b", tags=("x", "y"))]],
+)
+def test_arrays_hold_everything(given: list[Event]) -> None:
+    catalog = Catalog.of(given, mentioned=["z"])
+    again = Catalog.from_arrays(catalog.to_arrays())
+    assert _readable(again) == _readable(catalog)
+    assert again.trained.tolist() == catalog.trained.tolist()
+    for name, field in catalog.fields.items():
+        assert again.fields[name].names.ids() == field.names.ids()
+        assert again.fields[name].trained.tolist() == field.trained.tolist()
+    for name, bag in catalog.bags.items():
+        assert _rows(again.bags[name]) == _rows(bag)
+        assert again.bags[name].idf.tolist() == bag.idf.tolist()
+
+
+@pytest.mark.parametrize("time", [NOW, NOW + timedelta(microseconds=1), None])
+def test_seconds_and_moment_are_inverse(time: datetime | None) -> None:
+    assert moment(seconds(time)) == time
+
+
+@pytest.mark.parametrize(
+    ("field", "fields", "expected"),
+    [
+        ("organizer", {"organizer_id": "O"}, "O"),
+        ("venue", {"venue_id": "V"}, "V"),
+        ("category", {"category": "Live Music"}, "live music"),
+        ("subcategory", {"subcategory": "JAZZ"}, "jazz"),
+        ("city", {"city": "Chicago"}, "chicago"),
+        ("district", {"location": Location(41.97, -87.66)}, "839,-1754"),
+        ("block", {"location": Location(41.97, -87.66)}, "4197,-8766"),
+        # Fridays, three hours a slot: noon in Greenwich is the afternoon in Novosibirsk and the morning in Chicago.
+        ("slot", {"starts_at": NOW}, "44"),
+        ("slot", {"starts_at": NOW, "location": Location(55.0, 83.0)}, "45"),
+        ("slot", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "42"),
+    ],
+)
+def test_an_attribute_is_read_from_the_event(field: str, fields: dict[str, object], expected: str) -> None:
+    with_it = FIELDS[field](an_event(**fields))
+    assert with_it == expected
+    assert FIELDS[field](Event(event_id="bare")) == ""
+
+
+def test_a_series_is_what_one_organizer_calls_by_one_name() -> None:
+    series = FIELDS["series"]
+    assert series(an_event("a", title="Jam", organizer_id="o")) == series(an_event("b", title="JAM", organizer_id="o"))
+    assert series(an_event("a", title="Jam", organizer_id="o")) != series(an_event("a", title="Jam", organizer_id="p"))
+    assert series(an_event("a", title="Jam")) == ""
+    untitled = [an_event(title="", organizer_id="o", venue_id="v", starts_at=NOW + days * DAY) for days in (0, 7, 1)]
+    assert series(untitled[0]) == series(untitled[1]) != series(untitled[2])

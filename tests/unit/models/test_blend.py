@@ -1,0 +1,100 @@
+"""Where the blend's weights come from."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.learning.listwise import Choices
+from shared.models.blend import HAND_SET, MIN_CHOICES, SIGNALS, Blend, learn
+from shared.signals.registry import RETIRED
+from shared.signals.users import SEGMENTS
+
+NAMES = [signal.name for signal in SIGNALS]
+_SIZE = 30
+
+
+def _choices(rng: np.random.Generator, *by: str, count: int = 1_600, windows: int = 8, segment: int = 0) -> Choices:
+    """Choices of one event among 30 by people of one segment who go by some signals; others are noise."""
+    values = np.zeros((count, _SIZE, len(NAMES)), np.float32)
+    for name in dict.fromkeys((*by, "likes", "rising", "nearness")):
+        values[:, :, NAMES.index(name)] = rng.normal(size=(count, _SIZE))
+    utility = 1.5 * sum(values[:, :, NAMES.index(name)] for name in by) + rng.gumbel(size=(count, _SIZE))
+    return Choices(
+        values=values.reshape(count * _SIZE, -1),
+        chosen=(utility == utility.max(axis=1, keepdims=True)).astype(np.float32).ravel(),
+        offsets=np.zeros(count * _SIZE, np.float32),
+        starts=np.arange(count, dtype=np.int64) * _SIZE,
+        segments=np.full(count, segment, np.int64),
+        windows=np.sort(np.arange(count) % windows),
+    )
+
+
+def _origin(choices: Choices, segment: int = 0) -> tuple[str, NDArray[np.float32]]:
+    weights, learning = learn(choices)
+    return learning["weights_from"][SEGMENTS[segment]], weights[segment]
+
+
+@pytest.mark.parametrize("choices", [None, _choices(np.random.default_rng(0), "declared_tags", count=MIN_CHOICES - 1)])
+def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(choices: Choices | None) -> None:
+    weights, learning = learn(choices)
+    assert (weights == HAND_SET).all()
+    assert learning["weights_from"] == "hand"
+    assert str(MIN_CHOICES) in learning["why"]
+
+
+@pytest.mark.parametrize("windows", [1, 2, 8])
+def test_strangers_who_tell_what_they_like_are_believed(windows: int) -> None:
+    origin, weights = _origin(_choices(np.random.default_rng(1), "declared_tags", windows=windows))
+    assert origin == "learned"
+    assert NAMES[int(weights.argmax())] == "declared_tags"
+
+
+def _turned(before: Choices, after: Choices) -> Choices:
+    """People who went by one thing in the earlier half of the windows and by another in the later one."""
+    parts = {
+        name: np.concatenate([getattr(before, name), getattr(after, name)])
+        for name in ("values", "chosen", "offsets", "segments")
+    }
+    starts = np.concatenate([before.starts, after.starts + len(before.values)])
+    return replace(before, **parts, starts=starts, windows=np.concatenate([before.windows, after.windows + 8]))
+
+
+def test_strangers_get_what_is_popular_where_that_did_better_than_what_was_learned() -> None:
+    rng = np.random.default_rng(2)
+    origin, weights = _origin(_turned(_choices(rng, "nearness"), _choices(rng, "likes", "rising")))
+    assert origin == "popularity"
+    assert weights[NAMES.index("likes")] == weights[NAMES.index("rising")] > 0
+
+
+def test_weights_set_by_hand_win_a_segment_that_turned_against_what_was_learned() -> None:
+    rng = np.random.default_rng(3)
+    turned = _turned(_choices(rng, "nearness", segment=2), _choices(rng, "follows", segment=2))
+    origin, weights = _origin(turned, segment=2)
+    assert origin == "hand"
+    assert (weights == HAND_SET[2]).all()
+
+
+def test_a_segment_that_nobody_belongs_to_keeps_what_the_others_taught() -> None:
+    weights, learning = learn(_choices(np.random.default_rng(4), "follows", segment=1))
+    assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
+    assert NAMES[int(weights[2].argmax())] == "follows"
+
+
+def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
+    """A stored model that weighs these signals and `soonness`, each by its place."""
+    weights = np.tile(np.arange(1, len(names) + 2, dtype=np.float32), (len(SEGMENTS), 1))
+    return {"blend.signals": np.array([name.encode() for name in (*names, "soonness")]), "blend.weights": weights}
+
+
+def test_a_stored_model_that_weighs_retired_signals_is_read_without_them() -> None:
+    blend = Blend.from_arrays(_stored(*sorted(RETIRED)))
+    assert {NAMES[column] for column in np.flatnonzero(blend.weights.any(axis=0))} == {"soonness"}
+    assert (blend.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
+    assert not RETIRED & set(NAMES)
+
+
+def test_a_stored_model_that_weighs_a_signal_of_a_newer_program_is_refused() -> None:
+    with pytest.raises(ValueError, match="no signal 'telepathy'; update it"):
+        Blend.from_arrays(_stored("telepathy"))

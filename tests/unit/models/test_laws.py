@@ -1,0 +1,228 @@
+"""What every model must do, whatever it is: each law runs for each of `recommender.MODELS`."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from shared.entities import HistoryEntry, InteractionType, Profile, Status, User
+from shared.models.artifact import pack
+from shared.models.registry import MODELS
+from shared.ranking.batch import lists
+from shared.ranking.query import Recommendation
+from tests import laws
+from tests.examples import DAY, NOW, an_event
+
+DATA = laws.city()
+LIVE = {event.event_id for event in DATA.events if event.over_at() > NOW}
+every_model = pytest.mark.parametrize("model", MODELS)
+personal_models = pytest.mark.parametrize("model", laws.PERSONAL)
+impersonal_models = pytest.mark.parametrize("model", sorted(laws.IMPERSONAL))
+
+
+def _alike(one: dict[str, list[Recommendation]], other: dict[str, list[Recommendation]]) -> None:
+    """The same lists, scores equal but for rounding."""
+    assert laws.ids(one) == laws.ids(other)
+    for user_id, items in one.items():
+        assert [item.score for item in items] == pytest.approx([item.score for item in other[user_id]], abs=1e-4)
+
+
+@every_model
+def test_lists_hold_each_live_event_once_but_for_what_the_user_took(model: str) -> None:
+    for user_id, items in laws.ids(laws.lists(laws.trained(model, DATA), DATA)).items():
+        assert len(items) == len(set(items))
+        assert set(items) == LIVE - laws.seen(DATA, user_id)
+
+
+@every_model
+def test_lists_are_ordered_by_score_and_shorter_ones_are_their_beginning(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    whole = laws.lists(recommender, DATA)
+    for items in whole.values():
+        scores = [item.score for item in items]
+        assert scores == sorted(scores, reverse=True)
+    for k in (1, 3):
+        assert laws.lists(recommender, DATA, k=k) == {user_id: items[:k] for user_id, items in whole.items()}
+
+
+@personal_models
+def test_fans_see_what_is_left_of_their_own_kind_first(model: str) -> None:
+    answers = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
+    for kind in laws.KINDS:
+        for user_id in (key for key in answers if key.startswith(kind.name)):
+            own = {event_id for event_id in LIVE if event_id.startswith(kind.name)} - laws.seen(DATA, user_id)
+            assert own, "the law would hold of nothing"
+            assert set(answers[user_id][: len(own)]) == own
+
+
+@personal_models
+def test_one_click_is_enough_to_be_of_a_kind(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    for kind in laws.KINDS:
+        newcomer = Profile(User(user_id="new"), (HistoryEntry(InteractionType.CLICK, NOW, f"{kind.name}_0"),))
+        first = recommender.recommend(newcomer, k=5, now=NOW)
+        assert {item.event_id.partition("_")[0] for item in first} == {kind.name}
+
+
+@impersonal_models
+def test_without_taste_everybody_sees_the_same_order(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    order = [item.event_id for item in recommender.recommend(k=100, now=NOW)]
+    for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
+        assert items == [event_id for event_id in order if event_id not in laws.seen(DATA, user_id)]
+
+
+@every_model
+def test_unknown_ids_give_the_stranger_s_list(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    stranger = recommender.recommend(k=100, now=NOW)
+    assert {item.event_id for item in stranger} == LIVE
+    assert {item.source for item in stranger} <= laws.FALLBACKS
+    entries = tuple(
+        HistoryEntry(kind, NOW - DAY, "unknown_event", "unknown_organizer", 5.0) for kind in InteractionType
+    )
+    assert recommender.recommend(Profile(User(user_id="unknown"), entries), k=100, now=NOW) == stranger
+    assert recommender.recommend(Profile(User(user_id="unknown")), k=100, now=NOW) == stranger
+
+
+@every_model
+@pytest.mark.parametrize("part", ["nothing", "events", "interactions"])
+def test_a_city_without_documents_is_no_reason_to_fail(model: str, part: str) -> None:
+    empty = laws.Dataset(
+        DATA.events if part == "events" else (), {}, DATA.interactions if part == "interactions" else ()
+    )
+    items = laws.trained(model, empty).recommend(laws.profile(DATA, "jazz_fan_1"), k=100, now=NOW)
+    left = LIVE - laws.seen(DATA, "jazz_fan_1")
+    assert {item.event_id for item in items} == (left if part == "events" else set())
+
+
+@every_model
+def test_the_order_of_documents_changes_nothing(model: str) -> None:
+    expected = laws.lists(laws.trained(model, DATA), DATA)
+    for seed in (1, 2):
+        assert laws.lists(laws.trained(model, laws.shuffled(DATA, seed)), DATA) == expected
+
+
+@every_model
+def test_the_same_documents_give_the_same_bytes(model: str) -> None:
+    once, again = (pack(laws.trained(model, data).to_arrays()) for data in (DATA, laws.shuffled(DATA, 3)))
+    assert once == again
+
+
+@every_model
+def test_twice_the_users_who_do_the_same_keep_the_order(model: str) -> None:
+    twins = laws.ids(laws.lists(laws.trained(model, laws.doubled(DATA)), DATA))
+    once = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
+    if model in laws.REGULARIZED:
+        fans = [user_id for user_id in once if "_fan_" in user_id]
+        twins, once = ({key: [one.partition("_")[0] for one in lists[key]] for key in fans} for lists in (twins, once))
+    assert twins == once
+
+
+@every_model
+def test_the_same_city_four_weeks_later_has_the_same_lists(model: str) -> None:
+    by = timedelta(weeks=4)
+    later = laws.moved(DATA, by)
+    _alike(
+        laws.lists(laws.trained(model, later, now=NOW + by), later, now=NOW + by),
+        laws.lists(laws.trained(model, DATA), DATA),
+    )
+
+
+@every_model
+def test_a_stored_model_gives_the_same_lists(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    loaded = laws.stored_and_loaded(model, recommender)
+    assert laws.lists(loaded, DATA) == laws.lists(recommender, DATA)
+
+
+@every_model
+def test_nothing_leaks_from_after_the_cutoff(model: str) -> None:
+    cutoff = NOW - 40 * DAY
+    expected = laws.lists(laws.trained(model, DATA, now=cutoff), DATA, now=cutoff)
+    for seed in (1, 2):
+        other = laws.scrambled_after(DATA, cutoff, seed)
+        assert other.interactions != DATA.interactions
+        assert laws.lists(laws.trained(model, other, now=cutoff), DATA, now=cutoff) == expected
+
+
+@every_model
+def test_many_users_at_once_get_what_each_gets_alone(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    table = laws.fit(DATA, model="popularity", now=NOW, half_life_days=90.0)[2]
+    users = [*DATA.users.values(), User(user_id="unknown")]
+    candidates = np.flatnonzero(recommender.catalog.live(NOW))
+    batch = {
+        user.user_id: recommender.catalog.events.ids(row[row >= 0])
+        for chunk, rows, _ in lists(recommender, users, table, candidates, now=NOW, k=100)
+        for user, row in zip(chunk, rows, strict=True)
+    }
+    alone = laws.lists(recommender, laws.Dataset(DATA.events, {u.user_id: u for u in users}, DATA.interactions))
+    assert batch == laws.ids(alone)
+
+
+@every_model
+def test_events_come_and_go_without_a_retrain(model: str) -> None:
+    gone = an_event("jazz_1", status=Status.CANCELLED)
+    recommender = laws.trained(model, DATA).with_events([an_event("brand_new", organizer_id="jazz_club_0"), gone])
+    for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
+        assert set(items) == LIVE - laws.seen(DATA, user_id) - {"jazz_1"} | {"brand_new"}
+
+
+@every_model
+def test_a_new_event_leaves_the_order_of_the_others(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    # The id decides where the new row comes in; every place must leave the other rows their own values.
+    for event_id in ("aaa", "kkk", "zzz"):
+        with_one_more = laws.ids(laws.lists(recommender.with_events([an_event(event_id)]), DATA))
+        for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
+            assert [item for item in with_one_more[user_id] if item != event_id] == items
+
+
+@every_model
+def test_events_put_in_unchanged_change_nothing(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    assert laws.lists(recommender.with_events(DATA.events), DATA) == laws.lists(recommender, DATA)
+
+
+@every_model
+def test_newer_popularity_reorders_what_a_stranger_sees(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    *_, last = recommender.recommend(k=100, now=NOW)
+    praised = recommender.with_popularity({last.event_id: 1e12, "unknown_event": 1e15})
+    assert praised.recommend(k=1, now=NOW)[0].event_id == last.event_id
+    assert recommender.recommend(k=100, now=NOW)[-1] == last, "the model itself stays as it was"
+
+
+@every_model
+def test_every_reason_is_about_something_the_user_did_or_the_event_is(model: str) -> None:
+    titles = {event.event_id: event.title for event in DATA.events}
+    for user_id, items in laws.lists(laws.trained(model, DATA), DATA).items():
+        own = {f"because you booked {titles[event_id]}" for event_id in laws.seen(DATA, user_id)}
+        own |= {f"because you viewed {title}" for title in titles.values()}
+        for item in items:
+            because = {reason for reason in item.reasons if reason.startswith("because")}
+            assert because <= own
+            assert not because or item.source not in laws.FALLBACKS
+
+
+def test_what_follows_from_the_live_events_alone_is_worked_out_once() -> None:
+    recommender, minute = laws.trained("popularity", DATA), timedelta(minutes=1)
+    recommender.live(NOW).lasting("made", lambda: "once")
+    later = recommender.live(NOW + minute)
+    assert later.now_s == (NOW + minute).timestamp()
+    popular = recommender.with_popularity({sorted(LIVE)[0]: 9e12}).with_popularity({})
+    assert popular.live(NOW + minute).popularity.max() == 9e12
+    for same in (later, popular.live(NOW + minute), popular.live(NOW + 2 * minute)):
+        assert same.lasting("made", lambda: "again") == "once"
+    grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)])
+    fewer = popular.live(NOW + 9 * DAY)
+    assert {grown.live(NOW).lasting("made", lambda: "again"), fewer.lasting("made", lambda: "again")} == {"again"}
+
+
+@every_model
+def test_a_prepared_model_gives_the_same_lists(model: str) -> None:
+    prepared = laws.trained(model, DATA)
+    prepared.prepare(NOW)
+    _alike(laws.lists(prepared, DATA), laws.lists(laws.trained(model, DATA), DATA))
+    prepared.prepare(NOW + 10_000 * DAY)

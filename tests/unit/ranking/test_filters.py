@@ -1,0 +1,114 @@
+"""Each condition on a list, on events whose place, time and price are known."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from shared.catalog.catalog import Catalog
+from shared.entities import Event, Location
+from shared.ranking.filters import Filters
+from shared.signals.candidates import Candidates
+from tests.examples import DAY, NOW, an_event
+
+CHICAGO = Location(41.88, -87.63)
+FRIDAY = datetime(2026, 5, 1, tzinfo=UTC)  # NOW is this day's noon
+
+EVENTS = (
+    an_event(
+        "near", location=Location(41.89, -87.64), category="Music", tags=("Jazz", "rare"), price=10.0, city="Chicago"
+    ),
+    an_event("far", location=Location(43.04, -87.91), category="music", tags=("jazz",), price=30.0, city="Milwaukee"),
+    an_event("nowhere", starts_at=NOW + 5 * DAY, tags=("yoga",)),
+    an_event("undated", starts_at=None, category="Sport", price=0.0),
+)
+
+
+def _met(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime = NOW) -> set[str]:
+    catalog = Catalog.of(events)
+    rows = np.arange(len(catalog))
+    allowed = filters.allowed(Candidates(catalog, rows, now.timestamp(), np.zeros(len(rows))), now)
+    return set(catalog.events.ids(rows[allowed]))
+
+
+@pytest.mark.parametrize(
+    ("filters", "met"),
+    [
+        (Filters(), {"near", "far", "nowhere", "undated"}),
+        (Filters(near=CHICAGO, radius_km=5), {"near"}),
+        (Filters(near=CHICAGO, radius_km=140), {"near", "far"}),
+        (Filters(radius_km=1), {"near", "far", "nowhere", "undated"}),
+        (Filters(category="MUSIC"), {"near", "far"}),
+        (Filters(category="mus"), set()),
+        (Filters(tags=("RARE", "unheard of")), {"near"}),
+        (Filters(tags=("jazz", "yoga")), {"near", "far", "nowhere"}),
+        (Filters(city="chicago"), {"near"}),
+        (Filters(max_price=10), {"near", "undated"}),
+        (Filters(max_price=9.99), {"undated"}),
+        (Filters(exclude=("near", "unknown")), {"far", "nowhere", "undated"}),
+        (Filters(starts_from=NOW + 2 * DAY), {"nowhere"}),
+        (Filters(starts_to=NOW + 2 * DAY), {"near", "far"}),
+        (Filters(starts_from=NOW + DAY, starts_to=NOW + DAY), set()),
+        (Filters(category="music", city="Milwaukee", max_price=30), {"far"}),
+    ],
+)
+def test_a_filter_keeps_what_meets_all_its_conditions(filters: Filters, met: set[str]) -> None:
+    assert _met(filters) == met
+
+
+def test_the_distance_is_that_on_a_sphere() -> None:
+    # A quarter of the Earth's circumference, by hand; and across the date line it is short.
+    pole = an_event("pole", location=Location(90, 0))
+    equator = Location(0, 0)
+    assert _met(Filters(near=equator, radius_km=10_000), (pole,)) == set()
+    assert _met(Filters(near=equator, radius_km=10_010), (pole,)) == {"pole"}
+    fiji = an_event("fiji", location=Location(-17, 179.9))
+    assert _met(Filters(near=Location(-17, -179.9), radius_km=25), (fiji,)) == {"fiji"}
+
+
+def _at(hours: float, lng: float | None = None) -> Event:
+    location = None if lng is None else Location(0, lng)
+    return an_event(f"{hours}", starts_at=FRIDAY + timedelta(hours=hours), location=location)
+
+
+@pytest.mark.parametrize(
+    ("when", "now", "hours", "lng", "is_in"),
+    [
+        ("today", FRIDAY, 0, None, True),
+        ("today", FRIDAY, 23.9, None, True),
+        ("today", FRIDAY, 24, None, False),
+        ("today", FRIDAY, -0.1, None, False),
+        # At 90 degrees west it is still Thursday when Friday begins in Greenwich, until six hours later.
+        ("today", FRIDAY, 5.9, -90, True),
+        ("today", FRIDAY, 6, -90, False),
+        ("weekend", FRIDAY, 23.9, None, False),
+        ("weekend", FRIDAY, 24, None, True),
+        ("weekend", FRIDAY, 71.9, None, True),
+        ("weekend", FRIDAY, 72, None, False),
+        ("weekend", FRIDAY + DAY, 24, None, True),
+        ("weekend", FRIDAY + 2 * DAY, 48, None, True),
+        ("weekend", FRIDAY + 2 * DAY, 8 * 24, None, False),
+        ("weekend", FRIDAY + 3 * DAY, 8 * 24, None, True),
+        ("week", FRIDAY, 0, None, True),
+        ("week", FRIDAY, 7 * 24 - 0.1, None, True),
+        ("week", FRIDAY, 7 * 24, None, False),
+    ],
+)
+def test_named_times_go_by_the_sun_where_the_event_is(
+    when: str, now: datetime, hours: float, lng: float | None, *, is_in: bool
+) -> None:
+    assert (_met(Filters(when=when), (_at(hours, lng),), now) != set()) == is_in
+
+
+@pytest.mark.parametrize("when", ["today", "weekend", "week"])
+def test_undated_events_are_at_no_named_time(when: str) -> None:
+    assert _met(Filters(when=when), (an_event("undated", starts_at=None),)) == set()
+
+
+def test_tags_of_events_that_came_or_changed_later_count() -> None:
+    catalog = Catalog.of(EVENTS).merged([replace(EVENTS[0], tags=("polka",)), an_event("new", tags=("Jazz", "polka"))])
+    rows = np.arange(len(catalog))
+    candidates = Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows)))
+    for tag, ids in (("polka", {"near", "new"}), ("jazz", {"far", "new"}), ("rare", set()), ("yoga", {"nowhere"})):
+        assert set(catalog.events.ids(rows[Filters(tags=(tag,)).allowed(candidates, NOW)])) == ids

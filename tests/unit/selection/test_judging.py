@@ -1,0 +1,90 @@
+"""Judging models on what came after the cutoff."""
+
+import numpy as np
+import pytest
+
+from shared.catalog.catalog import Catalog
+from shared.entities import Interaction, InteractionType
+from shared.evaluation.holdout import Window
+from shared.feedback.interactions import InteractionTable
+from shared.models.registry import MODELS
+from shared.ranking.batch import lists
+from shared.ranking.recommender import Recommender
+from shared.selection.judging import judge
+from tests import laws
+from tests.examples import DAY, NOW, an_event, an_interaction
+
+CUTOFF = NOW
+BOOKING, VIEW, SAVE = InteractionType.BOOKING, InteractionType.VIEW, InteractionType.SAVE
+# In order of popularity before the cutoff: a, b, c; d ended before it.
+EVENTS = [an_event(name, starts_at=NOW + 9 * DAY) for name in "abc"] + [an_event("d", starts_at=NOW - DAY)]
+CATALOG = Catalog.of(EVENTS)
+BEFORE = [
+    *(an_interaction(f"crowd_{n}", "a", occurred_at=NOW - DAY) for n in range(3)),
+    *(an_interaction(f"crowd_{n}", "b", occurred_at=NOW - DAY) for n in range(2)),
+]
+
+
+def _metrics(after: list[Interaction], *, k: int = 2) -> dict[str, float]:
+    table = InteractionTable.of([*BEFORE, *after], CATALOG)
+    model = Recommender.fit("popularity", table.before(CUTOFF), CATALOG, {}, now=CUTOFF, half_life_days=90)
+    scores = judge(model, Window.of(table, CATALOG, CUTOFF), table, CATALOG, {}, k=k)
+    ndcg = float(scores.ndcg["all"].mean()) if len(scores.ndcg["all"]) else 0.0
+    return {"users": len(scores.ndcg["all"]), "ndcg": ndcg, "recall": scores.recall, "coverage": scores.coverage}
+
+
+def test_a_hit_at_the_top_scores_1() -> None:
+    assert _metrics([an_interaction("u", "a", occurred_at=CUTOFF)]) == {
+        "users": 1,
+        "ndcg": 1,
+        "recall": 1,
+        "coverage": pytest.approx(2 / 3),
+    }
+
+
+def test_a_hit_at_the_second_place_is_discounted_and_a_miss_scores_0() -> None:
+    hit, miss = an_interaction("u", "b", SAVE, occurred_at=NOW + DAY), an_interaction("v", "c", occurred_at=NOW + DAY)
+    metrics = _metrics([hit, miss])
+    assert metrics["users"] == 2
+    assert metrics["ndcg"] == pytest.approx((1 / np.log2(3) + 0) / 2)
+    assert metrics["recall"] == pytest.approx(0.5)
+
+
+def test_views_ended_events_and_unknown_events_are_no_hits() -> None:
+    after = [
+        an_interaction("u", "a", VIEW, occurred_at=NOW + DAY),
+        an_interaction("u", "d", occurred_at=NOW + DAY),
+        an_interaction("u", "unknown", occurred_at=NOW + DAY),
+    ]
+    assert _metrics(after)["users"] == 0
+
+
+def test_what_was_a_hit_before_the_cutoff_is_not_counted_after_it() -> None:
+    again = an_interaction("crowd_0", "a", InteractionType.ATTEND, occurred_at=NOW + DAY)
+    assert _metrics([again])["users"] == 0
+    metrics = _metrics([again, an_interaction("crowd_0", "c", occurred_at=NOW + DAY)])
+    # Their a and b are left out of the list, so c is its first entry.
+    assert (metrics["users"], metrics["ndcg"], metrics["recall"]) == (1, 1, 1)
+
+
+def test_hits_before_the_cutoff_alone_judge_nobody() -> None:
+    assert _metrics([]) == {"users": 0, "ndcg": 0, "recall": 0, "coverage": 0}
+
+
+def test_more_places_than_candidates_are_no_reason_to_fail() -> None:
+    assert _metrics([an_interaction("u", "c", occurred_at=NOW)], k=50)["ndcg"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_scrambling_what_comes_after_the_cutoff_does_not_change_what_is_shown(model: str) -> None:
+    data, cutoff = laws.city(), NOW - 40 * DAY
+    other = laws.scrambled_after(data, cutoff, seed=5)
+    catalog = Catalog.of(data.events, mentioned=["ghost"])
+    users = list(data.users.values())
+    candidates = np.flatnonzero(catalog.live(cutoff))
+    shown = []
+    for source in (data, other):
+        past = InteractionTable.of(source.interactions, catalog).before(cutoff)
+        fitted = Recommender.fit(model, past, catalog, data.users, now=cutoff, half_life_days=90)
+        shown.append(np.vstack([rows for _, rows, _ in lists(fitted, users, past, candidates, now=cutoff, k=9)]))
+    assert np.array_equal(shown[0], shown[1])

@@ -1,0 +1,236 @@
+"""Taking interactions in."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities.interaction import REPEATING
+from shared.errors import InvalidField
+from shared.feedback.popularity import counts_of
+from shared.ports import Documents
+from shared.services.ingest.record import Outcome, Received, Rejection, count, receive
+from tests.examples import DAY, NOW, an_interaction
+from tests.stores import documents
+
+
+@pytest.fixture
+def store() -> Documents:
+    return documents()
+
+
+def _receive(store: Documents, *batch: Any) -> Received:
+    return receive(store.interactions, batch, user_id="u", now=NOW)
+
+
+def _stored(store: Documents) -> dict[str, Interaction]:
+    return {one.interaction_id: one for one in store.interactions.since(None)}
+
+
+def test_a_batch_takes_the_good_and_lists_the_bad(store: Documents) -> None:
+    received = _receive(
+        store,
+        {"type": "click", "event_id": "e"},
+        {"type": "dance", "event_id": "e"},
+        "click",
+        None,
+        {"type": "rating", "event_id": "e", "value": 9},
+        {"type": "booking", "event_id": "e"},
+        {"type": "booking"},
+    )
+    assert received.accepted == ["u_e_click_20260501", "u_e_booking"]
+    assert [(one.index, one.field) for one in received.rejected] == [
+        (1, "type"),
+        (2, "interactions"),
+        (3, "interactions"),
+        (4, "value"),
+        (6, "event_id"),
+    ]
+    assert received.rejected[3] == Rejection(4, "value", "expected a number in 1..5, got 9")
+    assert set(_stored(store)) == set(received.accepted)
+
+
+def test_what_is_stored_is_what_was_sent(store: Documents) -> None:
+    entry = {
+        "type": "rating",
+        "event_id": "e",
+        "value": 4.5,
+        "occurred_at": "2026-04-30T10:00:00+02:00",
+        "session_id": "s",
+        "recommendation_id": "r",
+        "position": 3,
+    }
+    _receive(store, entry)
+    assert _stored(store)["u_e_rating"] == an_interaction(
+        "u",
+        "e",
+        InteractionType.RATING,
+        value=4.5,
+        occurred_at=NOW - timedelta(days=1, hours=4),
+        recorded_at=NOW,
+        session_id="s",
+        recommendation_id="r",
+        position=3,
+    )
+
+
+def test_the_time_defaults_to_now(store: Documents) -> None:
+    _receive(store, {"type": "click", "event_id": "e"})
+    assert _stored(store)["u_e_click_20260501"].occurred_at == NOW
+
+
+@pytest.mark.parametrize("ahead", [timedelta(microseconds=1), DAY, 9_999 * DAY])
+def test_the_future_is_refused(store: Documents, ahead: timedelta) -> None:
+    received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW + ahead).isoformat()})
+    assert [(one.index, one.field) for one in received.rejected] == [(0, "occurred_at")]
+    assert not _stored(store)
+
+
+@pytest.mark.parametrize("age", [7 * DAY + timedelta(microseconds=1), 30 * DAY])
+def test_what_is_long_past_is_refused(store: Documents, age: timedelta) -> None:
+    received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW - age).isoformat()})
+    assert [(one.field, "of the last 7 days" in one.reason) for one in received.rejected] == [("occurred_at", True)]
+    week_old = {"type": "click", "event_id": "e", "occurred_at": (NOW - 7 * DAY).isoformat()}
+    assert _receive(store, week_old).accepted == ["u_e_click_20260424"]
+
+
+def test_nobody_speaks_for_another_user_nor_names_ids_nor_stamps_documents(store: Documents) -> None:
+    forged = {"user_id": "victim", "interaction_id": "mine", "recorded_at": "long ago", "counted": True}
+    _receive(store, {"type": "click", "event_id": "e"} | forged)
+    (one,) = _stored(store).values()
+    assert (one.user_id, one.interaction_id, one.recorded_at) == ("u", "u_e_click_20260501", NOW)
+
+
+def test_a_repeat_is_accepted_and_stays_one_document(store: Documents) -> None:
+    entry = {"type": "click", "event_id": "e"}
+    name = "u_e_click_20260501"
+    assert _receive(store, entry, entry).accepted == [name, name]
+    assert _receive(store, entry).accepted == [name]
+    assert list(_stored(store)) == [name]
+    yesterday = entry | {"occurred_at": (NOW - DAY).isoformat()}
+    assert _receive(store, yesterday).accepted == ["u_e_click_20260430"]
+    assert len(_stored(store)) == 2
+
+
+def test_an_empty_or_wholly_bad_batch_writes_nothing(store: Documents) -> None:
+    assert _receive(store) == Received([], [])
+    assert [one.index for one in _receive(store, {}, []).rejected] == [0, 1]
+    assert not _stored(store)
+
+
+LATER = timedelta(hours=1)
+
+
+def _count(store: Documents, one: Interaction, *, after: timedelta = timedelta(0)) -> Outcome:
+    """Store it as recorded now, and deliver it some time after."""
+    store.interactions.append([one], now=NOW, counted=False)
+    return count(store, replace(one, recorded_at=NOW), now=NOW + after)
+
+
+def _by_type(store: Documents) -> dict[str, dict[str, int]]:
+    return {
+        event_id: {kind.value: n for kind, n in counts.by_type.items()}
+        for event_id, counts, _ in store.counters.changed_since(None)
+    }
+
+
+def _history(store: Documents, user_id: str = "u") -> list[str]:
+    return [entry.type.value for entry in store.users.profile(user_id, timeout_s=1).history]
+
+
+def test_counting_twice_counts_once(store: Documents) -> None:
+    one = an_interaction("u", "e", InteractionType.SAVE)
+    assert _count(store, one) is Outcome.COUNTED
+    assert _count(store, one, after=timedelta(minutes=3)) is Outcome.KNOWN
+    ((event_id, counts, _),) = store.counters.changed_since(None)
+    assert (event_id, counts) == ("e", counts_of(one))
+    assert _history(store) == ["save"]
+
+
+def test_counts_add_up_by_type(store: Documents) -> None:
+    given = [
+        an_interaction(user, "e", kind) for user in "uvw" for kind in (InteractionType.BOOKING, InteractionType.SAVE)
+    ]
+    for one in given:
+        _count(store, one)
+    ((_, counts, _),) = store.counters.changed_since(None)
+    assert counts == EventCounts.total(map(counts_of, given))
+    assert counts.by_type == {InteractionType.BOOKING: 3, InteractionType.SAVE: 3}
+
+
+@pytest.mark.parametrize("kind", sorted(REPEATING - {InteractionType.SEARCH, InteractionType.CATEGORY_CLICK}))
+def test_what_repeats_is_remembered_and_left_to_be_settled(store: Documents, kind: InteractionType) -> None:
+    seen = kind is not InteractionType.IMPRESSION
+    for _ in range(2):
+        outcome = _count(store, an_interaction("u", "e", kind))
+        assert outcome is (Outcome.REMEMBERED if seen else Outcome.NOTHING)
+    assert _history(store) == [kind.value] * seen
+    assert _by_type(store) == {}
+
+
+def test_what_is_about_no_event_counts_for_none(store: Documents) -> None:
+    follow = an_interaction("u", "", InteractionType.FOLLOW, organizer_id="o")
+    search = an_interaction("u", "", InteractionType.SEARCH, query="jazz")
+    assert (_count(store, follow), _count(store, search)) == (Outcome.REMEMBERED, Outcome.NOTHING)
+    assert _by_type(store) == {}
+    assert [entry.organizer_id for entry in store.users.profile("u", timeout_s=1).history] == ["o"]
+
+
+def test_what_comes_too_late_is_remembered_and_left_to_be_settled(store: Documents) -> None:
+    one = an_interaction("u", "e")
+    assert _count(store, one, after=LATER) is Outcome.LATE
+    assert (_by_type(store), _history(store)) == ({}, ["booking"])
+
+
+def test_a_cancellation_undoes_the_booking(store: Documents) -> None:
+    booking, cancel = an_interaction("u", "e"), an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW)
+    assert (_count(store, booking), _count(store, cancel)) == (Outcome.COUNTED, Outcome.COUNTED)
+    assert _count(store, cancel) is Outcome.KNOWN
+    ((_, counts, _),) = store.counters.changed_since(None)
+    assert counts == EventCounts({InteractionType.CANCEL: 1})
+    assert counts.popularity == 0
+    assert sorted(_history(store)) == ["booking", "cancel"]
+
+
+def test_in_either_order_of_delivery(store: Documents) -> None:
+    booking, cancel = an_interaction("u", "e"), an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW)
+    store.interactions.append([booking, cancel], now=NOW, counted=False)
+    for one in (cancel, booking):
+        count(store, replace(one, recorded_at=NOW), now=NOW)
+    ((_, counts, _),) = store.counters.changed_since(None)
+    assert counts == EventCounts({InteractionType.CANCEL: 1})
+
+
+def test_a_cancellation_of_nothing_undoes_nothing(store: Documents) -> None:
+    _count(store, an_interaction("v", "e"))
+    _count(store, an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW))
+    assert _by_type(store) == {"e": {"booking": 1, "cancel": 1}}
+
+
+def test_an_unstamped_document_is_refused(store: Documents) -> None:
+    with pytest.raises(InvalidField, match="recorded_at: expected the server's time"):
+        count(store, an_interaction("u", "e"), now=NOW)
+
+
+def test_a_page_of_impressions_is_one_document(store: Documents) -> None:
+    page = {"type": "impression", "event_ids": ["a", "b", "c"], "recommendation_id": "list_1"}
+    assert _receive(store, page, page).accepted == ["u_list_1_impression_20260501"] * 2
+    (one,) = _stored(store).values()
+    assert one.events() == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("entry", "field"),
+    [
+        ({"type": "impression", "event_ids": ["a"]}, "recommendation_id"),
+        ({"type": "impression", "event_ids": ["a"], "event_id": "b", "recommendation_id": "r"}, "event_id"),
+        ({"type": "impression", "event_ids": [], "recommendation_id": "r"}, "event_id"),
+        ({"type": "impression", "event_ids": ["a/b"], "recommendation_id": "r"}, "event_ids"),
+        ({"type": "impression", "event_ids": [f"{n}" for n in range(101)], "recommendation_id": "r"}, "event_ids"),
+        ({"type": "click", "event_ids": ["a"], "recommendation_id": "r"}, "event_ids"),
+    ],
+)
+def test_a_page_that_is_none_is_refused(store: Documents, entry: dict[str, Any], field: str) -> None:
+    assert [one.field for one in _receive(store, entry).rejected] == [field]

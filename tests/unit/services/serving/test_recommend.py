@@ -1,0 +1,103 @@
+"""Answering what one user should see."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.objects.folder import FolderObjects
+from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.ports import Documents, UserStore
+from shared.ranking.query import Wish
+from shared.services.serving.context import Answer, Backstage
+from shared.services.serving.recommend import recommend
+from shared.services.serving.snapshot import Serving
+from tests import laws
+from tests.examples import DAY, NOW, an_interaction
+from tests.stores import FragileUsers, Outage, documents
+from tests.training import train
+
+DATA = laws.city()
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[Documents]:
+    filled = documents()
+    filled.events.put(DATA.events, now=NOW - DAY)
+    filled.interactions.append(DATA.interactions, now=NOW - DAY, counted=True)
+    filled.users.remember(DATA.interactions)
+    yield filled
+    filled.close()
+
+
+@pytest.fixture(scope="module")
+def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Serving:
+    folder: Path = tmp_path_factory.mktemp("bucket")
+    objects = FolderObjects(folder)
+    train(store, objects, model="svd", suffix="x")
+    return Serving(store, objects, refresh_s=30)
+
+
+def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 100) -> Answer:
+    backstage = Backstage(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
+    return recommend(backstage, user_id=user_id, wish=Wish(k=limit), recommendation_id="r1")
+
+
+def test_a_known_user_gets_their_own_kind_first(store: Documents, serving: Serving) -> None:
+    answer = _answer(serving, store.users, "yoga_fan_0", limit=4)
+    assert {item.event_id.partition("_")[0] for item in answer.items} == {"yoga"}
+    assert {item.source for item in answer.items} == {"collaborative"}
+    assert (answer.recommendation_id, answer.model_version, answer.degraded) == ("r1", "20260501T120000Z-x", ())
+    assert not {item.event_id for item in answer.items} & laws.seen(DATA, "yoga_fan_0")
+
+
+def test_an_unknown_user_gets_the_stranger_s_list(store: Documents, serving: Serving) -> None:
+    stranger = _answer(serving, store.users, "")
+    assert {item.source for item in stranger.items} <= laws.FALLBACKS
+    assert _answer(serving, store.users, "nobody_knows") == stranger
+
+
+def test_without_the_history_it_is_the_stranger_s_list_and_says_so(store: Documents, serving: Serving) -> None:
+    users = FragileUsers(store.users, Outage(is_on=True))
+    answer = _answer(serving, users, "yoga_fan_0")
+    assert answer.degraded == ("history",)
+    assert answer.items == _answer(serving, store.users, "").items
+    assert answer.model_version == "20260501T120000Z-x"
+
+
+def test_a_stranger_costs_no_read(store: Documents, serving: Serving) -> None:
+    assert _answer(serving, FragileUsers(store.users, Outage(is_on=True)), "").degraded == ()
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_the_list_is_as_long_as_asked(store: Documents, serving: Serving, limit: int) -> None:
+    assert len(_answer(serving, store.users, "yoga_fan_0", limit=limit).items) == limit
+
+
+def test_the_profile_is_read_once_within_the_deadline(serving: Serving) -> None:
+    class CountingUsers:
+        calls: list[tuple[str, float]] = []  # noqa: RUF012  # one test's own class
+
+        def profile(self, user_id: str, *, timeout_s: float) -> Profile:
+            self.calls.append((user_id, timeout_s))
+            return Profile(User(user_id=user_id))
+
+    users = CountingUsers()
+    _answer(serving, users, "yoga_fan_0")
+    assert users.calls == [("yoga_fan_0", 1.5)]
+
+
+def test_a_click_counts_on_the_next_request(store: Documents, serving: Serving) -> None:
+    assert _answer(serving, store.users, "curious").items[0].source != "collaborative"
+    store.users.remember([an_interaction("curious", "yoga_0", InteractionType.CLICK)])
+    first = _answer(serving, store.users, "curious").items[0]
+    assert (first.source, first.event_id.partition("_")[0]) == ("collaborative", "yoga")
+    assert first.reasons[0] == "because you looked at Yoga 0"
+
+
+def test_pairs_of_event_and_type_are_a_history_too(serving: Serving) -> None:
+    recommender = serving.current(NOW).recommender
+    entry = HistoryEntry(InteractionType.BOOKING, NOW, "jazz_3")
+    expected = recommender.recommend(Profile(User(user_id="x"), (entry,)), k=5, now=NOW)
+    assert recommender.recommend([("jazz_3", "booking")], k=5, now=NOW) == expected

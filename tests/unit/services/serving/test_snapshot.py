@@ -1,0 +1,340 @@
+"""The model in memory: what it picks up, when, and what it keeps when stores fail."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.adapters.objects.folder import FolderObjects
+from shared.entities import Event, Status
+from shared.errors import ArtifactError, MarqueeError
+from shared.models.artifact import Manifest
+from shared.ports import Documents
+from shared.services.ingest.record import Outcome, count
+from shared.services.registry import POINTER
+from shared.services.serving.snapshot import Serving, Snapshot, load
+from tests import laws
+from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.stores import FragileEvents, FragileObjects, Outage, damage, documents, fragile
+from tests.training import train
+
+REFRESH = timedelta(seconds=30)
+LATER = NOW + REFRESH
+
+
+@pytest.fixture
+def store() -> Documents:
+    empty = documents()
+    events = [an_event(name, starts_at=NOW + place * DAY) for place, name in enumerate("abc", start=2)]
+    empty.events.put(events, now=NOW - DAY)
+    return empty
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> FolderObjects:
+    return FolderObjects(tmp_path)
+
+
+def _serving(store: Documents, objects: object) -> Serving:
+    return Serving(store, objects, refresh_s=REFRESH.total_seconds())
+
+
+def _train(store: Documents, objects: FolderObjects, *, now: datetime = NOW, model: str = "popularity") -> Manifest:
+    return train(store, objects, model=model, now=now)
+
+
+def _shown(snapshot: Snapshot, now: datetime) -> list[tuple[str, str]]:
+    return [(item.event_id, item.source) for item in snapshot.recommender.recommend(k=10, now=now)]
+
+
+def _book(store: Documents, event_id: str, *, now: datetime) -> None:
+    booking = an_interaction("u", event_id, occurred_at=now, recorded_at=now)
+    assert count(store, booking, now=now) is Outcome.COUNTED
+
+
+def test_without_a_model_it_is_popularity_then_soonest(store: Documents, objects: FolderObjects) -> None:
+    _book(store, "c", now=NOW)
+    snapshot = _serving(store, objects).current(NOW)
+    assert _shown(snapshot, NOW) == [("c", "popularity"), ("a", "soonest"), ("b", "soonest")]
+    assert (snapshot.model_version, snapshot.degraded) == (None, ())
+
+
+def test_without_anything_there_is_an_empty_list(objects: FolderObjects) -> None:
+    snapshot = _serving(documents(), objects).current(NOW)
+    assert (_shown(snapshot, NOW), snapshot.model_version, snapshot.degraded) == ([], None, ())
+
+
+def _publish_a_model(store: Documents, objects: FolderObjects) -> None:
+    _train(store, objects, now=NOW + timedelta(seconds=1))
+
+
+def _add_an_event(store: Documents, _objects: FolderObjects) -> None:
+    store.events.put([an_event("new")], now=NOW + timedelta(seconds=1))
+
+
+def _cancel_an_event(store: Documents, _objects: FolderObjects) -> None:
+    store.events.put([an_event("a", status=Status.CANCELLED)], now=NOW + timedelta(seconds=1))
+
+
+def _praise_an_event(store: Documents, _objects: FolderObjects) -> None:
+    _book(store, "c", now=NOW + timedelta(seconds=1))
+
+
+NEWS = [
+    (_publish_a_model, ["a", "b", "c"]),
+    (_add_an_event, ["new", "a", "b", "c"]),
+    (_cancel_an_event, ["b", "c"]),
+    (_praise_an_event, ["c", "a", "b"]),
+]
+
+
+@pytest.mark.parametrize("has_model", [False, True])
+@pytest.mark.parametrize(("happens", "expected"), NEWS, ids=[happens.__name__ for happens, _ in NEWS])
+def test_news_are_picked_up_when_the_refresh_is_due_and_not_before(
+    store: Documents,
+    objects: FolderObjects,
+    happens: Callable[[Documents, FolderObjects], None],
+    expected: list[str],
+    *,
+    has_model: bool,
+) -> None:
+    first = _train(store, objects).version if has_model else None
+    serving = _serving(store, objects)
+    before = serving.current(NOW)
+    assert before.model_version == first
+    happens(store, objects)
+    assert serving.current(LATER - timedelta(microseconds=1)) is before
+    after = serving.current(LATER)
+    assert [event_id for event_id, _ in _shown(after, LATER)] == expected
+    assert (after.model_version != first) == (happens is _publish_a_model)
+    assert after.degraded == ()
+
+
+def test_an_event_stamped_a_little_before_it_became_readable_is_not_missed(
+    store: Documents, objects: FolderObjects
+) -> None:
+    serving = _serving(store, objects)
+    serving.current(NOW)
+    store.events.put([an_event("late")], now=NOW - timedelta(seconds=50))
+    assert ("late", "soonest") in _shown(serving.current(LATER), LATER)
+
+
+def test_a_sold_out_event_comes_back_when_it_is_on_sale_again(store: Documents, objects: FolderObjects) -> None:
+    serving = _serving(store, objects)
+    sold_out = an_event("a", capacity=5, booked=5, starts_at=NOW + 2 * DAY)
+    store.events.put([sold_out], now=NOW)
+    assert "a" not in dict(_shown(serving.current(NOW), NOW))
+    store.events.put([replace(sold_out, booked=4)], now=LATER)
+    assert "a" in dict(_shown(serving.current(LATER), LATER))
+
+
+def test_a_new_model_knows_what_changed_since_it_was_trained(store: Documents, objects: FolderObjects) -> None:
+    _train(store, objects)
+    store.events.put([an_event("new"), an_event("b", status=Status.HIDDEN)], now=NOW + DAY / 2)
+    _book(store, "c", now=NOW + DAY / 2)
+    shown = _shown(_serving(store, objects).current(NOW + 23 * DAY / 24), NOW + 23 * DAY / 24)
+    assert [event_id for event_id, _ in shown] == ["c", "new", "a"]
+
+
+def _bad_npz(folder: Path, version: str) -> None:
+    damage(folder, f"models/{version}/model.npz", lambda data: data[:-1])
+
+
+def _flipped_npz(folder: Path, version: str) -> None:
+    damage(folder, f"models/{version}/model.npz", lambda data: data[:99] + bytes([data[99] ^ 1]) + data[100:])
+
+
+def _bad_manifest(folder: Path, version: str) -> None:
+    damage(folder, f"models/{version}/manifest.json", lambda data: data[:-9])
+
+
+def _nonsense_manifest(folder: Path, version: str) -> None:
+    change = {"arrays": 5}
+    damage(folder, f"models/{version}/manifest.json", lambda data: json.dumps(json.loads(data) | change).encode())
+
+
+def _future_manifest(folder: Path, version: str) -> None:
+    change = {"format": 99}
+    damage(folder, f"models/{version}/manifest.json", lambda data: json.dumps(json.loads(data) | change).encode())
+
+
+def _unheard_of_model(folder: Path, version: str) -> None:
+    change = {"model": "oracle"}
+    damage(folder, f"models/{version}/manifest.json", lambda data: json.dumps(json.loads(data) | change).encode())
+
+
+def _missing_npz(folder: Path, version: str) -> None:
+    (folder / f"models/{version}/model.npz").unlink()
+
+
+def _bad_pointer(folder: Path, _version: str) -> None:
+    damage(folder, POINTER, lambda _: b"{")
+
+
+def _pointer_to_nowhere(folder: Path, _version: str) -> None:
+    damage(folder, POINTER, lambda _: b'{"version": "../../etc"}')
+
+
+DAMAGES = [
+    *(_bad_npz, _flipped_npz, _bad_manifest, _nonsense_manifest, _future_manifest, _unheard_of_model),
+    *(_missing_npz, _bad_pointer, _pointer_to_nowhere),
+]
+every_damage = pytest.mark.parametrize("ruin", DAMAGES, ids=[ruin.__name__ for ruin in DAMAGES])
+
+
+@every_damage
+def test_a_damaged_model_keeps_the_last_good_one_and_says_so(
+    store: Documents, objects: FolderObjects, tmp_path: Path, ruin: Callable[[Path, str], None]
+) -> None:
+    good = _train(store, objects)
+    serving = _serving(store, objects)
+    shown = _shown(serving.current(NOW), NOW)
+    bad = _train(store, objects, now=NOW + timedelta(seconds=1))
+    ruin(tmp_path, bad.version)
+    snapshot = serving.current(LATER)
+    assert (snapshot.model_version, snapshot.degraded) == (good.version, ("model",))
+    assert _shown(snapshot, LATER) == shown
+    mended = _train(store, objects, now=NOW + timedelta(seconds=2))
+    healed = serving.current(LATER + REFRESH)
+    assert (healed.model_version, healed.degraded) == (mended.version, ())
+
+
+@every_damage
+def test_a_damaged_model_at_the_start_leaves_popularity_and_says_so(
+    store: Documents, objects: FolderObjects, tmp_path: Path, ruin: Callable[[Path, str], None]
+) -> None:
+    ruin(tmp_path, _train(store, objects).version)
+    _book(store, "b", now=NOW)
+    snapshot = _serving(store, objects).current(NOW)
+    assert (snapshot.model_version, snapshot.degraded) == (None, ("model",))
+    assert _shown(snapshot, NOW) == [("b", "popularity"), ("a", "soonest"), ("c", "soonest")]
+    with pytest.raises(MarqueeError):
+        load(objects)
+
+
+def test_loading_where_nothing_is_published_says_what_to_do(objects: FolderObjects) -> None:
+    with pytest.raises(ArtifactError, match=r"run `python -m jobs\.retrain`"):
+        load(objects)
+
+
+def test_an_outage_of_the_bucket_keeps_the_model(store: Documents, objects: FolderObjects) -> None:
+    outage, version = Outage(), _train(store, objects).version
+    serving = _serving(store, FragileObjects(objects, outage))
+    serving.current(NOW)
+    outage.is_on = True
+    store.events.put([an_event("new")], now=LATER)
+    snapshot = serving.current(LATER)
+    assert (snapshot.model_version, snapshot.degraded) == (version, ("model",))
+    assert "new" in dict(_shown(snapshot, LATER)), "events still come in"
+    outage.is_on = False
+    assert serving.current(LATER + REFRESH).degraded == ()
+
+
+def test_an_outage_of_the_documents_keeps_events_and_catches_up_later(store: Documents, objects: FolderObjects) -> None:
+    outage = Outage()
+    serving = _serving(fragile(store, events=outage), objects)
+    shown = _shown(serving.current(NOW), NOW)
+    outage.is_on = True
+    store.events.put([an_event("new")], now=NOW + timedelta(seconds=1))
+    snapshot = serving.current(LATER)
+    assert (snapshot.degraded, _shown(snapshot, LATER)) == (("events",), shown)
+    much_later = LATER + timedelta(hours=5)
+    assert serving.current(much_later).degraded == ("events",)
+    outage.is_on = False
+    assert "new" in dict(_shown(serving.current(much_later + REFRESH), much_later))
+
+
+def test_an_outage_of_the_counts_keeps_popularity_and_catches_up_later(
+    store: Documents, objects: FolderObjects
+) -> None:
+    outage = Outage()
+    serving = _serving(fragile(store, counters=outage), objects)
+    serving.current(NOW)
+    outage.is_on = True
+    _book(store, "c", now=NOW + timedelta(seconds=1))
+    for now in (LATER, LATER + timedelta(hours=5)):
+        snapshot = serving.current(now)
+        assert (snapshot.degraded, _shown(snapshot, now)[0][0]) == (("popularity",), "a")
+    outage.is_on = False
+    at_last = LATER + timedelta(hours=6)
+    assert _shown(serving.current(at_last), at_last)[0] == ("c", "popularity")
+
+
+def test_with_everything_down_from_the_start_answers_are_empty_and_flagged(
+    store: Documents, objects: FolderObjects
+) -> None:
+    outage = Outage(is_on=True)
+    snapshot = _serving(fragile(store, events=outage), FragileObjects(objects, outage)).current(NOW)
+    assert (_shown(snapshot, NOW), snapshot.degraded) == ([], ("model", "events"))
+
+
+def test_with_the_documents_down_from_the_start_the_model_serves_its_own_events(
+    store: Documents, objects: FolderObjects
+) -> None:
+    version, outage = _train(store, objects).version, Outage(is_on=True)
+    snapshot = _serving(fragile(store, events=outage), objects).current(NOW)
+    assert (snapshot.model_version, snapshot.degraded) == (version, ("events",))
+    assert [event_id for event_id, _ in _shown(snapshot, NOW)] == ["a", "b", "c"]
+
+
+def test_a_new_model_never_brings_back_what_was_cancelled_since_its_training(
+    store: Documents, objects: FolderObjects
+) -> None:
+    outage, first = Outage(), _train(store, objects).version
+    serving = _serving(fragile(store, events=outage), objects)
+    serving.current(NOW)
+    second = _train(store, objects, now=NOW + timedelta(seconds=1)).version
+    store.events.put([an_event("b", status=Status.CANCELLED)], now=NOW + timedelta(seconds=2))
+    # The trainer's pointer arrives after the cancellation was taken in, and with an outage.
+    pointer = objects.read(POINTER)
+    objects.write(POINTER, json.dumps({"version": first}).encode(), generation=pointer.generation)
+    assert "b" not in dict(_shown(serving.current(LATER), LATER))
+    objects.write(POINTER, pointer.data, generation=objects.read(POINTER).generation)
+    outage.is_on = True
+    snapshot = serving.current(LATER + REFRESH)
+    assert (snapshot.model_version, snapshot.degraded) == (first, ("events",))
+    assert "b" not in dict(_shown(snapshot, LATER + REFRESH))
+    outage.is_on = False
+    snapshot = serving.current(LATER + 2 * REFRESH)
+    assert (snapshot.model_version, snapshot.degraded) == (second, ())
+    assert "b" not in dict(_shown(snapshot, LATER + 2 * REFRESH))
+
+
+def test_while_one_request_refreshes_the_others_go_on(store: Documents, objects: FolderObjects) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    class SlowEvents(FragileEvents):
+        def changed_since(self, moment: datetime | None) -> Iterator[Event]:
+            entered.set()
+            assert release.wait(10)
+            return super().changed_since(moment)
+
+    serving = _serving(replace(store, events=SlowEvents(store.events, Outage())), objects)
+    before = serving.current(NOW)
+    store.events.put([an_event("new")], now=LATER)
+    refreshing = threading.Thread(target=serving.current, args=[LATER])
+    refreshing.start()
+    assert entered.wait(10)
+    assert serving.current(LATER) is before
+    release.set()
+    refreshing.join(10)
+    assert "new" in dict(_shown(serving.current(LATER), LATER))
+
+
+@pytest.mark.parametrize("model", laws.MODELS)
+def test_every_model_takes_in_news(objects: FolderObjects, model: str) -> None:
+    store, data = documents(), laws.city()
+    store.events.put(data.events, now=NOW - DAY)
+    store.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    _train(store, objects, model=model)
+    serving = _serving(store, objects)
+    expected = laws.lists(laws.trained(model, data), data)
+    assert laws.lists(serving.current(NOW).recommender, data) == expected
+    store.events.put([an_event("new"), an_event("jazz_1", status=Status.CANCELLED)], now=NOW)
+    found = laws.ids(laws.lists(serving.current(LATER).recommender, data))
+    for user_id, items in laws.ids(expected).items():
+        assert set(found[user_id]) == {*items, "new"} - {"jazz_1"}

@@ -1,0 +1,355 @@
+"""The ledger: what it takes from the store, and that it is the same however often a run is cut short."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pyarrow.dataset
+import pytest
+
+from shared.adapters.objects.folder import FolderObjects
+from shared.catalog.catalog import Catalog
+from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities.user import pseudonym
+from shared.errors import ArtifactError, Conflict, DeadlineExceeded
+from shared.feedback.interactions import InteractionTable
+from shared.ledger import parquet
+from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, OVERLAP, POINTER, USERS, Chunk, Feed, Ledger
+from shared.ports import Documents
+from shared.services.training import ledger_sync
+from shared.services.training.ledger_compaction import MAX_SMALL, drop_users, merge
+from shared.services.training.ledger_sync import Shelf, catch_up
+from shared.services.training.run import Run
+from tests import laws
+from tests.emulators.programs import ROOT
+from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.runs import Steps, a_run, new_id
+from tests.stores import documents
+
+WEEK = 7 * DAY
+FULL_EVENT = an_event(
+    "full",
+    description="ünïcode\nlines",
+    category="music",
+    subcategory="jazz",
+    tags=("live", "night"),
+    organizer_id="o",
+    venue_id="v",
+    city="Bern",
+    location=Location(46.9, 7.4),
+    ends_at=NOW + 2 * DAY,
+    price=12.5,
+    currency="CHF",
+    capacity=10,
+    booked=3,
+    status=Status.SOLD_OUT,
+    image_url="https://example.org/1.jpg",
+    created_at=NOW - DAY,
+)
+FULL_USER = User(
+    user_id="full",
+    preferred_categories=("music",),
+    preferred_tags=("live",),
+    max_price=30.0,
+    city="Bern",
+    location=Location(46.9, 7.4),
+    birth_year=1990,
+    gender="f",
+    friends=("a", "b"),
+    created_at=NOW - DAY,
+)
+
+
+@pytest.fixture
+def store() -> Iterator[Documents]:
+    empty, data = documents(), laws.city()
+    empty.events.put(data.events, now=NOW - WEEK)
+    empty.users.put([*data.users.values()], now=NOW - WEEK)
+    empty.interactions.append(data.interactions, now=NOW - WEEK, counted=True)
+    yield empty
+    empty.close()
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> FolderObjects:
+    return FolderObjects(tmp_path)
+
+
+def _caught_up(store: Documents, objects: FolderObjects, *, now: datetime = NOW) -> Run:
+    run = a_run(objects, now=now)
+    catch_up(store, Shelf(objects), run, new_id=new_id)
+    return run
+
+
+def _interactions(objects: FolderObjects) -> list[str]:
+    shelf = Shelf(objects)
+    files = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
+    tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
+    return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
+
+
+def _newest(objects: FolderObjects, feed: str) -> list[Event] | parquet.Profiles:
+    shelf = Shelf(objects)
+    table = parquet.newest(feed, shelf.files(shelf.ledger.feeds[feed].chunks))
+    return [*parquet.events(table)] if feed == EVENTS else parquet.Profiles(table)
+
+
+def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: FolderObjects) -> None:
+    store.events.put([FULL_EVENT], now=NOW - WEEK)
+    store.users.put([FULL_USER], now=NOW - WEEK)
+    run = _caught_up(store, objects)
+    data = laws.city()
+    events = sorted([*data.events, FULL_EVENT], key=lambda event: event.event_id)
+    assert _newest(objects, EVENTS) == [replace(event, updated_at=NOW - WEEK) for event in events]
+    assert dict(_newest(objects, USERS)) == data.users | {"full": FULL_USER}
+    assert _interactions(objects) == sorted(one.interaction_id for one in data.interactions)
+    assert run.document.rows == {
+        "new_events": len(events),
+        "new_users": len(data.users) + 1,
+        "new_interactions": len(data.interactions),
+    }
+
+
+def test_a_table_made_of_columns_is_the_one_made_of_entities(store: Documents, objects: FolderObjects) -> None:
+    rating = an_interaction("r", "jazz_1", InteractionType.RATING, value=4.5, occurred_at=NOW - DAY / 7)
+    follow = an_interaction("r", "", InteractionType.FOLLOW, organizer_id="jazz_club_0")
+    search = an_interaction("r", "", InteractionType.SEARCH, query="jazz")
+    unknown = an_interaction("r", "never heard of")
+    more = [rating, follow, search, unknown]
+    store.interactions.append(more, now=NOW - WEEK, counted=True)
+    _caught_up(store, objects)
+    data, shelf = laws.city(), Shelf(objects)
+    catalog = Catalog.of(data.events)
+    columns = parquet.interactions(shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks))
+    built, expected = (
+        InteractionTable.of_columns(columns, catalog),
+        InteractionTable.of([*data.interactions, *more], catalog),
+    )
+    assert built.users.ids() == expected.users.ids()
+    for name in ("user_rows", "event_rows", "organizer_rows", "codes", "values", "occurred_at"):
+        one, other = getattr(built, name), getattr(expected, name)
+        assert one.dtype == other.dtype
+        assert one.tobytes() == other.tobytes(), name
+
+
+def test_an_empty_store_makes_an_empty_table(objects: FolderObjects) -> None:
+    _caught_up(documents(), objects)
+    shelf = Shelf(objects)
+    assert shelf.ledger.names() == set()
+    assert shelf.ledger.watermark() == NOW
+    assert len(InteractionTable.of_columns(parquet.interactions([]), Catalog.of([]))) == 0
+    assert list(parquet.events(parquet.newest(EVENTS, []))) == []
+    assert dict(parquet.Profiles(parquet.newest(USERS, []))) == {}
+
+
+def test_only_what_is_new_is_read(store: Documents, objects: FolderObjects) -> None:
+    _caught_up(store, objects)
+    before, files = store.listed(), Shelf(objects).ledger.names()
+    store.interactions.append([an_interaction("new", "jazz_1")], now=NOW + DAY, counted=True)
+    store.users.put([User(user_id="new")], now=NOW + DAY)
+    run = _caught_up(store, objects, now=NOW + 2 * DAY)
+    # One row each, and the query that ends each of the three lists.
+    assert store.listed() - before == 2 + 3
+    assert run.document.rows == {"new_events": 0, "new_users": 1, "new_interactions": 1}
+    added = Shelf(objects).ledger.names() - files
+    assert sorted(name.split("/")[1] for name in added) == ["interactions", "users"]
+
+
+def test_nothing_new_writes_no_file(store: Documents, objects: FolderObjects) -> None:
+    _caught_up(store, objects)
+    before = objects.names("ledger/")
+    _caught_up(store, objects, now=NOW + DAY)
+    assert objects.names("ledger/") == before
+    assert Shelf(objects).ledger.watermark() == NOW + DAY
+
+
+def test_what_is_read_again_in_the_overlap_counts_once(store: Documents, objects: FolderObjects) -> None:
+    stamp = NOW - OVERLAP / 2
+    store.interactions.append([an_interaction("u", "jazz_1")], now=stamp, counted=True)
+    store.events.put([an_event("late")], now=stamp)
+    _caught_up(store, objects)
+    store.interactions.append([an_interaction("u", "jazz_2")], now=stamp, counted=True)
+    store.events.put([an_event("late", title="Changed")], now=stamp + timedelta(seconds=1))
+    run = _caught_up(store, objects, now=NOW + DAY)
+    assert run.document.rows == {"new_events": 1, "new_users": 0, "new_interactions": 1}
+    ids = _interactions(objects)
+    assert len(ids) == len(set(ids)) == len(laws.city().interactions) + 2
+    assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "late"] == ["Changed"]
+
+
+def test_a_reading_of_everything_goes_on_where_it_was_cut(
+    store: Documents, objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_sync, "FLUSH_ROWS", 100)
+    run, steps = a_run(objects), Steps()
+
+    class Cut(Exception):  # a stop, not an error
+        pass
+
+    def cut(step: object) -> None:
+        steps(step)
+        if steps.names().count("interactions committed") == 2:
+            raise Cut
+
+    run._report = cut
+    with pytest.raises(Cut):
+        catch_up(store, Shelf(objects), run, new_id=new_id)
+    feed = Shelf(objects).ledger.feeds[INTERACTIONS]
+    assert (feed.rows, feed.watermark, feed.started_at) == (200, None, NOW)
+    before = store.listed()
+    _caught_up(store, objects, now=NOW + DAY)
+    total = len(laws.city().interactions)
+    assert len(set(_interactions(objects))) == len(_interactions(objects)) == total
+    # The rest, the ends of three lists, and what the overlap gives: everything here is older than that.
+    assert store.listed() - before == total - 200 + 3
+    # What was written while the first attempt read may lie behind its back, so it reads from there on.
+    assert Shelf(objects).ledger.feeds[INTERACTIONS].watermark == NOW
+
+
+def test_files_lie_by_month_and_others_can_read_them(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
+    _caught_up(store, objects)
+    months = {one.occurred_at.strftime("%Y-%m") for one in laws.city().interactions}
+    names = Shelf(objects).ledger.names()
+    assert {name.split("/")[2] for name in names if "/interactions/" in name} == {f"month={month}" for month in months}
+    dataset = pyarrow.dataset.dataset(tmp_path / "ledger" / "interactions", partitioning="hive")
+    frame = dataset.to_table().to_pandas()
+    assert len(frame) == len(laws.city().interactions)
+    assert set(frame["month"]) == months
+    assert set(frame["type"]) == {"booking", "view"}
+
+
+def test_many_small_files_become_one_and_hold_the_same(store: Documents, objects: FolderObjects) -> None:
+    _caught_up(store, objects)
+    for number in range(MAX_SMALL + 1):
+        moment = NOW + (number + 1) * DAY / 2
+        store.interactions.append([an_interaction(f"u{number}", "jazz_1")], now=moment, counted=True)
+        store.events.put([an_event("often", title=f"Version {number}")], now=moment)
+        _caught_up(store, objects, now=moment)
+    before, ids = Shelf(objects).ledger.names(), _interactions(objects)
+    shelf = Shelf(objects)
+    merge(shelf, a_run(objects), new_id=new_id)
+    assert len(shelf.ledger.names()) < len(before) - MAX_SMALL
+    assert _interactions(objects) == ids
+    assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "often"] == [f"Version {MAX_SMALL}"]
+    assert shelf.ledger.feeds[EVENTS].rows == len(laws.city().events) + 1
+    assert shelf.sweep() == len(before - shelf.ledger.names())
+    assert set(objects.names("ledger/")) == {*shelf.ledger.names(), POINTER}
+    # The newest stamp survives, so what the overlap gives again is still known.
+    assert _caught_up(store, objects, now=NOW + 30 * DAY).document.rows["new_interactions"] == 0
+
+
+def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
+    friend = User(user_id="jazz_fan_4", friends=("jazz_fan_3",))
+    store.users.put([friend], now=NOW - WEEK)
+    _caught_up(store, objects)
+    store.users.put([replace(friend, friends=())], now=NOW)
+    again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
+    store.interactions.append([again], now=NOW, counted=True)
+    _caught_up(store, objects, now=NOW + DAY)
+    shelf, gone = Shelf(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
+    mine = {one.interaction_id for one in laws.city().interactions if one.user_id == "jazz_fan_3"}
+    # Their profile and the older one of their friend go as well.
+    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == len(mine) + 2
+    shelf.sweep()
+    assert "jazz_fan_3" not in _newest(objects, USERS)
+    assert set(_interactions(objects)) == {one.interaction_id for one in laws.city().interactions} - mine | {
+        again.interaction_id
+    }
+    before = shelf.ledger
+    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == 0
+    assert shelf.ledger == before
+    shelf.commit(replace(before, forgotten_until=NOW - WEEK))
+    drop_users(shelf, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
+    shelf.sweep()
+    assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
+
+
+def test_a_run_stops_itself_at_its_deadline(store: Documents, objects: FolderObjects) -> None:
+    run = a_run(objects, minutes=5)
+    run.clock.now = NOW + timedelta(minutes=5)
+    with pytest.raises(DeadlineExceeded, match="stopped itself"):
+        catch_up(store, Shelf(objects), run, new_id=new_id)
+
+
+def test_of_two_that_append_one_is_refused(store: Documents, objects: FolderObjects) -> None:
+    mine, theirs = Shelf(objects), Shelf(objects)
+    catch_up(store, theirs, a_run(objects), new_id=new_id)
+    with pytest.raises(Conflict, match=r"^ledger/current\.json"):
+        catch_up(store, mine, a_run(objects), new_id=new_id)
+    assert Shelf(objects).ledger == theirs.ledger
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "feeds": {"events": 5}}'])
+def test_a_ledger_that_cannot_be_read_is_refused_and_can_be_begun_anew(objects: FolderObjects, data: bytes) -> None:
+    objects.write(POINTER, data, generation=0)
+    with pytest.raises(ArtifactError, match=r"^ledger/current\.json: "):
+        Shelf(objects)
+    shelf = Shelf(objects, anew=True)
+    shelf.commit(shelf.ledger.with_feed(EVENTS, Feed(watermark=NOW)))
+    assert Shelf(objects).ledger.feeds[EVENTS].watermark == NOW
+
+
+def test_the_pointer_says_everything() -> None:
+    chunk = Chunk("ledger/interactions/month=2026-05/a.parquet", 5, 1_000, NOW)
+    full = Ledger(
+        {name: Feed((chunk, replace(chunk, stamped_until=None)), NOW, NOW - DAY, "an id") for name in FEEDS},
+        forgotten_until=NOW,
+    )
+    for one in (full, Ledger()):
+        assert Ledger.from_json(one.to_json()) == one
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-20], lambda _: b"", lambda _: b"PAR1"])
+def test_a_damaged_file_is_named(store: Documents, objects: FolderObjects, tmp_path: Path, change: object) -> None:
+    _caught_up(store, objects)
+    [chunk, *_] = Shelf(objects).ledger.feeds[EVENTS].chunks
+    path = tmp_path / chunk.name
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ArtifactError, match=chunk.name):
+        _newest(objects, EVENTS)
+    path.unlink()
+    with pytest.raises(ArtifactError, match="--reread"):
+        _newest(objects, EVENTS)
+
+
+def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> None:
+    store = documents()
+    one = Interaction(
+        interaction_id="all",
+        user_id="u",
+        event_id="e",
+        organizer_id="o",
+        type=InteractionType.RATING,
+        value=4.0,
+        query="q",
+        category="c",
+        occurred_at=NOW,
+        session_id="s",
+        recommendation_id="r",
+        position=3,
+    )
+    page = Interaction(
+        interaction_id="page",
+        user_id="u",
+        event_ids=("e", "f"),
+        type=InteractionType.IMPRESSION,
+        occurred_at=NOW,
+        recommendation_id="r",
+    )
+    store.interactions.append([one, page], now=NOW - WEEK, counted=True)
+    _caught_up(store, objects)
+    shelf = Shelf(objects)
+    [(name, data)] = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
+    rows = parquet.read(INTERACTIONS, name, data, parquet.schema(INTERACTIONS).names).to_pylist()
+    known = [{column: value for column, value in row.items() if value is not None} for row in rows]
+    stamp = {"recorded_at": NOW - WEEK}
+    assert known == [{**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (one, page)]
+
+
+def test_every_column_is_documented() -> None:
+    text = (ROOT / "docs" / "ledger.md").read_text()
+    for feed in FEEDS:
+        part = text.partition(f"### {feed.title()}\n")[2].partition("#")[0]
+        documented = [line.split("`")[1] for line in part.splitlines() if line.startswith("| `")]
+        assert documented == parquet.schema(feed).names

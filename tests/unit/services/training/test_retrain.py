@@ -1,0 +1,426 @@
+"""Whole trainings on real stores: what is published, what is refused and why, and what stays of a run."""
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.process import rehearse
+from shared.entities import InteractionType
+from shared.errors import ArtifactError, Conflict, DeadlineExceeded
+from shared.ledger.index import POINTER as LEDGER
+from shared.ledger.index import Ledger
+from shared.models.artifact import Manifest, unpack
+from shared.models.baselines import TruncatedSVD
+from shared.models.registry import MODELS
+from shared.ports import Documents, ObjectStore
+from shared.ranking import recommender as models
+from shared.selection.gate import Verdict
+from shared.services.registry import POINTER
+from shared.services.serving.snapshot import load
+from shared.services.training import retrain as service
+from shared.services.training.lease import DURATION, LEASE, Lease
+from shared.services.training.model_selection import Contest, Trial
+from shared.services.training.retrain import Plan
+from shared.services.training.run import FAILED, PUBLISHED, REFUSED, YIELDED, RunDocument
+from tests import laws
+from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.runs import Steps
+from tests.stores import ContestedObjects, documents
+from tests.training import a_trainer, run, train
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def store() -> Documents:
+    empty, data = documents(), laws.city()
+    empty.events.put(data.events, now=NOW - 2 * DAY)
+    empty.users.put([*data.users.values()], now=NOW - 2 * DAY)
+    empty.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    return empty
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return FolderObjects(tmp_path)
+
+
+def _current(objects: ObjectStore) -> str:
+    return json.loads(objects.read(POINTER).data)["version"]
+
+
+def _stored(objects: ObjectStore, run_id: str = "20260501T120000Z") -> RunDocument:
+    return RunDocument.from_json(objects.read(f"runs/{run_id}.json").data)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_is_published_is_what_was_trained(store: Documents, objects: ObjectStore, model: str) -> None:
+    manifest = train(store, objects, model=model, suffix="one")
+    assert _current(objects) == manifest.version == "20260501T120000Z-one"
+    data = laws.city()
+    expected = laws.trained(model, data)
+    arrays = unpack(objects.read(f"models/{manifest.version}/model.npz").data, manifest)
+    assert all(np.array_equal(array, arrays[name]) for name, array in expected.to_arrays().items())
+    assert laws.lists(load(objects), data) == laws.lists(expected, data)
+
+
+def test_the_run_document_and_the_manifest_tell_what_happened(store: Documents, objects: ObjectStore) -> None:
+    data, steps = laws.city(), Steps()
+    document = run(store, objects, model="blend", report=steps, challengers_s=600)
+    counts = {"events": len(data.events), "users": len(data.users), "interactions": len(data.interactions)}
+    assert document.decision == PUBLISHED
+    assert document.reason.startswith("passed; popularity all: +")
+    assert document == _stored(objects)
+    assert document.rows == counts | {f"new_{name}": count for name, count in counts.items()}
+    # Every document once, and the query that ends each list.
+    assert document.reads == sum(counts.values()) + 3
+    assert document.price_usd == pytest.approx(document.reads * 0.6e-6)
+    assert document.peak_memory_mb > 10
+    assert list(document.phases) == ["read", "compact", "load", "trial", "drift", "fit", "check", "publish"]
+    assert set(MODELS) == document.metrics.keys()
+    assert document.metrics["blend"]["ndcg@10"] > document.metrics["popularity"]["ndcg@10"] + 0.1
+    assert set(document.comparisons) == {f"popularity {segment}" for segment in ("all", "warm", "cold", "new_events")}
+    manifest = Manifest.from_json(objects.read(f"models/{document.version}/manifest.json").data)
+    assert (manifest.trained_at, manifest.watermark, manifest.counts) == (NOW, NOW, counts)
+    assert manifest.metrics == document.metrics
+    assert manifest.details["ledger"].keys() == {"events", "users", "interactions"}
+    assert steps.names()[0] == "lease taken"
+    assert steps.names()[-2:] == ["pointer moved", "run finished"]
+    assert all(step.run_id == "20260501T120000Z" and step.phase for step in steps.taken)
+
+
+def test_a_retried_schedule_does_not_train_twice(store: Documents, objects: ObjectStore) -> None:
+    first = run(store, objects)
+    before = {name: objects.read(name) for name in objects.names("")}
+    store.interactions.append([an_interaction("u", "jazz_1")], now=NOW, counted=True)
+    listed = store.listed()
+    assert run(store, objects) == first
+    assert store.listed() == listed
+    assert {name: objects.read(name) for name in objects.names("")} == before
+
+
+def test_a_later_training_moves_the_pointer_and_keeps_the_earlier_version(
+    store: Documents, objects: ObjectStore
+) -> None:
+    first = train(store, objects)
+    second = train(store, objects, now=NOW + SECOND)
+    assert _current(objects) == second.version
+    assert f"models/{first.version}/manifest.json" in objects.names("models/")
+
+
+def test_an_older_trainer_yields(store: Documents, objects: ObjectStore) -> None:
+    newer = train(store, objects)
+    older = run(store, objects, now=NOW - SECOND)
+    assert (older.decision, older.reason, older.version) == (YIELDED, f"{newer.version} is newer", "")
+    assert _current(objects) == newer.version
+
+
+@pytest.mark.parametrize(("rival", "wins"), [("20260501T115959Z-old", True), ("20260501T120001Z-new", False)])
+def test_of_two_trainers_at_once_the_later_one_has_the_last_word(
+    store: Documents, objects: ObjectStore, rival: str, *, wins: bool
+) -> None:
+    contested = ContestedObjects(objects, POINTER, [json.dumps({"version": rival}).encode()])
+    document = run(store, contested)
+    assert document.decision == (PUBLISHED if wins else YIELDED)
+    assert _current(objects) == (document.version if wins else rival)
+
+
+def test_after_ten_lost_races_training_gives_up(store: Documents, objects: ObjectStore) -> None:
+    rivals = [json.dumps({"version": f"2025-{n}"}).encode() for n in range(10)]
+    with pytest.raises(Conflict, match="train again"):
+        run(store, ContestedObjects(objects, POINTER, rivals))
+    assert _current(objects) == "2025-9"
+    assert _stored(objects).decision == FAILED
+
+
+@pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}", b"\xff"])
+def test_a_damaged_pointer_yields_to_any_version(store: Documents, objects: ObjectStore, damaged: bytes) -> None:
+    objects.write(POINTER, damaged, generation=0)
+    assert _current_after(store, objects) == _current(objects)
+
+
+def _current_after(store: Documents, objects: ObjectStore) -> str:
+    return train(store, objects).version
+
+
+def test_what_occurred_later_than_now_is_not_learned(store: Documents, objects: ObjectStore, tmp_path: Path) -> None:
+    before = train(store, objects)
+    later = [an_interaction(f"u{n}", "jazz_1", occurred_at=NOW + DAY) for n in range(9)]
+    store.interactions.append(later, now=NOW, counted=True)
+    (tmp_path / "other").mkdir()
+    after = train(store, FolderObjects(tmp_path / "other"))
+    assert before.sha256 == after.sha256
+    assert after.counts == before.counts
+
+
+def test_an_empty_store_makes_a_model_that_knows_nothing(objects: ObjectStore) -> None:
+    for number, model in enumerate(MODELS):
+        document = run(documents(), objects, model=model, now=NOW + number * SECOND)
+        assert document.reason == "there is no history yet to judge a model by"
+        assert load(objects).recommend(k=10, now=NOW) == []
+
+
+def test_interactions_may_name_events_that_are_gone(objects: ObjectStore) -> None:
+    store = documents()
+    store.events.put([an_event("a")], now=NOW)
+    given = [an_interaction(f"u{n}", event_id) for n in range(3) for event_id in ("a", "gone")]
+    given += [an_interaction("u0", "", InteractionType.SEARCH, query="jazz")]
+    store.interactions.append(given, now=NOW, counted=True)
+    train(store, objects, model="svd")
+    assert [item.event_id for item in load(objects).recommend([("gone", "booking")], k=10, now=NOW)] == ["a"]
+
+
+def test_too_little_data_to_judge_publishes_and_says_so(objects: ObjectStore) -> None:
+    store = documents()
+    store.events.put([an_event(name) for name in "abc"], now=NOW)
+    given = [an_interaction(f"u{n}", name, occurred_at=NOW - n * DAY) for n in range(1, 5) for name in "ab"]
+    store.interactions.append(given, now=NOW, counted=True)
+    document = run(store, objects, model="blend")
+    assert document.decision == PUBLISHED
+    assert "users can be judged, of at least 20" in document.reason
+    assert len(load(objects).recommend(k=10, now=NOW)) == 3
+
+
+def test_a_worse_challenger_is_refused_and_the_old_model_stays(store: Documents, objects: ObjectStore) -> None:
+    good = train(store, objects, model="blend")
+    _go_on(store)
+    document = run(store, objects, model="popularity", now=NOW + 20 * DAY)
+    assert document.decision == REFUSED
+    assert "worse than the model in service, all: -0." in document.reason
+    assert document.comparisons["served all"]["high"] < 0
+    assert _current(objects) == good.version
+    assert _stored(objects, document.run_id) == document
+
+
+def _go_on(store: Documents) -> None:
+    """Everybody books more of their kind, after the first training."""
+    later = laws.moved(laws.city(), 45 * DAY)
+    store.events.put([replace(event, event_id=f"later_{event.event_id}") for event in later.events], now=NOW + DAY)
+    more = [
+        an_interaction(one.user_id, f"later_{one.event_id}", one.type, occurred_at=NOW + (one.occurred_at - NOW) / 9)
+        for one in later.interactions
+        if one.occurred_at > NOW
+    ]
+    store.interactions.append(more, now=NOW + 15 * DAY, counted=True)
+
+
+def test_the_model_in_service_itself_is_judged_where_enough_happened_since(
+    store: Documents, objects: ObjectStore
+) -> None:
+    train(store, objects, model="popularity")
+    _go_on(store)
+    document = run(store, objects, model="blend", now=NOW + 20 * DAY)
+    assert document.decision == PUBLISHED
+    assert "stands in" not in document.reason
+    assert document.metrics["served"]["users"] >= 20
+    assert document.comparisons["served all"]["low"] > 0
+
+
+def test_a_model_of_its_kind_stands_in_where_too_little_happened(store: Documents, objects: ObjectStore) -> None:
+    train(store, objects, model="svd")
+    document = run(store, objects, model="svd", now=NOW + SECOND)
+    assert document.decision == PUBLISHED
+    assert "trained too lately to be judged itself; svd stands in" in document.reason
+    assert document.comparisons["served all"] == {"users": document.metrics["svd"]["users"]} | dict.fromkeys(
+        ("mean", "low", "high"), 0.0
+    )
+
+
+def test_a_challenger_that_is_better_beyond_the_interval_is_published(store: Documents, objects: ObjectStore) -> None:
+    document = run(store, objects, model="popularity", challengers_s=600)
+    assert document.decision == PUBLISHED
+    manifest = Manifest.from_json(objects.read(f"models/{document.version}/manifest.json").data)
+    assert manifest.model != "popularity"
+    assert f"the challenger {manifest.model} is better than popularity" in document.reason
+
+
+def test_without_time_for_them_challengers_are_left_out_and_it_says_so(store: Documents, objects: ObjectStore) -> None:
+    document = run(store, objects, model="svd")
+    assert document.metrics.keys() == {"svd", "popularity"}
+    assert "no time left to try blend" in document.reason
+
+
+def test_a_first_model_that_does_not_beat_popularity_lets_popularity_serve(objects: ObjectStore) -> None:
+    store = documents()
+    store.events.put([an_event(f"e{n}", starts_at=NOW + (n + 1) * DAY) for n in range(9)], now=NOW)
+    # Everybody books the one event of the day, whoever they are: there is no taste to learn.
+    given = [
+        an_interaction(f"u{n}", event_id, occurred_at=NOW - n % 30 * DAY / 7)
+        for n in range(300)
+        for event_id in (f"e{n % 2}", f"e{2 + n % 7}")
+    ]
+    store.interactions.append(given, now=NOW, counted=True)
+    document = run(store, objects, model="svd")
+    assert document.decision == PUBLISHED
+    if "popularity is to serve first" in document.reason:
+        assert load(objects).recommend(k=1, now=NOW)[0].source == "popularity"
+    else:
+        assert document.comparisons["popularity all"]["mean"] > 0
+
+
+def _of_nan(self: TruncatedSVD, *_: object, n_events: int, **__: object) -> TruncatedSVD:
+    self.vectors_ = np.full((n_events, 2), np.nan, np.float32)
+    return self
+
+
+def test_a_model_of_nan_is_refused(store: Documents, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = train(store, objects)
+    monkeypatch.setattr(models.TruncatedSVD, "fit", _of_nan)
+    document = run(store, objects, model="svd", now=NOW + SECOND)
+    assert document.decision == REFUSED
+    assert _current(objects) == good.version
+    monkeypatch.setattr(Contest, "held", _approves)
+    document = run(store, objects, model="svd", now=NOW + 2 * SECOND)
+    assert (document.decision, document.reason) == (REFUSED, "array svd.vectors holds values that are not finite")
+    assert _current(objects) == good.version
+
+
+def _approves(self: object, *_: object) -> Trial:
+    return Trial("svd", {}, Verdict(publish=True, reason="whatever"))
+
+
+def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, objects: ObjectStore) -> None:
+    good = train(store, objects)
+
+    def fails(_: bytes) -> bytes:
+        raise ArtifactError("it crashed")
+
+    trainer = replace(a_trainer(store, objects, now=NOW + SECOND), rehearse=fails)
+    plan = Plan(model="svd", half_life_days=90, challengers_s=0)
+    document = service.retrain(trainer, plan, scheduled_at=NOW + SECOND)
+    assert (document.decision, document.reason) == (REFUSED, "a fresh process could not use it: it crashed")
+    lies = replace(a_trainer(store, objects, now=NOW + 2 * SECOND), rehearse=lambda _: b"[]")
+    document = service.retrain(lies, plan, scheduled_at=NOW + 2 * SECOND)
+    assert document.reason.startswith("a fresh process answers differently")
+    assert _current(objects) == good.version
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_golden_questions_are_answered_alike_in_a_real_process(
+    store: Documents, objects: ObjectStore, model: str
+) -> None:
+    trainer = replace(a_trainer(store, objects), rehearse=rehearse)
+    plan = Plan(model=model, half_life_days=90, challengers_s=0)
+    assert service.retrain(trainer, plan, scheduled_at=NOW).decision == PUBLISHED
+
+
+def test_a_process_that_fails_says_why() -> None:
+    with pytest.raises(ArtifactError, match=r"(?s)shared\.services\.training\.smoke_test: ended with status 1: .*JSON"):
+        rehearse(b"nonsense")
+
+
+def test_one_trainer_at_a_time_and_after_a_crash_the_next(store: Documents, objects: ObjectStore) -> None:
+    Lease.take(objects, "crashed", lambda: NOW)
+    document = run(store, objects, now=NOW + SECOND)
+    assert document.decision == YIELDED
+    assert "run crashed is training and holds the lease until 2026-05-01T12:10:00Z" in document.reason
+    assert objects.names("runs/") == [LEASE]
+    assert objects.names("ledger/") == []
+    assert run(store, objects, now=NOW + DURATION).decision == PUBLISHED
+
+
+def test_a_run_that_lost_its_lease_stops(store: Documents, objects: ObjectStore) -> None:
+    def overtaken(step: object) -> None:
+        if step.name == "ledger loaded":
+            held = objects.read(LEASE)
+            late = json.dumps({"owner": "other", "until": (NOW + DAY).isoformat()}).encode()
+            objects.write(LEASE, late, generation=held.generation)
+            clock["now"] = NOW + DURATION / 2
+
+    clock = {"now": NOW}
+    trainer = replace(a_trainer(store, objects, report=overtaken), clock=lambda: clock["now"])
+    with pytest.raises(Conflict, match=LEASE):
+        service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
+    assert objects.read(POINTER) is None
+    assert _stored(objects).decision == FAILED
+    assert json.loads(objects.read(LEASE).data)["owner"] == "other"
+
+
+def test_a_run_past_its_deadline_stops_and_may_be_repeated(store: Documents, objects: ObjectStore) -> None:
+    clock = {"now": NOW}
+
+    def slow(step: object) -> None:
+        clock["now"] += timedelta(minutes=5)
+
+    trainer = replace(a_trainer(store, objects, report=slow), clock=lambda: clock["now"])
+    plan = Plan(model="popularity", half_life_days=90)
+    with pytest.raises(DeadlineExceeded, match="stopped itself"):
+        service.retrain(trainer, plan, scheduled_at=NOW)
+    assert "stopped itself" in _stored(objects).reason
+    assert run(store, objects).decision == PUBLISHED
+
+
+def test_drift_is_measured_against_what_the_model_in_service_was_trained_on(
+    store: Documents, objects: ObjectStore
+) -> None:
+    regulars = [
+        an_interaction(
+            f"regular_{n % 60}", f"{'jazz' if n % 2 else 'yoga'}_{n % 7}", InteractionType.VIEW, interaction_id=f"r{n}"
+        )
+        for n in range(900)
+    ]
+    store.interactions.append(regulars, now=NOW - DAY, counted=True)
+    assert run(store, objects, model="svd").drift == {}
+    document = run(store, objects, model="svd", now=NOW + SECOND)
+    assert document.drift["verdict"] == "stable"
+    assert {one["quantity"] for one in document.drift["findings"]} >= {"type", "slot", "price", "unknown_events"}
+    crowd = [
+        an_interaction(f"tourist_{n}", f"unheard_{n % 3}", InteractionType.CLICK, occurred_at=NOW) for n in range(900)
+    ]
+    store.interactions.append(crowd, now=NOW + SECOND, counted=True)
+    document = run(store, objects, model="svd", now=NOW + DAY)
+    assert document.drift["verdict"] == "drifted"
+    verdicts = {(one["quantity"], one["detector"]): one["verdict"] for one in document.drift["findings"]}
+    assert verdicts["type", "psi"] == verdicts["unknown_events", "share"] == "drifted"
+
+
+def test_a_reread_begins_a_new_ledger(store: Documents, objects: ObjectStore) -> None:
+    train(store, objects)
+    before = Ledger.from_json(objects.read(LEDGER).data)
+    plan = Plan(model="popularity", half_life_days=90, reread=True)
+    document = service.retrain(a_trainer(store, objects, now=NOW + DAY), plan, scheduled_at=NOW + DAY)
+    after = Ledger.from_json(objects.read(LEDGER).data)
+    assert document.rows["new_interactions"] == len(laws.city().interactions)
+    assert not before.names() & after.names()
+    assert set(objects.names("ledger/")) == {*after.names(), LEDGER}
+
+
+def test_who_was_forgotten_is_in_no_file_after_the_next_run(
+    store: Documents, objects: ObjectStore, tmp_path: Path
+) -> None:
+    train(store, objects)
+    store.personal.erase("jazz_fan_3", now=NOW)
+    store.personal.mark("jazz_fan_3", at=NOW)
+    document = run(store, objects, now=NOW + DAY)
+    assert document.rows["interactions"] < len(laws.city().interactions)
+    assert document.rows["users"] == len(laws.city().users) - 1
+    assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_a_run_that_was_cut_after_the_pointer_moved_is_not_made_again(store: Documents, objects: ObjectStore) -> None:
+    first = run(store, objects)
+    objects.delete(f"runs/{first.run_id}.json")
+    again = run(store, objects)
+    assert (again.decision, again.version, again.metrics) == (PUBLISHED, first.version, first.metrics)
+    assert again.reason == "published by an attempt that was cut short after it"
+    assert len([name for name in objects.names("models/") if name.endswith("manifest.json")]) == 1
+
+
+def test_a_decision_that_another_attempt_made_stands(store: Documents, objects: ObjectStore) -> None:
+    def overtaken(step: object) -> None:
+        if step.name == "model fitted":
+            objects.delete(LEASE)
+            made.append(run(store, objects))
+            clock["now"] = NOW + DURATION / 2
+
+    clock, made = {"now": NOW}, list[RunDocument]()
+    trainer = replace(a_trainer(store, objects, report=overtaken), clock=lambda: clock["now"])
+    with pytest.raises(Conflict):
+        service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
+    assert made[0].decision == PUBLISHED
+    assert _stored(objects) == made[0]
