@@ -1,6 +1,7 @@
 """Emulators for the whole session, started by the first test that asks."""
 
 import os
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -18,6 +19,13 @@ os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 def firestore_host() -> Iterator[str]:
     with skipped_when_missing(), firestore_emulator() as host:
         yield host
+
+
+@pytest.fixture
+def firestore_project(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty project on the emulator."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
+    return f"test-{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")

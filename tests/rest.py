@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from shared.entities.fields import GeoPoint
+
 _TIMEOUT_S = 30
 
 
@@ -85,6 +87,8 @@ def encoded(value: Any) -> dict[str, Any]:
         return {"doubleValue": value}
     if isinstance(value, datetime):
         return {"timestampValue": value.isoformat()}
+    if isinstance(value, GeoPoint):
+        return {"geoPointValue": {"latitude": value.latitude, "longitude": value.longitude}}
     if isinstance(value, list):
         return {"arrayValue": {"values": [encoded(item) for item in value]}}
     if isinstance(value, dict):

@@ -46,13 +46,6 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def firestore_project(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty project on the emulator."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
-    return f"test-{uuid.uuid4().hex[:12]}"
-
-
-@pytest.fixture
 def database(firestore_project: str) -> Iterator[Database]:
     database = Database(firestore_project)
     yield database

@@ -1,0 +1,354 @@
+"""Stores of an earlier program: this one reads and serves them, trains on, forgets and rolls back as in its own.
+
+The fixtures hold that program's bytes, see `make_fixture.py`; a test here that fails says that an update would break a
+deployment. Nothing demands the order of personal lists, which may change with the signals behind them.
+"""
+
+import gzip
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pytest
+from flask.testing import FlaskClient
+from google.cloud.firestore_v1._helpers import decode_dict
+from google.cloud.firestore_v1.types import Document
+from google.protobuf.json_format import ParseDict
+from pyarrow import parquet
+
+from functions import wiring
+from functions.interaction import interaction
+from shared.adapters import counts, history
+from shared.adapters.firestore import counters, deadletters
+from shared.adapters.firestore.client import chunks
+from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.stores import open_documents
+from shared.entities import Event, EventCounts, Interaction, Rules, User, fields, pseudonym
+from shared.ledger.index import FEEDS, OVERLAP
+from shared.ports import Documents
+from shared.services.registry import load_version, versions
+from shared.services.serving.snapshot import load
+from shared.services.training.dataset import Material
+from shared.services.training.ledger_sync import Shelf
+from shared.services.training.run import FAILED, PUBLISHED, REFUSED, RunDocument
+from tests import deployment
+from tests.deployment import Clock, created
+from tests.examples import DAY
+from tests.jobs.state import state
+
+FIXTURES: Final = sorted(path for path in (Path(__file__).parent / "fixture").iterdir() if path.is_dir())
+HOUR: Final = timedelta(hours=1)
+
+Fields = dict[str, Any]
+Exported = dict[str, dict[str, Fields]]
+"""Collection → document id → fields."""
+
+
+@pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
+def folder(request: pytest.FixtureRequest) -> Path:
+    """As it was committed, not to be touched."""
+    return request.param
+
+
+@pytest.fixture
+def expected(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "expected.json").read_bytes())
+
+
+@pytest.fixture
+def bucket(folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(folder / "bucket", tmp_path / "bucket")
+
+
+@pytest.fixture
+def objects(bucket: Path) -> FolderObjects:
+    return FolderObjects(bucket)
+
+
+@pytest.fixture
+def sqlite(folder: Path, tmp_path: Path) -> Iterator[Documents]:
+    path = tmp_path / "documents.db"
+    path.write_bytes(gzip.decompress((folder / "documents.db.gz").read_bytes()))
+    opened = open_documents(f"sqlite:{path}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def exported(folder: Path) -> Exported:
+    """The documents of Firestore, with the values that its library gives."""
+    found: Exported = {}
+    for path, values in json.loads(gzip.decompress((folder / "firestore.json.gz").read_bytes())).items():
+        collection, _, document_id = path.partition("/")
+        message = ParseDict({"fields": values}, Document.pb(Document()))
+        found.setdefault(collection, {})[document_id] = decode_dict(message.fields, None)
+    return found
+
+
+@pytest.fixture
+def firestore(exported: Exported, firestore_project: str) -> Iterator[Documents]:
+    """The documents in the emulator, as they are."""
+    opened = open_documents(f"firestore:{firestore_project}")
+    database = opened.events._database
+    items = [(collection, *item) for collection, found in exported.items() for item in found.items()]
+    for part in chunks(items, lambda item: len(repr(item))):
+        batch = database.client.batch()
+        for collection, document_id, values in part:
+            batch.set(database.document(collection, document_id), values)
+        database.commit(batch, "a part of the fixture")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulator)])
+def store(request: pytest.FixtureRequest) -> Documents:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def clock(expected: dict[str, Any]) -> Clock:
+    return Clock(datetime.fromisoformat(expected["asked_at"]))
+
+
+@pytest.fixture
+def client(store: Documents, bucket: Path, clock: Clock) -> Iterator[FlaskClient]:
+    with wiring.use(deployment.wire(store, bucket, clock, model="blend", challengers_s=0.0)):
+        yield deployment.client()
+
+
+def test_every_version_and_run_can_be_read(objects: FolderObjects, expected: dict[str, Any]) -> None:
+    listed = versions(objects)
+    assert [one.version for one in listed] == sorted(expected["versions"], reverse=True)
+    assert [one.version for one in listed if one.is_current] == [expected["model_version"]]
+    for version in expected["versions"]:
+        recommender, manifest = load_version(objects, version)
+        assert manifest.version == version
+        assert manifest.counts["events"] <= len(recommender.catalog)
+        assert len(recommender.recommend(now=manifest.trained_at, k=5)) == 5
+    for run_id, version in zip(expected["runs"], expected["versions"], strict=True):
+        document = RunDocument.from_json((objects.read(f"runs/{run_id}.json")).data)
+        assert (document.run_id, document.version, document.decision) == (run_id, version, PUBLISHED)
+
+
+def test_the_published_model_answers_from_python(objects: FolderObjects, expected: dict[str, Any]) -> None:
+    now = datetime.fromisoformat(expected["trained_at"])
+    liked = expected["popular"][0]
+    items = load(objects).recommend([(liked, "booking")], now=now, k=5)
+    assert len(items) == 5
+    assert liked not in {item.event_id for item in items}
+
+
+def test_the_ledger_holds_what_it_held(objects: FolderObjects, expected: dict[str, Any]) -> None:
+    now = datetime.fromisoformat(expected["trained_at"])
+    shelf = Shelf(objects)
+    assert {name: feed.rows for name, feed in shelf.ledger.feeds.items()} == expected["ledger"]
+    assert shelf.ledger.watermark() == now
+    assert Material.of_ledger(shelf, now=now).counts() == expected["ledger"]
+
+
+def test_the_store_holds_what_it_held(store: Documents, expected: dict[str, Any]) -> None:
+    held = state(store)
+    assert {name: len(held[name]) for name in expected["documents"]} == expected["documents"]
+    assert set(store.personal.forgotten()) >= {pseudonym(expected[name]) for name in ("gone", "leaving")}
+    assert store.rules.read() != Rules()
+    letters = list(store.dead_letters.since(datetime.fromisoformat(expected["trained_at"]) - DAY))
+    assert sorted(one.collection for one in letters) == ["events", "interactions"]
+
+
+@pytest.mark.emulator
+def test_both_stores_hold_the_same(firestore: Documents, sqlite: Documents) -> None:
+    assert state(firestore) == state(sqlite)
+    assert firestore.personal.forgotten() == sqlite.personal.forgotten()
+    assert firestore.rules.read() == sqlite.rules.read()
+    assert firestore.bookmarks.read("reconciled") == sqlite.bookmarks.read("reconciled")
+
+
+def test_every_document_of_firestore_is_read_as_that_of_sqlite(exported: Exported, sqlite: Documents) -> None:
+    """Holds without the emulator that what it once stored is still understood."""
+    held = state(sqlite)
+    events = [Event.from_document(*item) for item in exported.pop("events").items()]
+    assert {one.event_id: _unstamped(one, "updated_at") for one in events} == {
+        key: _unstamped(one, "updated_at") for key, one in held["events"].items()
+    }
+    users = [User.from_document(*item) for item in exported.pop("users").items()]
+    assert {one.user_id: one for one in users} == held["users"]
+    done = [Interaction.from_document(*item) for item in exported.pop("interactions").items()]
+    assert {one.interaction_id: _unstamped(one, "recorded_at") for one in done} == {
+        key: _unstamped(one, "recorded_at") for key, one in held["interactions"].items()
+    }
+    histories = exported.pop("histories")
+    for user_id, entries in held["histories"].items():
+        found = history.newest(user_id, histories.pop(user_id, {}).get("entries", {}))
+        assert sorted(map(repr, found)) == entries, user_id
+    assert histories == {}
+    parts: dict[str, list[EventCounts]] = {}
+    for values in exported.pop(counters.COLLECTION).values():
+        parts.setdefault(values["event_id"], []).append(counts.from_document(values))
+        assert isinstance(values["shard"], int)
+        assert all(counts.from_document(one) for one in values.get("slots", {}).values())
+        assert fields.required_time(values, "updated_at")
+    totals = {event_id: EventCounts.total(found) for event_id, found in parts.items()}
+    assert {key: (dict(one.by_type), round(one.popularity, 9)) for key, one in totals.items()} == held["counts"]
+    forgotten = {key: fields.required_time(one, "at") for key, one in exported.pop("forgotten").items()}
+    assert forgotten == sqlite.personal.forgotten()
+    assert Rules.from_document(exported.pop("rules")["current"]) == sqlite.rules.read()
+    for name, values in exported.pop("bookmarks").items():
+        assert fields.required_time(values, "at") == sqlite.bookmarks.read(name)
+    assert all(fields.required_time(one, "expires_at") for one in exported.pop(counters.PROCESSED).values())
+    assert all(fields.required_time(one, "changed_at") for one in exported.pop("event_changes").values())
+    for values in exported.pop(deadletters.COLLECTION).values():
+        assert {*deadletters._FIELDS, "at", "expires_at"} == set(values)
+    assert exported == {}, "no collection that nobody reads"
+
+
+def test_the_stored_model_is_served(client: FlaskClient, expected: dict[str, Any]) -> None:
+    """Holds where it weighs a signal that this program no longer has: an update must not take an app's model away."""
+    health = _get(client, "health")
+    assert (health["status"], health["degraded"]) == ("ok", [])
+    assert (health["model_version"], health["live_events"]) == (expected["model_version"], expected["live_events"])
+    lists = {user_id: _shown(client, f"recommendations?user_id={user_id}") for user_id in expected["lists"] if user_id}
+    stranger = _shown(client, "recommendations")
+    live = {*_shown(client, "events/popular?limit=100")}
+    for user_id, shown in lists.items():
+        assert len(shown) == len(set(shown)) == 10
+        assert set(shown) <= live
+        assert not set(shown) & {*expected["taken"][user_id], expected["cancelled_event"]}, user_id
+        assert shown != stranger, "somebody whom the model knows sees what everybody sees"
+    # What is popular follows from the counts alone.
+    assert _shown(client, "events/popular") == expected["popular"]
+    assert _shown(client, f"events/{expected['popular'][0]}/similar")
+    assert client.get("/api/v1/events/trending?window=week").status_code == 200
+    ranked = client.post("/api/v1/rank", json={"user_id": "user_1", "event_ids": sorted(live)}).get_json()
+    assert sorted([*ranked["left_out"], *(item["event_id"] for item in ranked["items"])]) == sorted(live)
+    assert ranked["degraded"] == []
+
+
+def test_what_was_counted_does_not_count_again(
+    client: FlaskClient, store: Documents, clock: Clock, expected: dict[str, Any]
+) -> None:
+    before, trained_at = state(store), datetime.fromisoformat(expected["trained_at"])
+    # Soon enough after them for the triggers to count what is new to them.
+    clock.now = trained_at + timedelta(minutes=14)
+    for one in store.interactions.uncounted(trained_at - 3 * HOUR):
+        interaction(created(one.interaction_id, one.to_document()))
+    assert state(store) == before
+    clock.forward(HOUR)
+    report = client.post("/monitor").get_json()
+    assert report["settled"] > 0
+    assert (report["lost"], report["doubled"], report["remembered"]) == (0, 0, 0)
+
+
+def test_a_training_goes_on_from_there(
+    client: FlaskClient, store: Documents, bucket: Path, clock: Clock, expected: dict[str, Any]
+) -> None:
+    columns = {name: _schema(bucket, name) for name in FEEDS}
+    since = datetime.fromisoformat(expected["trained_at"]) - OVERLAP
+    before = store.listed()
+    for listed in (store.events.changed_since, store.users.changed_since, store.interactions.since):
+        assert sum(1 for _ in listed(since))
+    assert store.personal.forgotten()
+    new = store.listed() - before
+    run = _retrain(client, clock)
+    assert run["decision"] in {PUBLISHED, REFUSED}
+    assert run["reason"]
+    assert run["reads"] <= new
+    assert {name: run["rows"][f"new_{name}"] for name in FEEDS} == expected["new"]
+    total = expected["documents"]["interactions"]
+    assert run["rows"]["interactions"] == total == len(_rows(bucket, "interactions"))
+    for name in FEEDS:
+        # Others read these files too, by the names of their columns.
+        assert set(columns[name]) <= set(_schema(bucket, name))
+    clock.forward()
+    served = run["version"] or expected["model_version"]
+    health = _get(client, "health")
+    assert (health["status"], health["degraded"], health["model_version"]) == ("ok", [], served)
+    assert len(_shown(client, "recommendations?user_id=user_1")) == 10
+
+
+def test_a_run_that_was_made_is_not_made_again(client: FlaskClient, expected: dict[str, Any]) -> None:
+    scheduled = {"X-CloudScheduler-ScheduleTime": expected["trained_at"]}
+    run = client.post("/retrain", headers=scheduled).get_json()
+    assert (run["decision"], run["version"]) == (PUBLISHED, expected["model_version"])
+
+
+def test_a_user_is_forgotten_everywhere(
+    client: FlaskClient, store: Documents, bucket: Path, clock: Clock, expected: dict[str, Any]
+) -> None:
+    gone = next(user_id for user_id in expected["lists"] if user_id not in {"", "user_1"})
+    leaving = expected["leaving"]
+    assert {gone, leaving} <= {row["user_id"] for row in _rows(bucket, "interactions")}
+    assert expected["gone"] not in {row["user_id"] for row in _rows(bucket, "interactions")}
+    counted = state(store)["counts"]
+    assert client.delete(f"/api/v1/users/{gone}").get_json()["erased"] > 0
+    assert _get(client, f"users/{gone}/data")["documents"] == []
+    held = state(store)
+    assert gone not in held["users"]
+    assert gone not in held["histories"]
+    assert not any(gone in user.friends for user in held["users"].values())
+    assert gone not in {one.user_id for one in held["interactions"].values()}
+    # Counts say how many, not who.
+    assert held["counts"] == counted
+    assert _retrain(client, clock)["decision"] != FAILED
+    for user_id in (gone, leaving, expected["gone"]):
+        assert user_id not in {row["user_id"] for name in ("users", "interactions") for row in _rows(bucket, name)}
+        assert not any(user_id in (row["friends"] or ()) for row in _rows(bucket, "users"))
+    clock.forward()
+    assert _get(client, "health")["degraded"] == []
+
+
+def test_a_later_version_gives_way_to_each_stored_one(
+    client: FlaskClient, clock: Clock, expected: dict[str, Any]
+) -> None:
+    _retrain(client, clock)
+    for version in expected["versions"]:
+        clock.forward()
+        answer = client.post(f"/api/v1/models/{version}:activate", json={})
+        assert answer.status_code == 200, answer.get_json()
+        clock.forward()
+        health = _get(client, "health")
+        assert (health["status"], health["degraded"], health["model_version"]) == ("ok", [], version)
+        assert len(_shown(client, "recommendations?user_id=user_1")) == 10
+
+
+def _get(client: FlaskClient, path: str) -> dict[str, Any]:
+    answer = client.get(f"/api/v1/{path}")
+    assert answer.status_code == 200, answer.get_json()
+    return answer.get_json()
+
+
+def _shown(client: FlaskClient, path: str) -> list[str]:
+    answer = _get(client, path)
+    assert answer["degraded"] == []
+    return [item["event_id"] for item in answer["items"]]
+
+
+def _retrain(client: FlaskClient, clock: Clock) -> dict[str, Any]:
+    """A training an hour later, while what was to come still is."""
+    clock.forward(HOUR)
+    answer = client.post("/retrain")
+    assert answer.status_code == 200, answer.get_json()
+    return answer.get_json()
+
+
+def _files(bucket: Path, feed: str) -> list[pa.Table]:
+    """The files of a feed that the ledger names, read as other programs do."""
+    chunks = json.loads((bucket / "ledger/current.json").read_bytes())["feeds"][feed]["chunks"]
+    return [parquet.read_table(pa.BufferReader((bucket / chunk["name"]).read_bytes())) for chunk in chunks]
+
+
+def _rows(bucket: Path, feed: str) -> list[dict[str, Any]]:
+    return [row for table in _files(bucket, feed) for row in table.to_pylist()]
+
+
+def _schema(bucket: Path, feed: str) -> list[tuple[str, str]]:
+    """The columns of the newest file, with their types."""
+    return [(field.name, str(field.type)) for field in _files(bucket, feed)[-1].schema]
+
+
+def _unstamped(one: Event | Interaction, stamp: str) -> Event | Interaction:
+    return replace(one, **{stamp: None})
