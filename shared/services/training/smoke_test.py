@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.entities import HistoryEntry, InteractionType, Profile, User, fields
@@ -50,12 +51,25 @@ def questions(table: InteractionTable, catalog: Catalog, users: Mapping[str, Use
     return asked
 
 
+def not_finite(arrays: Mapping[str, NDArray[Any]]) -> str:
+    """The name of an array with a value that no score may be made of, "" where there is none.
+
+    Much is unknown of the catalog: a time that nobody set is infinite there, a price that nobody named NaN. Times
+    since when a signal knows an event are infinite where it does not.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind != "f" or name.startswith("catalog."):
+            continue
+        is_bad = np.isnan(array) if name.endswith(".since") else ~np.isfinite(array)
+        if is_bad.any():
+            return name
+    return ""
+
+
 def check(recommender: Recommender, manifest: Manifest, data: bytes, asked: list[Profile], rehearse: Rehearse) -> str:
     """Why the model must not serve, "" when nothing speaks against it."""
-    for name, array in recommender.to_arrays().items():
-        # Of the catalog, much is unknown: a time that nobody set is infinite, a price that nobody named is NaN.
-        if array.dtype.kind == "f" and not name.startswith("catalog.") and not np.isfinite(array).all():
-            return f"array {name} holds values that are not finite"
+    if damaged := not_finite(recommender.to_arrays()):
+        return f"array {damaged} holds values that are not finite"
     now = manifest.trained_at
     live = np.flatnonzero(recommender.catalog.live(now))
     expected = _answers(recommender, asked, now)
