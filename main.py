@@ -6,11 +6,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from shared.settings import Settings
-
 # On Google Cloud a setting that cannot be used stops the deployment, not the first request.
 if "K_SERVICE" in os.environ:
-    Settings.from_environ(os.environ)
+    import_module("functions.wiring").read_settings(os.environ)
 
 __all__ = ["api", "event", "interaction", "monitor", "retrain"]  # noqa: F822  # `__getattr__` gives them
 

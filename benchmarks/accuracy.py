@@ -22,7 +22,8 @@ from jobs.console import Console, table
 from jobs.sample import write_sample
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
-from shared.models.registry import BLEND, MODELS
+from shared.models.blend import Blend
+from shared.models.registry import MODELS
 
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))
@@ -158,7 +159,7 @@ def measure(
     who = people(judged_users)
     others = {peer.name: verdicts[peer.name] for peer in peers}
     popular = {peer.name: verdicts[peer.name] for peer in peers if peer in (MOST_POPULAR, TRENDING)}
-    ours = verdicts[BLEND] if BLEND in models else []
+    ours = verdicts[Blend.name] if Blend.name in models else []
     return {
         "cutoffs": cutoffs,
         "window_days": plan.window_days,

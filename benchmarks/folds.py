@@ -18,7 +18,7 @@ from shared.entities import Event, Interaction, InteractionType, User
 from shared.errors import InvalidField
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.weights import CODES
-from shared.services.training.dataset import Dataset, Material
+from shared.services.training.dataset import Dataset, TrainingSet
 
 HITS: Final = (InteractionType.BOOKING, InteractionType.SAVE)
 """What systems are judged on and what makes a user warm."""
@@ -121,8 +121,8 @@ def _quantile(hits: Sequence[Interaction], share: float) -> datetime:
 
 def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: Plan) -> Fold:
     # When an event starts says what can be shown, also to systems that are told nothing of it.
-    material = Material.of(data, now=cutoff)
-    catalog, past, n = material.catalog, material.table, len(material.catalog)
+    training_set = TrainingSet.of(data, now=cutoff)
+    catalog, past, n = training_set.catalog, training_set.table, len(training_set.catalog)
     candidates = starting(catalog, cutoff, plan.horizon_days)
     column = np.append(np.full(n, -1), -1)
     column[candidates] = np.arange(len(candidates))

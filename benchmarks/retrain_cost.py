@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from benchmarks.runs import firestore, run
 from jobs.console import table
-from shared.adapters.process import rehearse
+from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Interaction, InteractionType, User
 from shared.ledger.index import OVERLAP
@@ -90,7 +90,7 @@ def _train(documents: Documents, bucket: str, now: datetime) -> dict[str, Any]:
         objects=open_objects(f"folder:{bucket}"),
         clock=lambda: now,
         new_id=lambda: uuid.uuid4().hex,
-        rehearse=rehearse,
+        run_smoke_test=run_smoke_test,
         report=lambda _: None,
     )
     plan = Plan(model="popularity", half_life_days=90, challengers_s=0)

@@ -20,12 +20,12 @@ from typing import Any, Final
 
 from benchmarks import market
 from jobs.console import table
-from shared.adapters.process import rehearse
+from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
 from shared.feedback.weights import taste_weights
 from shared.models.registry import MODELS
-from shared.services.training.dataset import Material
-from shared.services.training.ledger_sync import Shelf
+from shared.services.training.dataset import TrainingSet
+from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.retrain import Plan, Trainer, retrain
 
 _SIZES: Final = ((100_000, 10_000, 5_000), (1_000_000, 100_000, 20_000), (10_000_000, 1_000_000, 100_000))
@@ -90,7 +90,7 @@ def _train(folder: str, model: str, challengers_s: float) -> dict[str, Any]:
         objects=open_objects(f"folder:{folder}"),
         clock=lambda: market.NOW + timedelta(seconds=time.perf_counter() - started),
         new_id=lambda: "benchmark",
-        rehearse=rehearse,
+        run_smoke_test=run_smoke_test,
         report=lambda step: print(f"{step.seconds:8.1f} s  {step.message}", file=sys.stderr, flush=True),
     )
     plan = Plan(model=model, half_life_days=90, challengers_s=challengers_s)
@@ -110,12 +110,12 @@ def _als(folder: str) -> dict[str, Any]:
     from implicit.als import AlternatingLeastSquares
     from scipy.sparse import coo_array, csr_matrix
 
-    material = Material.of_ledger(Shelf(open_objects(f"folder:{folder}")), now=market.NOW)
-    table = material.table
+    training_set = TrainingSet.of_ledger(LedgerFiles(open_objects(f"folder:{folder}")), now=market.NOW)
+    table = training_set.table
     likes = taste_weights(table.codes, table.values, np.zeros(len(table), np.float32), half_life_days=np.inf)
     liked = np.flatnonzero((likes > 0) & (table.event_rows >= 0))
     cells = (table.user_rows[liked], table.event_rows[liked])
-    shape = (len(table.users), len(material.catalog))
+    shape = (len(table.users), len(training_set.catalog))
     matrix = csr_matrix(coo_array((likes[liked], cells), shape=shape).tocsr().astype(np.float32))
     started = time.perf_counter()
     model = AlternatingLeastSquares(factors=_FACTORS, iterations=_ITERATIONS, random_state=0, num_threads=0)

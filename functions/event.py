@@ -8,7 +8,7 @@ from cloudevents.http import CloudEvent
 from functions.wiring import services
 from shared.adapters.cloudevent import changed_document
 from shared.errors import InvalidField
-from shared.services.ingest.event_changes import announce
+from shared.services.ingest.event_changes import event_changed
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def event(event: CloudEvent) -> None:
         _log.error(json.dumps({"message": "change of an event refused", "event": event["id"], "reason": str(error)}))
         return
     wired = services()
-    problem = announce(wired.documents, change.document_id, change.fields, now=wired.now())
+    problem = event_changed(wired.documents, change.document_id, change.fields, now=wired.now())
     if problem is None:
         _log.info(json.dumps({"message": "event changed", "event_id": change.document_id}))
     else:

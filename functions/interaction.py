@@ -10,7 +10,7 @@ from functions.wiring import services
 from shared.adapters.cloudevent import Change, changed_document
 from shared.entities import Interaction
 from shared.errors import InvalidField
-from shared.services.ingest.dead_letters import bury
+from shared.services.ingest.dead_letters import dead_letter
 from shared.services.ingest.record import count
 
 _log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def interaction(event: CloudEvent) -> None:
 
 def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:
     wired = services()
-    letter = bury(change.collection, change.document_id, change.fields, error, delivery=event["id"])
+    letter = dead_letter(change.collection, change.document_id, change.fields, error, delivery=event["id"])
     wired.documents.dead_letters.put(letter, now=wired.now())
     _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": str(error)}))
 

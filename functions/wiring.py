@@ -2,25 +2,26 @@
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.identity import FirebaseIdentity
-from shared.adapters.process import rehearse
-from shared.adapters.stores import open_documents, open_objects
+from shared.adapters.process import run_smoke_test
+from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
+from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.ingest.quota import Quota
-from shared.services.serving.context import Backstage
+from shared.services.serving.context import ServingContext
 from shared.services.serving.snapshot import Serving
 from shared.settings import Settings
 
 if TYPE_CHECKING:  # only trainings need them
     from shared.services.training.retrain import Trainer
     from shared.services.training.run import Report
-    from shared.services.training.smoke_test import Rehearse
+    from shared.services.training.smoke_test import RunSmokeTest
 
 MAX_SENT: Final = 2_000
 """Interactions that an instance takes from one user in `SENT_IN`."""
@@ -46,12 +47,17 @@ class Services:
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_new_id)
-    rehearse: "Rehearse" = field(default=rehearse)
+    run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
 
-    def backstage(self) -> Backstage:
+    def context(self) -> ServingContext:
         """What lists are made from."""
-        return Backstage(self.serving, self.documents, self.now, self.settings.deadline_s)
+        return ServingContext(self.serving, self.documents, self.now, self.settings.deadline_s)
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings of an environment; raises `SettingsError` for a store or a model that does not exist here, too."""
+    return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, models=MODELS)
 
 
 def build(settings: Settings) -> Services:
@@ -76,7 +82,7 @@ def trainer(wired: Services, report: "Report") -> "Trainer":
         objects=wired.objects,
         clock=wired.now,
         new_id=wired.new_id,
-        rehearse=wired.rehearse,
+        run_smoke_test=wired.run_smoke_test,
         report=report,
     )
 
@@ -88,7 +94,7 @@ def services() -> Services:
     """The services of this instance, made from the environment on the first call."""
     global _current
     if _current is None:
-        _current = build(Settings.from_environ(os.environ))
+        _current = build(read_settings(os.environ))
     return _current
 
 

@@ -11,14 +11,15 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from functions import wiring
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
-from shared.adapters.stores import open_documents
+from shared.adapters.stores import DOCUMENTS, open_documents
 from shared.errors import MarqueeError
 from shared.ports import Documents, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
-from shared.settings import Settings, check_store
+from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,9 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        store = Settings.from_environ(os.environ).documents
+        store = wiring.read_settings(os.environ).documents
         if given.store:
-            store = check_store(given.store, ("sqlite", "firestore"), "--store")
+            store = check_store(given.store, DOCUMENTS, "--store")
         documents = open_documents(store)
         try:
             load_folder(given.folder, documents, rejected=given.rejected, now=datetime.now(UTC), console=console)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from functions import wiring
 from jobs.console import Console, table
+from shared.adapters.stores import DOCUMENTS, OBJECTS
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.registry import MODELS
@@ -76,10 +77,10 @@ def _report(document: RunDocument) -> Iterator[str]:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    settings = Settings.from_environ(os.environ)
+    settings = wiring.read_settings(os.environ)
     changes = {
-        "documents": given.store and check_store(given.store, ("sqlite", "firestore"), "--store"),
-        "objects": given.objects and check_store(given.objects, ("folder", "gs"), "--objects"),
+        "documents": given.store and check_store(given.store, DOCUMENTS, "--store"),
+        "objects": given.objects and check_store(given.objects, OBJECTS, "--objects"),
         "model": given.model,
     }
     return dataclasses.replace(settings, **{name: value for name, value in changes.items() if value})

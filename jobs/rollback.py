@@ -7,11 +7,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from functions import wiring
 from jobs.console import Console, table
-from shared.adapters.stores import open_objects
+from shared.adapters.stores import OBJECTS, open_objects
 from shared.errors import MarqueeError
 from shared.services.registry import Version, activate, versions
-from shared.settings import Settings, check_store
+from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        settings = Settings.from_environ(os.environ)
+        settings = wiring.read_settings(os.environ)
         if given.objects:
-            settings = dataclasses.replace(settings, objects=check_store(given.objects, ("folder", "gs"), "--objects"))
+            settings = dataclasses.replace(settings, objects=check_store(given.objects, OBJECTS, "--objects"))
         objects = open_objects(settings.objects)
         found = versions(objects)
         if given.version is None:

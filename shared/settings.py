@@ -5,7 +5,7 @@ Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI r
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -55,8 +55,21 @@ class Settings:
     require_app_check: bool = False
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read the settings; raises `SettingsError` naming the variable that cannot be used."""
+    def from_environ(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        documents: Collection[str],
+        objects: Collection[str],
+        models: Collection[str],
+    ) -> Self:
+        """Settings from environment variables; raises `SettingsError` naming the variable that cannot be used.
+
+        Parameters
+        ----------
+        documents, objects : kinds of stores that can be opened, see `adapters/stores.py`.
+        models : names of models that can be trained, see `models/registry.py`.
+        """
         is_emulated = environ.get("FUNCTIONS_EMULATOR") == "true"
         is_production = "K_SERVICE" in environ and not is_emulated
         if is_production:
@@ -67,15 +80,15 @@ class Settings:
             raise SettingsError("MARQUEE_AUTH: 'off' is for local use; remove it from the deployed function")
         on_firebase = is_production or is_emulated
         return cls(
-            documents=_store(environ, "MARQUEE_DOCUMENTS", ("sqlite", "firestore"))
+            documents=_store(environ, "MARQUEE_DOCUMENTS", documents)
             or (f"firestore:{_required_project(environ)}" if on_firebase else default.documents),
-            objects=_store(environ, "MARQUEE_OBJECTS", ("folder", "gs"))
+            objects=_store(environ, "MARQUEE_OBJECTS", objects)
             or (f"gs:{_bucket(environ)}" if on_firebase else default.objects),
             require_auth=require_auth,
             refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
             deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
             project=_project(environ),
-            model=_choice(environ, "MARQUEE_MODEL", ("blend", "svd", "popularity"), default.model),
+            model=_choice(environ, "MARQUEE_MODEL", models, default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
             challengers_s=_number(environ, "MARQUEE_CHALLENGERS_S", 0, 1200, default.challengers_s),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
@@ -89,19 +102,19 @@ def _refuse_emulators(environ: Mapping[str, str]) -> None:
             raise SettingsError(f"{name} is set on Google Cloud: data would go to an emulator; remove it")
 
 
-def _choice(environ: Mapping[str, str], name: str, allowed: tuple[str, ...], default: str) -> str:
+def _choice(environ: Mapping[str, str], name: str, allowed: Collection[str], default: str) -> str:
     value = environ.get(name) or default
     if value not in allowed:
         raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
     return value
 
 
-def _store(environ: Mapping[str, str], name: str, kinds: tuple[str, ...]) -> str:
+def _store(environ: Mapping[str, str], name: str, kinds: Collection[str]) -> str:
     value = environ.get(name, "")
     return check_store(value, kinds, name) if value else ""
 
 
-def check_store(value: str, kinds: tuple[str, ...], name: str) -> str:
+def check_store(value: str, kinds: Collection[str], name: str) -> str:
     """Return `value` if it reads `KIND:PLACE` with a known kind; raises `SettingsError` naming `name`."""
     kind, _, place = value.partition(":")
     if kind not in kinds or not place:

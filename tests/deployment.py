@@ -78,7 +78,7 @@ def wire(
         identity=PlainIdentity(),
         now=clock,
         new_id=lambda: f"id{next(numbers):06}",
-        rehearse=smoke_test.answer,
+        run_smoke_test=smoke_test.answer,
     )
 
 

@@ -68,7 +68,7 @@ class FragileUsers:
         self.put = users.put
         self.remember = users.remember
         self.changed_since = users.changed_since
-        self.tend = users.tend
+        self.trim_histories = users.trim_histories
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()

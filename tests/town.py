@@ -12,8 +12,8 @@ from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
 from shared.signals.candidates import Candidates
-from shared.signals.signal import Past
-from shared.signals.users import Request
+from shared.signals.signal import TrainingData
+from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 KINDS: Final = [
@@ -27,10 +27,10 @@ class Town:
 
     profiles: list[Profile]
     catalog: Catalog
-    past: Past
+    past: TrainingData
     candidates: Candidates
 
-    def request(self, *profiles: Profile) -> Request:
+    def batch(self, *profiles: Profile) -> UserBatch:
         """These users before the candidates."""
         parts = [Histories.of_profile(profile, self.catalog, NOW) for profile in profiles]
         columns = {
@@ -39,7 +39,7 @@ class Town:
         }
         starts = np.concatenate([[0], np.cumsum([len(part.codes) for part in parts])]).astype(np.int64)
         histories = Histories(users=tuple(profile.user for profile in profiles), starts=starts, **columns)
-        return Request(histories, self.candidates)
+        return UserBatch(histories, self.candidates)
 
 
 def _event(rng: np.random.Generator, event_id: str) -> Event:
@@ -102,7 +102,7 @@ def town(seed: int, *, events: int = 40) -> Town:
     ]
     table = InteractionTable.of(done, known)
     described = {user.user_id: user for user in users}
-    past = Past(table, known, NOW.timestamp(), Declared.of([described[key] for key in table.users.ids()]))
+    past = TrainingData(table, known, NOW.timestamp(), Declared.of([described[key] for key in table.users.ids()]))
     catalog = known.merged([_event(rng, f"e{number:03}") for number in range(events, total)])
     rows = rng.permutation(len(catalog))[: 7 * len(catalog) // 10]
     return Town(profiles, catalog, past, Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows))))

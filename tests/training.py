@@ -28,7 +28,7 @@ def a_trainer(
         objects=objects,
         clock=lambda: now,
         new_id=lambda: suffix or f"x{next(_numbers):07}",
-        rehearse=smoke_test.answer,
+        run_smoke_test=smoke_test.answer,
         report=report,
     )
 

@@ -8,7 +8,7 @@ from functions import access
 from shared.entities import Location
 from shared.ports import Caller, Identity
 from shared.ranking.filters import Filters
-from shared.ranking.query import Wish
+from shared.ranking.query import ListQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Call:
         """For whom this user organizes: the token says it of its own user only."""
         return self.caller.organizer_ids if user_id == self.caller.user_id else ()
 
-    def wish(self) -> Wish:
+    def query(self) -> ListQuery:
         """What the parameters ask of a list."""
         given = self.parameters
         near = given.get("near")
@@ -56,7 +56,7 @@ class Call:
             city=given.get("city", ""),
             exclude=tuple(given.get("exclude", ())),
         )
-        return Wish(
+        return ListQuery(
             k=given["limit"],
             filters=filters,
             diversity=given["diversity"],

@@ -14,25 +14,25 @@ from shared.services.serving.similar import similar
 
 def get_similar(call: Call, wired: Services) -> Response:
     """The events most like one."""
-    answer = similar(wired.backstage(), event_id=call.parameters["event_id"], **_common(call, wired))
+    answer = similar(wired.context(), event_id=call.parameters["event_id"], **_common(call, wired))
     return responses.ok(answer)
 
 
 def get_popular(call: Call, wired: Services) -> Response:
     """The events that people do most with."""
-    answer = popular(wired.backstage(), window=call.parameters.get("window", ""), **_common(call, wired))
+    answer = popular(wired.context(), window=call.parameters.get("window", ""), **_common(call, wired))
     return responses.ok(answer)
 
 
 def get_trending(call: Call, wired: Services) -> Response:
     """The events that get more than expected."""
-    return responses.ok(trending(wired.backstage(), window=call.parameters["window"], **_common(call, wired)))
+    return responses.ok(trending(wired.context(), window=call.parameters["window"], **_common(call, wired)))
 
 
 def get_audience(call: Call, wired: Services) -> Response:
     """The users most likely to come."""
     given = call.parameters
-    answer = audience(wired.backstage(), caller=call.caller, event_id=given["event_id"], limit=given["limit"])
+    answer = audience(wired.context(), caller=call.caller, event_id=given["event_id"], limit=given["limit"])
     return responses.ok(answer)
 
 
@@ -41,6 +41,6 @@ def _common(call: Call, wired: Services) -> dict[str, Any]:
     return {
         "user_id": user_id,
         "organizer_ids": call.organizer_ids(user_id),
-        "wish": call.wish(),
+        "query": call.query(),
         "recommendation_id": wired.new_id(),
     }

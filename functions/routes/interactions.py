@@ -10,7 +10,7 @@ from functions.wiring import Services
 from shared.entities import anonymous, is_anonymous
 from shared.errors import InvalidField, Unauthenticated
 from shared.services.ingest.record import receive
-from shared.services.ingest.sign_in import join
+from shared.services.ingest.sign_in import sign_in
 
 
 def post(call: Call, wired: Services) -> Response:
@@ -25,6 +25,6 @@ def post(call: Call, wired: Services) -> Response:
     entries: list[Any] = body["interactions"]
     wired.quota.take(user_id or anonymous(visitor), len(entries), now=now)
     if user_id and visitor:
-        join(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)
+        sign_in(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)
     recorded_for = user_id or anonymous(visitor)
     return responses.ok(receive(wired.documents.interactions, entries, user_id=recorded_for, now=now))

@@ -12,7 +12,7 @@ def post(call: Call, wired: Services) -> Response:
     """Order up to 500 events."""
     user_id = call.acting_user()
     ranking = rank(
-        wired.backstage(),
+        wired.context(),
         event_ids=call.body["event_ids"],
         user_id=user_id,
         organizer_ids=call.organizer_ids(user_id),

@@ -12,11 +12,11 @@ def get(call: Call, wired: Services) -> Response:
     """The best events for a user or a stranger."""
     user_id = call.acting_user()
     answer = recommend(
-        wired.backstage(),
+        wired.context(),
         user_id=user_id,
         organizer_ids=call.organizer_ids(user_id),
         recent=call.parameters.get("recent", ()),
-        wish=call.wish(),
+        query=call.query(),
         recommendation_id=wired.new_id(),
     )
     return responses.ok(answer)

@@ -34,7 +34,7 @@ _INTERACTION_COLUMNS: Final = (
     "category",
     "occurred_at",
 )
-_WITHOUT_EVENT: Final = (InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK)
+_WITHOUT_EVENT: Final = tuple(kind for kind in InteractionType if kind.meaning.target != "event_id")
 
 
 def write_files(folder: Path, themes: Sequence[Theme], programme: Programme, users: Iterable[User], rows: Rows) -> None:

@@ -46,7 +46,7 @@ def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, History
     documents = ((key, json.loads(text)) for key, text in entries.items())
     readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
     ordered = sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0]))
-    older = [item for item in ordered[MAX_HISTORY:] if item[1].type is InteractionType.DISMISS]
+    older = [item for item in ordered[MAX_HISTORY:] if item[1].type.meaning.hides_event]
     return ordered[:MAX_HISTORY] + older[:MAX_DISMISSED]
 
 

@@ -11,7 +11,7 @@ _TIMEOUT_S: Final = 300.0
 _SHOWN: Final = 500
 
 
-def rehearse(request: bytes) -> bytes:
+def run_smoke_test(request: bytes) -> bytes:
     """Answers of `python -m shared.services.training.smoke_test`; raises `ArtifactError` when it fails or is slow."""
     # Imported here because every instance imports this module and few train.
     import subprocess

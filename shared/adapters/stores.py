@@ -1,6 +1,8 @@
-"""Opens the stores that a setting names."""
+"""Kinds of stores, one line each, and how they are opened."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Final
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.ports import Documents, ObjectStore
@@ -8,26 +10,21 @@ from shared.settings import check_store
 
 
 def open_documents(place: str) -> Documents:
-    """The documents of `sqlite:PATH` or `firestore:PROJECT`; nothing is read or written before the first use.
+    """Document store of a place `KIND:NAME`, see `DOCUMENTS`; nothing is read or written before the first use.
 
-    Raises `SettingsError` when `place` reads otherwise. Missing parent folders of a file are created.
+    Raises `SettingsError` for another kind. Missing parent folders of a file are created.
     """
-    kind, _, name = check_store(place, ("sqlite", "firestore"), "documents").partition(":")
-    return _sqlite(name) if kind == "sqlite" else _firestore(name)
+    kind, _, name = check_store(place, DOCUMENTS, "documents").partition(":")
+    return DOCUMENTS[kind](name)
 
 
 def open_objects(place: str) -> ObjectStore:
-    """The objects of `folder:PATH` or `gs:BUCKET`; a missing folder is created.
+    """Object store of a place `KIND:NAME`, see `OBJECTS`; a missing folder is created.
 
-    Raises `SettingsError` when `place` reads otherwise.
+    Raises `SettingsError` for another kind.
     """
-    kind, _, name = check_store(place, ("folder", "gs"), "objects").partition(":")
-    if kind == "gs":
-        from shared.adapters.objects.cloudstorage import CloudObjects
-
-        return CloudObjects(name)
-    Path(name).mkdir(parents=True, exist_ok=True)
-    return FolderObjects(name)
+    kind, _, name = check_store(place, OBJECTS, "objects").partition(":")
+    return OBJECTS[kind](name)
 
 
 def _sqlite(path: str) -> Documents:
@@ -67,3 +64,21 @@ def _firestore(project: str) -> Documents:
         database.close,
         lambda: database.listed,
     )
+
+
+def _folder(path: str) -> ObjectStore:
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return FolderObjects(path)
+
+
+def _bucket(name: str) -> ObjectStore:
+    from shared.adapters.objects.cloudstorage import CloudObjects
+
+    return CloudObjects(name)
+
+
+DOCUMENTS: Final[Mapping[str, Callable[[str], Documents]]] = {"sqlite": _sqlite, "firestore": _firestore}
+"""Document stores: a file, or a Google Cloud project."""
+
+OBJECTS: Final[Mapping[str, Callable[[str], ObjectStore]]] = {"folder": _folder, "gs": _bucket}
+"""Object stores: a folder, or a bucket of Cloud Storage."""

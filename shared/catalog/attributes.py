@@ -32,7 +32,7 @@ def words(text: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class CategoricalAttribute:
     """One attribute of n events that has at most one value each.
 
     Attributes
@@ -85,7 +85,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Bag:
+class TfIdfAttribute:
     """Many names an event, weighted by TF-IDF, as a sparse matrix of n rows of length 1 (or empty).
 
     An entry is (1 + log tf) · (log((1 + N) / (1 + df)) + 1), N the events with

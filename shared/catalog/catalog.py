@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from shared.arrays.positions import distinct
 from shared.arrays.vocabulary import Vocabulary
-from shared.catalog.attributes import Bag, Codes, Field, part, prefixed, words
-from shared.catalog.tags import Labels
+from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed, words
+from shared.catalog.tags import Tags
 from shared.entities import Event
 
 NEVER: Final = np.inf
@@ -71,9 +71,9 @@ class Catalog:
     lng: NDArray[np.float32]
     price: NDArray[np.float32]
     titles: NDArray[np.bytes_]
-    tags: Labels
-    fields: Mapping[str, Field]
-    bags: Mapping[str, Bag]
+    tags: Tags
+    fields: Mapping[str, CategoricalAttribute]
+    bags: Mapping[str, TfIdfAttribute]
 
     @classmethod
     def of(cls, events: Iterable[Event], *, mentioned: Iterable[str] = ()) -> Self:
@@ -84,7 +84,9 @@ class Catalog:
         return cls._of(events, mentioned, None)
 
     @classmethod
-    def _of(cls, events: Iterable[Event], mentioned: Iterable[str], trained_bags: Mapping[str, Bag] | None) -> Self:
+    def _of(
+        cls, events: Iterable[Event], mentioned: Iterable[str], trained_bags: Mapping[str, TfIdfAttribute] | None
+    ) -> Self:
         by_id = {event.event_id: event for event in events}
         vocabulary = Vocabulary.of([*by_id, *mentioned])
         rows = [by_id.get(key) for key in vocabulary.ids()]
@@ -103,10 +105,13 @@ class Catalog:
             lng=np.array([place.lng if place else np.nan for place in places], np.float32),
             price=np.array([np.nan if not event or event.price is None else event.price for event in rows], np.float32),
             titles=np.array([_title(event) for event in rows], np.bytes_),
-            tags=Labels.of(lists["tags"]),
-            fields={name: Field.of([read(event) if event else "" for event in rows]) for name, read in FIELDS.items()},
+            tags=Tags.of(lists["tags"]),
+            fields={
+                name: CategoricalAttribute.of([read(event) if event else "" for event in rows])
+                for name, read in FIELDS.items()
+            },
             bags={
-                name: trained_bags[name].with_rows(lists[name]) if trained_bags else Bag.of(lists[name])
+                name: trained_bags[name].with_rows(lists[name]) if trained_bags else TfIdfAttribute.of(lists[name])
                 for name in BAGS
             },
         )
@@ -175,9 +180,9 @@ class Catalog:
             events=Vocabulary(arrays["catalog.events"]),
             trained=np.arange(len(arrays["catalog.events"]), dtype=np.int32),
             titles=arrays["catalog.titles"],
-            tags=Labels.from_arrays(part(arrays, "catalog.labels.")),
-            fields={name: Field.from_arrays(part(arrays, f"catalog.{name}.")) for name in FIELDS},
-            bags={name: Bag.from_arrays(part(arrays, f"catalog.{name}.")) for name in BAGS},
+            tags=Tags.from_arrays(part(arrays, "catalog.labels.")),
+            fields={name: CategoricalAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in FIELDS},
+            bags={name: TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in BAGS},
             **numbers,
         )
 

@@ -12,7 +12,7 @@ from shared.arrays.positions import ranges
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class Tags:
     """Which labels each of n events has; labels are compared as 64-bit hashes, so none needs a vocabulary.
 
     Attributes
@@ -20,7 +20,7 @@ class Labels:
     starts : int64 of shape (n + 1,) – event i owns the hashes `starts[i]:starts[i + 1]`.
     hashes : uint64.
 
-    >>> Labels.of([["jazz", "live"], [], ["yoga"]]).having(["yoga", "live"]).tolist()
+    >>> Tags.of([["jazz", "live"], [], ["yoga"]]).having(["yoga", "live"]).tolist()
     [True, False, True]
     """
 

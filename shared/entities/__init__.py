@@ -3,7 +3,8 @@
 from shared.entities.counts import EventCounts
 from shared.entities.event import Event, Status
 from shared.entities.fields import Location
-from shared.entities.interaction import Interaction, InteractionType
+from shared.entities.interaction import Interaction
+from shared.entities.interaction_type import InteractionType
 from shared.entities.profile import HistoryEntry, Profile
 from shared.entities.rules import Placement, Rules
 from shared.entities.user import User, anonymous, is_anonymous, pseudonym

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from shared.entities.interaction import InteractionType
+from shared.entities.interaction_type import InteractionType
 
 UNIT: Final = 2**20
 """Decayed weight is kept in whole numbers, a weight of 1 at its landmark being this many: integers add up exactly."""

@@ -3,53 +3,20 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Self
 
 from shared.entities import fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
+from shared.entities.interaction_type import InteractionType
 from shared.errors import InvalidField
-
-
-class InteractionType(StrEnum):
-    """Everything a user can do. The order is part of the ledger's and the model's format: append only."""
-
-    IMPRESSION = "impression"
-    VIEW = "view"
-    CLICK = "click"
-    SAVE = "save"
-    SHARE = "share"
-    BOOKING = "booking"
-    ATTEND = "attend"
-    CANCEL = "cancel"
-    RATING = "rating"
-    REVIEW = "review"
-    FOLLOW = "follow"
-    DISMISS = "dismiss"
-    SEARCH = "search"
-    CATEGORY_CLICK = "category_click"
-
-
-REPEATING = frozenset(
-    {
-        InteractionType.IMPRESSION,
-        InteractionType.VIEW,
-        InteractionType.CLICK,
-        InteractionType.SHARE,
-        InteractionType.SEARCH,
-        InteractionType.CATEGORY_CLICK,
-    }
-)
-"""Types that count again on another day; all others happen once for a user and an event."""
 
 MAX_INTERACTION_ID_BYTES = 400
 MAX_PAGE = 100
 _MAX_SLUG = 60
 # Security rules work out the same id, and know the case of these letters only.
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
-_WITHOUT_EVENT = frozenset({InteractionType.FOLLOW, InteractionType.SEARCH, InteractionType.CATEGORY_CLICK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +51,7 @@ class Interaction:
         is_page = bool(page) and kind is InteractionType.IMPRESSION
         if page and not is_page:
             raise InvalidField("event_ids", kind.value, "a page of events only for an impression")
-        needs_event = kind not in _WITHOUT_EVENT and not is_page
+        target = kind.meaning.target
         is_rating = kind is InteractionType.RATING
         interaction = cls(
             interaction_id=fields.identifier(
@@ -93,9 +60,9 @@ class Interaction:
             user_id=fields.identifier(data, "user_id"),
             type=kind,
             occurred_at=fields.required_time(data, "occurred_at"),
-            event_id=fields.identifier(data, "event_id", required=needs_event),
+            event_id=fields.identifier(data, "event_id", required=target == "event_id" and not is_page),
             event_ids=tuple(fields.identifier({"event_ids": one}, "event_ids") for one in page),
-            organizer_id=fields.identifier(data, "organizer_id", required=kind is InteractionType.FOLLOW),
+            organizer_id=fields.identifier(data, "organizer_id", required=target == "organizer_id"),
             value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
             query=fields.text(data, "query", max_bytes=500),
             category=fields.text(data, "category", max_bytes=200),
@@ -108,9 +75,9 @@ class Interaction:
             raise InvalidField("event_id", interaction.event_id, "either one event or the page event_ids")
         if is_rating and interaction.value is None:
             raise InvalidField("value", None, "1 to 5 stars for a rating")
-        if kind is InteractionType.SEARCH and not interaction.query:
+        if target == "query" and not interaction.query:
             raise InvalidField("query", None, "the words that were searched for")
-        if kind is InteractionType.CATEGORY_CLICK and not interaction.category:
+        if target == "category" and not interaction.category:
             raise InvalidField("category", None, "the category that was clicked")
         return interaction
 
@@ -137,12 +104,12 @@ class Interaction:
         words = re.findall(r"\w+", (self.category or self.query).translate(_LOWER))
         page = self.recommendation_id if self.event_ids else ""
         target = self.event_id or page or self.organizer_id or "-".join(words)[:_MAX_SLUG]
-        day = f"_{self.occurred_at:%Y%m%d}" if self.type in REPEATING else ""
+        day = f"_{self.occurred_at:%Y%m%d}" if self.type.meaning.repeats else ""
         return f"{self.user_id}_{target}_{self.type}{day}"
 
     def is_remembered(self) -> bool:
         """Whether it belongs into the user's history: it is about an event or an organizer, and more than a glance."""
-        return bool(self.event_id or self.organizer_id) and self.type is not InteractionType.IMPRESSION
+        return bool(self.event_id or self.organizer_id) and self.type.meaning.is_remembered
 
     def events(self) -> tuple[str, ...]:
         """The events that it is about: one, those of a page, or none."""

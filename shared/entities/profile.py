@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.entities.interaction import Interaction, InteractionType
+from shared.entities.interaction import Interaction
+from shared.entities.interaction_type import InteractionType
 from shared.entities.user import User
 
 MAX_HISTORY = 500

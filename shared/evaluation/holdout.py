@@ -23,7 +23,7 @@ MAX_JUDGED: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Holdout:
     """Who is judged on what.
 
     Attributes

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shared.entities import EventCounts, Interaction, InteractionType, is_anonymous
-from shared.entities.interaction import REPEATING
 from shared.feedback.popularity import counts_of
 
 SLOT: Final = timedelta(minutes=10)
@@ -25,10 +24,8 @@ SETTLED_AFTER: Final = timedelta(minutes=10)
 MAX_WEIGHED: Final = 60
 """Of what one user repeats in one slot, this many make events more popular; the others only count by type."""
 
-_PARTNERS: Final = {
-    InteractionType.BOOKING: InteractionType.CANCEL,
-    InteractionType.CANCEL: InteractionType.BOOKING,
-}
+_UNDOES: Final = {kind: InteractionType(kind.meaning.undoes) for kind in InteractionType if kind.meaning.undoes}
+_PARTNERS: Final = _UNDOES | {undone: kind for kind, undone in _UNDOES.items()}
 
 BySlot = dict[int, EventCounts]
 
@@ -49,7 +46,7 @@ def start_of(slot: int) -> datetime:
 
 def counts_at_once(one: Interaction) -> bool:
     """Whether its trigger counts it, unless that comes too late."""
-    return bool(one.event_id) and one.type not in REPEATING and not is_anonymous(one.user_id)
+    return bool(one.event_id) and not one.type.meaning.repeats and not is_anonymous(one.user_id)
 
 
 def is_too_late(recorded_at: datetime, now: datetime) -> bool:
@@ -94,7 +91,7 @@ def tally(interactions: Iterable[Interaction], partners: Mapping[str, Interactio
         if is_anonymous(one.user_id):
             continue
         counts = addition(one, partners.get(partner_id(one) or ""))
-        if one.type in REPEATING and counts.decayed:
+        if one.type.meaning.repeats and counts.decayed:
             weighed[one.user_id, slot] += 1
             if weighed[one.user_id, slot] > MAX_WEIGHED:
                 counts = replace(counts, decayed={})

@@ -10,15 +10,11 @@ from numpy.typing import NDArray
 
 from shared.arrays.positions import ranges
 from shared.catalog.catalog import Catalog
-from shared.entities import InteractionType, Profile, User
+from shared.entities import Profile, User
 from shared.feedback.interactions import DAY_S, InteractionTable
-from shared.feedback.weights import CODES, taste_weights
+from shared.feedback.weights import CODES, IS_CONSUMED, taste_weights
 
-_MAX_TELLING = 30
-_TAKEN_OR_UNWANTED = np.zeros(len(CODES), np.bool_)
-_TAKEN_OR_UNWANTED[
-    [CODES[kind] for kind in (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)]
-] = True
+_MAX_EXPLAINABLE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,26 +79,26 @@ class Histories:
     def __len__(self) -> int:
         return len(self.users)
 
-    def owners(self) -> NDArray[np.int64]:
+    def user_of_entry(self) -> NDArray[np.int64]:
         """The user, 0..b-1, of each entry, int64 of shape (n,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
     def excluded(self, n_events: int) -> NDArray[np.bool_]:
         """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
-        taken = _TAKEN_OR_UNWANTED[self.codes] & (self.event_rows >= 0)
+        taken = IS_CONSUMED[self.codes] & (self.event_rows >= 0)
         mask = np.zeros((len(self), n_events), np.bool_)
-        mask[self.owners()[taken], self.event_rows[taken]] = True
+        mask[self.user_of_entry()[taken], self.event_rows[taken]] = True
         return mask
 
-    def taken(self) -> NDArray[np.int32]:
+    def already_consumed(self) -> NDArray[np.int32]:
         """Rows of the events that one user must not see again: booked, attended or dismissed."""
-        return self.event_rows[_TAKEN_OR_UNWANTED[self.codes] & (self.event_rows >= 0)]
+        return self.event_rows[IS_CONSUMED[self.codes] & (self.event_rows >= 0)]
 
-    def telling(self) -> NDArray[np.int64]:
-        """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_TELLING`."""
+    def explainable(self) -> NDArray[np.int64]:
+        """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_EXPLAINABLE`."""
         weights = taste_weights(self.codes, self.values, np.zeros(len(self.codes), np.float32), half_life_days=np.inf)
         speaks = (weights > 0) & ((self.event_rows >= 0) | (self.organizer_rows >= 0))
-        return np.flatnonzero(speaks)[:_MAX_TELLING]
+        return np.flatnonzero(speaks)[:_MAX_EXPLAINABLE]
 
     def without_each(self, entries: NDArray[np.integer], others: Sequence[User]) -> Self:
         """Variants of one user: as they are, then without each of `entries`, then as each of `others` with all entries.

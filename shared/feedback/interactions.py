@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.catalog import Catalog
-from shared.entities import Interaction, InteractionType
-from shared.feedback.weights import CODES, is_positive
+from shared.entities import Interaction
+from shared.feedback.weights import CODES, IS_HIT, TAKES_EVENT
 
 DAY_S = 86_400.0
-_TAKEN = (CODES[InteractionType.BOOKING], CODES[InteractionType.ATTEND])
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +159,11 @@ class InteractionTable:
 
     def positive(self) -> NDArray[np.bool_]:
         """Which interactions are hits with a known event, bool of shape (n,)."""
-        return is_positive(self.codes) & (self.event_rows >= 0)
+        return IS_HIT[self.codes] & (self.event_rows >= 0)
 
     def booked(self) -> NDArray[np.bool_]:
         """Which interactions are bookings or attendances of a known event, bool of shape (n,)."""
-        return np.isin(self.codes, _TAKEN) & (self.event_rows >= 0)
+        return TAKES_EVENT[self.codes] & (self.event_rows >= 0)
 
     def _picked(self, which: NDArray[np.bool_] | slice) -> Self:
         columns: dict[str, Any] = {

@@ -1,34 +1,32 @@
 """What an interaction says about taste: its type's weight, halved with age."""
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
+from shared.entities.interaction_type import Meaning
 
 TYPES: Final = tuple(InteractionType)
 CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
 """A type's int8 code in columns: its place in `InteractionType`."""
 
-_WEIGHTS: Final[dict[InteractionType, float]] = {
-    InteractionType.VIEW: 0.1,
-    InteractionType.CLICK: 0.2,
-    InteractionType.SAVE: 0.8,
-    InteractionType.SHARE: 0.6,
-    InteractionType.BOOKING: 1.0,
-    InteractionType.ATTEND: 1.0,
-    InteractionType.CANCEL: -0.8,
-    InteractionType.REVIEW: 0.5,
-    InteractionType.FOLLOW: 1.0,
-    InteractionType.DISMISS: -1.0,
-}
-_BY_CODE: Final = np.array([_WEIGHTS.get(kind, 0.0) for kind in TYPES], np.float32)
+_BY_CODE: Final = np.array([kind.meaning.weight for kind in TYPES], np.float32)
 _NEUTRAL_STARS: Final = 3.0
 _STARS_TO_WEIGHT: Final = 0.5
 
-POSITIVE: Final = (InteractionType.SAVE, InteractionType.BOOKING, InteractionType.ATTEND)
-"""What the evaluation counts as a hit, and what makes a user warm."""
+
+def codes_where(of: Callable[[Meaning], bool]) -> NDArray[np.bool_]:
+    """Whether each type's meaning fulfils a condition, bool of shape (len(TYPES),): index it with codes."""
+    return np.array([of(kind.meaning) for kind in TYPES], np.bool_)
+
+
+IS_HIT: Final = codes_where(lambda meaning: meaning.is_hit)
+TAKES_EVENT: Final = codes_where(lambda meaning: meaning.takes_event)
+IS_CONSUMED: Final = codes_where(lambda meaning: meaning.takes_event or meaning.hides_event)
+"""By code: types that are hits, types by which a user has the event, and those after which no list offers it again."""
 
 
 def taste_weights(
@@ -54,8 +52,3 @@ def taste_weights(
         return weights
     decayed: NDArray[np.float32] = weights * np.exp2(-np.maximum(age_days, 0) / half_life_days)
     return decayed.astype(np.float32)
-
-
-def is_positive(codes: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Whether each type code is one of `POSITIVE`."""
-    return np.isin(codes, [CODES[kind] for kind in POSITIVE])

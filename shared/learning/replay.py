@@ -11,11 +11,11 @@ from shared.catalog.catalog import Catalog
 from shared.entities import User
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
-from shared.learning.listwise import Choices
-from shared.learning.samples import Choice, joined, replayed
+from shared.learning.listwise import TrainingGroups
+from shared.learning.samples import TrainingGroup, sample_groups, stacked
 from shared.learning.windows import Window, random_split, split, windows_of
 from shared.signals.registry import SIGNALS
-from shared.signals.signal import Past, State
+from shared.signals.signal import SignalParams, TrainingData
 
 USERS: Final = 2_800
 """Whose choices are replayed, in all windows together."""
@@ -55,8 +55,8 @@ class Replay:
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._windows = windows_of(table, now.timestamp())
-        self._replayed: list[list[Choice]] = []
-        self._past: Past | None = None
+        self._replayed: list[list[TrainingGroup]] = []
+        self._past: TrainingData | None = None
 
     @classmethod
     def of(cls, table: InteractionTable, catalog: Catalog, users: Mapping[str, User], *, now: datetime) -> Self:
@@ -68,7 +68,7 @@ class Replay:
         held = max(1, int(len(self._windows) * _HELD_OUT))
         return datetime.fromtimestamp(self._windows[-held].start_s, UTC) if len(self._windows) > held else None
 
-    def choices(self, until: datetime) -> Choices | None:
+    def groups(self, until: datetime) -> TrainingGroups | None:
         """What users picked in the windows that had ended by `until`, and what else they could have picked.
 
         Where there is no such window, a part of what users went to until then is held out at random. None if nobody
@@ -79,35 +79,35 @@ class Replay:
         # From the oldest to the newest, whoever asks, so that what is drawn is the same.
         for window in self._windows[len(self._replayed) : ended]:
             self._replayed.append(self._of_window(window))
-        return joined(self._replayed[:ended] or [self._at_random(until_s)])
+        return stacked(self._replayed[:ended] or [self._at_random(until_s)])
 
-    def state(self, name: str, moment: datetime) -> State:
+    def params(self, name: str, moment: datetime) -> SignalParams:
         """What a signal learns from what came before a moment."""
-        return self._state(name, self._known(moment.timestamp()))
+        return self._params(name, self._known(moment.timestamp()))
 
-    def _of_window(self, window: Window) -> list[Choice]:
+    def _of_window(self, window: Window) -> list[TrainingGroup]:
         past = self._known(window.start_s)
-        states = {name: self._state(name, past) for name in _BY_NAME}
+        params = {name: self._params(name, past) for name in _BY_NAME}
         size = USERS // len(self._windows)
-        return list(replayed(split(self._table, window), past, states, self._users, size, self._rng))
+        return list(sample_groups(split(self._table, window), past, params, self._users, size, self._rng))
 
-    def _at_random(self, until_s: float) -> list[Choice]:
+    def _at_random(self, until_s: float) -> list[TrainingGroup]:
         rng = np.random.default_rng(self._seed)
         found = random_split(self._table.between(-np.inf, until_s), until_s, rng)
         if found is None:
             return []
-        past = Past(found.past, self._catalog, until_s, self._declared)
-        states = {name: self._state(name, past) for name in _BY_NAME}
-        return list(replayed(found, past, states, self._users, USERS, rng))
+        past = TrainingData(found.past, self._catalog, until_s, self._declared)
+        params = {name: self._params(name, past) for name in _BY_NAME}
+        return list(sample_groups(found, past, params, self._users, USERS, rng))
 
-    def _known(self, moment_s: float) -> Past:
+    def _known(self, moment_s: float) -> TrainingData:
         # Moments are asked for in order of time, so the last one is all that is worth keeping.
         if self._past is None or self._past.now_s != moment_s:
-            self._past = Past(self._table.between(-np.inf, moment_s), self._catalog, moment_s, self._declared)
+            self._past = TrainingData(self._table.between(-np.inf, moment_s), self._catalog, moment_s, self._declared)
         return self._past
 
-    def _state(self, name: str, past: Past) -> State:
-        return past.once(f"state {name}", lambda: _BY_NAME[name].fit(past))
+    def _params(self, name: str, past: TrainingData) -> SignalParams:
+        return past.cached(f"state {name}", lambda: _BY_NAME[name].fit(past))
 
     @cached_property
     def _declared(self) -> Declared:

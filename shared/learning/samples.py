@@ -12,12 +12,12 @@ from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
 from shared.feedback.history import Histories
 from shared.feedback.popularity import popularity
-from shared.learning.listwise import Choices
+from shared.learning.listwise import TrainingGroups
 from shared.learning.windows import Split
 from shared.signals.candidates import Candidates
 from shared.signals.registry import SIGNALS
-from shared.signals.signal import EventSignal, Past, State
-from shared.signals.users import Request
+from shared.signals.signal import EventSignal, SignalParams, TrainingData
+from shared.signals.users import UserBatch
 
 SAMPLE: Final = 200
 _MAX_PICKS: Final = 30
@@ -25,39 +25,39 @@ _CHUNK: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One user's picks in a window and a sample of what else was live then, as r rows; see `Choices`."""
+class TrainingGroup:
+    """One user's picks in a window and a sample of what else was live then, as r rows; see `TrainingGroups`."""
 
     values: NDArray[np.float32]
-    chosen: NDArray[np.float32]
-    offsets: NDArray[np.float32]
+    labels: NDArray[np.float32]
+    log_weights: NDArray[np.float32]
     segment: int
 
 
-def joined(windows: Sequence[Sequence[Choice]]) -> Choices | None:
+def stacked(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups | None:
     """The choices of some windows, one after the other; None without any."""
-    choices = [(number, choice) for number, found in enumerate(windows) for choice in found]
-    if not choices:
+    groups = [(number, group) for number, found in enumerate(windows) for group in found]
+    if not groups:
         return None
-    sizes = np.array([len(choice.values) for _, choice in choices])
-    return Choices(
-        values=np.concatenate([choice.values for _, choice in choices]),
-        chosen=np.concatenate([choice.chosen for _, choice in choices]),
-        offsets=np.concatenate([choice.offsets for _, choice in choices]),
+    sizes = np.array([len(group.values) for _, group in groups])
+    return TrainingGroups(
+        values=np.concatenate([group.values for _, group in groups]),
+        labels=np.concatenate([group.labels for _, group in groups]),
+        log_weights=np.concatenate([group.log_weights for _, group in groups]),
         starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
-        segments=np.array([choice.segment for _, choice in choices], np.int64),
-        windows=np.array([number for number, _ in choices], np.int64),
+        segments=np.array([group.segment for _, group in groups], np.int64),
+        windows=np.array([number for number, _ in groups], np.int64),
     )
 
 
-def replayed(
+def sample_groups(
     split: Split,
-    past: Past,
-    states: Mapping[str, State],
+    past: TrainingData,
+    params: Mapping[str, SignalParams],
     users: Mapping[str, User],
     max_users: int,
     rng: "np.random.Generator",
-) -> Iterator[Choice]:
+) -> Iterator[TrainingGroup]:
     """What users picked after a split and a sample of what else they could have picked.
 
     Signals learned from what lies before the split, `past`, and see users as they were then. Candidates are the events
@@ -74,7 +74,7 @@ def replayed(
         everyone = np.sort(rng.choice(everyone, max_users, replace=False))
     popular = popularity(table, len(catalog))[rows]
     live = Candidates(catalog, rows, past.now_s, popular)
-    of_events = {s.name: s.score(states[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
+    of_events = {s.name: s.score(params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
     chances = _chances(popular)
     is_judged = np.zeros(len(table.users), np.bool_)
     is_judged[everyone] = True
@@ -89,7 +89,7 @@ def replayed(
         histories = Histories.of_table(profiles, theirs, moment, newest=MAX_HISTORY)
         some = Candidates(catalog, rows[columns], past.now_s, popular[columns])
         values, segments = score_signals(
-            states, Request(histories, some), {n: v[columns] for n, v in of_events.items()}
+            params, UserBatch(histories, some), {n: v[columns] for n, v in of_events.items()}
         )
         taken = histories.excluded(len(catalog))[:, rows[columns]]
         is_sampled = np.isin(columns, sample)
@@ -101,7 +101,7 @@ def replayed(
             rest = np.flatnonzero(is_sampled & ~own & ~taken[place])
             if not len(rest):
                 continue
-            yield Choice(
+            yield TrainingGroup(
                 values[place][np.concatenate([hits, rest])],
                 np.repeat(np.array([1 / len(hits), 0], np.float32), [len(hits), len(rest)]),
                 np.concatenate([np.zeros(len(hits)), -np.log(chances[columns[rest]])]).astype(np.float32),
@@ -132,14 +132,14 @@ def _picks(split: Split, rows: NDArray[np.int64], n_events: int) -> tuple[NDArra
 
 
 def score_signals(
-    states: Mapping[str, State], request: Request, of_events: Mapping[str, NDArray[np.float32]]
+    params: Mapping[str, SignalParams], batch: UserBatch, of_events: Mapping[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """All signals, float32 of shape (b, c, F), and the users' segments, int64 of shape (b,)."""
-    shape = (len(request), len(request.candidates))
+    shape = (len(batch), len(batch.candidates))
     columns = [
         np.broadcast_to(of_events[signal.name], shape)
         if isinstance(signal, EventSignal)
-        else signal.score(states[signal.name], request)
+        else signal.score(params[signal.name], batch)
         for signal in SIGNALS
     ]
-    return np.stack(columns, axis=-1), request.segments()
+    return np.stack(columns, axis=-1), batch.segments()

@@ -1,14 +1,15 @@
 """The baselines that every report shows: most popular, and collaborative filtering by truncated SVD."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.weights import taste_weights
-from shared.signals.users import Request
+from shared.models.scorer import TrainingInput
+from shared.signals.users import UserBatch
 
 _EPSILON = 1e-9
 
@@ -16,16 +17,28 @@ _EPSILON = 1e-9
 class MostPopular:
     """The same list for everybody: most popular first, then soonest first."""
 
+    name: ClassVar[str] = "popularity"
+
+    @classmethod
+    def train(cls, _given: TrainingInput) -> Self:
+        """There is nothing to learn: popularity is kept beside the model."""
+        return cls()
+
+    @classmethod
+    def from_arrays(cls, _arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """There is nothing to read."""
+        return cls()
+
     def prepare(self) -> None:
         """There is nothing to get ready."""
 
-    def score(self, request: Request) -> NDArray[np.float32]:
+    def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Float32 of shape (b, c) in 0..1."""
-        candidates = request.candidates
+        candidates = batch.candidates
         scores = fallback_scores(candidates.popularity, candidates.catalog.starts_at[candidates.rows])
-        return np.broadcast_to(scores, (len(request), len(candidates)))
+        return np.broadcast_to(scores, (len(batch), len(candidates)))
 
-    def tastes(self, _request: Request) -> dict[str, NDArray[np.float32]]:
+    def personal_scores(self, _batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Nothing is personal."""
         return {}
 
@@ -57,11 +70,18 @@ class TruncatedSVD:
     vectors_ : float32 of shape (n_events, k) – rows of length 1, zeros for events without interactions.
     """
 
+    name: ClassVar[str] = "svd"
+
     def __init__(self, *, factors: int = 50, half_life_days: float = 90.0, seed: int = 0) -> None:
         self.factors = factors
         self.half_life_days = half_life_days
         self.seed = seed
         self.vectors_: NDArray[np.float32] = np.zeros((0, 0), np.float32)
+
+    @classmethod
+    def train(cls, given: TrainingInput) -> Self:
+        """Event vectors of the interactions' matrix, see `fit`."""
+        return cls(half_life_days=given.half_life_days).fit(given.table, n_events=given.n_events)
 
     def fit(self, table: InteractionTable, *, n_events: int) -> Self:
         """Learn event vectors from a table whose event rows lie in 0..n_events-1."""
@@ -89,28 +109,28 @@ class TruncatedSVD:
     def prepare(self) -> None:
         """There is nothing to get ready."""
 
-    def score(self, request: Request) -> NDArray[np.floating]:
+    def score(self, batch: UserBatch) -> NDArray[np.floating]:
         """The cosine where both are known and it is above 0, the popular elsewhere; shape (b, c)."""
-        return over(self.cosines(request), MostPopular().score(request)[0])
+        return over(self.cosines(batch), MostPopular().score(batch)[0])
 
-    def tastes(self, request: Request) -> dict[str, NDArray[np.float32]]:
+    def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """The cosine, 0 where either is unknown, float32 of shape (b, c); all of it is what others did."""
-        return {"collaborative": np.nan_to_num(self.cosines(request))}
+        return {"collaborative": np.nan_to_num(self.cosines(batch))}
 
     def report(self) -> dict[str, Any]:
         """The settings, for the manifest."""
         return {"factors": self.vectors_.shape[1], "half_life_days": self.half_life_days}
 
-    def cosines(self, request: Request) -> NDArray[np.float32]:
+    def cosines(self, batch: UserBatch) -> NDArray[np.float32]:
         """Cosine of b users and c events, float32 of shape (b, c) in -1..1; NaN where either is unknown."""
-        histories, catalog = request.histories, request.candidates.catalog
+        histories, catalog = batch.histories, batch.candidates.catalog
         weights = self._weights(histories.codes, histories.values, histories.age_days)
         rows = np.append(catalog.trained, np.int32(-1))[histories.event_rows]
         # Past events of one user: a few hundred rows at most, so a gather beats a sparse product.
         known = rows >= 0
         users = np.zeros((len(histories), self.vectors_.shape[1]), np.float32)
-        np.add.at(users, request.owners[known], self.vectors_[rows[known]] * weights[known, None])
-        places = catalog.trained[request.candidates.rows]
+        np.add.at(users, batch.user_of_entry[known], self.vectors_[rows[known]] * weights[known, None])
+        places = catalog.trained[batch.candidates.rows]
         candidates = np.zeros((len(places), self.vectors_.shape[1]), np.float32)
         candidates[places >= 0] = self.vectors_[places[places >= 0]]
         scores: NDArray[np.float32] = _unit_rows(users) @ candidates.T

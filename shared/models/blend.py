@@ -2,26 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.catalog.attributes import part, prefixed
-from shared.learning.listwise import Choices, estimated_ndcg, fit_choices
-from shared.learning.replay import Replay
+from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
+from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.registry import RETIRED, SIGNALS
-from shared.signals.signal import EventSignal, State, UserSignal
-from shared.signals.terms import Sum
-from shared.signals.users import SEGMENTS, Request
+from shared.signals.signal import EventSignal, SignalParams, UserSignal
+from shared.signals.terms import ScoreSum
+from shared.signals.users import SEGMENTS, UserBatch
 
-MIN_CHOICES: Final = 200
+MIN_GROUPS: Final = 200
 _RIDGE: Final = 10.0
 _DOUBT: Final = 2.0
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
-_IS_FREE: Final = np.array([signal.is_free for signal in SIGNALS])
+_MAY_BE_NEGATIVE: Final = np.array([signal.may_be_negative for signal in SIGNALS])
 _COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.5}
 _CONTENT: Final = {
     "share_organizer": 0.3,
@@ -75,34 +74,37 @@ class Blend:
     learning : how the weights came about, for the manifest.
     """
 
+    name: ClassVar[str] = "blend"
+
     weights: NDArray[np.float32]
-    states: Mapping[str, State]
+    params: Mapping[str, SignalParams]
     learning: Mapping[str, Any] = field(default_factory=dict)
-    _unpacked: dict[str, State] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _prepared: dict[str, SignalParams] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def fit(cls, replay: Replay, *, now: datetime) -> Self:
-        """Learn the weights from replayed windows before `now`, then the signals from all that came before it."""
-        weights, learning = learn(replay.choices(now))
+    def train(cls, given: TrainingInput) -> Self:
+        """Weights learned from replayed windows before now, and signals learned from all that came before it."""
+        replay, now = given.replay(), given.now
+        weights, learning = learn(replay.groups(now))
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
-        return cls(weights, {name: replay.state(name, now) for name in weighted}, learning)
+        return cls(weights, {name: replay.params(name, now) for name in weighted}, learning)
 
     def prepare(self) -> None:
         """Unpack what the signals learned; until then they score with it as it is stored."""
         for signal in SIGNALS:
-            if signal.name in self.states and signal.name not in self._unpacked:
-                self._unpacked[signal.name] = signal.unpacked(self.states[signal.name])
+            if signal.name in self.params and signal.name not in self._prepared:
+                self._prepared[signal.name] = signal.as_float32(self.params[signal.name])
 
-    def score(self, request: Request) -> NDArray[np.float32]:
+    def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Float32 of shape (b, c), finite; only the order matters."""
-        segments = request.segments()
-        return self._of_events(request.candidates)[segments] + self._summed(self.weights[segments], request)
+        segments = batch.segments()
+        return self._of_events(batch.candidates)[segments] + self._summed(self.weights[segments], batch)
 
-    def tastes(self, request: Request) -> dict[str, NDArray[np.float32]]:
+    def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """The users' own part of the score by source, float32 of shape (b, c), weighed as the first user's is."""
-        own = self.weights[np.repeat(request.segments()[:1], len(request))]
+        own = self.weights[np.repeat(batch.segments()[:1], len(batch))]
         sources = [signal.source for signal in SIGNALS if isinstance(signal, UserSignal)]
-        return {source: self._summed(own, request, source=source) for source in dict.fromkeys(sources)}
+        return {source: self._summed(own, batch, source=source) for source in dict.fromkeys(sources)}
 
     def report(self) -> dict[str, Any]:
         """The weights by segment and signal, for the manifest."""
@@ -118,8 +120,8 @@ class Blend:
             "blend.signals": np.array([name.encode() for name in _NAMES]),
             "blend.weights": self.weights,
         }
-        for name, state in self.states.items():
-            arrays |= prefixed(state, f"signal.{name}.")
+        for name, params in self.params.items():
+            arrays |= prefixed(params, f"signal.{name}.")
         return arrays
 
     @classmethod
@@ -135,50 +137,50 @@ class Blend:
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
         return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
 
-    def _state(self, signal: EventSignal | UserSignal) -> State:
-        return self._unpacked.get(signal.name) or self.states[signal.name]
+    def _params(self, signal: EventSignal | UserSignal) -> SignalParams:
+        return self._prepared.get(signal.name) or self.params[signal.name]
 
     def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
         def weigh(*, is_timeless: bool) -> NDArray[np.float32]:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
                 if isinstance(signal, EventSignal) and signal.is_timeless == is_timeless and weights.any():
-                    total += weights[:, None] * signal.score(self._state(signal), candidates)
+                    total += weights[:, None] * signal.score(self._params(signal), candidates)
             return total
 
-        timeless = candidates.lasting("blend", lambda: weigh(is_timeless=True))
-        return candidates.once("blend", lambda: timeless + weigh(is_timeless=False))
+        timeless = candidates.cached_static("blend", lambda: weigh(is_timeless=True))
+        return candidates.cached("blend", lambda: timeless + weigh(is_timeless=False))
 
     def _summed(
-        self, weights: NDArray[np.float32], request: Request, *, source: str | None = None
+        self, weights: NDArray[np.float32], batch: UserBatch, *, source: str | None = None
     ) -> NDArray[np.float32]:
         """The user signals, those of one source only where it is given, times `weights` of shape (b, F)."""
-        whole = Sum(request)
-        if request.is_of_strangers():
+        whole = ScoreSum(batch)
+        if batch.is_of_strangers():
             return whole.total()
         for signal, own in zip(SIGNALS, weights.T, strict=True):
             if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
-                for part in signal.parts(self._state(signal), request):
+                for part in signal.terms(self._params(signal), batch):
                     whole.add(part, own)
         return whole.total()
 
 
-def learn(choices: Choices | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def learn(groups: TrainingGroups | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Weights from choices, and how they came about.
 
-    With fewer than `MIN_CHOICES` choices the weights are set by hand. Otherwise weights learned from the earlier half
+    With fewer than `MIN_GROUPS` choices the weights are set by hand. Otherwise weights learned from the earlier half
     of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
     choices best give way, in each segment, to those set by hand (for strangers also to plain popularity), where those
     are better by more than two standard errors.
     """
-    count = len(choices) if choices else 0
-    if choices is None or count < MIN_CHOICES:
-        return HAND_SET, {"weights_from": "hand", "choices": count, "why": f"fewer than {MIN_CHOICES} to learn from"}
-    is_late = choices.windows > np.unique(choices.windows)[(choices.windows.max() - choices.windows.min()) // 2]
+    count = len(groups) if groups else 0
+    if groups is None or count < MIN_GROUPS:
+        return HAND_SET, {"weights_from": "hand", "choices": count, "why": f"fewer than {MIN_GROUPS} to learn from"}
+    is_late = groups.windows > np.unique(groups.windows)[(groups.windows.max() - groups.windows.min()) // 2]
     if not is_late.any():
         is_late = np.arange(count) % 2 == 1
-    late, early = choices.where(is_late), choices.where(~is_late)
-    trial, weights = _fit(early), _fit(choices)
+    late, early = groups.where(is_late), groups.where(~is_late)
+    trial, weights = _fit(early), _fit(groups)
     found = estimated_ndcg(late, trial)
     origin = dict.fromkeys(SEGMENTS, "learned")
     for other, fixed, numbers in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
@@ -196,5 +198,5 @@ def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def _fit(choices: Choices) -> NDArray[np.float32]:
-    return fit_choices(choices, n_segments=len(SEGMENTS), ridge=_RIDGE, is_free=_IS_FREE)
+def _fit(groups: TrainingGroups) -> NDArray[np.float32]:
+    return fit_listwise(groups, n_segments=len(SEGMENTS), ridge=_RIDGE, may_be_negative=_MAY_BE_NEGATIVE)

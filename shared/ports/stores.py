@@ -56,7 +56,7 @@ class UserStore(Protocol):
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; repeating it changes nothing."""
 
-    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+    def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Shorten the histories that these belong to where they are too long, and tell which of these they lack."""
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:

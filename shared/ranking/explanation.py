@@ -15,7 +15,7 @@ from shared.ranking import reasons
 from shared.ranking.filters import distance_km
 from shared.ranking.query import Viewer
 from shared.signals.candidates import Candidates
-from shared.signals.users import Request
+from shared.signals.users import UserBatch
 
 Reason = tuple[str | None, tuple[str, ...]]
 """The source of a listed event, None where nobody asked, and why it is there."""
@@ -55,7 +55,7 @@ def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, 
 
 def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Cause]:
     """The source of what speaks to the user in each event and what caused it; None where nothing does."""
-    entries, user = histories.telling(), histories.users[0]
+    entries, user = histories.explainable(), histories.users[0]
     others = {
         "matches your interests": replace(user, preferred_tags=(), preferred_categories=()),
         "a friend goes": replace(user, friends=()),
@@ -65,14 +65,14 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     if not len(entries) and not others:
         return [(None, None)] * len(listed)
     variants = histories.without_each(entries, tuple(others.values()))
-    tastes = scorer.tastes(Request(variants, listed))
-    if not tastes:
+    personal_scores = scorer.personal_scores(UserBatch(variants, listed))
+    if not personal_scores:
         return [(None, None)] * len(listed)
-    taste = np.sum(list(tastes.values()), axis=0)
-    losses = taste[0] - taste[1:]
+    personal = np.sum(list(personal_scores.values()), axis=0)
+    losses = personal[0] - personal[1:]
     strongest = losses.argmax(axis=0)
-    is_told = (taste[0] > 0) & (losses[strongest, np.arange(len(listed))] > _NOTHING)
-    sources, loudest = list(tastes), np.argmax([one[0] for one in tastes.values()], axis=0)
+    is_told = (personal[0] > 0) & (losses[strongest, np.arange(len(listed))] > _NOTHING)
+    sources, loudest = list(personal_scores), np.argmax([one[0] for one in personal_scores.values()], axis=0)
     causes = list(others)
     return [
         (sources[loudest[place]], _because(histories, int(entries[cause]), listed.catalog))

@@ -81,7 +81,7 @@ def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
         return _on_sphere(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
     here = _on_sphere(np.array([place.lat]), np.array([place.lng]))
-    chords: NDArray[np.float64] = np.linalg.norm(candidates.lasting("points", points) - here, axis=1)
+    chords: NDArray[np.float64] = np.linalg.norm(candidates.cached_static("points", points) - here, axis=1)
     return 2 * _EARTH_KM * np.arcsin(np.minimum(chords / 2, 1))
 
 

@@ -16,9 +16,9 @@ from shared.catalog.catalog import Catalog, moment
 from shared.entities import Placement, Rules
 from shared.ranking import cursor, reasons, topk
 from shared.ranking.explanation import Reason
-from shared.ranking.query import Listed, Recommendation, Viewer, Wish
+from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.ranking.rerank import diverse, within_caps
-from shared.ranking.similarity import likeness
+from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
 
 _POOL: Final = 50
@@ -33,7 +33,7 @@ def may_show(
     or that the rules block.
     """
     allowed = catalog.are_live(rows, now)
-    barred = np.concatenate([viewer.histories.taken(), catalog.events.rows(rules.blocked_events)])
+    barred = np.concatenate([viewer.histories.already_consumed(), catalog.events.rows(rules.blocked_events)])
     if len(barred):
         # The last place is where unknown events point to, of which no row is one.
         is_barred = np.zeros(len(catalog) + 1, np.bool_)
@@ -53,41 +53,41 @@ def choose(
     candidates: Candidates,
     scores: NDArray[np.floating],
     allowed: NDArray[np.bool_],
-    wish: Wish,
+    query: ListQuery,
     *,
     rules: Rules | None = None,
     now: datetime,
-) -> Listed:
+) -> RankedList:
     """The best of c candidates, by scores and `allowed` of shape (c,), as a request wishes and the rules have it."""
     catalog, rows = candidates.catalog, candidates.rows
     rules = rules or Rules()
-    allowed = allowed & wish.filters.allowed(candidates, now)
-    shown = cursor.decode(wish.cursor) if wish.cursor else np.empty(0, np.uint64)
+    allowed = allowed & query.filters.allowed(candidates, now)
+    shown = cursor.decode(query.cursor) if query.cursor else np.empty(0, np.uint64)
     earlier = np.empty(0, np.int64)
-    fingerprints = candidates.lasting("fingerprints", lambda: cursor.fingerprints(catalog.events.keys[rows]))
+    fingerprints = candidates.cached_static("fingerprints", lambda: cursor.fingerprints(catalog.events.keys[rows]))
     if len(shown):
         earlier = np.flatnonzero(np.isin(fingerprints, shown))
         allowed[earlier] = False
     scores = _boosted(candidates, scores, rules, now)
     pins = _columns(rows, catalog.events.rows([one.target_id for one in rules.pinned if one.is_on(now)]))
-    pins = pins[allowed[pins]][: wish.k]
+    pins = pins[allowed[pins]][: query.k]
     allowed[pins] = False
-    caps = [cap for cap in (wish.per_organizer, rules.max_per_organizer) if cap is not None]
+    caps = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
     before = np.concatenate([earlier, pins])
-    rest = _best(candidates, scores, allowed, wish, cap=min(caps, default=None), k=wish.k - len(pins), before=before)
+    rest = _best(candidates, scores, allowed, query, cap=min(caps, default=None), k=query.k - len(pins), before=before)
     columns = np.concatenate([pins, rest])
     listed = rows[columns].astype(np.int64)
     following = None
-    if len(columns) == wish.k and len(shown) + len(columns) < cursor.MAX_SHOWN:
+    if len(columns) == query.k and len(shown) + len(columns) < cursor.MAX_SHOWN:
         following = cursor.encode([*shown, *fingerprints[columns]])
-    return Listed(listed, scores[columns], len(pins), following)
+    return RankedList(listed, scores[columns], len(pins), following)
 
 
 def tell(
     catalog: Catalog,
-    listed: Listed,
+    listed: RankedList,
     viewer: Viewer,
-    wish: Wish,
+    query: ListQuery,
     *,
     rules: Rules,
     now: datetime,
@@ -101,9 +101,9 @@ def tell(
     kept = np.flatnonzero(may_show(catalog, listed.rows, viewer, rules, now))
     rows = listed.rows[kept]
     told: Sequence[Reason] = [(None, ())] * len(rows)
-    if wish.explain and source is not None:
+    if query.explain and source is not None:
         told = [(source, _soon(catalog, row, now)) for row in rows]
-    elif wish.explain:
+    elif query.explain:
         told = explain(rows)
     return [
         Recommendation(
@@ -111,7 +111,7 @@ def tell(
             title=catalog.title(row),
             starts_at=moment(catalog.starts_at[row]),
             score=float(listed.scores[place]),
-            source="pinned" if wish.explain and place < listed.pinned else why[0],
+            source="pinned" if query.explain and place < listed.pinned else why[0],
             reasons=why[1],
         )
         for event_id, row, place, why in zip(catalog.events.ids(rows), rows, kept, told, strict=True)
@@ -157,7 +157,7 @@ def _best(
     candidates: Candidates,
     scores: NDArray[np.floating],
     allowed: NDArray[np.bool_],
-    wish: Wish,
+    query: ListQuery,
     *,
     cap: int | None,
     k: int,
@@ -177,11 +177,11 @@ def _best(
                 return kept[:size]
             reach *= 4
 
-    if not wish.diversity:
+    if not query.diversity:
         return best(k)
     pool = best(max(_POOL, 3 * k))
-    alike = likeness(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
-    return pool[diverse(scores[pool], alike, k, diversity=wish.diversity)]
+    alike = similarity(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
+    return pool[diverse(scores[pool], alike, k, diversity=query.diversity)]
 
 
 def _part(candidates: Candidates, columns: NDArray[np.int64]) -> Candidates:

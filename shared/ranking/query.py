@@ -34,7 +34,7 @@ class Viewer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class ListQuery:
     """What a request wants of a list.
 
     Attributes
@@ -67,7 +67,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RankedList:
     """A list before it is told.
 
     Attributes

@@ -1,27 +1,15 @@
 """Says in words why an event is in a list, from what really moved its score."""
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from shared.entities import InteractionType
 
-_DID: Final = {
-    InteractionType.BOOKING: "booked",
-    InteractionType.ATTEND: "went to",
-    InteractionType.SAVE: "saved",
-    InteractionType.SHARE: "shared",
-    InteractionType.RATING: "liked",
-    InteractionType.REVIEW: "reviewed",
-    InteractionType.CLICK: "looked at",
-    InteractionType.VIEW: "viewed",
-}
 _SOON = timedelta(days=7)
 
 
 def because(kind: InteractionType, title: str) -> str | None:
     """A sentence such as "because you booked Jazz Night"; None for types that speak for nothing."""
-    verb = _DID.get(kind)
-    return f"because you {verb} {title}" if verb else None
+    return f"because you {kind.meaning.verb} {title}" if kind.meaning.verb else None
 
 
 def starting(starts_at: datetime | None, now: datetime) -> str | None:

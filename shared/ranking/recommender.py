@@ -18,16 +18,15 @@ from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
 from shared.feedback.trends import WINDOWS, before_windows
 from shared.learning.replay import Replay
-from shared.models.baselines import MostPopular, TruncatedSVD
-from shared.models.blend import Blend
-from shared.models.registry import BLEND, MODELS, SVD
-from shared.models.scorer import Scorer
+from shared.models.baselines import MostPopular
+from shared.models.registry import MODELS
+from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
 from shared.ranking.explanation import Cause, Reason, explain
 from shared.ranking.lists import choose, may_show, tell
-from shared.ranking.query import Listed, Recommendation, Viewer, Wish
+from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.signals.candidates import Candidates
-from shared.signals.users import Request
+from shared.signals.users import UserBatch
 
 _FRESH_S: Final = 60
 _KEPT_BYTES: Final = 32_000_000
@@ -88,11 +87,11 @@ class Recommender:
         """
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
-        scorer: Scorer = MostPopular()
-        if model == SVD:
-            scorer = TruncatedSVD(half_life_days=half_life_days).fit(table, n_events=len(catalog))
-        elif model == BLEND:
-            scorer = Blend.fit(replay or Replay.of(table, catalog, users, now=now), now=now)
+
+        def past() -> Replay:
+            return replay or Replay.of(table, catalog, users, now=now)
+
+        scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, past))
         before = before_windows(table, len(catalog), now)
         return cls(catalog, scorer, popularity(table, len(catalog)), before)
 
@@ -113,7 +112,7 @@ class Recommender:
         Returns event rows (-1 where a list ends early) and scores, shape (b, min(k, c)) each. Events that a user
         booked, attended or dismissed are left out, and those that `may_show`, bool of shape (c,), does not allow.
         """
-        scores = self.scorer.score(Request(histories, candidates))
+        scores = self.scorer.score(UserBatch(histories, candidates))
         allowed = ~histories.excluded(len(self.catalog))[:, candidates.rows]
         if may_show is not None:
             allowed &= may_show
@@ -138,17 +137,24 @@ class Recommender:
         """
         now = now or datetime.now(UTC)
         profile = history if isinstance(history, Profile) else _profile(history, now)
-        viewer, wish = Viewer.of(profile, self.catalog, now), Wish(k=k)
-        return self.tell(self.choose(viewer, wish, rules=Rules(), now=now), viewer, wish, rules=Rules(), now=now)
+        viewer, query = Viewer.of(profile, self.catalog, now), ListQuery(k=k)
+        return self.tell(self.choose(viewer, query, rules=Rules(), now=now), viewer, query, rules=Rules(), now=now)
 
-    def choose(self, viewer: Viewer, wish: Wish, *, rules: Rules, now: datetime) -> Listed:
+    def choose(self, viewer: Viewer, query: ListQuery, *, rules: Rules, now: datetime) -> RankedList:
         """The best live events for one user, before they are told."""
         live = self.live(now)
         allowed = may_show(self.catalog, live.rows, viewer, rules, now)
-        return choose(live, self.scores(viewer, live), allowed, wish, rules=rules, now=now)
+        return choose(live, self.scores(viewer, live), allowed, query, rules=rules, now=now)
 
     def tell(
-        self, listed: Listed, viewer: Viewer, wish: Wish, *, rules: Rules, now: datetime, source: str | None = None
+        self,
+        ranked: RankedList,
+        viewer: Viewer,
+        query: ListQuery,
+        *,
+        rules: Rules,
+        now: datetime,
+        source: str | None = None,
     ) -> list[Recommendation]:
         """A list as it is answered, see `listing.tell`."""
 
@@ -156,18 +162,18 @@ class Recommender:
             causes = self.memory(viewer.profile, self.live(now)).causes
             return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
 
-        return tell(self.catalog, listed, viewer, wish, rules=rules, now=now, explain=why, source=source)
+        return tell(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=why, source=source)
 
     def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
         """One user's score of each live event, shape (c,)."""
         memory = self.memory(viewer.profile, live)
         if memory.scores is None:
-            memory.scores = self.scorer.score(Request(viewer.histories, live))[0]
+            memory.scores = self.scorer.score(UserBatch(viewer.histories, live))[0]
         return memory.scores
 
     def memory(self, profile: Profile, live: Candidates) -> Memory:
         """What was worked out for somebody with this profile while these are the live events, a minute at most."""
-        kept: OrderedDict[Profile, Memory] = live.once("memories", OrderedDict)
+        kept: OrderedDict[Profile, Memory] = live.cached("memories", OrderedDict)
         with self._lock:
             memory = kept.setdefault(profile, Memory())
             kept.move_to_end(profile)
@@ -186,7 +192,7 @@ class Recommender:
             rows = np.flatnonzero(self.catalog.live(now))
             latest = self._latest()
             if latest is not None and np.array_equal(latest.rows, rows):
-                kept = latest.later(now.timestamp(), self.popularity[rows])
+                kept = latest.at(now.timestamp(), self.popularity[rows])
             else:
                 kept = self.candidates(rows, now)
             self._live.clear()
@@ -202,7 +208,7 @@ class Recommender:
         live = self.live(now)
         some = self.catalog.events.ids(live.rows[:1])
         viewer = Viewer.of(_profile([(event_id, InteractionType.CLICK) for event_id in some], now), self.catalog, now)
-        self.scorer.score(Request(viewer.histories, live))
+        self.scorer.score(UserBatch(viewer.histories, live))
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """The same model with these events put into the catalog, or replaced there."""
@@ -231,11 +237,7 @@ class Recommender:
             raise ArtifactError(f"model: expected one of {', '.join(MODELS)}, got {model!r}; update this program")
         try:
             catalog = Catalog.from_arrays(arrays)
-            scorer: Scorer = MostPopular()
-            if model == SVD:
-                scorer = TruncatedSVD.from_arrays(arrays)
-            elif model == BLEND:
-                scorer = Blend.from_arrays(arrays)
+            scorer = MODELS[model].from_arrays(arrays)
             return cls(catalog, scorer, arrays["popularity.sums"], arrays["popularity.before"])
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"array {error} is missing or damaged; train again or roll back") from error

@@ -24,7 +24,7 @@ def within_caps(
 
 
 def diverse(
-    scores: NDArray[np.floating], alike: NDArray[np.floating], k: int, *, diversity: float
+    scores: NDArray[np.floating], similarity: NDArray[np.floating], k: int, *, diversity: float
 ) -> NDArray[np.int64]:
     """Places of at most k of m candidates, by maximal marginal relevance.
 
@@ -45,11 +45,11 @@ def diverse(
     span = float(scores[0] - scores[-1]) if m else 0.0
     relevance = (scores - scores[-1]) / span if span > 0 else np.ones(m)
     margin = (1 - diversity) * relevance
-    closest = alike[:, m:].max(axis=1, initial=0.0).astype(np.float64)
+    closest = similarity[:, m:].max(axis=1, initial=0.0).astype(np.float64)
     chosen = np.empty(min(k, m), np.int64)
     for place in range(len(chosen)):
         best = int(np.argmax(margin - diversity * closest))
         chosen[place] = best
         margin[best] = -np.inf
-        np.maximum(closest, alike[:, best], out=closest)
+        np.maximum(closest, similarity[:, best], out=closest)
     return chosen

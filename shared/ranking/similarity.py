@@ -18,7 +18,7 @@ _FIELDS: Final = {
 }
 
 
-def likeness(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+def similarity(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.float32]:
     """Cosine of b events and c candidates, float32 of shape (b, c) in 0..1.
 
     An event's vector holds its bags, each of length 1, and a 1 for the value of each field, scaled by the roots of
@@ -33,7 +33,7 @@ def likeness(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.fl
         codes = catalog.fields[name].at(rows)
         same = (candidates.codes(name)[None, :] == codes[:, None]) & (codes >= 0)[:, None]
         products += np.float32(weight) * same
-    lengths = candidates.lasting("likeness lengths", lambda: _lengths(catalog, candidates.rows))
+    lengths = candidates.cached_static("likeness lengths", lambda: _lengths(catalog, candidates.rows))
     cosines: NDArray[np.float32] = products / np.maximum(_lengths(catalog, rows)[:, None] * lengths, 1e-6)
     return cosines
 

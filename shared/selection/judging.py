@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.entities import User
-from shared.evaluation.holdout import Window
+from shared.evaluation.holdout import Holdout
 from shared.evaluation.metrics import of_hits
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
@@ -48,7 +48,7 @@ class Scores:
 
 def judge(
     model: Recommender,
-    window: Window,
+    window: Holdout,
     table: InteractionTable,
     catalog: Catalog,
     users: Mapping[str, User],
@@ -85,7 +85,7 @@ def judge(
 
 
 def judge_served(
-    served: Recommender, window: Window, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+    served: Recommender, window: Holdout, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
 ) -> Scores:
     """The same for a model that was made for another catalog, an earlier one, of which `catalog` holds all events.
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from shared.arrays.positions import places
 from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
-from shared.signals.signal import Past
-from shared.signals.terms import OfBag, OfField, Part
+from shared.signals.signal import TrainingData
+from shared.signals.terms import PerToken, PerValue, Term
 
 if TYPE_CHECKING:  # serving needs no scipy
     from scipy.sparse import csr_array
@@ -71,12 +71,12 @@ class Shared:
         return cls(tuple(fields), (kept[of_bag] - offsets[-2]).astype(np.int64), of_bag)
 
 
-def parts_of(shared: Shared, wanted: NDArray[np.float32]) -> Iterator[Part]:
+def terms_of(shared: Shared, wanted: NDArray[np.float32]) -> Iterator[Term]:
     """What b users want of each of k attributes, `wanted` of shape (b, k), as parts of a score."""
     for field, columns, found in shared.fields:
-        yield OfField(field, wanted[:, found], columns)
+        yield PerValue(field, wanted[:, found], columns)
     owners = np.repeat(np.arange(len(wanted)), len(shared.names))
-    yield OfBag(_BAG, (owners, np.tile(shared.names, len(wanted)), wanted[:, shared.places].ravel()))
+    yield PerToken(_BAG, (owners, np.tile(shared.names, len(wanted)), wanted[:, shared.places].ravel()))
 
 
 def attributes(catalog: Catalog) -> "csr_array":
@@ -87,16 +87,16 @@ def attributes(catalog: Catalog) -> "csr_array":
     return coo_array((weights, (owners, columns)), shape=(len(catalog), int(offsets_of(catalog)[-1]))).tocsr()
 
 
-def liked_events(past: Past) -> "csr_array":
+def liked_events(data: TrainingData) -> "csr_array":
     """Users × events, float32 of shape (n_users, n_events): 1 where the user liked the event."""
 
     def make() -> "csr_array":
         from scipy.sparse import coo_array
 
-        size = max(len(past.catalog), 1)
-        cells = np.unique(past.table.user_rows[past.liked].astype(np.int64) * size + past.table.event_rows[past.liked])
+        size = max(len(data.catalog), 1)
+        cells = np.unique(data.table.user_rows[data.liked].astype(np.int64) * size + data.table.event_rows[data.liked])
         ones = np.ones(len(cells), np.float32)
-        shape = (len(past.table.users), len(past.catalog))
+        shape = (len(data.table.users), len(data.catalog))
         return coo_array((ones, (cells // size, cells % size)), shape=shape).tocsr()
 
-    return past.once("liked events", make)
+    return data.cached("liked events", make)

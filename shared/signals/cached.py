@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-_Part = TypeVar("_Part")
+_Value = TypeVar("_Value")
 
 
-def once(parts: dict[str, Any], name: str, make: Callable[[], _Part]) -> _Part:
+def cached(parts: dict[str, Any], name: str, make: Callable[[], _Value]) -> _Value:
     """What `make` gives, made on the first call under this name and kept in `parts`."""
     if name not in parts:
         parts[name] = make()
-    part: _Part = parts[name]
+    part: _Value = parts[name]
     return part

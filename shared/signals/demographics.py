@@ -8,16 +8,16 @@ import numpy as np
 from shared.arrays.sparse import scatter
 from shared.arrays.vocabulary import Vocabulary
 from shared.feedback.profiles import Declared, features
-from shared.signals.attributes import Shared, attributes, liked_events, parts_of
-from shared.signals.signal import PartedSignal, Past, State, in_single_precision
-from shared.signals.terms import Part
-from shared.signals.users import Request
+from shared.signals.attributes import Shared, attributes, liked_events, terms_of
+from shared.signals.signal import SignalParams, TrainingData, UserSignal, in_single_precision
+from shared.signals.terms import Term
+from shared.signals.users import UserBatch
 
 _MAX_COLUMNS: Final = 1_500
 _RIDGE: Final = 10.0
 
 
-class DeclaredRidge(PartedSignal):
+class DeclaredRidge(UserSignal):
     """Ridge regression from what users declare to the attributes of what they went to.
 
     With d_u the 0/1 features of user u scaled to length 1, and p_u the attributes of their events scaled to length 1,
@@ -29,18 +29,18 @@ class DeclaredRidge(PartedSignal):
     name = "declared"
     source = "content"
 
-    def fit(self, past: Past) -> State:
+    def fit(self, data: TrainingData) -> SignalParams:
         """`features` bytes of shape (f,), `columns` int32 of shape (k,), `weights` float16 of shape (f, k)."""
         from scipy.sparse import coo_array, diags_array
 
-        declared, shape = past.declared, (len(past.table.users), len(past.declared.names))
+        declared, shape = data.declared, (len(data.table.users), len(data.declared.names))
         none = {
             "features": declared.names.keys[:0],
             "columns": np.empty(0, np.int32),
             "weights": np.empty((0, 0), np.float16),
         }
-        liked = liked_events(past)
-        events = attributes(past.catalog)
+        liked = liked_events(data)
+        events = attributes(data.catalog)
         use = np.asarray(liked.sum(axis=0)) @ events
         kept = np.sort(np.argsort(-use, kind="stable")[:_MAX_COLUMNS])
         kept = kept[use[kept] > 1]
@@ -66,20 +66,22 @@ class DeclaredRidge(PartedSignal):
             "weights": weights.astype(np.float16),
         }
 
-    def unpacked(self, state: State) -> State:
+    def as_float32(self, params: SignalParams) -> SignalParams:
         """With `weights` as float32."""
-        return in_single_precision(state, "weights")
+        return in_single_precision(params, "weights")
 
-    def parts(self, state: State, request: Request) -> Iterator[Part]:
+    def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """What people who say the same let expect of each attribute."""
-        candidates, kept = request.candidates, state["columns"]
-        people, of_people = request.people
+        candidates, kept = batch.candidates, params["columns"]
+        people, of_people = batch.people
         lists = [list(features(user)) for user in people]
         if not len(kept) or not any(lists):
             return
-        said = Declared.with_names(Vocabulary(state["features"]), lists)
+        said = Declared.with_names(Vocabulary(params["features"]), lists)
         some, local = np.unique(said.columns, return_inverse=True)
         users = scatter(said.owners, local, np.ones(len(local)), (len(lists), len(some)))
         users /= np.maximum(np.sqrt(users.sum(axis=1, keepdims=True)), 1)
-        wanted = (users @ state["weights"][some].astype(np.float32, copy=False))[of_people]
-        yield from parts_of(candidates.lasting(f"{self.name} {id(state)}", lambda: Shared.of(candidates, kept)), wanted)
+        wanted = (users @ params["weights"][some].astype(np.float32, copy=False))[of_people]
+        yield from terms_of(
+            candidates.cached_static(f"{self.name} {id(params)}", lambda: Shared.of(candidates, kept)), wanted
+        )

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import places
-from shared.catalog.attributes import Codes, Field
+from shared.catalog.attributes import CategoricalAttribute, Codes
 
 FEW: Final = 300
 """So many candidates are handled one by one: to find what they have in common would take longer."""
@@ -32,7 +32,7 @@ class Values:
     of_names: NDArray[np.int64] | None
 
     @classmethod
-    def of(cls, field: Field, codes: Codes) -> Self:
+    def of(cls, field: CategoricalAttribute, codes: Codes) -> Self:
         """The values that c candidates have, by their codes."""
         if len(codes) <= FEW:
             known, numbers = np.unique(codes, return_inverse=True)
@@ -57,7 +57,7 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class Groups:
     """Candidates in groups of those that are the same in something.
 
     Attributes

@@ -8,9 +8,9 @@ import numpy as np
 from shared.arrays.positions import places, ranges
 from shared.arrays.sparse import scatter
 from shared.signals.attributes import liked_events
-from shared.signals.signal import PartedSignal, Past, State, candidate_columns
-from shared.signals.terms import OfEvents, Part
-from shared.signals.users import Request
+from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
+from shared.signals.terms import PerEvent, Term
+from shared.signals.users import UserBatch
 
 _USER_POWER: Final = 0.5
 _SIMILARITY_POWER: Final = 0.7
@@ -18,7 +18,7 @@ _NEIGHBOURS: Final = 200
 _CHUNK: Final = 2_000
 
 
-class GraphFilter(PartedSignal):
+class GraphFilter(UserSignal):
     """Similarity of events by shared users, kept for the strongest neighbours of each.
 
     With R̃ = D_u^-a R D_i^-½ the similarities are the entries of R̃ᵀR̃ to a power below 1, which lifts weak ties; a
@@ -29,14 +29,14 @@ class GraphFilter(PartedSignal):
     name = "shared_people"
     source = "collaborative"
 
-    def fit(self, past: Past) -> State:
+    def fit(self, data: TrainingData) -> SignalParams:
         """`events` int32 of shape (k,), ascending; event i has the neighbours `starts[i]:starts[i + 1]`.
 
         `places` int32 points into `events`, `weights` float16 says how near.
         """
         from scipy.sparse import diags_array
 
-        liked = liked_events(past)
+        liked = liked_events(data)
         events = np.flatnonzero(np.bincount(liked.indices, minlength=liked.shape[1]))
         liked = liked[:, events]
         by_user, by_event = np.diff(liked.indptr), np.bincount(liked.indices, minlength=len(events))
@@ -66,28 +66,26 @@ class GraphFilter(PartedSignal):
             "weights": np.concatenate([np.empty(0, np.float16), *weights]).astype(np.float16),
         }
 
-    def parts(self, state: State, request: Request) -> Iterator[Part]:
+    def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """The neighbours of the users' events."""
-        catalog, candidates, events = request.candidates.catalog, request.candidates, state["events"]
-        found, local = request.events
+        catalog, candidates, events = batch.candidates.catalog, batch.candidates, params["events"]
+        found, local = batch.events
         entries = places(events, catalog.trained[found])
         rows = entries[entries >= 0]
         if not len(rows):
             return
-        starts = state["starts"][rows]
-        lengths = state["starts"][rows + 1] - starts
+        starts = params["starts"][rows]
+        lengths = params["starts"][rows + 1] - starts
         picked = ranges(starts, lengths)
-        columns = candidate_columns(candidates)[events[state["places"][picked]]]
+        columns = candidate_columns(candidates)[events[params["places"][picked]]]
         shown = columns >= 0
         # Neighbours that are no candidates go before users meet them: most of them lie in the past.
         owned = np.bincount(np.repeat(np.arange(len(rows)), lengths)[shown], minlength=len(rows))
-        weights = state["weights"][picked[shown]].astype(np.float32)
+        weights = params["weights"][picked[shown]].astype(np.float32)
         shown_columns, places_of = np.unique(columns[shown], return_inverse=True)
         of_rows = np.where(entries >= 0, np.cumsum(entries >= 0) - 1, -1)[local]
-        pairs = np.unique(request.owners[request.liked[of_rows >= 0]] * len(rows) + of_rows[of_rows >= 0])
+        pairs = np.unique(batch.user_of_entry[batch.liked[of_rows >= 0]] * len(rows) + of_rows[of_rows >= 0])
         owners, of_rows = pairs // len(rows), pairs % len(rows)
         each = ranges((np.cumsum(owned) - owned)[of_rows], owned[of_rows])
         owners = np.repeat(owners, owned[of_rows])
-        yield OfEvents(
-            scatter(owners, places_of[each], weights[each], (len(request), len(shown_columns))), shown_columns
-        )
+        yield PerEvent(scatter(owners, places_of[each], weights[each], (len(batch), len(shown_columns))), shown_columns)

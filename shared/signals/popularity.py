@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
-from shared.signals.signal import EventSignal, Past, State, standardized
+from shared.signals.signal import EventSignal, SignalParams, TrainingData, standardized
 
 _FLOOR: Final = 1e-3
 _LIKES_FLOOR: Final = 0.1
@@ -18,7 +18,7 @@ class PopularityRank(EventSignal):
 
     name = "popularity"
 
-    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,), at most 0."""
         ascending = np.sort(candidates.popularity)
         more = len(ascending) - np.searchsorted(ascending, candidates.popularity, side="right")
@@ -34,16 +34,16 @@ class Likes(EventSignal):
         self.name = name
         self._half_life_days = half_life_days
 
-    def fit(self, past: Past) -> State:
+    def fit(self, data: TrainingData) -> SignalParams:
         """`likes` float32 of shape (n_events,)."""
-        ages = (past.now_s - past.table.occurred_at[past.liked]) / DAY_S
-        weights = past.likes[past.liked] * np.exp2(-ages / self._half_life_days)
-        sums = np.bincount(past.table.event_rows[past.liked], weights=weights, minlength=len(past.catalog))
+        ages = (data.now_s - data.table.occurred_at[data.liked]) / DAY_S
+        weights = data.likes[data.liked] * np.exp2(-ages / self._half_life_days)
+        sums = np.bincount(data.table.event_rows[data.liked], weights=weights, minlength=len(data.catalog))
         return {"likes": sums.astype(np.float32)}
 
-    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
-        likes = np.append(state["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
+        likes = np.append(params["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
         return standardized(np.log(_LIKES_FLOOR + likes))
 
 
@@ -60,19 +60,19 @@ class LikesPerEvent(EventSignal):
         self._field = field
         self._damping = damping
 
-    def fit(self, past: Past) -> State:
+    def fit(self, data: TrainingData) -> SignalParams:
         """`means` float32 of shape (m + 1,), the last for values not known."""
-        weights = past.freshness
-        field = past.catalog.fields[self._field]
+        weights = data.freshness
+        field = data.catalog.fields[self._field]
         known = field.codes >= 0
-        mean = float(past.likes_by_event @ weights / max(weights.sum(), 1e-9))
+        mean = float(data.likes_by_event @ weights / max(weights.sum(), 1e-9))
         likes, events = (
             np.bincount(field.codes[known], weights=values[known], minlength=len(field.names))
-            for values in (past.likes_by_event * weights, weights)
+            for values in (data.likes_by_event * weights, weights)
         )
         means = (likes + self._damping * mean) / (events + self._damping)
         return {"means": np.append(means, mean).astype(np.float32)}
 
-    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
-        return standardized(np.log(_FLOOR + state["means"][candidates.trained_codes(self._field)]))
+        return standardized(np.log(_FLOOR + params["means"][candidates.trained_codes(self._field)]))

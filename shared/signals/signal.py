@@ -16,18 +16,18 @@ from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.profiles import Declared
 from shared.feedback.weights import taste_weights
-from shared.signals.cached import once
+from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
-from shared.signals.terms import OfEvents, Part, Sum
-from shared.signals.users import Request
+from shared.signals.terms import ScoreSum, Term
+from shared.signals.users import UserBatch
 
-State = Mapping[str, NDArray[Any]]
-_Part = TypeVar("_Part")
+SignalParams = Mapping[str, NDArray[Any]]
+_Value = TypeVar("_Value")
 EVENT_HALF_LIFE_DAYS: Final = 180.0
 
 
 @dataclass(frozen=True)
-class Past:
+class TrainingData:
     """What signals learn from: interactions before `now_s`, POSIX seconds, the catalog they point into, and users.
 
     `declared` holds the features of the users of `table`, row by row.
@@ -39,9 +39,9 @@ class Past:
     declared: Declared
     _parts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def once(self, name: str, make: Callable[[], _Part]) -> _Part:
+    def cached(self, name: str, make: Callable[[], _Value]) -> _Value:
         """What `make` gives, made on the first call under this name; signals that learn the same share it."""
-        return once(self._parts, name, make)
+        return cached(self._parts, name, make)
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
@@ -90,15 +90,15 @@ class Signal:
 
     name: str
     source: str
-    is_free: bool = False
+    may_be_negative: bool = False
 
-    def fit(self, _past: Past) -> State:
+    def fit(self, _past: TrainingData) -> SignalParams:
         """What the signal learns; nothing unless it says otherwise."""
         return {}
 
-    def unpacked(self, state: State) -> State:
+    def as_float32(self, params: SignalParams) -> SignalParams:
         """The state as it is quickest to score with, where that is not how it is stored."""
-        return state
+        return params
 
 
 class EventSignal(Signal):
@@ -112,40 +112,28 @@ class EventSignal(Signal):
     source = "popularity"
     is_timeless: bool = False
 
-    def score(self, state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,)."""
         raise NotImplementedError
 
 
 class UserSignal(Signal):
-    """A signal of users and events together."""
+    """Signal of a user and an event together: a sum of sparse terms, which all signals share before they are expanded.
+
+    A term that is left out costs nothing, so a signal that has nothing to say yields none.
+    """
 
     source = "content"
 
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c); 0 where there is nothing to say."""
+    def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
+        """Terms of the signal for b users and c candidates."""
         raise NotImplementedError
 
-    def parts(self, state: State, request: Request) -> Iterator[Part]:
-        """What the signal is the sum of: one part, unless it says otherwise."""
-        yield OfEvents(self.score(state, request))
-
-
-class PartedSignal(UserSignal):
-    """A user signal that says what its parts are, which are summed over all signals before they meet the candidates.
-
-    A part that is left out costs nothing, so a signal that has nothing to say yields none.
-    """
-
-    def parts(self, state: State, request: Request) -> Iterator[Part]:
-        """What the signal is the sum of."""
-        raise NotImplementedError
-
-    def score(self, state: State, request: Request) -> NDArray[np.float32]:
-        """Float32 of shape (b, c); 0 where there is nothing to say."""
-        whole, ones = Sum(request), np.ones(len(request), np.float32)
-        for part in self.parts(state, request):
-            whole.add(part, ones)
+    def score(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
+        """Sum of the terms, float32 of shape (b, c); 0 where there is nothing to say."""
+        whole, ones = ScoreSum(batch), np.ones(len(batch), np.float32)
+        for term in self.terms(params, batch):
+            whole.add(term, ones)
         return whole.total()
 
 
@@ -160,9 +148,9 @@ def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
     return scaled
 
 
-def in_single_precision(state: State, name: str) -> State:
+def in_single_precision(params: SignalParams, name: str) -> SignalParams:
     """The state with an array that is stored in half precision, which takes ten times as long to read from."""
-    return {**state, name: state[name].astype(np.float32)}
+    return {**params, name: params[name].astype(np.float32)}
 
 
 def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
@@ -175,4 +163,4 @@ def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
         columns[-1] = -1
         return columns
 
-    return candidates.lasting("columns", make)
+    return candidates.cached_static("columns", make)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.sparse import Sparse
-from shared.signals.users import Request
+from shared.signals.users import UserBatch
 
 
 @dataclass(frozen=True, slots=True)
-class OfField:
+class PerValue:
     """What is said to b users of values of a field, of places or of prices, see `Candidates.groups`.
 
     Attributes
@@ -30,7 +30,7 @@ class OfField:
 
 
 @dataclass(frozen=True, slots=True)
-class OfBag:
+class PerToken:
     """What is said to users of names of a bag, times the weight that the name has for an event."""
 
     bag: str
@@ -38,7 +38,7 @@ class OfBag:
 
 
 @dataclass(frozen=True, slots=True)
-class OfEvents:
+class PerEvent:
     """What is said to b users of candidates.
 
     Attributes
@@ -51,21 +51,21 @@ class OfEvents:
     columns: NDArray[np.int64] | None = None
 
 
-Part = OfField | OfBag | OfEvents
+Term = PerValue | PerToken | PerEvent
 
 
-class Sum:
+class ScoreSum:
     """The weighted sum of parts for b users and c candidates."""
 
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._events = np.zeros((len(request), len(request.candidates)), np.float32)
+    def __init__(self, batch: UserBatch) -> None:
+        self._batch = batch
+        self._events = np.zeros((len(batch), len(batch.candidates)), np.float32)
         self._fields: dict[str, NDArray[np.float32]] = {}
         self._bags: defaultdict[str, list[Sparse]] = defaultdict(list)
 
-    def add(self, part: Part, weights: NDArray[np.float32]) -> None:
+    def add(self, part: Term, weights: NDArray[np.float32]) -> None:
         """Put in a part, times the weight that it has for each user, float32 of shape (b,)."""
-        if isinstance(part, OfBag):
+        if isinstance(part, PerToken):
             owners, columns, values = part.profiles
             if len(owners):
                 self._bags[part.bag].append((owners, columns, values * weights[owners]))
@@ -73,21 +73,21 @@ class Sum:
         # Numpy adds in place to all columns much faster than to some.
         places: NDArray[np.int64] | slice = slice(None) if part.columns is None else part.columns
         values = part.values * weights[:, None]
-        if isinstance(part, OfEvents):
+        if isinstance(part, PerEvent):
             self._events[:, places] += values
         elif values.size:
             if part.field not in self._fields:
                 # The last column stays 0: it is that of candidates without a value.
-                size, _ = self._request.candidates.groups(part.field)
-                self._fields[part.field] = np.zeros((len(self._request), size + 1), np.float32)
+                size, _ = self._batch.candidates.group_ids(part.field)
+                self._fields[part.field] = np.zeros((len(self._batch), size + 1), np.float32)
             self._fields[part.field][:, :-1][:, places] += values
 
     def total(self) -> NDArray[np.float32]:
         """Float32 of shape (b, c)."""
-        candidates, total = self._request.candidates, self._events
+        candidates, total = self._batch.candidates, self._events
         for field, table in self._fields.items():
-            total += table.take(candidates.groups(field)[1], axis=1)
+            total += table.take(candidates.group_ids(field)[1], axis=1)
         for bag, profiles in self._bags.items():
             owners, columns, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
-            total += candidates.dot(bag, (owners, columns, values), len(self._request))
+            total += candidates.dot(bag, (owners, columns, values), len(self._batch))
         return total

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.signals.candidates import Candidates
-from shared.signals.signal import EventSignal, State
+from shared.signals.signal import EventSignal, SignalParams
 
 
 class Soonness(EventSignal):
@@ -12,9 +12,9 @@ class Soonness(EventSignal):
 
     name = "soonness"
     source = "soonest"
-    is_free = True
+    may_be_negative = True
 
-    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,), at most 0."""
         return -np.log1p(candidates.wait_days())
 
@@ -27,13 +27,13 @@ class Beyond(EventSignal):
     """
 
     source = "soonest"
-    is_free = True
+    may_be_negative = True
 
     def __init__(self, days: int) -> None:
         self.name = f"beyond_{days}_days"
         self._bound = np.float32(np.log1p(days))
 
-    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,), at least 0."""
         return np.maximum(np.log1p(candidates.wait_days()) - self._bound, 0)
 
@@ -47,7 +47,7 @@ class NextOf(EventSignal):
         self.name = f"next_of_{field}"
         self._field = field
 
-    def score(self, _state: State, candidates: Candidates) -> NDArray[np.float32]:
+    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Float32 of shape (c,), at most 0; 0 where the value is unknown."""
         codes = candidates.codes(self._field)
         order = np.lexsort((candidates.rows, candidates.wait_days(), codes))

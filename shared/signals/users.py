@@ -13,7 +13,7 @@ from shared.arrays.sparse import Sparse, scatter, summed, unit_rows
 from shared.entities import InteractionType, User
 from shared.feedback.history import Histories
 from shared.feedback.weights import CODES, taste_weights
-from shared.signals.cached import once
+from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
 
 TASTE_HALF_LIFE_DAYS: Final = 180.0
@@ -21,11 +21,11 @@ SEGMENTS: Final = ("cold", "few", "many")
 """Users by how often they did something that speaks for a known event: never, one to four times, more often."""
 _BOUNDS: Final = np.array([1, 5])
 _MAX_DENSE: Final = 1_000_000
-_Part = TypeVar("_Part")
+_Value = TypeVar("_Value")
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
+class FieldAffinity:
     """The t values of a field that both candidates and events that users liked have.
 
     Attributes
@@ -41,12 +41,12 @@ class Touched:
     days: NDArray[np.float32]
 
 
-class Request:
+class UserBatch:
     """b users before c candidates.
 
     Attributes
     ----------
-    owners : int64 of shape (n,) – the user of each history entry.
+    user_of_entry : int64 of shape (n,) – the user of each history entry.
     likes : float32 of shape (n,) – what an entry says for its event, decayed; 0 without a known event.
     counts : float32 of shape (n,) – the same undecayed.
     liked : int64 – the entries with a like.
@@ -55,7 +55,7 @@ class Request:
     def __init__(self, histories: Histories, candidates: Candidates) -> None:
         self.histories = histories
         self.candidates = candidates
-        self.owners = histories.owners()
+        self.user_of_entry = histories.user_of_entry()
         is_about_event = histories.event_rows >= 0
         columns = (histories.codes, histories.values, histories.age_days)
         self.likes = np.maximum(taste_weights(*columns, half_life_days=TASTE_HALF_LIFE_DAYS), 0) * is_about_event
@@ -66,23 +66,23 @@ class Request:
     def __len__(self) -> int:
         return len(self.histories)
 
-    def once(self, name: str, make: Callable[[], _Part]) -> _Part:
+    def cached(self, name: str, make: Callable[[], _Value]) -> _Value:
         """What `make` gives, made on the first call under this name."""
-        return once(self._parts, name, make)
+        return cached(self._parts, name, make)
 
     def is_of_strangers(self) -> bool:
         """Whether nothing is known of any user, so that no signal of users has anything to say."""
-        return not len(self.owners) and all(user == User(user_id=user.user_id) for user in self.histories.users)
+        return not len(self.user_of_entry) and all(user == User(user_id=user.user_id) for user in self.histories.users)
 
     def segments(self) -> NDArray[np.int64]:
         """The place of each user in `SEGMENTS`, int64 of shape (b,)."""
-        spoken = np.bincount(self.owners[self.liked], minlength=len(self))
+        spoken = np.bincount(self.user_of_entry[self.liked], minlength=len(self))
         return np.searchsorted(_BOUNDS, spoken, side="right").astype(np.int64)
 
     @cached_property
     def total_likes(self) -> NDArray[np.float32]:
         """Sum of each user's likes, float32 of shape (b,)."""
-        return np.bincount(self.owners, weights=self.likes, minlength=len(self)).astype(np.float32)
+        return np.bincount(self.user_of_entry, weights=self.likes, minlength=len(self)).astype(np.float32)
 
     @cached_property
     def follows(self) -> NDArray[np.int64]:
@@ -116,14 +116,14 @@ class Request:
         rows, local = self.events
         if len(self) > 1 and len(rows) * size <= _MAX_DENSE:
             # Variants of one user share most events: a product of matrices is quicker than going through all of them.
-            liked = scatter(self.owners[self.liked], local, worth[self.liked], (len(self), len(rows)))
+            liked = scatter(self.user_of_entry[self.liked], local, worth[self.liked], (len(self), len(rows)))
             table = liked @ scatter(places, columns, weights, (len(rows), size))
             owners, found = np.nonzero(table)
             return owners, found, table[owners, found]
         lengths = np.bincount(places, minlength=len(rows))
         sizes = lengths[local]
         entries, picked = np.repeat(self.liked, sizes), ranges((np.cumsum(lengths) - lengths)[local], sizes)
-        return self.owners[entries], columns[picked].astype(np.int64), worth[entries] * weights[picked]
+        return self.user_of_entry[entries], columns[picked].astype(np.int64), worth[entries] * weights[picked]
 
     @cached_property
     def people(self) -> tuple[Sequence[User], NDArray[np.int64]]:
@@ -133,12 +133,12 @@ class Request:
         place = {key: number for number, key in enumerate(distinct)}
         return tuple(distinct.values()), np.array([place[id(user)] for user in users], np.int64)
 
-    def touched(self, field: str) -> Touched:
+    def affinity(self, field: str) -> FieldAffinity:
         """The values of a field that both candidates and liked events have."""
-        return self._touched[field]
+        return self._affinities[field]
 
     @cached_property
-    def _touched(self) -> dict[str, Touched]:
+    def _affinities(self) -> dict[str, FieldAffinity]:
         # Of all fields at once: their values one after the other, since each has but a few that are touched.
         catalog, (rows, local) = self.candidates.catalog, self.events
         values = [self.candidates.values(field) for field in catalog.fields]
@@ -151,13 +151,15 @@ class Request:
         of_entries = places[:, local]
         fields, entries = np.nonzero(of_entries >= 0)
         liked, shape = self.liked[entries], (len(self), len(columns))
-        cells = self.owners[liked] * len(columns) + of_entries[fields, entries]
+        cells = self.user_of_entry[liked] * len(columns) + of_entries[fields, entries]
         likes, counts = (summed(cells, weights[liked], shape) for weights in (self.likes, self.counts))
         days = np.full(shape, np.inf, np.float32)
         np.minimum.at(days.reshape(-1), cells, np.maximum(self.histories.age_days[liked], 0))
         bounds = np.searchsorted(columns, offsets)
         return {
-            field: Touched(columns[begin:end] - offset, likes[:, begin:end], counts[:, begin:end], days[:, begin:end])
+            field: FieldAffinity(
+                columns[begin:end] - offset, likes[:, begin:end], counts[:, begin:end], days[:, begin:end]
+            )
             for field, begin, end, offset in zip(catalog.fields, bounds[:-1], bounds[1:], offsets, strict=False)
         }
 
@@ -171,4 +173,4 @@ class Request:
             owners, found, values = unit_rows(*cells, (len(self), len(names)))
             return owners, names[found].astype(np.int64), values
 
-        return self.once(f"profile {bag}", make)
+        return self.cached(f"profile {bag}", make)

@@ -90,7 +90,7 @@ def test_a_history_that_grew_is_shortened_when_counts_are_settled_and_counting_r
         for one in new:
             counters.record(one, ONE, slot=1, now=NOW)
     assert size() == before + 70
-    assert users.tend([new[0]]) == []
+    assert users.trim_histories([new[0]]) == []
     assert size() == MAX_HISTORY
     kept = users.profile("user_1", timeout_s=10).history
     assert kept[:70] == tuple(HistoryEntry.of(one) for one in reversed(new))

@@ -84,8 +84,8 @@ def test_what_histories_lack_is_told(stores: Stores) -> None:
     done = [did(f"{number}", user_id=f"user_{number % 3}") for number in range(9)]
     store.users.remember(done[:5])
     impression = did("shown", kind=InteractionType.IMPRESSION)
-    assert store.users.tend([*done, impression]) == done[5:]
-    assert store.users.tend([]) == []
+    assert store.users.trim_histories([*done, impression]) == done[5:]
+    assert store.users.trim_histories([]) == []
 
 
 def test_interactions_are_got_by_id(stores: Stores) -> None:

@@ -29,7 +29,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
     "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW, counted=False),
     "interactions.since": lambda store: list(store.interactions.since(NOW)),
-    "users.tend": lambda store: store.users.tend([did("a")]),
+    "users.tend": lambda store: store.users.trim_histories([did("a")]),
     "interactions.get": lambda store: store.interactions.get(["a"]),
     "interactions.uncounted": lambda store: list(store.interactions.uncounted(NOW)),
     "events.touch": lambda store: store.events.touch("a", now=NOW),

@@ -11,9 +11,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from functions import wiring
+from shared.models import registry as models
 from shared.models.artifact import Manifest
+from shared.models.baselines import TruncatedSVD
 from shared.ports import Documents
-from shared.ranking import recommender as models
 from shared.services.registry import POINTER, Pointer
 from tests import deployment
 from tests.deployment import Clock
@@ -156,7 +157,7 @@ def test_requests_are_answered_through_every_swap_and_no_version_goes_back_but_f
         assert settle() == first
         # A model of NaN.
         with monkeypatch.context() as patch, wiring.use(replace(wired, settings=replace(wired.settings, model="svd"))):
-            patch.setattr(models.TruncatedSVD, "fit", _of_nan)
+            patch.setattr(TruncatedSVD, "fit", _of_nan)
             assert client.post("/retrain").get_json()["decision"] == "refused"
         assert settle() == first
         # Uploads that arrive damaged: nobody's model is touched, and the reply says that something is wrong.

@@ -47,7 +47,7 @@ def test_what_fails_is_said_without_internals(
     def fails(_: bytes) -> bytes:
         raise ZeroDivisionError("an internal")
 
-    with wiring.use(replace(wire(), rehearse=fails)):
+    with wiring.use(replace(wire(), run_smoke_test=fails)):
         response = client.post("/retrain")
     assert response.status_code == 500
     assert "an internal" not in response.get_data(as_text=True)

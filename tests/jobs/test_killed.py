@@ -20,7 +20,7 @@ from shared.models.artifact import Manifest, unpack
 from shared.services.registry import POINTER, Pointer
 from shared.services.training.lease import DURATION
 from shared.services.training.ledger_compaction import MAX_SMALL
-from shared.services.training.ledger_sync import Shelf
+from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.run import PUBLISHED, YIELDED
 from tests import laws
 from tests.emulators.programs import ROOT
@@ -114,8 +114,8 @@ def _published(place: Path) -> tuple[datetime, dict[str, Any]]:
 
 
 def _ids(place: Path) -> list[str]:
-    shelf = Shelf(FolderObjects(place / "bucket"))
-    files = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
+    files = LedgerFiles(FolderObjects(place / "bucket"))
+    files = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
     tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
     return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
 

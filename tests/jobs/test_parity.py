@@ -10,8 +10,8 @@ import pytest
 from jobs import load, retrain
 from jobs.sample import write_sample
 from shared.adapters.stores import open_documents, open_objects
-from shared.ranking.query import Recommendation, Wish
-from shared.services.serving.context import Backstage
+from shared.ranking.query import ListQuery, Recommendation
+from shared.services.serving.context import ServingContext
 from shared.services.serving.recommend import recommend
 from shared.services.serving.snapshot import Serving
 from tests.emulators.programs import ROOT
@@ -68,9 +68,9 @@ def lists(folder: Path, out: Path, store: str, place: str) -> Lists:
     now = max(one.occurred_at for one in done)
     active = Counter(one.user_id for one in sorted(done, key=lambda one: one.interaction_id))
     serving = Serving(documents, open_objects(place), refresh_s=30, first_s=60)
-    backstage = Backstage(serving, documents, lambda: now, deadline_s=10)
+    context = ServingContext(serving, documents, lambda: now, deadline_s=10)
     answers = {
-        user_id: recommend(backstage, user_id=user_id, wish=Wish(k=10), recommendation_id="")
+        user_id: recommend(context, user_id=user_id, query=ListQuery(k=10), recommendation_id="")
         for user_id in [STRANGER, *(user_id for user_id, _ in active.most_common(50))]
     }
     documents.close()

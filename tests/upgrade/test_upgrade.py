@@ -33,8 +33,8 @@ from shared.ledger.index import FEEDS, OVERLAP
 from shared.ports import Documents
 from shared.services.registry import load_version, versions
 from shared.services.serving.snapshot import load
-from shared.services.training.dataset import Material
-from shared.services.training.ledger_sync import Shelf
+from shared.services.training.dataset import TrainingSet
+from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.run import FAILED, PUBLISHED, REFUSED, RunDocument
 from tests import deployment
 from tests.deployment import Clock, created
@@ -145,10 +145,10 @@ def test_the_published_model_answers_from_python(objects: FolderObjects, expecte
 
 def test_the_ledger_holds_what_it_held(objects: FolderObjects, expected: dict[str, Any]) -> None:
     now = datetime.fromisoformat(expected["trained_at"])
-    shelf = Shelf(objects)
-    assert {name: feed.rows for name, feed in shelf.ledger.feeds.items()} == expected["ledger"]
-    assert shelf.ledger.watermark() == now
-    assert Material.of_ledger(shelf, now=now).counts() == expected["ledger"]
+    files = LedgerFiles(objects)
+    assert {name: feed.rows for name, feed in files.ledger.feeds.items()} == expected["ledger"]
+    assert files.ledger.watermark() == now
+    assert TrainingSet.of_ledger(files, now=now).counts() == expected["ledger"]
 
 
 def test_the_store_holds_what_it_held(store: Documents, expected: dict[str, Any]) -> None:

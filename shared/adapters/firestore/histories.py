@@ -62,7 +62,7 @@ class Histories:
         if len(batch):
             self._database.commit(batch, f"{len(batch)} shorter histories")
 
-    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+    def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Shorten the histories that these belong to, and tell which of these are not in them."""
         wanted = [one for one in interactions if one.is_remembered()]
         users = sorted({one.user_id for one in wanted})

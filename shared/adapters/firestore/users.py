@@ -47,9 +47,9 @@ class FirestoreUsers:
         entries = found.get((HISTORIES, user_id), {}).get("entries", {})
         return Profile(user, history.newest(user_id, entries))
 
-    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+    def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Shorten the histories that these belong to, and tell which of these are not in them; one read a user."""
-        return self._histories.tend(interactions)
+        return self._histories.trim_histories(interactions)
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None every one behind `after`, by id."""

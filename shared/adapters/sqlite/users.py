@@ -13,6 +13,9 @@ from shared.entities.profile import MAX_HISTORY
 from shared.errors import InvalidField
 from shared.ports import Written
 
+_FOREVER = json.dumps([kind for kind in InteractionType if kind.meaning.hides_event])
+"""Types of entries that outlast the newest `MAX_HISTORY`."""
+
 
 class SqliteUsers:
     """`UserStore` on an SQLite file; a history is a table beside the profiles."""
@@ -46,8 +49,9 @@ class SqliteUsers:
         rows = self._database.rows(
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
             " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
-            " UNION SELECT key, entry FROM history WHERE user_id = :user AND entry ->> 'type' = :forever",
-            {"user": user_id, "newest": MAX_HISTORY, "forever": InteractionType.DISMISS.value},
+            " UNION SELECT key, entry FROM history WHERE user_id = :user"
+            " AND entry ->> 'type' IN (SELECT value FROM json_each(:forever))",
+            {"user": user_id, "newest": MAX_HISTORY, "forever": _FOREVER},
             timeout_s=timeout_s,
         )
         user = User(user_id=user_id)
@@ -59,7 +63,7 @@ class SqliteUsers:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
 
-    def tend(self, interactions: Sequence[Interaction]) -> list[Interaction]:
+    def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Tell which of these are not in the histories that they belong to; a table's length costs nothing."""
         wanted = [one for one in interactions if one.is_remembered()]
         keys = encode([[one.user_id, history.key_of(one.interaction_id)] for one in wanted])

@@ -11,7 +11,7 @@ from shared.ports import DeadLetter
 _MAX_DATA: Final = 10_000
 
 
-def bury(
+def dead_letter(
     collection: str,
     document_id: str,
     data: Mapping[str, Any] | None,

@@ -7,12 +7,12 @@ from typing import Any
 from shared.entities import Event
 from shared.errors import InvalidField
 from shared.ports import Documents
-from shared.services.ingest.dead_letters import bury
+from shared.services.ingest.dead_letters import dead_letter
 
 _COLLECTION = "events"
 
 
-def announce(
+def event_changed(
     documents: Documents, event_id: str, data: Mapping[str, Any] | None, *, now: datetime
 ) -> InvalidField | None:
     """Note a change of an event; returns why its document cannot be read, None when it can or is no more.
@@ -27,7 +27,7 @@ def announce(
         except InvalidField as error:
             problem = error
     documents.events.touch(event_id, now=now)
-    letter = bury(_COLLECTION, event_id, data, problem)
+    letter = dead_letter(_COLLECTION, event_id, data, problem)
     if problem is None:
         documents.dead_letters.remove(letter.key)
     else:

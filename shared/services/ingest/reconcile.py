@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 from shared.entities import EventCounts, Interaction
-from shared.entities.interaction import REPEATING
 from shared.feedback.counts import SETTLED_AFTER, BySlot, partner_id, slot_of, start_of, tally
 from shared.ports import Documents, Settlement
 
@@ -151,15 +150,15 @@ def _findings(differences: Mapping[str, BySlot]) -> dict[str, int]:
         (kind, n) for by_slot in differences.values() for added in by_slot.values() for kind, n in added.by_type.items()
     ]
     return {
-        "settled": sum(n for kind, n in changes if kind in REPEATING),
-        "lost": sum(n for kind, n in changes if kind not in REPEATING and n > 0),
-        "doubled": -sum(n for kind, n in changes if kind not in REPEATING and n < 0),
+        "settled": sum(n for kind, n in changes if kind.meaning.repeats),
+        "lost": sum(n for kind, n in changes if not kind.meaning.repeats and n > 0),
+        "doubled": -sum(n for kind, n in changes if not kind.meaning.repeats and n < 0),
         "events": len(differences),
     }
 
 
 def _remember(documents: Documents, interactions: list[Interaction], now: datetime) -> int:
-    missing = documents.users.tend(interactions)
+    missing = documents.users.trim_histories(interactions)
     for one in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
         documents.counters.record(one, EventCounts(), slot=slot_of(one.recorded_at or now), now=now)

@@ -15,7 +15,7 @@ MAX_JOINED: Final = 2_000
 _log = logging.getLogger(__name__)
 
 
-def join(documents: Documents, *, anonymous_id: str, user_id: str, now: datetime) -> int:
+def sign_in(documents: Documents, *, anonymous_id: str, user_id: str, now: datetime) -> int:
     """Store a visitor's interactions as the user's, and forget the visitor; returns how many there were.
 
     A visitor counts for nothing until then, so nothing counts twice. What the user had done already stays as it is.

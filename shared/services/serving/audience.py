@@ -13,9 +13,9 @@ from shared.errors import Forbidden, StoreUnavailable
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.ports import Caller, InteractionLog
-from shared.services.serving.context import Backstage
+from shared.services.serving.context import ServingContext
 from shared.services.serving.similar import with_event
-from shared.signals.users import Request
+from shared.signals.users import UserBatch
 
 MAX_READ: Final = 5_000
 """Interactions that one answer reads at most, a day's, a week's or a month's latest."""
@@ -42,14 +42,14 @@ class Audience:
     degraded: tuple[str, ...]
 
 
-def audience(backstage: Backstage, *, caller: Caller, event_id: str, limit: int) -> Audience:
+def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: int) -> Audience:
     """Of the users who did something lately, the `limit` most likely to come to an event.
 
     Who booked, attended or dismissed it is left out. Raises `Forbidden` for who neither organizes it nor is an admin,
     `NotFound` when there is none with this id.
     """
-    view = backstage.view()
-    model = with_event(view.recommender, backstage.documents.events, event_id)
+    view = context.view()
+    model = with_event(view.recommender, context.documents.events, event_id)
     catalog = model.catalog
     row = np.array([catalog.events.row(event_id)])
     organizer = catalog.fields["organizer"].at(row)
@@ -59,13 +59,13 @@ def audience(backstage: Backstage, *, caller: Caller, event_id: str, limit: int)
     degraded = view.degraded
     done: list[Interaction] = []
     try:
-        done = _latest(backstage.documents.interactions, view.now)
+        done = _latest(context.documents.interactions, view.now)
     except StoreUnavailable:
         degraded = (*degraded, "history")
     table = InteractionTable.of((one for one in done if not is_anonymous(one.user_id)), catalog)
     users = [User(user_id=user_id) for user_id in table.users.ids()]
     histories = Histories.of_table(users, table, view.now, newest=MAX_HISTORY)
-    scores = model.scorer.score(Request(histories, model.candidates(row, view.now)))[:, 0]
+    scores = model.scorer.score(UserBatch(histories, model.candidates(row, view.now)))[:, 0]
     is_taken = histories.excluded(len(catalog))[:, row[0]]
     order = np.argsort(-np.where(is_taken, -np.inf, scores), kind="stable")[: min(limit, int((~is_taken).sum()))]
     guests = [Guest(users[place].user_id, float(scores[place])) for place in order]

@@ -8,7 +8,7 @@ from datetime import datetime
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.errors import StoreUnavailable
 from shared.ports import Documents
-from shared.ranking.query import Listed, Recommendation, Viewer, Wish
+from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.ranking.recommender import Recommender
 from shared.services.serving.snapshot import Serving, Snapshot
 
@@ -35,7 +35,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class RequestView:
     """One moment, as one viewer sees it."""
 
     snapshot: Snapshot
@@ -50,28 +50,28 @@ class View:
         return self.snapshot.recommender
 
     def tell(
-        self, listed: Listed, wish: Wish, *, recommender: Recommender | None = None, source: str | None = None
+        self, ranked: RankedList, query: ListQuery, *, recommender: Recommender | None = None, source: str | None = None
     ) -> list[Recommendation]:
         """The list as it may be shown by now: reading and scoring took their time."""
         model = recommender or self.recommender
-        return model.tell(listed, self.viewer, wish, rules=self.snapshot.rules, now=self.clock(), source=source)
+        return model.tell(ranked, self.viewer, query, rules=self.snapshot.rules, now=self.clock(), source=source)
 
     def answer(
         self,
-        listed: Listed,
-        wish: Wish,
+        ranked: RankedList,
+        query: ListQuery,
         *,
         recommendation_id: str,
         recommender: Recommender | None = None,
         source: str | None = None,
     ) -> Answer:
         """The list with what belongs to it."""
-        items = self.tell(listed, wish, recommender=recommender, source=source)
-        return Answer(recommendation_id, self.snapshot.model_version, items, listed.cursor, self.degraded)
+        items = self.tell(ranked, query, recommender=recommender, source=source)
+        return Answer(recommendation_id, self.snapshot.model_version, items, ranked.cursor, self.degraded)
 
 
 @dataclass(frozen=True, slots=True)
-class Backstage:
+class ServingContext:
     """Where views come from.
 
     Attributes
@@ -84,7 +84,9 @@ class Backstage:
     clock: Callable[[], datetime]
     deadline_s: float
 
-    def view(self, user_id: str = "", *, recent: Sequence[str] = (), organizer_ids: tuple[str, ...] = ()) -> View:
+    def view(
+        self, user_id: str = "", *, recent: Sequence[str] = (), organizer_ids: tuple[str, ...] = ()
+    ) -> RequestView:
         """The present, as a user sees it, or a stranger where `user_id` is "".
 
         `recent` are events that were looked at in this session, newest first; they count as clicks.
@@ -104,4 +106,4 @@ class Backstage:
             session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
             profile = Profile(profile.user, (*session, *profile.history))
         viewer = Viewer.of(profile, snapshot.recommender.catalog, now, organizer_ids)
-        return View(snapshot, viewer, now, degraded, self.clock)
+        return RequestView(snapshot, viewer, now, degraded, self.clock)

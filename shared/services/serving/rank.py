@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from shared.arrays.positions import distinct
 from shared.ranking.lists import choose, may_show
-from shared.ranking.query import Recommendation, Wish
-from shared.services.serving.context import Backstage
-from shared.signals.users import Request
+from shared.ranking.query import ListQuery, Recommendation
+from shared.services.serving.context import ServingContext
+from shared.signals.users import UserBatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Ranking:
 
 
 def rank(
-    backstage: Backstage,
+    context: ServingContext,
     *,
     event_ids: Sequence[str],
     user_id: str,
@@ -37,14 +37,14 @@ def rank(
     organizer_ids: tuple[str, ...] = (),
 ) -> Ranking:
     """Those of `event_ids` that may be shown, best first for a user."""
-    view = backstage.view(user_id, recent=recent, organizer_ids=organizer_ids)
+    view = context.view(user_id, recent=recent, organizer_ids=organizer_ids)
     model = view.recommender
     rows = distinct(model.catalog.events.rows(event_ids))
     candidates = model.candidates(rows[rows >= 0], view.now)
-    scores = model.scorer.score(Request(view.viewer.histories, candidates))[0]
+    scores = model.scorer.score(UserBatch(view.viewer.histories, candidates))[0]
     allowed = may_show(model.catalog, candidates.rows, view.viewer, view.snapshot.rules, view.now)
-    wish = Wish(k=len(event_ids), explain=explain)
-    items = view.tell(choose(candidates, scores, allowed, wish, now=view.now), wish)
+    query = ListQuery(k=len(event_ids), explain=explain)
+    items = view.tell(choose(candidates, scores, allowed, query, now=view.now), query)
     told = {item.event_id for item in items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in told]
     return Ranking(recommendation_id, view.snapshot.model_version, items, left_out, view.degraded)

@@ -2,20 +2,20 @@
 
 from collections.abc import Sequence
 
-from shared.ranking.query import Wish
-from shared.services.serving.context import Answer, Backstage
+from shared.ranking.query import ListQuery
+from shared.services.serving.context import Answer, ServingContext
 
 
 def recommend(
-    backstage: Backstage,
+    context: ServingContext,
     *,
     user_id: str,
-    wish: Wish,
+    query: ListQuery,
     recommendation_id: str,
     recent: Sequence[str] = (),
     organizer_ids: tuple[str, ...] = (),
 ) -> Answer:
     """The best live events for a user, for a stranger when `user_id` is ""."""
-    view = backstage.view(user_id, recent=recent, organizer_ids=organizer_ids)
-    listed = view.recommender.choose(view.viewer, wish, rules=view.snapshot.rules, now=view.now)
-    return view.answer(listed, wish, recommendation_id=recommendation_id)
+    view = context.view(user_id, recent=recent, organizer_ids=organizer_ids)
+    ranked = view.recommender.choose(view.viewer, query, rules=view.snapshot.rules, now=view.now)
+    return view.answer(ranked, query, recommendation_id=recommendation_id)

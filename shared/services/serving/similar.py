@@ -8,33 +8,33 @@ from shared.catalog.catalog import UNSEEN
 from shared.errors import InvalidField, NotFound
 from shared.ports import EventStore
 from shared.ranking.lists import choose, may_show
-from shared.ranking.query import Wish
+from shared.ranking.query import ListQuery
 from shared.ranking.recommender import Recommender
-from shared.ranking.similarity import likeness
-from shared.services.serving.context import Answer, Backstage
+from shared.ranking.similarity import similarity
+from shared.services.serving.context import Answer, ServingContext
 
 SOURCE = "content"
 
 
 def similar(
-    backstage: Backstage,
+    context: ServingContext,
     *,
     event_id: str,
     user_id: str,
-    wish: Wish,
+    query: ListQuery,
     recommendation_id: str,
     organizer_ids: tuple[str, ...] = (),
 ) -> Answer:
     """The live events most like one that may be over; raises `NotFound` when there is none with this id."""
-    view = backstage.view(user_id, organizer_ids=organizer_ids)
-    model = with_event(view.recommender, backstage.documents.events, event_id)
+    view = context.view(user_id, organizer_ids=organizer_ids)
+    model = with_event(view.recommender, context.documents.events, event_id)
     # An event that had to be read moves the others' rows.
     view = replace(view, viewer=type(view.viewer).of(view.viewer.profile, model.catalog, view.now, organizer_ids))
     live, row = model.live(view.now), model.catalog.events.row(event_id)
-    scores = likeness(live, np.array([row]))[0]
+    scores = similarity(live, np.array([row]))[0]
     allowed = may_show(model.catalog, live.rows, view.viewer, view.snapshot.rules, view.now)
-    listed = choose(live, scores, allowed & (live.rows != row) & (scores > 0), wish, now=view.now)
-    return view.answer(listed, wish, recommendation_id=recommendation_id, recommender=model, source=SOURCE)
+    ranked = choose(live, scores, allowed & (live.rows != row) & (scores > 0), query, now=view.now)
+    return view.answer(ranked, query, recommendation_id=recommendation_id, recommender=model, source=SOURCE)
 
 
 def with_event(model: Recommender, events: EventStore, event_id: str) -> Recommender:

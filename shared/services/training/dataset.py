@@ -13,7 +13,7 @@ from shared.learning.replay import MAX_LEARNED, Replay
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
 from shared.ranking.recommender import Recommender
-from shared.services.training.ledger_sync import Shelf
+from shared.services.training.ledger_sync import LedgerFiles
 
 HOLDOUT_SHARE: Final = 0.2
 
@@ -28,7 +28,7 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingSet:
     """What models are fitted to and judged on.
 
     Attributes
@@ -57,15 +57,15 @@ class Material:
         return cls(data.events, catalog, data.users, table, now, seed=seed)
 
     @classmethod
-    def of_ledger(cls, shelf: Shelf, *, now: datetime) -> Self:
+    def of_ledger(cls, files: LedgerFiles, *, now: datetime) -> Self:
         """The material of a ledger, which stays columns except for the events."""
-        files = {name: shelf.files(feed.chunks) for name, feed in shelf.ledger.feeds.items()}
-        columns = parquet.interactions(files[INTERACTIONS])
-        events = list(parquet.events(parquet.newest(EVENTS, files[EVENTS])))
+        contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
+        columns = parquet.interactions(contents[INTERACTIONS])
+        events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
         catalog = Catalog.of(events, mentioned=columns.events.ids())
-        users = parquet.Profiles(parquet.newest(USERS, files[USERS]))
+        users = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
         table = InteractionTable.of_columns(columns, catalog).before(now)
-        return cls(events, catalog, users, table, now, shelf.ledger.watermark())
+        return cls(events, catalog, users, table, now, files.ledger.watermark())
 
     @cached_property
     def replay(self) -> Replay:
@@ -95,5 +95,5 @@ def fit(
     data: Dataset, *, model: str, now: datetime, half_life_days: float, seed: int = 0
 ) -> tuple[Recommender, Catalog, InteractionTable]:
     """Train one model on everything in `data` that occurred before `now`."""
-    material = Material.of(data, now=now, seed=seed)
-    return material.fit(model, now, half_life_days=half_life_days), material.catalog, material.table
+    training_set = TrainingSet.of(data, now=now, seed=seed)
+    return training_set.fit(model, now, half_life_days=half_life_days), training_set.catalog, training_set.table

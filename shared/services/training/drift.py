@@ -8,26 +8,26 @@ from shared.models.artifact import Manifest
 from shared.ranking.recommender import Recommender
 from shared.selection import drift
 from shared.selection.judging import Scores
-from shared.services.training.dataset import Material
+from shared.services.training.dataset import TrainingSet
 
 
 def measure(
-    material: Material, served: tuple[Recommender, Manifest], rival: Scores, *, now: datetime
+    training_set: TrainingSet, served: tuple[Recommender, Manifest], incumbent: Scores, *, now: datetime
 ) -> dict[str, Any]:
-    """The verdict and its findings; `rival` are the scores of the model in service on the latest window."""
+    """The verdict and its findings; `incumbent` are the scores of the model in service on the latest window."""
     recommender, manifest = served
-    table = material.table
+    table = training_set.table
     recent = table.occurred_at >= now.timestamp() - drift.WINDOW_DAYS * DAY_S
     rows = table.event_rows[recent & (table.event_rows >= 0)]
-    known = recommender.catalog.events.places(material.catalog.events.keys) >= 0
+    known = recommender.catalog.events.places(training_set.catalog.events.keys) >= 0
     then = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
     findings = drift.detect(
         manifest.details.get("references", {}),
         table,
-        material.catalog,
-        scores=rival.listed,
+        training_set.catalog,
+        scores=incumbent.listed,
         now_s=now.timestamp(),
         unknown_share=float(1 - known[rows].mean()) if len(rows) else 0.0,
-        coverage=(then, rival.coverage),
+        coverage=(then, incumbent.coverage),
     )
     return drift.summary(findings)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from shared.entities.user import pseudonym
 from shared.ledger import parquet
 from shared.ledger.index import FEEDS, INTERACTIONS, USERS, Chunk
-from shared.services.training.ledger_sync import Shelf
+from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.run import Run
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ MAX_SMALL: Final = 16
 SMALL_ROWS: Final = 1_000_000
 
 
-def merge(shelf: Shelf, run: Run, *, new_id: Callable[[], str]) -> None:
+def merge(files: LedgerFiles, run: Run, *, new_id: Callable[[], str]) -> None:
     """Merge small files where there are many."""
     for name in FEEDS:
-        feed = shelf.ledger.feeds[name]
+        feed = files.ledger.feeds[name]
         folders: dict[str, list[Chunk]] = defaultdict(list)
         for chunk in feed.chunks:
             # Of events and users the last row of an id counts, so all their files must stay in one order.
@@ -31,57 +31,57 @@ def merge(shelf: Shelf, run: Run, *, new_id: Callable[[], str]) -> None:
                 folders[chunk.name.rpartition("/")[0]].append(chunk)
         for folder, small in folders.items():
             if len(small) > MAX_SMALL:
-                merged = _merged(name, shelf, small, f"{folder}/{run.document.run_id}-{new_id()}.parquet")
+                merged = _merged(name, files, small, f"{folder}/{run.document.run_id}-{new_id()}.parquet")
                 feed = replace(feed, chunks=(merged, *(one for one in feed.chunks if one not in small)))
                 run.step(f"{name} merged", f"merged {len(small)} files of {folder}")
-        shelf.commit(shelf.ledger.with_feed(name, feed))
+        files.commit(files.ledger.with_feed(name, feed))
 
 
-def _merged(feed: str, shelf: Shelf, chunks: list[Chunk], name: str) -> Chunk:
+def _merged(feed: str, files: LedgerFiles, chunks: list[Chunk], name: str) -> Chunk:
     import pyarrow as pa
 
     if feed == INTERACTIONS:
         columns = parquet.schema(feed).names
-        table = pa.concat_tables([parquet.read(feed, file, data, columns) for file, data in shelf.files(chunks)])
+        table = pa.concat_tables([parquet.read(feed, file, data, columns) for file, data in files.contents(chunks)])
     else:
-        table = parquet.newest(feed, shelf.files(chunks))
+        table = parquet.newest(feed, files.contents(chunks))
     stamps = [chunk.stamped_until for chunk in chunks if chunk.stamped_until]
-    return _stored(shelf, name, table, replace(chunks[0], stamped_until=max(stamps, default=None)))
+    return _stored(files, name, table, replace(chunks[0], stamped_until=max(stamps, default=None)))
 
 
-def drop_users(shelf: Shelf, run: Run, forgotten: Mapping[str, datetime], *, new_id: Callable[[], str]) -> int:
+def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], *, new_id: Callable[[], str]) -> int:
     """Rewrite the files that hold anything of forgotten users without it; returns how many rows went.
 
     `forgotten` gives, by pseudonym, the time up to which a user is forgotten; what came later stays. Nothing is read
     unless somebody was forgotten since the last time.
     """
-    ledger = shelf.ledger
+    ledger = files.ledger
     until = max(forgotten.values(), default=None)
     if until is None or (ledger.forgotten_until and ledger.forgotten_until >= until):
         return 0
     rows = sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     feed = ledger.feeds[INTERACTIONS]
-    kept = [_without(shelf, chunk, forgotten, new_id) for chunk in feed.chunks]
+    kept = [_without(files, chunk, forgotten, new_id) for chunk in feed.chunks]
     ledger = ledger.with_feed(INTERACTIONS, replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows)))
     feed = ledger.feeds[USERS]
     if feed.chunks:
         # What other profiles said of a forgotten friend stands in their older rows, so only the newest stay.
-        table = _filtered(USERS, parquet.newest(USERS, shelf.files(feed.chunks)), forgotten)
-        one = _stored(shelf, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
+        table = _filtered(USERS, parquet.newest(USERS, files.contents(feed.chunks)), forgotten)
+        one = _stored(files, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
         ledger = ledger.with_feed(USERS, replace(feed, chunks=(one,) if one.rows else ()))
-    shelf.commit(replace(ledger, forgotten_until=until))
+    files.commit(replace(ledger, forgotten_until=until))
     dropped = rows - sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     run.step("users forgotten", f"dropped {dropped:,} rows of forgotten users and older profiles")
     return dropped
 
 
-def _without(shelf: Shelf, chunk: Chunk, forgotten: Mapping[str, datetime], new_id: Callable[[], str]) -> Chunk:
-    [(file, data)] = shelf.files([chunk])
+def _without(files: LedgerFiles, chunk: Chunk, forgotten: Mapping[str, datetime], new_id: Callable[[], str]) -> Chunk:
+    [(file, data)] = files.contents([chunk])
     table = parquet.read(INTERACTIONS, file, data, parquet.schema(INTERACTIONS).names)
     left = _filtered(INTERACTIONS, table, forgotten)
     if len(left) == len(table):
         return chunk
-    return _stored(shelf, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", left, chunk)
+    return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", left, chunk)
 
 
 def _filtered(feed: str, table: "pa.Table", forgotten: Mapping[str, datetime]) -> "pa.Table":
@@ -98,8 +98,8 @@ def _filtered(feed: str, table: "pa.Table", forgotten: Mapping[str, datetime]) -
     return table
 
 
-def _stored(shelf: Shelf, name: str, table: "pa.Table", like: Chunk) -> Chunk:
+def _stored(files: LedgerFiles, name: str, table: "pa.Table", like: Chunk) -> Chunk:
     data = parquet.to_bytes(table)
     if len(table):
-        shelf.write(name, data)
+        files.write(name, data)
     return replace(like, name=name, rows=len(table), size=len(data))

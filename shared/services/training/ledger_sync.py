@@ -23,7 +23,7 @@ _Item = TypeVar("_Item")
 _Source = Callable[[datetime | None, str], Iterator[Entity]]
 
 
-class Shelf:
+class LedgerFiles:
     """The ledger in the bucket, as one run sees and changes it.
 
     Raises `ArtifactError` when `ledger/current.json` cannot be read.
@@ -46,7 +46,7 @@ class Shelf:
             self._generation = self._objects.write(POINTER, ledger.to_json(), generation=self._generation)
             self.ledger = ledger
 
-    def files(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, bytes]]:
+    def contents(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, bytes]]:
         """The files of these chunks, `(name, bytes)`, one at a time."""
         for chunk in chunks:
             blob = self._objects.read(chunk.name)
@@ -67,7 +67,7 @@ class Shelf:
         return len(loose)
 
 
-def catch_up(documents: Documents, shelf: Shelf, run: Run, *, new_id: Callable[[], str]) -> None:
+def catch_up(documents: Documents, files: LedgerFiles, run: Run, *, new_id: Callable[[], str]) -> None:
     """Append what the store has that the ledger has not."""
     sources: dict[str, _Source] = {
         EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
@@ -75,24 +75,24 @@ def catch_up(documents: Documents, shelf: Shelf, run: Run, *, new_id: Callable[[
         INTERACTIONS: lambda since, after: documents.interactions.since(since, after=after),
     }
     for name in FEEDS:
-        _Reading(name, shelf, run, new_id).all_of(sources[name])
+        _Reading(name, files, run, new_id).all_of(sources[name])
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
     name: str
-    shelf: Shelf
+    files: LedgerFiles
     run: Run
     new_id: Callable[[], str]
 
     def all_of(self, source: _Source) -> None:
-        feed = self.shelf.ledger.feeds[self.name]
+        feed = self.files.ledger.feeds[self.name]
         began, is_first = self.run.clock(), feed.watermark is None
         if is_first and feed.started_at is None:
             feed = replace(feed, started_at=began)
         known = set[tuple[str, Any]]()
         if since := feed.since():
-            for file, data in self.shelf.files(feed.overlapping()):
+            for file, data in self.files.contents(feed.overlapping()):
                 known |= parquet.keys(self.name, file, data, since)
         items, added = self._checked(source(since, feed.after)), 0
         while batch := list(islice(items, FLUSH_ROWS)):
@@ -123,18 +123,18 @@ class _Reading:
         for month, part in sorted(parts.items()):
             data = parquet.encode(self.name, part)
             chunk = Chunk(f"ledger/{self.name}/{month}{label}.parquet", len(part), len(data), _newest(part))
-            self.shelf.write(chunk.name, data)
+            self.files.write(chunk.name, data)
             chunks.append(chunk)
         if chunks:
             self.run.step(f"{self.name} written", f"wrote {len(entities):,} {self.name} into {len(chunks)} files")
         return tuple(chunks)
 
     def _commit(self, feed: Feed) -> None:
-        self.shelf.commit(self.shelf.ledger.with_feed(self.name, feed))
+        self.files.commit(self.files.ledger.with_feed(self.name, feed))
         self.run.step(f"{self.name} committed", f"the ledger holds {self._rows():,} {self.name}")
 
     def _rows(self) -> int:
-        return self.shelf.ledger.feeds[self.name].rows
+        return self.files.ledger.feeds[self.name].rows
 
 
 def _key(feed: str, one: Entity) -> tuple[str, Any]:

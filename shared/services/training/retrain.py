@@ -15,12 +15,12 @@ from shared.ranking.recommender import Recommender
 from shared.selection import drift
 from shared.services import registry
 from shared.services.training import run, smoke_test
-from shared.services.training.dataset import HOLDOUT_SHARE, Material
+from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
 from shared.services.training.lease import Lease
 from shared.services.training.ledger_compaction import drop_users, merge
-from shared.services.training.ledger_sync import Shelf, catch_up
-from shared.services.training.model_selection import Contest, Served, Trial
+from shared.services.training.ledger_sync import LedgerFiles, catch_up
+from shared.services.training.model_selection import ChampionChallenger, Selection, Served
 from shared.services.training.run import Report, Run, RunDocument
 
 DEADLINE: Final = timedelta(minutes=25)
@@ -60,7 +60,7 @@ class Trainer:
     objects: ObjectStore
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
-    rehearse: smoke_test.Rehearse
+    run_smoke_test: smoke_test.RunSmokeTest
     report: Report
 
 
@@ -110,41 +110,41 @@ class _Training:
     def perform(self) -> None:
         if self._was_published():
             return
-        shelf = self._read()
+        files = self._read()
         with self._run.phase("load"):
-            material = Material.of_ledger(shelf, now=self._now)
-            self._document.rows |= material.counts()
-            self._run.step("ledger loaded", f"loaded {len(material.table):,} interactions")
+            training_set = TrainingSet.of_ledger(files, now=self._now)
+            self._document.rows |= training_set.counts()
+            self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         served = self._served()
         with self._run.phase("trial"):
-            contest = Contest(
+            contest = ChampionChallenger(
                 self._plan.model,
                 half_life_days=self._plan.half_life_days,
                 challengers_s=self._plan.challengers_s,
                 running=self._run,
             )
-            trial = contest.held(material, served)
-        self._document.metrics = {name: scores.metrics() for name, scores in trial.scores.items()}
-        ratings = evaluate_ratings(material.table, len(material.catalog), share=HOLDOUT_SHARE)
+            selection = contest.run(training_set, served)
+        self._document.metrics = {name: scores.metrics() for name, scores in selection.scores.items()}
+        ratings = evaluate_ratings(training_set.table, len(training_set.catalog), share=HOLDOUT_SHARE)
         if ratings["ratings"]:
             self._document.metrics = {**self._document.metrics, "ratings": ratings}
-        self._document.comparisons = trial.verdict.comparisons()
+        self._document.comparisons = selection.verdict.comparisons()
         with self._run.phase("drift"):
-            rival = trial.scores.get("served")
-            if served and rival:
-                self._document.drift = measure(material, served, rival, now=self._now)
+            incumbent = selection.scores.get("served")
+            if served and incumbent:
+                self._document.drift = measure(training_set, served, incumbent, now=self._now)
             self._run.step("drift measured", f"drift: {self._document.drift.get('verdict', 'no model to compare to')}")
-        reason = "; ".join([*trial.notes, trial.verdict.reason])
-        if not trial.verdict.publish:
+        reason = "; ".join([*selection.notes, selection.verdict.reason])
+        if not selection.verdict.publish:
             self._decide(run.REFUSED, reason)
             return
         with self._run.phase("fit"):
-            recommender = material.fit(trial.model, self._now, half_life_days=self._plan.half_life_days)
-            self._run.step("model fitted", f"fitted {trial.model}")
+            recommender = training_set.fit(selection.model, self._now, half_life_days=self._plan.half_life_days)
+            self._run.step("model fitted", f"fitted {selection.model}")
         with self._run.phase("check"):
-            manifest, packed = self._packed(recommender, trial, material, shelf)
-            asked = smoke_test.questions(material.table, material.catalog, material.users)
-            problem = smoke_test.check(recommender, manifest, packed, asked, self._trainer.rehearse)
+            manifest, packed = self._packed(recommender, selection, training_set, files)
+            asked = smoke_test.questions(training_set.table, training_set.catalog, training_set.users)
+            problem = smoke_test.check(recommender, manifest, packed, asked, self._trainer.run_smoke_test)
             self._run.step("model checked", problem or "the model answers in a fresh process")
         if problem:
             self._decide(run.REFUSED, problem)
@@ -168,17 +168,17 @@ class _Training:
         self._decide(run.PUBLISHED, "published by an attempt that was cut short after it")
         return True
 
-    def _read(self) -> Shelf:
+    def _read(self) -> LedgerFiles:
         new_id = self._trainer.new_id
         with self._run.phase("read"):
-            shelf = Shelf(self._objects, anew=self._plan.reread)
-            catch_up(self._trainer.documents, shelf, self._run, new_id=new_id)
+            files = LedgerFiles(self._objects, anew=self._plan.reread)
+            catch_up(self._trainer.documents, files, self._run, new_id=new_id)
         with self._run.phase("compact"):
-            drop_users(shelf, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
-            merge(shelf, self._run, new_id=new_id)
-            swept = shelf.sweep()
-            self._run.step("ledger compacted", f"the ledger has {len(shelf.ledger.names())} files; deleted {swept}")
-        return shelf
+            drop_users(files, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
+            merge(files, self._run, new_id=new_id)
+            swept = files.sweep()
+            self._run.step("ledger compacted", f"the ledger has {len(files.ledger.names())} files; deleted {swept}")
+        return files
 
     def _served(self) -> Served | None:
         blob = self._objects.read(registry.POINTER)
@@ -191,26 +191,26 @@ class _Training:
             return None
 
     def _packed(
-        self, recommender: Recommender, trial: Trial, material: Material, shelf: Shelf
+        self, recommender: Recommender, selection: Selection, training_set: TrainingSet, files: LedgerFiles
     ) -> tuple[Manifest, bytes]:
         arrays = recommender.to_arrays()
         packed = pack(arrays)
-        listed = trial.scores[trial.model].listed if trial.model in trial.scores else np.empty(0)
-        references = drift.references(material.table, material.catalog, listed, self._now.timestamp())
+        listed = selection.scores[selection.model].listed if selection.model in selection.scores else np.empty(0)
+        references = drift.references(training_set.table, training_set.catalog, listed, self._now.timestamp())
         manifest = Manifest(
             version=f"{self._now:%Y%m%dT%H%M%SZ}-{self._trainer.new_id()[:8]}",
-            model=trial.model,
+            model=selection.model,
             trained_at=self._now,
             # What was stamped after the training's now is not in it, however late it was read.
-            watermark=material.watermark and min(material.watermark, self._now),
+            watermark=training_set.watermark and min(training_set.watermark, self._now),
             sha256=digest(packed),
             arrays=describe(arrays),
-            counts=material.counts(),
+            counts=training_set.counts(),
             metrics=self._document.metrics,
             details={
                 **recommender.scorer.report(),
                 "references": references,
-                "ledger": {name: asdict(feed) for name, feed in shelf.ledger.feeds.items()},
+                "ledger": {name: asdict(feed) for name, feed in files.ledger.feeds.items()},
             },
         )
         return manifest, packed

@@ -26,7 +26,7 @@ K: Final = 10
 ACTIVE: Final = 8
 _CLOSE: Final = 1e-4
 
-Rehearse = Callable[[bytes], bytes]
+RunSmokeTest = Callable[[bytes], bytes]
 """Runs `answer` elsewhere: in another process, which has nothing of this one."""
 
 
@@ -66,7 +66,9 @@ def not_finite(arrays: Mapping[str, NDArray[Any]]) -> str:
     return ""
 
 
-def check(recommender: Recommender, manifest: Manifest, data: bytes, asked: list[Profile], rehearse: Rehearse) -> str:
+def check(
+    recommender: Recommender, manifest: Manifest, data: bytes, asked: list[Profile], run_smoke_test: RunSmokeTest
+) -> str:
     """Why the model must not serve, "" when nothing speaks against it."""
     if damaged := not_finite(recommender.to_arrays()):
         return f"array {damaged} holds values that are not finite"
@@ -75,7 +77,7 @@ def check(recommender: Recommender, manifest: Manifest, data: bytes, asked: list
     expected = _answers(recommender, asked, now)
     request = json.dumps({"manifest": manifest.to_json().decode(), "asked": [_plain(one) for one in asked]})
     try:
-        answered = json.loads(rehearse(request.encode() + b"\n" + data))
+        answered = json.loads(run_smoke_test(request.encode() + b"\n" + data))
     except (ArtifactError, ValueError) as error:
         return f"a fresh process could not use it: {error}"
     if _differ(answered, expected):

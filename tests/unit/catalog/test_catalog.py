@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.catalog.attributes import Bag
+from shared.catalog.attributes import TfIdfAttribute
 from shared.catalog.catalog import BAGS, FIELDS, Catalog, moment, seconds
 from shared.entities import Event, Location, Status
 from tests.examples import DAY, NOW, an_event
@@ -50,7 +50,7 @@ def _readable(catalog: Catalog) -> dict[str, list[object]]:
     return {name: [repr(value) for value in column] for name, column in columns.items()}
 
 
-def _rows(bag: Bag) -> list[dict[str, float]]:
+def _rows(bag: TfIdfAttribute) -> list[dict[str, float]]:
     """The weights of each event's names."""
     names = bag.names.ids()
     owned = [slice(*pair) for pair in pairwise(bag.starts)]

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
-from shared.entities.interaction import MAX_INTERACTION_ID_BYTES, REPEATING
+from shared.entities.interaction import MAX_INTERACTION_ID_BYTES
 from shared.errors import InvalidField
 from tests.examples import DAY, NOW, an_event
 
@@ -270,4 +270,4 @@ def test_an_expected_id_is_an_id_that_the_store_accepts(kind: InteractionType, u
     named = one.expected_id()
     assert len(named.encode()) <= MAX_INTERACTION_ID_BYTES
     assert Interaction.from_document(named, one.to_document()).expected_id() == named
-    assert named.endswith("_20260501") == (kind in REPEATING)
+    assert named.endswith("_20260501") == kind.meaning.repeats

@@ -50,7 +50,7 @@ def test_only_the_newest_entries_count(newest: int) -> None:
 def test_entries_have_owners() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=10)
     assert len(batch) == 3
-    assert batch.owners().tolist() == [0, 0, 2, 2, 2]
+    assert batch.user_of_entry().tolist() == [0, 0, 2, 2, 2]
 
 
 def test_excluded_is_what_was_booked_attended_or_dismissed() -> None:
@@ -84,13 +84,13 @@ def test_telling_is_what_speaks_for_something_known_newest_first() -> None:
         # Age does not silence an entry.
         HistoryEntry(InteractionType.BOOKING, NOW - 9_999 * DAY, "d"),
     )
-    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).telling()
+    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
     assert told.tolist() == [0, 3, 5, 7]
 
 
 def test_only_the_newest_thirty_entries_tell() -> None:
     history = tuple(HistoryEntry(InteractionType.CLICK, NOW - n * DAY, "abcd"[n % 4]) for n in range(40))
-    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).telling()
+    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
     assert told.tolist() == list(range(30))
 
 
@@ -110,6 +110,6 @@ def test_variants_lack_one_entry_each_or_are_somebody_else() -> None:
 
 def test_a_user_without_entries_has_variants_too() -> None:
     nobody = Histories.of_profile(Profile(USERS[0], ()), CATALOG, NOW)
-    variants = nobody.without_each(nobody.telling(), USERS[1:])
+    variants = nobody.without_each(nobody.explainable(), USERS[1:])
     assert variants.starts.tolist() == [0, 0, 0, 0]
     assert len(variants) == 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shared.entities import InteractionType
-from shared.feedback.weights import CODES, POSITIVE, TYPES, is_positive, taste_weights
+from shared.feedback.weights import CODES, IS_HIT, TYPES, taste_weights
 
 
 def _weight(kind: str, *, stars: float = np.nan, age_days: float = 0.0, half_life_days: float = 10.0) -> float:
@@ -52,7 +52,7 @@ def test_an_infinite_half_life_means_no_decay() -> None:
 
 def test_codes_are_places_in_the_enumeration_and_never_change() -> None:
     assert [CODES[kind] for kind in TYPES] == list(range(len(InteractionType)))
-    assert {kind.value: CODES[kind] for kind in POSITIVE} == {"save": 3, "booking": 5, "attend": 6}
+    assert {kind.value: CODES[kind] for kind in TYPES if kind.meaning.is_hit} == {"save": 3, "booking": 5, "attend": 6}
     assert [kind.value for kind in TYPES] == [
         *("impression", "view", "click", "save", "share", "booking", "attend", "cancel", "rating", "review"),
         *("follow", "dismiss", "search", "category_click"),
@@ -61,4 +61,4 @@ def test_codes_are_places_in_the_enumeration_and_never_change() -> None:
 
 def test_hits_are_saves_bookings_and_attendances() -> None:
     codes = np.arange(len(TYPES), dtype=np.int8)
-    assert np.flatnonzero(is_positive(codes)).tolist() == [3, 5, 6]
+    assert np.flatnonzero(IS_HIT[codes]).tolist() == [3, 5, 6]

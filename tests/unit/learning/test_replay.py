@@ -7,7 +7,7 @@ import pytest
 
 from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
-from shared.learning.listwise import Choices
+from shared.learning.listwise import TrainingGroups
 from shared.learning.replay import Replay
 from tests import laws
 from tests.examples import NOW
@@ -21,10 +21,10 @@ def _replay(table: InteractionTable = TABLE) -> Replay:
     return Replay.of(table, CATALOG, DATA.users, now=NOW)
 
 
-def _assert_same(one: Choices | None, other: Choices | None) -> None:
+def _assert_same(one: TrainingGroups | None, other: TrainingGroups | None) -> None:
     assert one
     assert other
-    for name in Choices.__slots__:
+    for name in TrainingGroups.__slots__:
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
@@ -32,14 +32,14 @@ def test_what_a_trial_has_replayed_is_what_a_training_would_replay() -> None:
     shared, alone = _replay(), _replay()
     cutoff = shared.cutoff()
     assert cutoff
-    trial = shared.choices(cutoff)
-    whole = shared.choices(NOW)
-    _assert_same(whole, alone.choices(NOW))
+    trial = shared.groups(cutoff)
+    whole = shared.groups(NOW)
+    _assert_same(whole, alone.groups(NOW))
     assert trial
     assert whole
     _assert_same(trial, whole.where(whole.windows <= trial.windows.max()))
     for name in ("likes", "ease_organizer"):
-        ours, theirs = shared.state(name, NOW), alone.state(name, NOW)
+        ours, theirs = shared.params(name, NOW), alone.params(name, NOW)
         assert all((ours[key] == theirs[key]).all() for key in ours)
 
 
@@ -55,9 +55,9 @@ def test_a_trial_knows_nothing_of_what_follows_its_cutoff() -> None:
     fields = {name: getattr(TABLE, name) for name in InteractionTable.__slots__}
     other = _replay(InteractionTable(**{**fields, "event_rows": rows}))
     assert other.cutoff() == cutoff
-    _assert_same(whole.choices(cutoff), other.choices(cutoff))
+    _assert_same(whole.groups(cutoff), other.groups(cutoff))
     with pytest.raises(AssertionError):
-        _assert_same(whole.choices(NOW), other.choices(NOW))
+        _assert_same(whole.groups(NOW), other.groups(NOW))
 
 
 def test_where_nothing_came_before_a_part_is_held_out_at_random() -> None:
@@ -67,7 +67,7 @@ def test_where_nothing_came_before_a_part_is_held_out_at_random() -> None:
         occurred_at=np.full(len(TABLE), first),
     )
     assert _replay(at_once).cutoff() is None
-    found = _replay(at_once).choices(NOW)
+    found = _replay(at_once).groups(NOW)
     assert found
     assert set(found.windows.tolist()) == {0}
-    assert _replay(at_once.between(first + 1, np.inf)).choices(NOW - timedelta(days=1)) is None
+    assert _replay(at_once.between(first + 1, np.inf)).groups(NOW - timedelta(days=1)) is None

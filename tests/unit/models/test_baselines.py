@@ -12,7 +12,7 @@ from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.models.baselines import MostPopular, TruncatedSVD, fallback_scores, over
 from shared.signals.candidates import Candidates
-from shared.signals.users import Request
+from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 CATALOG = Catalog.of([an_event(name) for name in "abcde"])
@@ -25,16 +25,16 @@ def _fitted(given: list[Interaction], *, factors: int = 2) -> TruncatedSVD:
     return TruncatedSVD(factors=factors).fit(InteractionTable.of(given, CATALOG), n_events=len(CATALOG))
 
 
-def _request(*history: tuple[str, InteractionType], catalog: Catalog = CATALOG) -> Request:
+def _batch(*history: tuple[str, InteractionType], catalog: Catalog = CATALOG) -> UserBatch:
     profile = Profile(User(user_id="x"), tuple(HistoryEntry(kind, NOW, event_id) for event_id, kind in history))
     # The fifth of the events is the most popular one.
     popularity = np.arange(len(catalog), dtype=np.float64)
     candidates = Candidates(catalog, np.arange(len(catalog)), NOW.timestamp(), popularity)
-    return Request(Histories.of_profile(profile, catalog, NOW), candidates)
+    return UserBatch(Histories.of_profile(profile, catalog, NOW), candidates)
 
 
 def _cosines(model: TruncatedSVD, *history: tuple[str, InteractionType]) -> list[float]:
-    return model.cosines(_request(*history))[0].tolist()
+    return model.cosines(_batch(*history))[0].tolist()
 
 
 def test_two_blocks_have_cosines_of_1_and_0_and_unknown_events_none() -> None:
@@ -85,28 +85,28 @@ def test_events_that_came_after_training_are_unknown_and_move_no_other() -> None
     grown = CATALOG.merged([an_event("aa"), an_event("a"), an_event("z")])
     assert grown.events.ids() == ["a", "aa", "b", "c", "d", "e", "z"]
     history = (("d", InteractionType.BOOKING), ("aa", InteractionType.BOOKING))
-    cosines = model.cosines(_request(*history, catalog=grown))[0]
+    cosines = model.cosines(_batch(*history, catalog=grown))[0]
     assert cosines.tolist() == pytest.approx([0, np.nan, 0, 1, 1, np.nan, np.nan], abs=1e-6, nan_ok=True)
 
 
 def test_the_liked_come_first_then_the_popular_and_last_what_is_unlike() -> None:
-    model, request = TruncatedSVD(), _request(("a", InteractionType.BOOKING))
+    model, batch = TruncatedSVD(), _batch(("a", InteractionType.BOOKING))
     model.vectors_ = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0], [0, 0]], np.float32)
-    assert model.score(request)[0].tolist() == pytest.approx([2, 1.6, 0.6 - 1, 0.8 - 1, 1])
-    assert model.tastes(request)["collaborative"][0].tolist() == pytest.approx([1, 0.6, 0, -1, 0])
+    assert model.score(batch)[0].tolist() == pytest.approx([2, 1.6, 0.6 - 1, 0.8 - 1, 1])
+    assert model.personal_scores(batch)["collaborative"][0].tolist() == pytest.approx([1, 0.6, 0, -1, 0])
 
 
 def test_who_is_unknown_is_shown_the_popular() -> None:
-    request = _request()
+    batch = _batch()
     model = _fitted(GIVEN)
-    assert model.score(request).tolist() == MostPopular().score(request).tolist()
-    assert not model.tastes(request)["collaborative"].any()
+    assert model.score(batch).tolist() == MostPopular().score(batch).tolist()
+    assert not model.personal_scores(batch)["collaborative"].any()
 
 
 def test_the_most_popular_are_the_same_for_everybody() -> None:
-    request = _request(("a", InteractionType.BOOKING))
-    assert MostPopular().score(request)[0].tolist() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
-    assert MostPopular().tastes(request) == {}
+    batch = _batch(("a", InteractionType.BOOKING))
+    assert MostPopular().score(batch)[0].tolist() == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert MostPopular().personal_scores(batch) == {}
 
 
 def test_fallback_is_most_popular_first_then_soonest_first() -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.learning.listwise import Choices
-from shared.models.blend import HAND_SET, MIN_CHOICES, SIGNALS, Blend, learn
+from shared.learning.listwise import TrainingGroups
+from shared.models.blend import HAND_SET, MIN_GROUPS, SIGNALS, Blend, learn
 from shared.signals.registry import RETIRED
 from shared.signals.users import SEGMENTS
 
@@ -15,47 +15,49 @@ NAMES = [signal.name for signal in SIGNALS]
 _SIZE = 30
 
 
-def _choices(rng: np.random.Generator, *by: str, count: int = 1_600, windows: int = 8, segment: int = 0) -> Choices:
+def _groups(
+    rng: np.random.Generator, *by: str, count: int = 1_600, windows: int = 8, segment: int = 0
+) -> TrainingGroups:
     """Choices of one event among 30 by people of one segment who go by some signals; others are noise."""
     values = np.zeros((count, _SIZE, len(NAMES)), np.float32)
     for name in dict.fromkeys((*by, "likes", "rising", "nearness")):
         values[:, :, NAMES.index(name)] = rng.normal(size=(count, _SIZE))
     utility = 1.5 * sum(values[:, :, NAMES.index(name)] for name in by) + rng.gumbel(size=(count, _SIZE))
-    return Choices(
+    return TrainingGroups(
         values=values.reshape(count * _SIZE, -1),
-        chosen=(utility == utility.max(axis=1, keepdims=True)).astype(np.float32).ravel(),
-        offsets=np.zeros(count * _SIZE, np.float32),
+        labels=(utility == utility.max(axis=1, keepdims=True)).astype(np.float32).ravel(),
+        log_weights=np.zeros(count * _SIZE, np.float32),
         starts=np.arange(count, dtype=np.int64) * _SIZE,
         segments=np.full(count, segment, np.int64),
         windows=np.sort(np.arange(count) % windows),
     )
 
 
-def _origin(choices: Choices, segment: int = 0) -> tuple[str, NDArray[np.float32]]:
-    weights, learning = learn(choices)
+def _origin(groups: TrainingGroups, segment: int = 0) -> tuple[str, NDArray[np.float32]]:
+    weights, learning = learn(groups)
     return learning["weights_from"][SEGMENTS[segment]], weights[segment]
 
 
-@pytest.mark.parametrize("choices", [None, _choices(np.random.default_rng(0), "declared_tags", count=MIN_CHOICES - 1)])
-def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(choices: Choices | None) -> None:
-    weights, learning = learn(choices)
+@pytest.mark.parametrize("groups", [None, _groups(np.random.default_rng(0), "declared_tags", count=MIN_GROUPS - 1)])
+def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(groups: TrainingGroups | None) -> None:
+    weights, learning = learn(groups)
     assert (weights == HAND_SET).all()
     assert learning["weights_from"] == "hand"
-    assert str(MIN_CHOICES) in learning["why"]
+    assert str(MIN_GROUPS) in learning["why"]
 
 
 @pytest.mark.parametrize("windows", [1, 2, 8])
 def test_strangers_who_tell_what_they_like_are_believed(windows: int) -> None:
-    origin, weights = _origin(_choices(np.random.default_rng(1), "declared_tags", windows=windows))
+    origin, weights = _origin(_groups(np.random.default_rng(1), "declared_tags", windows=windows))
     assert origin == "learned"
     assert NAMES[int(weights.argmax())] == "declared_tags"
 
 
-def _turned(before: Choices, after: Choices) -> Choices:
+def _turned(before: TrainingGroups, after: TrainingGroups) -> TrainingGroups:
     """People who went by one thing in the earlier half of the windows and by another in the later one."""
     parts = {
         name: np.concatenate([getattr(before, name), getattr(after, name)])
-        for name in ("values", "chosen", "offsets", "segments")
+        for name in ("values", "labels", "log_weights", "segments")
     }
     starts = np.concatenate([before.starts, after.starts + len(before.values)])
     return replace(before, **parts, starts=starts, windows=np.concatenate([before.windows, after.windows + 8]))
@@ -63,21 +65,21 @@ def _turned(before: Choices, after: Choices) -> Choices:
 
 def test_strangers_get_what_is_popular_where_that_did_better_than_what_was_learned() -> None:
     rng = np.random.default_rng(2)
-    origin, weights = _origin(_turned(_choices(rng, "nearness"), _choices(rng, "likes", "rising")))
+    origin, weights = _origin(_turned(_groups(rng, "nearness"), _groups(rng, "likes", "rising")))
     assert origin == "popularity"
     assert weights[NAMES.index("likes")] == weights[NAMES.index("rising")] > 0
 
 
 def test_weights_set_by_hand_win_a_segment_that_turned_against_what_was_learned() -> None:
     rng = np.random.default_rng(3)
-    turned = _turned(_choices(rng, "nearness", segment=2), _choices(rng, "follows", segment=2))
+    turned = _turned(_groups(rng, "nearness", segment=2), _groups(rng, "follows", segment=2))
     origin, weights = _origin(turned, segment=2)
     assert origin == "hand"
     assert (weights == HAND_SET[2]).all()
 
 
 def test_a_segment_that_nobody_belongs_to_keeps_what_the_others_taught() -> None:
-    weights, learning = learn(_choices(np.random.default_rng(4), "follows", segment=1))
+    weights, learning = learn(_groups(np.random.default_rng(4), "follows", segment=1))
     assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
     assert NAMES[int(weights[2].argmax())] == "follows"
 

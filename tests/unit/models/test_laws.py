@@ -105,18 +105,20 @@ def test_the_order_of_documents_changes_nothing(model: str) -> None:
 
 @every_model
 def test_the_same_documents_give_the_same_bytes(model: str) -> None:
-    once, again = (pack(laws.trained(model, data).to_arrays()) for data in (DATA, laws.shuffled(DATA, 3)))
-    assert once == again
+    cached, again = (pack(laws.trained(model, data).to_arrays()) for data in (DATA, laws.shuffled(DATA, 3)))
+    assert cached == again
 
 
 @every_model
 def test_twice_the_users_who_do_the_same_keep_the_order(model: str) -> None:
     twins = laws.ids(laws.lists(laws.trained(model, laws.doubled(DATA)), DATA))
-    once = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
+    cached = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
     if model in laws.REGULARIZED:
-        fans = [user_id for user_id in once if "_fan_" in user_id]
-        twins, once = ({key: [one.partition("_")[0] for one in lists[key]] for key in fans} for lists in (twins, once))
-    assert twins == once
+        fans = [user_id for user_id in cached if "_fan_" in user_id]
+        twins, cached = (
+            {key: [one.partition("_")[0] for one in lists[key]] for key in fans} for lists in (twins, cached)
+        )
+    assert twins == cached
 
 
 @every_model
@@ -208,16 +210,18 @@ def test_every_reason_is_about_something_the_user_did_or_the_event_is(model: str
 
 def test_what_follows_from_the_live_events_alone_is_worked_out_once() -> None:
     recommender, minute = laws.trained("popularity", DATA), timedelta(minutes=1)
-    recommender.live(NOW).lasting("made", lambda: "once")
+    recommender.live(NOW).cached_static("made", lambda: "once")
     later = recommender.live(NOW + minute)
     assert later.now_s == (NOW + minute).timestamp()
     popular = recommender.with_popularity({sorted(LIVE)[0]: 9e12}).with_popularity({})
     assert popular.live(NOW + minute).popularity.max() == 9e12
     for same in (later, popular.live(NOW + minute), popular.live(NOW + 2 * minute)):
-        assert same.lasting("made", lambda: "again") == "once"
+        assert same.cached_static("made", lambda: "again") == "once"
     grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)])
     fewer = popular.live(NOW + 9 * DAY)
-    assert {grown.live(NOW).lasting("made", lambda: "again"), fewer.lasting("made", lambda: "again")} == {"again"}
+    assert {grown.live(NOW).cached_static("made", lambda: "again"), fewer.cached_static("made", lambda: "again")} == {
+        "again"
+    }
 
 
 @every_model

@@ -52,12 +52,12 @@ def test_reasons_are_what_the_score_would_lose_most_without(seed: int) -> None:
     rows = place.candidates.rows
     told_of = 0
     for profile in place.profiles:
-        tastes = recommender.scorer.tastes(place.request(profile))
-        whole = np.sum([one[0] for one in tastes.values()], axis=0)
+        personal_scores = recommender.scorer.personal_scores(place.batch(profile))
+        whole = np.sum([one[0] for one in personal_scores.values()], axis=0)
         causes, losses = list[str | None](), []
         for cause, less in _without_each(profile, place):
             causes.append(cause)
-            left = recommender.scorer.tastes(place.request(less))
+            left = recommender.scorer.personal_scores(place.batch(less))
             losses.append(whole - np.sum([one[0] for one in left.values()], axis=0))
         viewer = Viewer.of(profile, place.catalog, NOW)
         told = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
@@ -67,7 +67,7 @@ def test_reasons_are_what_the_score_would_lose_most_without(seed: int) -> None:
                 assert source == "soonest"
                 continue
             told_of += 1
-            assert source == max(tastes, key=lambda name: tastes[name][0, column])
+            assert source == max(personal_scores, key=lambda name: personal_scores[name][0, column])
             # What loses equally much but for rounding is as good a reason.
             best = [cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4]
             assert set(why) & set(best) or None in best

@@ -30,9 +30,9 @@ def test_the_interval_is_as_wide_as_the_standard_error_says(rng: np.random.Gener
 
 
 def test_asking_the_same_users_four_times_makes_nothing_more_certain(rng: np.random.Generator) -> None:
-    once = rng.normal(0.1, 1.0, 100)
-    often, nothing = np.tile(once, 4), np.zeros(400)
-    single = difference(once, np.zeros(100))
+    cached = rng.normal(0.1, 1.0, 100)
+    often, nothing = np.tile(cached, 4), np.zeros(400)
+    single = difference(cached, np.zeros(100))
     whole = difference(often, nothing, owners=np.tile(np.arange(100), 4))
     assert whole.users == 100
     assert (whole.mean, whole.low, whole.high) == pytest.approx((single.mean, single.low, single.high))

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType
-from shared.evaluation.holdout import Window
+from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, decide, difference
@@ -84,10 +84,10 @@ BEFORE = [
 ]
 
 
-def _judged(after: list[object], model: str = "popularity") -> tuple[Window, Scores]:
+def _judged(after: list[object], model: str = "popularity") -> tuple[Holdout, Scores]:
     table = InteractionTable.of([*BEFORE, *after], CATALOG)
     fitted = Recommender.fit(model, table.before(NOW), CATALOG, {}, now=NOW, half_life_days=90)
-    window = Window.of(table, CATALOG, NOW)
+    window = Holdout.of(table, CATALOG, NOW)
     return window, judge(fitted, window, table, CATALOG, {})
 
 
@@ -138,7 +138,7 @@ def test_a_model_of_an_earlier_catalog_is_judged_as_if_it_were_made_for_this_one
     table = InteractionTable.of(data.interactions, catalog)
     cutoff = NOW - 40 * DAY
     fitted = Recommender.fit(model, table.before(cutoff), catalog, data.users, now=cutoff, half_life_days=90)
-    window = Window.of(table, catalog, cutoff)
+    window = Holdout.of(table, catalog, cutoff)
     expected = judge(fitted, window, table, catalog, data.users)
     served = fitted.with_events([an_event("0 sorts before all", starts_at=NOW - 90 * DAY)])
     found = judge_served(served, window, table, catalog, data.users)

@@ -5,7 +5,7 @@ import pytest
 
 from shared.catalog.catalog import Catalog
 from shared.entities import Interaction, InteractionType
-from shared.evaluation.holdout import Window
+from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
 from shared.models.registry import MODELS
 from shared.ranking.batch import lists
@@ -28,7 +28,7 @@ BEFORE = [
 def _metrics(after: list[Interaction], *, k: int = 2) -> dict[str, float]:
     table = InteractionTable.of([*BEFORE, *after], CATALOG)
     model = Recommender.fit("popularity", table.before(CUTOFF), CATALOG, {}, now=CUTOFF, half_life_days=90)
-    scores = judge(model, Window.of(table, CATALOG, CUTOFF), table, CATALOG, {}, k=k)
+    scores = judge(model, Holdout.of(table, CATALOG, CUTOFF), table, CATALOG, {}, k=k)
     ndcg = float(scores.ndcg["all"].mean()) if len(scores.ndcg["all"]) else 0.0
     return {"users": len(scores.ndcg["all"]), "ndcg": ndcg, "recall": scores.recall, "coverage": scores.coverage}
 

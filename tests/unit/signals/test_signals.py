@@ -15,8 +15,8 @@ from shared.feedback.popularity import popularity
 from shared.feedback.profiles import MIN_USERS, Declared
 from shared.signals.candidates import Candidates
 from shared.signals.registry import SIGNALS
-from shared.signals.signal import EventSignal, Past, State, UserSignal
-from shared.signals.users import Request
+from shared.signals.signal import EventSignal, SignalParams, TrainingData, UserSignal
+from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 BOOKING, SAVE, VIEW = InteractionType.BOOKING, InteractionType.SAVE, InteractionType.VIEW
@@ -31,24 +31,24 @@ class World:
         self.table = InteractionTable.of(done, self.catalog)
         by_id = {user.user_id: user for user in users}
         everyone = [by_id.get(key) or User(user_id=key) for key in self.table.users.ids()]
-        self.past = Past(self.table, self.catalog, NOW.timestamp(), Declared.of(everyone))
+        self.past = TrainingData(self.table, self.catalog, NOW.timestamp(), Declared.of(everyone))
         self.candidates = Candidates(
             self.catalog, np.arange(len(self.catalog)), NOW.timestamp(), popularity(self.table, len(self.catalog))
         )
 
-    def state(self, name: str) -> State:
+    def params(self, name: str) -> SignalParams:
         return BY_NAME[name].fit(self.past)
 
     def of_events(self, name: str) -> dict[str, float]:
         signal = BY_NAME[name]
         assert isinstance(signal, EventSignal)
-        return self._by_id(signal.score(self.state(name), self.candidates))
+        return self._by_id(signal.score(self.params(name), self.candidates))
 
     def of_user(self, name: str, user: User) -> dict[str, float]:
         signal = BY_NAME[name]
         assert isinstance(signal, UserSignal)
         histories = Histories.of_table([user], self.table, NOW, newest=500)
-        return self._by_id(signal.score(self.state(name), Request(histories, self.candidates))[0])
+        return self._by_id(signal.score(self.params(name), UserBatch(histories, self.candidates))[0])
 
     def _by_id(self, scores: NDArray[np.float32]) -> dict[str, float]:
         return dict(zip(self.catalog.events.ids(), scores.tolist(), strict=True))
@@ -135,8 +135,8 @@ def test_friends_count_who_go_and_nobody_else() -> None:
     user = User(user_id="u", friends=("ann", "bob", "bob", "unknown"))
     scores = World(events, done).of_user("friends", user)
     assert scores == pytest.approx({"party": np.log(3), "lecture": 0, "over": 0})
-    state = World(events, done).state("friends")
-    assert not any(name in state["people"].tobytes() for name in (b"ann", b"bob", b"eve"))
+    params = World(events, done).params("friends")
+    assert not any(name in params["people"].tobytes() for name in (b"ann", b"bob", b"eve"))
 
 
 def _crowd(rng: np.random.Generator, *, users: int = 60, events: int = 40) -> tuple[list[Event], list[Interaction]]:
@@ -247,17 +247,17 @@ def test_a_stranger_s_signals_say_nothing(name: str) -> None:
 def test_signals_are_finite_for_events_and_users_that_came_after_training(name: str) -> None:
     events, done = _crowd(np.random.default_rng(7))
     world = World(events, done)
-    state = world.state(name)
+    params = world.params(name)
     catalog = world.catalog.merged([an_event("zz_new", organizer_id="new", tags=("t1", "unknown"))])
     candidates = Candidates(catalog, np.arange(len(catalog)), NOW.timestamp(), np.zeros(len(catalog)))
     signal = BY_NAME[name]
     if isinstance(signal, EventSignal):
-        scores = signal.score(state, candidates)
+        scores = signal.score(params, candidates)
         assert scores.shape == (len(catalog),)
     else:
         entries = (HistoryEntry(BOOKING, NOW - DAY, "zz_new"), HistoryEntry(BOOKING, NOW - DAY, "e01"))
         histories = Histories.of_profile(Profile(User(user_id="later"), entries), catalog, NOW)
-        scores = signal.score(state, Request(histories, candidates))
+        scores = signal.score(params, UserBatch(histories, candidates))
         assert scores.shape == (1, len(catalog))
     assert scores.dtype == np.float32
     assert np.isfinite(scores).all()
@@ -269,8 +269,8 @@ TIMELESS = [signal for signal in SIGNALS if isinstance(signal, EventSignal) and 
 @pytest.mark.parametrize("signal", TIMELESS, ids=lambda signal: signal.name)
 def test_what_is_called_timeless_outlasts_the_moment(signal: EventSignal) -> None:
     world = World(*_crowd(np.random.default_rng(8)))
-    state, late = signal.fit(world.past), NOW + 30 * DAY
+    params, late = signal.fit(world.past), NOW + 30 * DAY
     later = Candidates(
         world.catalog, world.candidates.rows, late.timestamp(), np.random.default_rng(9).random(len(world.catalog))
     )
-    assert signal.score(state, later).tolist() == signal.score(state, world.candidates).tolist()
+    assert signal.score(params, later).tolist() == signal.score(params, world.candidates).tolist()

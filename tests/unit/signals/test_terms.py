@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from shared.arrays.sparse import MAX_PROFILE_NAMES, unit_sparse
-from shared.catalog.attributes import Field
+from shared.catalog.attributes import CategoricalAttribute
 from shared.entities import InteractionType, Profile
 from shared.models.blend import Blend
 from shared.signals.candidates import Candidates
-from shared.signals.groups import FEW, Alike, Values
+from shared.signals.groups import FEW, Groups, Values
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import UserSignal
 from shared.signals.users import SEGMENTS
@@ -29,15 +29,15 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
     city = town(seed)
     weights = np.random.default_rng(seed).normal(size=(len(SEGMENTS), len(SIGNALS))).astype(np.float32)
     blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
-    request = city.request(*city.profiles)
+    request = city.batch(*city.profiles)
     own = weights[request.segments()]
     expected, by_source = np.zeros((len(request), len(city.candidates))), dict[str, float]()
     for column, signal in enumerate(SIGNALS):
-        state = blend.states[signal.name]
+        params = blend.params[signal.name]
         if not isinstance(signal, UserSignal):
-            expected += own[:, column, None] * signal.score(state, city.candidates)
+            expected += own[:, column, None] * signal.score(params, city.candidates)
             continue
-        scores = signal.score(state, request)
+        scores = signal.score(params, request)
         assert scores.shape == expected.shape
         expected += own[:, column, None] * scores
         said = by_source.get(signal.source, 0) + own[0, column] * scores
@@ -48,7 +48,7 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
     blend.prepare()
     assert blend.score(request).tolist() == scores.tolist()
     assert all(np.array_equal(blend.to_arrays()[name], array) for name, array in stored)
-    tastes = blend.tastes(request)
+    tastes = blend.personal_scores(request)
     assert tastes.keys() == by_source.keys()
     for source, said in by_source.items():
         assert tastes[source] == pytest.approx(said, rel=1e-4, abs=1e-4)
@@ -58,22 +58,22 @@ def test_a_stranger_costs_no_signal_of_users_and_misses_none() -> None:
     city = town(2)
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
     blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
-    alone, among_others = city.request(city.profiles[-1]), city.request(*city.profiles)
+    alone, among_others = city.batch(city.profiles[-1]), city.batch(*city.profiles)
     assert alone.is_of_strangers()
     assert not among_others.is_of_strangers()
-    assert not any(city.request(profile).is_of_strangers() for profile in city.profiles[1:3])
+    assert not any(city.batch(profile).is_of_strangers() for profile in city.profiles[1:3])
     assert blend.score(alone)[0] == pytest.approx(blend.score(among_others)[-1], abs=1e-5)
-    assert not any(said.any() for said in blend.tastes(alone).values())
+    assert not any(said.any() for said in blend.personal_scores(alone).values())
 
 
 @pytest.mark.parametrize("signal", SMALL_CITY_S, ids=lambda signal: signal.name)
 def test_many_users_at_once_are_told_what_each_is_told_alone(signal: UserSignal) -> None:
     city = town(5)
-    state = signal.fit(city.past)
-    together = signal.score(state, city.request(*city.profiles))
+    params = signal.fit(city.past)
+    together = signal.score(params, city.batch(*city.profiles))
     assert together.any(), "the law would hold of nothing"
     for profile, scores in zip(city.profiles, together, strict=True):
-        assert signal.score(state, city.request(profile))[0] == pytest.approx(scores, rel=1e-4, abs=1e-5)
+        assert signal.score(params, city.batch(profile))[0] == pytest.approx(scores, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -81,14 +81,14 @@ def test_many_candidates_in_groups_are_told_what_few_are_told_one_by_one(seed: i
     place = town(seed, events=600)
     assert len(place.candidates) > FEW > 100
     weights = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
-    states = {signal.name: signal.fit(place.past) for signal in SIGNALS}
-    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), states)
-    together = blend.tastes(place.request(*place.profiles))
+    params = {signal.name: signal.fit(place.past) for signal in SIGNALS}
+    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), params)
+    together = blend.personal_scores(place.batch(*place.profiles))
     assert all(said.any() for said in together.values()), "the law would hold of nothing"
     for begin in range(0, len(place.candidates), 100):
         rows = place.candidates.rows[begin : begin + 100]
         few = replace(place, candidates=Candidates(place.catalog, rows, NOW.timestamp(), np.zeros(len(rows))))
-        for source, said in blend.tastes(few.request(*few.profiles)).items():
+        for source, said in blend.personal_scores(few.batch(*few.profiles)).items():
             assert together[source][:, begin : begin + 100] == pytest.approx(said, rel=1e-4, abs=1e-4)
 
 
@@ -97,11 +97,11 @@ def test_groups_are_of_those_that_are_the_same_and_who_has_nothing_is_in_none(si
     rng = np.random.default_rng(4)
     keys, rows = rng.integers(3, size=size).astype(np.uint64), rng.permutation(size)
     codes = rng.integers(-1, 3, size=size).astype(np.int32)
-    alike = Alike.of(rows, keys)
+    alike = Groups.of(rows, keys)
     key_of = dict(zip(rows.tolist(), keys.tolist(), strict=True))
     for key, group in zip(keys.tolist(), alike.of_candidates.tolist(), strict=True):
         assert key == (0 if group == len(alike) else key_of[alike.rows[group]])
-    values = Values.of(Field.of(["a", "b", "c", "d"]), codes)
+    values = Values.of(CategoricalAttribute.of(["a", "b", "c", "d"]), codes)
     assert np.append(values.codes, -1)[values.of_candidates].tolist() == codes.tolist()
     assert values.places(np.array([2, -1, 3, 0])).tolist() == [2, -1, -1, 0]
 
@@ -142,10 +142,10 @@ ORACLES: dict[str, Callable[[Likes, int], float]] = {
 def test_what_is_said_of_values_is_what_a_walk_through_the_history_finds(name: str) -> None:
     kind, field = name.split("_", 1)
     city, signal = town(11), next(one for one in USER_SIGNALS if one.name == name)
-    state = signal.fit(city.past)
+    params = signal.fit(city.past)
     if kind == "passed":
         # Every event is known since its creation, sixty days ago, also those that are new to the training.
-        state = {"since": np.full(len(city.past.catalog), NOW.timestamp() - 60 * 86_400)}
+        params = {"since": np.full(len(city.past.catalog), NOW.timestamp() - 60 * 86_400)}
     codes = city.catalog.fields[field].codes[city.candidates.rows]
     is_known = city.catalog.trained[city.candidates.rows] >= 0
     for profile in city.profiles:
@@ -153,7 +153,7 @@ def test_what_is_said_of_values_is_what_a_walk_through_the_history_finds(name: s
         expected = [ORACLES[kind](likes, int(code)) for code in codes]
         if kind == "passed":
             expected = [value if known else 0 for value, known in zip(expected, is_known, strict=True)]
-        assert signal.score(state, city.request(profile))[0].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-5)
+        assert signal.score(params, city.batch(profile))[0].tolist() == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("n_rows", [4, 4_000])
@@ -178,9 +178,9 @@ def test_profiles_have_length_one_and_keep_their_strongest_names_however_many_th
 
 def test_later_the_same_events_share_what_time_does_not_change() -> None:
     city, made = town(1), list[str]()
-    later = city.candidates.later(NOW.timestamp() + 60, city.candidates.popularity)
+    later = city.candidates.at(NOW.timestamp() + 60, city.candidates.popularity)
     for candidates in (city.candidates, later):
-        candidates.lasting("words", lambda: made.append("words"))
-        candidates.once("time", lambda: made.append("time"))
+        candidates.cached_static("words", lambda: made.append("words"))
+        candidates.cached("time", lambda: made.append("time"))
     assert made == ["words", "time", "time"]
     assert later.wait_days().max() < city.candidates.wait_days().max()

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from shared.entities import EventCounts, Interaction, InteractionType
-from shared.entities.interaction import REPEATING
 from shared.errors import InvalidField
 from shared.feedback.popularity import counts_of
 from shared.ports import Documents
 from shared.services.ingest.record import Outcome, Received, Rejection, count, receive
 from tests.examples import DAY, NOW, an_interaction
 from tests.stores import documents
+
+REPEATING = [kind for kind in InteractionType if kind.meaning.repeats and kind.meaning.target == "event_id"]
 
 
 @pytest.fixture
@@ -160,7 +161,9 @@ def test_counts_add_up_by_type(store: Documents) -> None:
     assert counts.by_type == {InteractionType.BOOKING: 3, InteractionType.SAVE: 3}
 
 
-@pytest.mark.parametrize("kind", sorted(REPEATING - {InteractionType.SEARCH, InteractionType.CATEGORY_CLICK}))
+@pytest.mark.parametrize(
+    "kind", [kind for kind in InteractionType if kind.meaning.repeats and kind.meaning.target == "event_id"]
+)
 def test_what_repeats_is_remembered_and_left_to_be_settled(store: Documents, kind: InteractionType) -> None:
     seen = kind is not InteractionType.IMPRESSION
     for _ in range(2):

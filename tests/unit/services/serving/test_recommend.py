@@ -9,8 +9,8 @@ import pytest
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ports import Documents, UserStore
-from shared.ranking.query import Wish
-from shared.services.serving.context import Answer, Backstage
+from shared.ranking.query import ListQuery
+from shared.services.serving.context import Answer, ServingContext
 from shared.services.serving.recommend import recommend
 from shared.services.serving.snapshot import Serving
 from tests import laws
@@ -40,8 +40,8 @@ def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Servi
 
 
 def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 100) -> Answer:
-    backstage = Backstage(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
-    return recommend(backstage, user_id=user_id, wish=Wish(k=limit), recommendation_id="r1")
+    context = ServingContext(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
+    return recommend(context, user_id=user_id, query=ListQuery(k=limit), recommendation_id="r1")
 
 
 def test_a_known_user_gets_their_own_kind_first(store: Documents, serving: Serving) -> None:

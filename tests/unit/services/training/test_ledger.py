@@ -19,7 +19,7 @@ from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, OVERLAP, POINTER, U
 from shared.ports import Documents
 from shared.services.training import ledger_sync
 from shared.services.training.ledger_compaction import MAX_SMALL, drop_users, merge
-from shared.services.training.ledger_sync import Shelf, catch_up
+from shared.services.training.ledger_sync import LedgerFiles, catch_up
 from shared.services.training.run import Run
 from tests import laws
 from tests.emulators.programs import ROOT
@@ -78,20 +78,20 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 def _caught_up(store: Documents, objects: FolderObjects, *, now: datetime = NOW) -> Run:
     run = a_run(objects, now=now)
-    catch_up(store, Shelf(objects), run, new_id=new_id)
+    catch_up(store, LedgerFiles(objects), run, new_id=new_id)
     return run
 
 
 def _interactions(objects: FolderObjects) -> list[str]:
-    shelf = Shelf(objects)
-    files = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
+    files = LedgerFiles(objects)
+    files = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
     tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
     return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
 
 
 def _newest(objects: FolderObjects, feed: str) -> list[Event] | parquet.Profiles:
-    shelf = Shelf(objects)
-    table = parquet.newest(feed, shelf.files(shelf.ledger.feeds[feed].chunks))
+    files = LedgerFiles(objects)
+    table = parquet.newest(feed, files.contents(files.ledger.feeds[feed].chunks))
     return [*parquet.events(table)] if feed == EVENTS else parquet.Profiles(table)
 
 
@@ -119,9 +119,9 @@ def test_a_table_made_of_columns_is_the_one_made_of_entities(store: Documents, o
     more = [rating, follow, search, unknown]
     store.interactions.append(more, now=NOW - WEEK, counted=True)
     _caught_up(store, objects)
-    data, shelf = laws.city(), Shelf(objects)
+    data, files = laws.city(), LedgerFiles(objects)
     catalog = Catalog.of(data.events)
-    columns = parquet.interactions(shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks))
+    columns = parquet.interactions(files.contents(files.ledger.feeds[INTERACTIONS].chunks))
     built, expected = (
         InteractionTable.of_columns(columns, catalog),
         InteractionTable.of([*data.interactions, *more], catalog),
@@ -135,9 +135,9 @@ def test_a_table_made_of_columns_is_the_one_made_of_entities(store: Documents, o
 
 def test_an_empty_store_makes_an_empty_table(objects: FolderObjects) -> None:
     _caught_up(documents(), objects)
-    shelf = Shelf(objects)
-    assert shelf.ledger.names() == set()
-    assert shelf.ledger.watermark() == NOW
+    files = LedgerFiles(objects)
+    assert files.ledger.names() == set()
+    assert files.ledger.watermark() == NOW
     assert len(InteractionTable.of_columns(parquet.interactions([]), Catalog.of([]))) == 0
     assert list(parquet.events(parquet.newest(EVENTS, []))) == []
     assert dict(parquet.Profiles(parquet.newest(USERS, []))) == {}
@@ -145,14 +145,14 @@ def test_an_empty_store_makes_an_empty_table(objects: FolderObjects) -> None:
 
 def test_only_what_is_new_is_read(store: Documents, objects: FolderObjects) -> None:
     _caught_up(store, objects)
-    before, files = store.listed(), Shelf(objects).ledger.names()
+    before, files = store.listed(), LedgerFiles(objects).ledger.names()
     store.interactions.append([an_interaction("new", "jazz_1")], now=NOW + DAY, counted=True)
     store.users.put([User(user_id="new")], now=NOW + DAY)
     run = _caught_up(store, objects, now=NOW + 2 * DAY)
     # One row each, and the query that ends each of the three lists.
     assert store.listed() - before == 2 + 3
     assert run.document.rows == {"new_events": 0, "new_users": 1, "new_interactions": 1}
-    added = Shelf(objects).ledger.names() - files
+    added = LedgerFiles(objects).ledger.names() - files
     assert sorted(name.split("/")[1] for name in added) == ["interactions", "users"]
 
 
@@ -161,7 +161,7 @@ def test_nothing_new_writes_no_file(store: Documents, objects: FolderObjects) ->
     before = objects.names("ledger/")
     _caught_up(store, objects, now=NOW + DAY)
     assert objects.names("ledger/") == before
-    assert Shelf(objects).ledger.watermark() == NOW + DAY
+    assert LedgerFiles(objects).ledger.watermark() == NOW + DAY
 
 
 def test_what_is_read_again_in_the_overlap_counts_once(store: Documents, objects: FolderObjects) -> None:
@@ -194,8 +194,8 @@ def test_a_reading_of_everything_goes_on_where_it_was_cut(
 
     run._report = cut
     with pytest.raises(Cut):
-        catch_up(store, Shelf(objects), run, new_id=new_id)
-    feed = Shelf(objects).ledger.feeds[INTERACTIONS]
+        catch_up(store, LedgerFiles(objects), run, new_id=new_id)
+    feed = LedgerFiles(objects).ledger.feeds[INTERACTIONS]
     assert (feed.rows, feed.watermark, feed.started_at) == (200, None, NOW)
     before = store.listed()
     _caught_up(store, objects, now=NOW + DAY)
@@ -204,13 +204,13 @@ def test_a_reading_of_everything_goes_on_where_it_was_cut(
     # The rest, the ends of three lists, and what the overlap gives: everything here is older than that.
     assert store.listed() - before == total - 200 + 3
     # What was written while the first attempt read may lie behind its back, so it reads from there on.
-    assert Shelf(objects).ledger.feeds[INTERACTIONS].watermark == NOW
+    assert LedgerFiles(objects).ledger.feeds[INTERACTIONS].watermark == NOW
 
 
 def test_files_lie_by_month_and_others_can_read_them(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
     _caught_up(store, objects)
     months = {one.occurred_at.strftime("%Y-%m") for one in laws.city().interactions}
-    names = Shelf(objects).ledger.names()
+    names = LedgerFiles(objects).ledger.names()
     assert {name.split("/")[2] for name in names if "/interactions/" in name} == {f"month={month}" for month in months}
     dataset = pyarrow.dataset.dataset(tmp_path / "ledger" / "interactions", partitioning="hive")
     frame = dataset.to_table().to_pandas()
@@ -226,15 +226,15 @@ def test_many_small_files_become_one_and_hold_the_same(store: Documents, objects
         store.interactions.append([an_interaction(f"u{number}", "jazz_1")], now=moment, counted=True)
         store.events.put([an_event("often", title=f"Version {number}")], now=moment)
         _caught_up(store, objects, now=moment)
-    before, ids = Shelf(objects).ledger.names(), _interactions(objects)
-    shelf = Shelf(objects)
-    merge(shelf, a_run(objects), new_id=new_id)
-    assert len(shelf.ledger.names()) < len(before) - MAX_SMALL
+    before, ids = LedgerFiles(objects).ledger.names(), _interactions(objects)
+    files = LedgerFiles(objects)
+    merge(files, a_run(objects), new_id=new_id)
+    assert len(files.ledger.names()) < len(before) - MAX_SMALL
     assert _interactions(objects) == ids
     assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "often"] == [f"Version {MAX_SMALL}"]
-    assert shelf.ledger.feeds[EVENTS].rows == len(laws.city().events) + 1
-    assert shelf.sweep() == len(before - shelf.ledger.names())
-    assert set(objects.names("ledger/")) == {*shelf.ledger.names(), POINTER}
+    assert files.ledger.feeds[EVENTS].rows == len(laws.city().events) + 1
+    assert files.sweep() == len(before - files.ledger.names())
+    assert set(objects.names("ledger/")) == {*files.ledger.names(), POINTER}
     # The newest stamp survives, so what the overlap gives again is still known.
     assert _caught_up(store, objects, now=NOW + 30 * DAY).document.rows["new_interactions"] == 0
 
@@ -247,21 +247,21 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
     store.interactions.append([again], now=NOW, counted=True)
     _caught_up(store, objects, now=NOW + DAY)
-    shelf, gone = Shelf(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
+    files, gone = LedgerFiles(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
     mine = {one.interaction_id for one in laws.city().interactions if one.user_id == "jazz_fan_3"}
     # Their profile and the older one of their friend go as well.
-    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == len(mine) + 2
-    shelf.sweep()
+    assert drop_users(files, a_run(objects), gone, new_id=new_id) == len(mine) + 2
+    files.sweep()
     assert "jazz_fan_3" not in _newest(objects, USERS)
     assert set(_interactions(objects)) == {one.interaction_id for one in laws.city().interactions} - mine | {
         again.interaction_id
     }
-    before = shelf.ledger
-    assert drop_users(shelf, a_run(objects), gone, new_id=new_id) == 0
-    assert shelf.ledger == before
-    shelf.commit(replace(before, forgotten_until=NOW - WEEK))
-    drop_users(shelf, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
-    shelf.sweep()
+    before = files.ledger
+    assert drop_users(files, a_run(objects), gone, new_id=new_id) == 0
+    assert files.ledger == before
+    files.commit(replace(before, forgotten_until=NOW - WEEK))
+    drop_users(files, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
+    files.sweep()
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
 
 
@@ -269,25 +269,25 @@ def test_a_run_stops_itself_at_its_deadline(store: Documents, objects: FolderObj
     run = a_run(objects, minutes=5)
     run.clock.now = NOW + timedelta(minutes=5)
     with pytest.raises(DeadlineExceeded, match="stopped itself"):
-        catch_up(store, Shelf(objects), run, new_id=new_id)
+        catch_up(store, LedgerFiles(objects), run, new_id=new_id)
 
 
 def test_of_two_that_append_one_is_refused(store: Documents, objects: FolderObjects) -> None:
-    mine, theirs = Shelf(objects), Shelf(objects)
+    mine, theirs = LedgerFiles(objects), LedgerFiles(objects)
     catch_up(store, theirs, a_run(objects), new_id=new_id)
     with pytest.raises(Conflict, match=r"^ledger/current\.json"):
         catch_up(store, mine, a_run(objects), new_id=new_id)
-    assert Shelf(objects).ledger == theirs.ledger
+    assert LedgerFiles(objects).ledger == theirs.ledger
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "feeds": {"events": 5}}'])
 def test_a_ledger_that_cannot_be_read_is_refused_and_can_be_begun_anew(objects: FolderObjects, data: bytes) -> None:
     objects.write(POINTER, data, generation=0)
     with pytest.raises(ArtifactError, match=r"^ledger/current\.json: "):
-        Shelf(objects)
-    shelf = Shelf(objects, anew=True)
-    shelf.commit(shelf.ledger.with_feed(EVENTS, Feed(watermark=NOW)))
-    assert Shelf(objects).ledger.feeds[EVENTS].watermark == NOW
+        LedgerFiles(objects)
+    files = LedgerFiles(objects, anew=True)
+    files.commit(files.ledger.with_feed(EVENTS, Feed(watermark=NOW)))
+    assert LedgerFiles(objects).ledger.feeds[EVENTS].watermark == NOW
 
 
 def test_the_pointer_says_everything() -> None:
@@ -303,7 +303,7 @@ def test_the_pointer_says_everything() -> None:
 @pytest.mark.parametrize("change", [lambda data: data[:-20], lambda _: b"", lambda _: b"PAR1"])
 def test_a_damaged_file_is_named(store: Documents, objects: FolderObjects, tmp_path: Path, change: object) -> None:
     _caught_up(store, objects)
-    [chunk, *_] = Shelf(objects).ledger.feeds[EVENTS].chunks
+    [chunk, *_] = LedgerFiles(objects).ledger.feeds[EVENTS].chunks
     path = tmp_path / chunk.name
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ArtifactError, match=chunk.name):
@@ -339,8 +339,8 @@ def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> 
     )
     store.interactions.append([one, page], now=NOW - WEEK, counted=True)
     _caught_up(store, objects)
-    shelf = Shelf(objects)
-    [(name, data)] = shelf.files(shelf.ledger.feeds[INTERACTIONS].chunks)
+    files = LedgerFiles(objects)
+    [(name, data)] = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
     rows = parquet.read(INTERACTIONS, name, data, parquet.schema(INTERACTIONS).names).to_pylist()
     known = [{column: value for column, value in row.items() if value is not None} for row in rows]
     stamp = {"recorded_at": NOW - WEEK}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.adapters.objects.folder import FolderObjects
-from shared.adapters.process import rehearse
+from shared.adapters.process import run_smoke_test
 from shared.entities import InteractionType
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.ledger.index import POINTER as LEDGER
@@ -18,13 +18,12 @@ from shared.models.artifact import Manifest, unpack
 from shared.models.baselines import TruncatedSVD
 from shared.models.registry import MODELS
 from shared.ports import Documents, ObjectStore
-from shared.ranking import recommender as models
 from shared.selection.gate import Verdict
 from shared.services.registry import POINTER
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
 from shared.services.training.lease import DURATION, LEASE, Lease
-from shared.services.training.model_selection import Contest, Trial
+from shared.services.training.model_selection import ChampionChallenger, Selection
 from shared.services.training.retrain import Plan
 from shared.services.training.run import FAILED, PUBLISHED, REFUSED, YIELDED, RunDocument
 from tests import laws
@@ -120,14 +119,14 @@ def test_an_older_trainer_yields(store: Documents, objects: ObjectStore) -> None
     assert _current(objects) == newer.version
 
 
-@pytest.mark.parametrize(("rival", "wins"), [("20260501T115959Z-old", True), ("20260501T120001Z-new", False)])
+@pytest.mark.parametrize(("incumbent", "wins"), [("20260501T115959Z-old", True), ("20260501T120001Z-new", False)])
 def test_of_two_trainers_at_once_the_later_one_has_the_last_word(
-    store: Documents, objects: ObjectStore, rival: str, *, wins: bool
+    store: Documents, objects: ObjectStore, incumbent: str, *, wins: bool
 ) -> None:
-    contested = ContestedObjects(objects, POINTER, [json.dumps({"version": rival}).encode()])
+    contested = ContestedObjects(objects, POINTER, [json.dumps({"version": incumbent}).encode()])
     document = run(store, contested)
     assert document.decision == (PUBLISHED if wins else YIELDED)
-    assert _current(objects) == (document.version if wins else rival)
+    assert _current(objects) == (document.version if wins else incumbent)
 
 
 def test_after_ten_lost_races_training_gives_up(store: Documents, objects: ObjectStore) -> None:
@@ -270,18 +269,18 @@ def _of_nan(self: TruncatedSVD, *_: object, n_events: int, **__: object) -> Trun
 
 def test_a_model_of_nan_is_refused(store: Documents, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     good = train(store, objects)
-    monkeypatch.setattr(models.TruncatedSVD, "fit", _of_nan)
+    monkeypatch.setattr(TruncatedSVD, "fit", _of_nan)
     document = run(store, objects, model="svd", now=NOW + SECOND)
     assert document.decision == REFUSED
     assert _current(objects) == good.version
-    monkeypatch.setattr(Contest, "held", _approves)
+    monkeypatch.setattr(ChampionChallenger, "run", _approves)
     document = run(store, objects, model="svd", now=NOW + 2 * SECOND)
     assert (document.decision, document.reason) == (REFUSED, "array svd.vectors holds values that are not finite")
     assert _current(objects) == good.version
 
 
-def _approves(self: object, *_: object) -> Trial:
-    return Trial("svd", {}, Verdict(publish=True, reason="whatever"))
+def _approves(self: object, *_: object) -> Selection:
+    return Selection("svd", {}, Verdict(publish=True, reason="whatever"))
 
 
 def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, objects: ObjectStore) -> None:
@@ -290,11 +289,11 @@ def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, ob
     def fails(_: bytes) -> bytes:
         raise ArtifactError("it crashed")
 
-    trainer = replace(a_trainer(store, objects, now=NOW + SECOND), rehearse=fails)
+    trainer = replace(a_trainer(store, objects, now=NOW + SECOND), run_smoke_test=fails)
     plan = Plan(model="svd", half_life_days=90, challengers_s=0)
     document = service.retrain(trainer, plan, scheduled_at=NOW + SECOND)
     assert (document.decision, document.reason) == (REFUSED, "a fresh process could not use it: it crashed")
-    lies = replace(a_trainer(store, objects, now=NOW + 2 * SECOND), rehearse=lambda _: b"[]")
+    lies = replace(a_trainer(store, objects, now=NOW + 2 * SECOND), run_smoke_test=lambda _: b"[]")
     document = service.retrain(lies, plan, scheduled_at=NOW + 2 * SECOND)
     assert document.reason.startswith("a fresh process answers differently")
     assert _current(objects) == good.version
@@ -304,14 +303,14 @@ def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, ob
 def test_golden_questions_are_answered_alike_in_a_real_process(
     store: Documents, objects: ObjectStore, model: str
 ) -> None:
-    trainer = replace(a_trainer(store, objects), rehearse=rehearse)
+    trainer = replace(a_trainer(store, objects), run_smoke_test=run_smoke_test)
     plan = Plan(model=model, half_life_days=90, challengers_s=0)
     assert service.retrain(trainer, plan, scheduled_at=NOW).decision == PUBLISHED
 
 
 def test_a_process_that_fails_says_why() -> None:
     with pytest.raises(ArtifactError, match=r"(?s)shared\.services\.training\.smoke_test: ended with status 1: .*JSON"):
-        rehearse(b"nonsense")
+        run_smoke_test(b"nonsense")
 
 
 def test_one_trainer_at_a_time_and_after_a_crash_the_next(store: Documents, objects: ObjectStore) -> None:

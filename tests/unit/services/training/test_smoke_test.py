@@ -10,7 +10,7 @@ from shared.feedback.profiles import Declared
 from shared.models.blend import HAND_SET, Blend
 from shared.services.training.smoke_test import not_finite
 from shared.signals.registry import SIGNALS
-from shared.signals.signal import Past
+from shared.signals.signal import TrainingData
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 BARE = [an_event("bare"), an_event("undated", starts_at=None)]
@@ -22,7 +22,7 @@ def test_what_any_signal_learns_of_events_without_times_or_likes_may_be_publishe
     done = [an_interaction(f"u{n}", "known") for n in range(3)]
     done += [an_interaction("u0", event.event_id) for event in BARE] if liked else []
     table = InteractionTable.of(done, catalog)
-    past = Past(table, catalog, NOW.timestamp(), Declared.of([User(user_id=key) for key in table.users.ids()]))
+    past = TrainingData(table, catalog, NOW.timestamp(), Declared.of([User(user_id=key) for key in table.users.ids()]))
     blend = Blend(HAND_SET, {signal.name: signal.fit(past) for signal in SIGNALS})
     assert not_finite(blend.to_arrays() | catalog.to_arrays()) == ""
 

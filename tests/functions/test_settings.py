@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from functions.wiring import read_settings
 from shared.errors import SettingsError
 from shared.settings import Settings, check_store
 
@@ -12,7 +13,7 @@ PRODUCTION = {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
 
 
 def test_an_empty_environment_means_one_machine() -> None:
-    assert Settings.from_environ({}) == Settings(
+    assert read_settings({}) == Settings(
         documents="sqlite:.marquee/documents.db",
         objects="folder:.marquee/bucket",
         require_auth=True,
@@ -39,7 +40,7 @@ def test_empty_variables_mean_the_same_as_absent_ones() -> None:
         "APP_CHECK",
     ]
     environ = {f"MARQUEE_{name}": "" for name in names} | {"GCLOUD_PROJECT": "", "FIREBASE_CONFIG": ""}
-    assert Settings.from_environ(environ) == Settings()
+    assert read_settings(environ) == Settings()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_empty_variables_mean_the_same_as_absent_ones() -> None:
     ],
 )
 def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, field: str, expected: object) -> None:
-    assert Settings.from_environ({variable: given}) == dataclasses.replace(Settings(), **{field: expected})
+    assert read_settings({variable: given}) == dataclasses.replace(Settings(), **{field: expected})
 
 
 @pytest.mark.parametrize(
@@ -103,20 +104,20 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
 )
 def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, given: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable}: expected .*, got ") as refused:
-        Settings.from_environ({variable: given})
+        read_settings({variable: given})
     assert repr(given) in str(refused.value)
 
 
 def test_on_google_cloud_the_stores_are_the_project_s() -> None:
-    settings = Settings.from_environ(PRODUCTION)
+    settings = read_settings(PRODUCTION)
     assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
     named = PRODUCTION | {"FIREBASE_CONFIG": json.dumps({"storageBucket": "city.firebasestorage.app"})}
-    assert Settings.from_environ(named).objects == "gs:city.firebasestorage.app"
+    assert read_settings(named).objects == "gs:city.firebasestorage.app"
 
 
 def test_without_a_project_google_cloud_has_nowhere_to_keep_documents() -> None:
     with pytest.raises(SettingsError, match=r"^GOOGLE_CLOUD_PROJECT: .*MARQUEE_DOCUMENTS"):
-        Settings.from_environ({"K_SERVICE": "api"})
+        read_settings({"K_SERVICE": "api"})
 
 
 EMULATORS = [
@@ -130,18 +131,18 @@ EMULATORS = [
 @pytest.mark.parametrize("variable", EMULATORS)
 def test_google_cloud_refuses_to_talk_to_an_emulator(variable: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable} is set on Google Cloud"):
-        Settings.from_environ(PRODUCTION | {variable: "localhost:8080"})
-    assert Settings.from_environ({variable: "localhost:8080"}) == Settings()
+        read_settings(PRODUCTION | {variable: "localhost:8080"})
+    assert read_settings({variable: "localhost:8080"}) == Settings()
 
 
 def test_google_cloud_refuses_to_go_without_authentication() -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH: 'off' is for local use"):
-        Settings.from_environ(PRODUCTION | {"MARQUEE_AUTH": "off"})
+        read_settings(PRODUCTION | {"MARQUEE_AUTH": "off"})
 
 
 def test_the_functions_emulator_may_do_both() -> None:
     emulated = PRODUCTION | {"FUNCTIONS_EMULATOR": "true", "MARQUEE_AUTH": "off"} | dict.fromkeys(EMULATORS, "host:1")
-    settings = Settings.from_environ(emulated)
+    settings = read_settings(emulated)
     assert not settings.require_auth
     assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
 
@@ -149,7 +150,7 @@ def test_the_functions_emulator_may_do_both() -> None:
 @pytest.mark.parametrize("value", ["false", "1", "TRUE", ""])
 def test_only_true_makes_it_an_emulator(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH"):
-        Settings.from_environ(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
+        read_settings(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
 
 
 def test_a_store_is_named_by_kind_and_place() -> None:

@@ -1,0 +1,73 @@
+"""Interaction types: one table that says everything a type means."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """Meaning of an interaction type for ids, histories, counts, training, evaluation and lists.
+
+    Attributes
+    ----------
+    target : the field that names the interaction's target and must be given: `event_id`, `organizer_id`, `query` or
+        `category`.
+    weight : confidence that the user likes the event (or organizer), −1..1, below 0 where the type speaks against it;
+        that of a `rating` follows from its stars, see `feedback/weights.py`.
+    repeats : whether another day's interaction counts again; the others happen once for a user and a target.
+    is_hit : whether offline evaluation counts it as a hit, and learning to rank as a positive; who has one is warm.
+    takes_event : whether the user has the event by it, so that a list need not offer it again.
+    hides_event : whether the user does not want to see the event again.
+    is_remembered : whether it belongs into the user's history.
+    undoes : the type that it takes back, "" for none.
+    verb : past tense for reasons ("because you booked …"), "" for types that are no reason.
+    """
+
+    target: str = "event_id"
+    weight: float = 0.0
+    repeats: bool = False
+    is_hit: bool = False
+    takes_event: bool = False
+    hides_event: bool = False
+    is_remembered: bool = True
+    undoes: str = ""
+    verb: str = ""
+
+
+_PLAIN = Meaning()
+
+
+class InteractionType(StrEnum):
+    """Interaction type with its meaning. The order is part of the ledger's and the model's format: append only.
+
+    `firestore.rules` names the types as well, since clients may write interactions themselves.
+
+    >>> InteractionType("booking").meaning.verb
+    'booked'
+    """
+
+    _value_: str
+    meaning: Meaning
+
+    def __new__(cls, value: str, meaning: Meaning = _PLAIN) -> Self:
+        """Member whose value is the text alone."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    IMPRESSION = "impression", Meaning(repeats=True, is_remembered=False)
+    VIEW = "view", Meaning(weight=0.1, repeats=True, verb="viewed")
+    CLICK = "click", Meaning(weight=0.2, repeats=True, verb="looked at")
+    SAVE = "save", Meaning(weight=0.8, is_hit=True, verb="saved")
+    SHARE = "share", Meaning(weight=0.6, repeats=True, verb="shared")
+    BOOKING = "booking", Meaning(weight=1.0, is_hit=True, takes_event=True, verb="booked")
+    ATTEND = "attend", Meaning(weight=1.0, is_hit=True, takes_event=True, verb="went to")
+    CANCEL = "cancel", Meaning(weight=-0.8, undoes="booking")
+    RATING = "rating", Meaning(verb="liked")
+    REVIEW = "review", Meaning(weight=0.5, verb="reviewed")
+    FOLLOW = "follow", Meaning(target="organizer_id", weight=1.0)
+    DISMISS = "dismiss", Meaning(weight=-1.0, hides_event=True)
+    SEARCH = "search", Meaning(target="query", repeats=True)
+    CATEGORY_CLICK = "category_click", Meaning(target="category", repeats=True)
