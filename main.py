@@ -1,4 +1,4 @@
-"""Entry points of the deployed functions; `functions.yaml` describes them to the Firebase CLI."""
+"""Entry points of the deployed Cloud Functions; `functions.yaml` describes them to the Firebase CLI."""
 
 import gc
 import os
@@ -14,11 +14,11 @@ __all__ = ["api", "event", "interaction", "monitor", "retrain"]  # noqa: F822  #
 
 
 def __getattr__(name: str) -> Callable[..., Any]:
-    """The function of this name: an instance serves one, so it imports no other."""
+    """Deployed function by name, imported on demand, since an instance serves a single function."""
     if name not in __all__:
         raise AttributeError(f"main has no {name!r}, only {', '.join(__all__)}")
     entry: Callable[..., Any] = getattr(import_module(f"functions.{name}"), name)
-    # All that is loaded by now stays for good. The server forks next: a collection that looked at it would take a tenth
-    # of the start and copy its pages.
+    # All loaded objects live as long as the process. The server forks next; a garbage collection that visited them
+    # would take a tenth of the cold start and copy their pages.
     gc.freeze()
     return entry

@@ -1,4 +1,4 @@
-"""How good the recommendations are, ours and those of peers, on what happened: `python -m benchmarks.accuracy`."""
+"""Offline evaluation of Marquee's models and peers on a temporal holdout: `python -m benchmarks.accuracy`."""
 
 import argparse
 import json
@@ -16,8 +16,18 @@ from typing import Any, Final
 from threadpoolctl import threadpool_limits
 
 from benchmarks.folds import Plan, folds
-from benchmarks.judging import COLD, NEW, USERS, Judged, compare, judge_model, judge_peer, people, summary
-from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Evidence, Peer
+from benchmarks.judging import (
+    COLD,
+    NEW,
+    USERS,
+    Evaluation,
+    compare,
+    evaluate_model,
+    evaluate_peer,
+    evaluated_users,
+    summary,
+)
+from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
 from jobs.console import Console, table
 from jobs.sample import write_sample
 from shared.entities import fields
@@ -43,7 +53,7 @@ _COLUMNS: Final = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the accuracy benchmark; returns the exit status."""
     parser = _parser()
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -67,27 +77,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy",
-        description="At each cutoff, train every model and peer on what a CSV folder holds before it, let them list "
-        "the best events that start after it, and judge the lists by what people booked and saved next. Without a "
-        "folder that is a made-up city, cut on four Fridays, a week and 60 days ahead.",
+        description="At each cutoff, train every model and peer on the earlier interactions of a CSV folder, let them "
+        "rank the events that start after it, and evaluate the lists by the bookings and saves that follow. Without a "
+        "folder, evaluate on a synthetic city with four weekly cutoffs, a window of a week and a horizon of 60 days.",
     )
-    parser.add_argument("folder", type=Path, nargs="?", help="holds events.csv, users.csv and interactions.csv")
-    parser.add_argument("--cutoff", action="append", default=[], help="a time that counts as now; may be repeated")
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with events.csv, users.csv and interactions.csv")
+    parser.add_argument("--cutoff", action="append", default=[], help="time that counts as now; may be repeated")
     parser.add_argument(
-        "--share", type=float, default=0.8, help="without --cutoff: of the bookings and saves before the only cutoff"
+        "--share",
+        type=float,
+        default=0.8,
+        help="without --cutoff: share of the bookings and saves before the single cutoff",
     )
-    parser.add_argument("--window-days", type=float, help="judge by what is taken within so many days of a cutoff")
-    parser.add_argument("--horizon-days", type=float, help="only events that start within so many days of a cutoff")
+    parser.add_argument(
+        "--window-days", type=float, help="evaluate by bookings and saves within this many days of a cutoff"
+    )
+    parser.add_argument("--horizon-days", type=float, help="only events that start within this many days of a cutoff")
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
-    parser.add_argument("--model", choices=MODELS, action="append", help="only this one of ours; may be repeated")
+    parser.add_argument("--model", choices=MODELS, action="append", help="only this model of Marquee; may be repeated")
     parser.add_argument(
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="measure peers (default: yes)"
     )
-    parser.add_argument("--ids-only", action="store_true", help="tell systems nothing of events and users but ids")
-    parser.add_argument("--users", type=int, default=2_000, help="of the made-up city (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=1_500, help="of the made-up city (default: %(default)s)")
-    parser.add_argument("--interactions", type=int, default=40_000, help="of the city (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the made-up city (default: %(default)s)")
+    parser.add_argument(
+        "--ids-only", action="store_true", help="give systems no attributes of events and users, only ids"
+    )
+    parser.add_argument("--users", type=int, default=2_000, help="number of synthetic users (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=1_500, help="number of synthetic events (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=int, default=40_000, help="number of synthetic interactions (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic city (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     return parser
 
@@ -100,7 +119,7 @@ def _plan(given: argparse.Namespace) -> Plan:
     window_days, horizon_days = (
         fields.number(options, name, low=0, high=36_500) for name in ("--window-days", "--horizon-days")
     )
-    cutoffs = tuple(fields.required_time({"--cutoff": one}, "--cutoff") for one in given.cutoff)
+    cutoffs = tuple(fields.required_time({"--cutoff": cutoff}, "--cutoff") for cutoff in given.cutoff)
     is_sample = given.folder is None
     return Plan(
         cutoffs=cutoffs or (_SAMPLE.cutoffs if is_sample else ()),
@@ -113,7 +132,7 @@ def _plan(given: argparse.Namespace) -> Plan:
 
 @contextmanager
 def _data(given: argparse.Namespace, console: Console) -> Iterator[Path]:
-    """The given folder, or a made-up city for a while."""
+    """Data folder: the given folder, or a temporary folder with a synthetic city."""
     if given.folder:
         yield given.folder
         return
@@ -125,7 +144,10 @@ def _data(given: argparse.Namespace, console: Console) -> Iterator[Path]:
 
 
 def usable(peers: Sequence[Peer], console: Console, *, ids_only: bool = False) -> list[Peer]:
-    """The peers that can be measured; says which are not installed and how to get them."""
+    """Installed peers; prints which peers are not installed and how to install them.
+
+    With `ids_only`, peers that need attributes are left out.
+    """
     wanted = [peer for peer in peers if not (ids_only and peer.needs_attributes)]
     for peer in wanted:
         if not peer.is_installed():
@@ -136,30 +158,30 @@ def usable(peers: Sequence[Peer], console: Console, *, ids_only: bool = False) -
 def measure(
     folder: Path, plan: Plan, peers: Sequence[Peer], k: int, console: Console, models: Sequence[str] = MODELS
 ) -> dict[str, Any]:
-    """All measures of `models` and `peers` on the folds of a folder, as plain values."""
-    verdicts: dict[str, list[Judged]] = defaultdict(list)
-    cutoffs, judged_users = [], []
+    """Metrics of `models` and `peers` on the folds of a folder, as JSON values."""
+    by_system: dict[str, list[Evaluation]] = defaultdict(list)
+    cutoffs, users_of_folds = [], []
     for fold in folds(folder, plan, console):
         cutoffs.append(fold.cutoff.isoformat())
-        judged_users.append((fold.user_ids, fold.warm))
+        users_of_folds.append((fold.user_ids, fold.warm))
         console.say(
             f"{fold.cutoff:%Y-%m-%d}: {len(fold.past):,} interactions before, "
-            f"{len(fold.candidates):,} candidates, {len(fold.user_ids):,} users to judge by"
+            f"{len(fold.candidates):,} candidates, {len(fold.user_ids):,} users to evaluate"
         )
         for model in models:
-            verdicts[model].append(judge_model(model, fold, k))
-            console.say(f"  {model}: fitted in {verdicts[model][-1].fit_s:.1f} s")
+            by_system[model].append(evaluate_model(model, fold, k))
+            console.say(f"  {model}: fitted in {by_system[model][-1].fit_s:.1f} s")
         if peers:
-            evidence = Evidence.of(fold)
+            peer_data = PeerData.of(fold)
         for peer in peers:
-            # implicit and LightFM run threads of their own, which those of BLAS would hinder.
+            # implicit and LightFM start their own threads, which the threads of BLAS would slow down.
             with threadpool_limits(1, user_api="blas"):
-                verdicts[peer.name].append(judge_peer(peer, evidence, fold, k))
-            console.say(f"  {peer.name}: fitted in {verdicts[peer.name][-1].fit_s:.1f} s")
-    who = people(judged_users)
-    others = {peer.name: verdicts[peer.name] for peer in peers}
-    popular = {peer.name: verdicts[peer.name] for peer in peers if peer in (MOST_POPULAR, TRENDING)}
-    ours = verdicts[Blend.name] if Blend.name in models else []
+                by_system[peer.name].append(evaluate_peer(peer, peer_data, fold, k))
+            console.say(f"  {peer.name}: fitted in {by_system[peer.name][-1].fit_s:.1f} s")
+    users = evaluated_users(users_of_folds)
+    of_peers = {peer.name: by_system[peer.name] for peer in peers}
+    popular = {peer.name: by_system[peer.name] for peer in peers if peer in (MOST_POPULAR, TRENDING)}
+    ours = by_system[Blend.name] if Blend.name in models else []
     return {
         "cutoffs": cutoffs,
         "window_days": plan.window_days,
@@ -168,14 +190,14 @@ def measure(
         "k": k,
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
-        "systems": {name: summary(who, ones) for name, ones in verdicts.items()},
-        "blend_to_best_peer": compare(who, ours, others, (*USERS, NEW)),
-        "blend_to_popular": compare(who, ours, popular, (COLD,)),
+        "systems": {name: summary(users, evaluations) for name, evaluations in by_system.items()},
+        "blend_to_best_peer": compare(users, ours, of_peers, (*USERS, NEW)),
+        "blend_to_popular": compare(users, ours, popular, (COLD,)),
     }
 
 
 def shown(result: dict[str, Any]) -> str:
-    """The result as one table, and a line a segment for the blend against the best peer there."""
+    """Report of a result: a table of metrics, and a line per segment that compares the blend to the best peer."""
     hidden = () if result["ids_only"] else ("recall_of_all",)
     columns = {name: title.format(k=result["k"]) for name, title in _COLUMNS.items() if name not in hidden}
     rows: list[list[str]] = []
@@ -185,18 +207,18 @@ def shown(result: dict[str, Any]) -> str:
             lists = next(iter(of_segment.values()))["lists"]
             rows.append([f"{_TITLES[segment]} ({lists:,.0f} lists)", *[""] * len(columns)])
         rows += [[f"  {name}", *(_cell(by, column) for column in columns)] for name, by in of_segment.items()]
-    lines = [f"{result['data']}; cutoffs {', '.join(one[:10] for one in result['cutoffs'])}"]
+    lines = [f"{result['data']}; cutoffs {', '.join(cutoff[:10] for cutoff in result['cutoffs'])}"]
     lines.append(table(["", *columns.values()], rows))
-    lines += [_lead(segment, one) for segment, one in result["blend_to_best_peer"].items()]
-    lines += [_lead(f"{COLD}, of the popular", one) for one in result["blend_to_popular"].values()]
+    lines += [_lead(segment, lead) for segment, lead in result["blend_to_best_peer"].items()]
+    lines += [_lead(f"{COLD}, of the popular", lead) for lead in result["blend_to_popular"].values()]
     return "\n".join(lines)
 
 
-def _lead(segment: str, one: dict[str, Any]) -> str:
-    ratio = f"×{one['ratio']:.2f}" if one["ratio"] else "–"
+def _lead(segment: str, lead: dict[str, Any]) -> str:
+    ratio = f"×{lead['ratio']:.2f}" if lead["ratio"] else "–"
     return (
-        f"{segment}: blend {one['ours']:.4f}, best peer {one['peer']:.4f} ({one['best_peer']}), {ratio}, "
-        f"{one['mean']:+.4f} (95 %: {one['low']:+.4f} to {one['high']:+.4f}, {one['users']:,} users)"
+        f"{segment}: blend {lead['ours']:.4f}, best peer {lead['peer']:.4f} ({lead['best_peer']}), {ratio}, "
+        f"{lead['mean']:+.4f} (95 %: {lead['low']:+.4f} to {lead['high']:+.4f}, {lead['users']:,} users)"
     )
 
 

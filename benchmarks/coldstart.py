@@ -1,4 +1,4 @@
-"""How long a new instance takes to its first recommendation: `python -m benchmarks.coldstart`."""
+"""Cold-start benchmark: time from process start to the first recommendation: `python -m benchmarks.coldstart`."""
 
 import argparse
 import json
@@ -53,7 +53,7 @@ def api(request):
     return {"items": best[["event_id", "title", "score"]].to_dict("records")}
 """
 
-# Told where they stand in the process itself: the server answers with how many modules it has loaded.
+# Measured inside the server process: `counted` answers with the number of loaded modules.
 _COUNTED: Final = """
 
 import sys
@@ -66,17 +66,17 @@ def counted(request):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the cold-start benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.coldstart",
-        description="Start a server, ask it for recommendations until it answers, stop it; in turn with "
-        "functions-framework returning 'ok' and with the obvious way, pandas, scikit-learn and a pickle. The model of "
-        "10,000 live events lies in the Cloud Storage emulator, which is started for it, and documents in SQLite.",
+        description="Start a server, request recommendations until it answers, stop it. Compared with "
+        "functions-framework returning 'ok' and with a common design: pandas, scikit-learn and a pickle. The model of "
+        "10,000 live events is in the Cloud Storage emulator, which is started here, and documents are in SQLite.",
     )
-    parser.add_argument("--events", type=int, default=10_000, help="live events (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=11, help="how often each starts (default: %(default)s)")
-    parser.add_argument("--firestore", action="store_true", help="start with documents in the Firestore emulator too")
-    parser.add_argument("--work", type=Path, help="folder that keeps the trained model for the next time")
+    parser.add_argument("--events", type=int, default=10_000, help="number of live events (default: %(default)s)")
+    parser.add_argument("--runs", type=int, default=11, help="starts of each server (default: %(default)s)")
+    parser.add_argument("--firestore", action="store_true", help="also start with documents in the Firestore emulator")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trained model for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if given.events < 1 or given.runs < 1:
@@ -85,9 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def measure() -> dict[str, Any]:
         emulator = firestore() if given.firestore else nullcontext()
         with tempfile.TemporaryDirectory(prefix="marquee-coldstart-") as folder, storage_emulator() as host, emulator:
-            place = given.work or Path(folder)
+            work = given.work or Path(folder)
             return _measure(
-                Path(folder), place, host, events=given.events, runs=given.runs, on_firestore=given.firestore
+                Path(folder), work, host, events=given.events, runs=given.runs, on_firestore=given.firestore
             )
 
     return run(measure, _print, given.out)
@@ -104,7 +104,7 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
     if on_firestore:
         sources["firestore"], documents["firestore"] = marquee, "firestore:coldstart"
     environ = {
-        # Bytecode is kept, as by the build of a deployment.
+        # Bytecode is cached, as in the build of a deployment.
         **{name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "PYTHONPATH": str(ROOT),
         "MARQUEE_OBJECTS": f"gs:{_BUCKET}",
@@ -118,16 +118,16 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
     for _ in range(runs + 1):
         for name in sources:
             settings = environ | {"MARQUEE_DOCUMENTS": documents[name]}
-            with _server(folder / name, "api", settings) as (started, place, pid):
-                answer = _answer(place)
+            with _server(folder / name, "api", settings) as (started, address, pid):
+                answer = _answer(address)
                 seconds[name].append(time.perf_counter() - started)
                 megabytes[name].append(_memory_mb(pid))
             _check(name, answer)
     modules = {}
     for name in sources:
-        with _server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (_, place, _):
-            modules[name] = int(_answer(place))
-    # The first start of each reads files that are on no disk cache yet, and compiles.
+        with _server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (_, address, _):
+            modules[name] = int(_answer(address))
+    # The first start of each server is a warm-up: it fills the disk cache and compiles bytecode.
     return _report(events, {name: measured[1:] for name, measured in seconds.items()}, megabytes, modules)
 
 
@@ -138,17 +138,17 @@ def _report(
     return {
         "live_events": events,
         "runs": len(seconds["plain"]),
-        "seconds": {name: [round(one, 4) for one in measured] for name, measured in seconds.items()},
-        "median_s": {name: round(one, 4) for name, one in medians.items()},
-        "ratio_to_plain": {name: round(one / medians["plain"], 2) for name, one in medians.items()},
+        "seconds": {name: [round(elapsed, 4) for elapsed in measured] for name, measured in seconds.items()},
+        "median_s": {name: round(median, 4) for name, median in medians.items()},
+        "ratio_to_plain": {name: round(median / medians["plain"], 2) for name, median in medians.items()},
         "memory_mb": {name: round(statistics.median(measured)) for name, measured in megabytes.items()},
         "modules": modules,
     }
 
 
 def _upload(deployment: Path, events: int) -> None:
-    """Put the model into the emulator, and what the obvious way would have stored of the same events."""
-    import pickle  # what Marquee is measured against; Marquee itself reads none
+    """Upload of the models to the Cloud Storage emulator: Marquee's artifacts and a pickle of the same events."""
+    import pickle  # only for the competitor; Marquee itself never unpickles
 
     import numpy as np
     import pandas as pd
@@ -187,7 +187,7 @@ def _upload(deployment: Path, events: int) -> None:
 
 @contextmanager
 def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tuple[float, str, int]]:
-    """functions-framework as Cloud Run starts it; gives when it began, where it answers and its process."""
+    """functions-framework server, started as on Cloud Run; yields start time, address and process id."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", target, "--port", str(port)]
     started = time.perf_counter()
@@ -199,26 +199,26 @@ def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tupl
         process.wait(10)
 
 
-def _answer(place: str) -> str:
+def _answer(address: str) -> str:
     give_up = time.perf_counter() + _PATIENCE_S
     while time.perf_counter() < give_up:
-        connection = HTTPConnection(place, timeout=_PATIENCE_S)
+        connection = HTTPConnection(address, timeout=_PATIENCE_S)
         try:
             connection.request("GET", _PATH)
             answer = connection.getresponse()
-            said = answer.read().decode()
+            text = answer.read().decode()
             if answer.status != 200:
-                raise RuntimeError(f"expected status 200, got {answer.status} {said[:200]}")
-            return said
+                raise RuntimeError(f"expected status 200, got {answer.status} {text[:200]}")
+            return text
         except (HTTPException, ConnectionError):
             time.sleep(0.002)
         finally:
             connection.close()
-    raise TimeoutError(f"{place}: expected an answer within {_PATIENCE_S:g} s")
+    raise TimeoutError(f"{address}: expected an answer within {_PATIENCE_S:g} s")
 
 
 def _check(name: str, answer: str) -> None:
-    """Refuse what came fast because it is no answer."""
+    """Check of an answer: raises `RuntimeError` if it is empty or degraded, since its time would be meaningless."""
     if name == "plain":
         return
     body = json.loads(answer)
@@ -227,9 +227,9 @@ def _check(name: str, answer: str) -> None:
 
 
 def _memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children, what they share counted once a process."""
+    """Resident memory of a process and its children in MB; shared pages count for each process."""
     pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids]
+    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

@@ -1,4 +1,4 @@
-"""A trained deployment with an exact number of live events, for benchmarks of serving."""
+"""Benchmark fixture: a trained deployment with an exact number of live events."""
 
 import json
 from dataclasses import replace
@@ -19,24 +19,24 @@ from shared.services.training.dataset import Dataset, fit
 USERS: Final = 2_000
 _TRAINED: Final = 10_000
 _INTERACTIONS: Final = 40_000
-_EVENTS_A_LIVE_ONE: Final = 2.6
-"""A generated city has more than two events behind it for each to come."""
+_EVENTS_PER_LIVE_EVENT: Final = 2.6
+"""Generated events per live event; a generated city has about 1.4 past events for each upcoming one."""
 
 
 def build(folder: Path, *, live: int, console: Console) -> None:
-    """Make `folder` hold documents.db and bucket/ of a city with exactly `live` live events, unless it does already.
+    """Deployment in `folder`: documents.db and bucket/ of a city with exactly `live` live events; reused if it exists.
 
-    At most 10,000 of them are there at training; the others come later, as events do, and have attributes only.
+    At most 10,000 of the live events are part of the training; the rest are added later and have attributes only.
     """
     done = folder / "done.json"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
-    events = round(min(live, _TRAINED) * _EVENTS_A_LIVE_ONE)
+    events = round(min(live, _TRAINED) * _EVENTS_PER_LIVE_EVENT)
     write_sample(folder / "csv", users=USERS, events=events, interactions=_INTERACTIONS, seed=1, now=now)
     documents = open_documents(f"sqlite:{folder / 'documents.db'}")
-    # As loaded a day ago, so that an instance does not read again what the model knows.
+    # Loaded a day ago, so that an instance does not read the documents of the model again.
     loaded = now - timedelta(days=1)
     load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", now=loaded, console=console)
     showable = sorted(documents.events.live(now), key=lambda event: event.event_id)
@@ -50,7 +50,7 @@ def build(folder: Path, *, live: int, console: Console) -> None:
 
 
 def train(documents: Documents, objects: ObjectStore, *, now: datetime) -> None:
-    """Fit the blend on all documents and publish it, without the trials of a scheduled training."""
+    """Training: fit the blend on all documents and publish it, without the gate of a scheduled training run."""
     data = Dataset(
         tuple(documents.events.changed_since(None)),
         {user.user_id: user for user in documents.users.changed_since(None)},
@@ -73,7 +73,7 @@ def train(documents: Documents, objects: ObjectStore, *, now: datetime) -> None:
 
 
 def _later(events: list[Event], count: int) -> list[Event]:
-    """So many events like these, under other ids."""
+    """Copies of events under new ids, `count` of them."""
     return [
         replace(events[number % len(events)], event_id=f"later_{number}", booked=None, capacity=None)
         for number in range(max(count, 0))

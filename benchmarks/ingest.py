@@ -1,4 +1,4 @@
-"""What an interaction costs: Firestore operations and speed through the trigger: `python -m benchmarks.ingest`."""
+"""Ingestion benchmark: Firestore operations and trigger throughput per interaction: `python -m benchmarks.ingest`."""
 
 import argparse
 import logging
@@ -32,7 +32,7 @@ from tests.deployment import Clock
 
 _NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 _PAGE: Final = 10
-# Dollars for a million operations, as Firestore charges in most regions of one continent.
+# Firestore list price of regional databases, dollars per million operations.
 _PRICES: Final = {"reads": 0.6, "writes": 1.8, "deletes": 0.2}
 _EVENTS: Final = 50
 _T = InteractionType
@@ -43,17 +43,19 @@ _TYPES: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the ingestion benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.ingest",
-        description="For each type of interaction, write documents to the Firestore emulator one by one, run the "
-        "interaction function on each as its trigger would, and settle their counts; count what Firestore would "
-        "charge for and compare the speed of the function to that of the bare writes. The emulator is started for it.",
+        description="For each interaction type, write documents to the Firestore emulator, run the interaction "
+        "function on each as a trigger, and settle the counts. Reports billed operations and compares the throughput "
+        "of the function with that of plain writes. The emulator is started here.",
     )
-    parser.add_argument("--interactions", type=int, default=400, help="of each type (default: %(default)s)")
-    parser.add_argument("--parallel", type=int, default=8, help="deliveries at a time (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often speed is measured (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="of the made-up interactions (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=int, default=400, help="interactions of each type (default: %(default)s)"
+    )
+    parser.add_argument("--parallel", type=int, default=8, help="concurrent deliveries (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of the measurement (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the synthetic interactions (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if min(given.interactions, given.parallel, given.rounds) < 1:
@@ -68,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _interactions(kind: InteractionType, size: int, rng: Random) -> list[Interaction]:
-    """Of so many users, on a few events; cancellations are of bookings that were made before."""
-    return [_one(kind, number, rng) for number in range(size)]
+    """Synthetic interactions of one type: two per user, spread over 50 events."""
+    return [_interaction(kind, number, rng) for number in range(size)]
 
 
-def _one(kind: InteractionType, number: int, rng: Random) -> Interaction:
+def _interaction(kind: InteractionType, number: int, rng: Random) -> Interaction:
     event_id = f"event_{number % _EVENTS}"
     about: dict[str, Any] = {"event_id": event_id}
     if kind is _T.FOLLOW:
@@ -82,9 +84,9 @@ def _one(kind: InteractionType, number: int, rng: Random) -> Interaction:
     elif kind is _T.CATEGORY_CLICK:
         about = {"category": f"category {number}"}
     elif kind is _T.IMPRESSION:
-        shown = tuple(f"event_{one}" for one in rng.sample(range(_EVENTS), _PAGE))
+        shown = tuple(f"event_{row}" for row in rng.sample(range(_EVENTS), _PAGE))
         about = {"event_ids": shown, "recommendation_id": f"list_{number}"}
-    one = Interaction(
+    entry = Interaction(
         interaction_id="",
         user_id=f"user_{number // 2}",
         type=kind,
@@ -93,7 +95,7 @@ def _one(kind: InteractionType, number: int, rng: Random) -> Interaction:
         value=4.0 if kind is _T.RATING else None,
         **about,
     )
-    return replace(one, interaction_id=one.expected_id())
+    return replace(entry, interaction_id=entry.expected_id())
 
 
 def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, Any]:
@@ -102,8 +104,8 @@ def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, An
     operations: dict[str, dict[str, dict[str, float]]] = {}
     _round({_T.VIEW: made[_T.VIEW]}, parallel)  # the emulator's first writes are slow
     for number in range(rounds):
-        for kind, (speeds, counted) in _round(made, parallel).items():
-            for name, rate in speeds.items():
+        for kind, (throughputs, counted) in _round(made, parallel).items():
+            for name, rate in throughputs.items():
                 rates[kind][name].append(rate)
             if number == 0:
                 operations[kind] = counted
@@ -120,7 +122,7 @@ def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, An
 def _round(
     made: dict[InteractionType, list[Interaction]], parallel: int
 ) -> dict[str, tuple[dict[str, float], dict[str, dict[str, float]]]]:
-    """Speeds and operations by type, in one fresh project."""
+    """Throughput and operations by interaction type, measured in a new project."""
     settings = Settings(documents=f"firestore:ingest-{uuid.uuid4().hex[:12]}", objects="folder:.marquee/unused")
     clock = Clock(_NOW)
     wired = replace(wiring.build(settings), now=clock)
@@ -130,13 +132,13 @@ def _round(
         for number, kind in enumerate(made):
             recorded_at = _NOW + number * 4 * SLOT
             clock.now = recorded_at + timedelta(seconds=30)
-            interactions = [replace(one, recorded_at=recorded_at) for one in made[kind]]
+            interactions = [replace(entry, recorded_at=recorded_at) for entry in made[kind]]
             bare = _rate(partial(_append, documents, recorded_at), interactions, parallel)
             written = meter.take()
-            deliveries = [_delivery(one) for one in interactions]
+            deliveries = [_delivery(entry) for entry in interactions]
             trigger = _rate(interaction, deliveries, parallel)
             triggered = meter.take()
-            # Each type has a slot to itself.
+            # Each type has its own slot of counts.
             reconcile(documents, now=recorded_at + 2 * SLOT + SETTLED_AFTER)
             settled = meter.take()
             parts = {"document": written, "trigger": triggered, "settling": settled}
@@ -146,17 +148,17 @@ def _round(
     return result
 
 
-def _append(documents: Documents, now: datetime, one: Interaction) -> None:
-    documents.interactions.append([one], now=now, counted=False)
+def _append(documents: Documents, now: datetime, entry: Interaction) -> None:
+    documents.interactions.append([entry], now=now, counted=False)
 
 
-def _delivery(one: Interaction) -> CloudEvent:
+def _delivery(entry: Interaction) -> CloudEvent:
     attributes = {
-        "id": one.interaction_id,
+        "id": entry.interaction_id,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
         "type": "google.cloud.firestore.document.v1.created",
     }
-    return CloudEvent(attributes, encode_change("interactions", one.interaction_id, one.to_document()))
+    return CloudEvent(attributes, encode_change("interactions", entry.interaction_id, entry.to_document()))
 
 
 def _rate(work: Callable[[Any], object], items: Sequence[Any], parallel: int) -> float:
@@ -172,7 +174,7 @@ def _summary(operations: dict[str, dict[str, float]], rates: dict[str, list[floa
     total: Counter[str] = Counter()
     for part in operations.values():
         total.update(part)
-    # Firestore deletes the marker of what was counted when it has expired.
+    # Firestore deletes the deduplication marker by its TTL policy.
     total["deletes"] += marker
     price = sum(_PRICES[what] * n for what, n in total.items())
     return {
@@ -181,7 +183,7 @@ def _summary(operations: dict[str, dict[str, float]], rates: dict[str, list[floa
         "dollars_a_million": round(price, 2),
         "dollars_a_million_bare": _PRICES["writes"],
         "per_s": {name: round(statistics.median(measured)) for name, measured in rates.items()},
-        "rates_per_s": {name: [round(one) for one in measured] for name, measured in rates.items()},
+        "rates_per_s": {name: [round(rate) for rate in measured] for name, measured in rates.items()},
     }
 
 

@@ -1,4 +1,4 @@
-"""How fast a warm instance answers: `python -m benchmarks.latency`."""
+"""Latency benchmark of a warm instance: percentiles and throughput with wrk: `python -m benchmarks.latency`."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ _CASES: Final = {
     "new session": "marquee",
     "filters, diverse": "marquee",
 }
-"""What is asked, of which server: `user` comes back within the minute, `new session` was never seen before."""
+"""Request cases and their server: `user` repeats within a minute (cached), `new session` always has a new history."""
 
 _PLAIN: Final = """
 def api(request):
@@ -73,16 +73,18 @@ end
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the latency benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.latency",
-        description="Ask a warm server under gunicorn, as functions-framework runs it, with wrk: Marquee on catalogues "
-        "of several sizes, functions-framework returning 'ok', and a bare numpy product with its best ten.",
+        description="Load-test a warm server under gunicorn, as functions-framework runs it, with wrk: Marquee "
+        "on catalogs of several sizes, functions-framework returning 'ok', and a plain numpy product with its top ten.",
     )
-    parser.add_argument("--events", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="live events")
+    parser.add_argument(
+        "--events", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="numbers of live events"
+    )
     parser.add_argument("--connections", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--seconds", type=int, default=10, help="how long each is measured (default: %(default)s)")
-    parser.add_argument("--work", type=Path, help="folder that keeps the trained models for the next time")
+    parser.add_argument("--seconds", type=int, default=10, help="duration of each measurement (default: %(default)s)")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trained models for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if shutil.which("wrk") is None:
@@ -112,13 +114,13 @@ def _measure(folder: Path, work: Path, live: int, connections: list[int], second
     sources = {"plain": _PLAIN, "product": _PRODUCT.format(live=live), "marquee": (ROOT / "main.py").read_text()}
     rows = []
     for server, source in sources.items():
-        place = folder / f"{server}-{live}"
-        place.mkdir()
-        (place / "main.py").write_text(source)
-        with _server(place, environ, expected=live if server == "marquee" else None) as (port, pid, events):
+        source_folder = folder / f"{server}-{live}"
+        source_folder.mkdir()
+        (source_folder / "main.py").write_text(source)
+        with _server(source_folder, environ, expected=live if server == "marquee" else None) as (port, pid, events):
             for case, of in _CASES.items():
                 for count in connections if of == server else ():
-                    script = place / "wrk.lua"
+                    script = source_folder / "wrk.lua"
                     script.write_text(_script(_path(case), events))
                     measured = _wrk(port, script, count, seconds)
                     rows.append({"live_events": live, "case": case, "connections": count, **measured})
@@ -141,14 +143,14 @@ def _path(case: str) -> str:
 
 def _script(path: str, events: list[str]) -> str:
     names = ", ".join(f'"{event}"' for event in events)
-    # As many users as an instance remembers within a minute at every size.
+    # Few enough that an instance caches all users for a minute at every catalog size.
     users = min(USERS, 50)
     return f'PATH = "{path}"\nUSERS = {users}\nEVENTS = {{{names}}}\n' + _LUA
 
 
 @contextmanager
 def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> Iterator[tuple[int, int, list[str]]]:
-    """A warm server: its port, its process and ids of some events."""
+    """Warm server; yields its port, process id and ids of some live events."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port)]
     process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)
@@ -160,7 +162,7 @@ def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> I
 
 
 def _ready(port: int, expected: int | None) -> list[str]:
-    """Wait until the server answers with a whole catalogue; ids of some live events."""
+    """Readiness check: wait until the server has `expected` live events; returns ids of some of them."""
     give_up = time.monotonic() + _PATIENCE_S
     while time.monotonic() < give_up:
         try:
@@ -193,14 +195,14 @@ def _wrk(port: int, script: Path, connections: int, seconds: int) -> dict[str, A
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
     if found is None or int(found[6]):
         raise RuntimeError(f"wrk: expected only answers with status 200, got {done.stdout}")
-    p50, p95, p99 = (int(found[place]) / 1000 for place in (1, 2, 3))
+    p50, p95, p99 = (int(found[group]) / 1000 for group in (1, 2, 3))
     return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "requests_per_s": int(found[4])}
 
 
 def _memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children."""
+    """Resident memory of a process and its children in MB."""
     pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    pages = [int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in pids]
+    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

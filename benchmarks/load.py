@@ -1,4 +1,4 @@
-"""How fast interactions enter Firestore, against bare batches of the same documents: `python -m benchmarks.load`."""
+"""Bulk-load benchmark: Firestore throughput compared with plain batched writes: `python -m benchmarks.load`."""
 
 import argparse
 import statistics
@@ -26,16 +26,18 @@ Load = Callable[[str, Sequence[Interaction]], None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the bulk-load benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.load",
-        description="Load the same interactions into fresh projects of the Firestore emulator: by bare batched "
-        "writes, by `append`, by `append` once more, and by `load_interactions`, which also keeps histories and "
-        "counts. The emulator is started for it.",
+        description="Load equal interactions into new projects of the Firestore emulator: by plain batches, by "
+        "`append`, by a repeated `append`, and by `load_interactions`, which also updates histories and counts. The "
+        "emulator is started here.",
     )
-    parser.add_argument("--interactions", type=int, default=20_000, help="how many (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each is measured (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="of the made-up interactions (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=int, default=20_000, help="number of interactions (default: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="repetitions of the measurement (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the synthetic interactions (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if given.interactions < 1 or given.rounds < 1:
@@ -69,9 +71,9 @@ def _bare(project: str, interactions: Sequence[Interaction]) -> None:
     rest = iter(interactions)
     while part := list(islice(rest, _BATCH)):
         batch = client.batch()
-        for one in part:
-            fields = {**one.to_document(), "recorded_at": _NOW, "counted": True}
-            batch.set(client.collection("interactions").document(one.interaction_id), fields)
+        for interaction in part:
+            fields = {**interaction.to_document(), "recorded_at": _NOW, "counted": True}
+            batch.set(client.collection("interactions").document(interaction.interaction_id), fields)
         batch.commit()
     client._firestore_api.transport.close()  # noqa: SLF001  # the client itself has no close
 
@@ -102,7 +104,7 @@ def _measure(interactions: Sequence[Interaction], rounds: int) -> dict[str, Any]
     return {
         "interactions": len(interactions),
         "rounds": rounds,
-        "rates_per_s": {name: [round(one) for one in measured] for name, measured in rates.items()},
+        "rates_per_s": {name: [round(rate) for rate in measured] for name, measured in rates.items()},
         "median_per_s": {name: round(median) for name, median in medians.items()},
         "ratio_to_bare": {name: round(median / medians["bare batches"], 2) for name, median in medians.items()},
     }

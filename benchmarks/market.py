@@ -1,4 +1,4 @@
-"""A made-up market of any size, written straight into a ledger: what a first reading of a large store leaves behind."""
+"""Synthetic ledger of any size, as the first ledger sync of a large store leaves it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -12,7 +12,7 @@ from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS, Chunk, Fee
 from shared.ports import ObjectStore
 
 NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
-_TASTES: Final = 60
+_CLUSTERS: Final = 60
 _DAYS: Final = 730
 _AHEAD_DAYS: Final = 45
 _CHUNK_ROWS: Final = 1_000_000
@@ -22,33 +22,33 @@ _US: Final = 1_000_000
 
 
 def write(objects: ObjectStore, *, interactions: int, users: int, events: int, seed: int = 7) -> None:
-    """Fill an empty bucket's ledger.
+    """Synthetic ledger in an empty bucket, with the given numbers of interactions, users and events.
 
-    Everybody has one taste of sixty and follows it four times out of five; within a taste, few events draw most, and
-    what is done is done in the weeks before the event.
+    Each user and event belongs to one of 60 clusters; 80 % of a user's interactions are within the cluster. Event
+    popularity within a cluster is skewed, and interactions occur in the weeks before the event.
     """
     rng = np.random.default_rng(seed)
-    taste_of_event = rng.integers(0, _TASTES, events)
+    cluster_of_event = rng.integers(0, _CLUSTERS, events)
     start_s = NOW.timestamp() + rng.uniform(-_DAYS, _AHEAD_DAYS, events) * 86_400
     feeds = {
-        EVENTS: _stored(objects, EVENTS, [_events(taste_of_event, start_s, rng)]),
+        EVENTS: _stored(objects, EVENTS, [_events(cluster_of_event, start_s, rng)]),
         USERS: _stored(objects, USERS, [_users(users)]),
     }
-    order = np.argsort(taste_of_event, kind="stable")
-    begins = np.searchsorted(taste_of_event[order], np.arange(_TASTES + 1))
+    order = np.argsort(cluster_of_event, kind="stable")
+    begins = np.searchsorted(cluster_of_event[order], np.arange(_CLUSTERS + 1))
     activity = rng.lognormal(0, 1, users)
     cumulated = np.cumsum(activity) / activity.sum()
-    taste_of_user = rng.integers(0, _TASTES, users)
+    cluster_of_user = rng.integers(0, _CLUSTERS, users)
 
     def parts() -> list[pa.Table]:
         tables = []
         for first in range(0, interactions, _CHUNK_ROWS):
             size = min(_CHUNK_ROWS, interactions - first)
             user = np.searchsorted(cumulated, rng.random(size))
-            taste = np.where(rng.random(size) < 0.8, taste_of_user[user], rng.integers(0, _TASTES, size))
-            sizes = begins[taste + 1] - begins[taste]
-            place = np.minimum((sizes * rng.random(size) ** 2.5).astype(np.int64), sizes - 1)
-            event = order[begins[taste] + place]
+            cluster = np.where(rng.random(size) < 0.8, cluster_of_user[user], rng.integers(0, _CLUSTERS, size))
+            sizes = begins[cluster + 1] - begins[cluster]
+            offset = np.minimum((sizes * rng.random(size) ** 2.5).astype(np.int64), sizes - 1)
+            event = order[begins[cluster] + offset]
             done_s = np.minimum(start_s[event] - rng.exponential(10 * 86_400, size), NOW.timestamp() - 1)
             tables.append(_interactions(first, user, event, done_s, rng))
         return tables
@@ -74,7 +74,9 @@ def _ids(prefix: str, rows: NDArray[np.integer]) -> pa.Array:
 
 def _of(feed: str, columns: dict[str, pa.Array], size: int) -> pa.Table:
     schema = parquet.schema(feed)
-    return pa.table([columns.get(one.name, pa.nulls(size, one.type)).cast(one.type) for one in schema], schema=schema)
+    return pa.table(
+        [columns.get(field.name, pa.nulls(size, field.type)).cast(field.type) for field in schema], schema=schema
+    )
 
 
 def _times(posix_s: NDArray[np.floating]) -> pa.Array:
@@ -101,20 +103,20 @@ def _interactions(
     return _of(INTERACTIONS, columns, size)
 
 
-def _events(taste: NDArray[np.integer], start_s: NDArray[np.floating], rng: np.random.Generator) -> pa.Table:
-    size = len(taste)
-    organizer = taste * 40 + rng.integers(0, 40, size)
+def _events(cluster: NDArray[np.integer], start_s: NDArray[np.floating], rng: np.random.Generator) -> pa.Table:
+    size = len(cluster)
+    organizer = cluster * 40 + rng.integers(0, 40, size)
     words = [f"word{number}" for number in range(3_000)]
-    picked = rng.integers(0, 50, (size, 25)) + taste[:, None] * 50
-    descriptions = [" ".join(words[place] for place in row) for row in picked.tolist()]
-    tags = [[f"tag{a}", f"tag{b}"] for a, b in zip(taste.tolist(), (organizer % 300).tolist(), strict=True)]
+    picked = rng.integers(0, 50, (size, 25)) + cluster[:, None] * 50
+    descriptions = [" ".join(words[word] for word in row) for row in picked.tolist()]
+    tags = [[f"tag{a}", f"tag{b}"] for a, b in zip(cluster.tolist(), (organizer % 300).tolist(), strict=True)]
     lat, lng = 41.6 + 0.6 * rng.random(size), -88.0 + 0.6 * rng.random(size)
     columns = {
         "event_id": _ids("event_", np.arange(size)),
         "title": _ids("Evening ", organizer * 3 + rng.integers(0, 3, size)),
         "description": pa.array(descriptions),
-        "category": _ids("category ", taste // 5),
-        "subcategory": _ids("kind ", taste),
+        "category": _ids("category ", cluster // 5),
+        "subcategory": _ids("kind ", cluster),
         "tags": pa.array(tags),
         "organizer_id": _ids("organizer_", organizer),
         "venue_id": _ids("venue_", organizer % 1_500),

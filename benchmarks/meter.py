@@ -1,4 +1,4 @@
-"""What Firestore would charge for."""
+"""Billed Firestore operations: reads, writes and deletes of a client."""
 
 import threading
 from collections import Counter
@@ -8,7 +8,7 @@ from shared.ports import Documents
 
 
 class Meter:
-    """Counts what Firestore charges for, by looking at each request that the client sends."""
+    """Counter of billed Firestore operations, which wraps the requests that the client sends."""
 
     def __init__(self, documents: Documents) -> None:
         self._lock = threading.Lock()
@@ -21,7 +21,7 @@ class Meter:
         self._api.commit, self._api.batch_get_documents = self._committed, self._got
 
     def take(self) -> Counter[str]:
-        """What was counted since the last time."""
+        """Operations since the last call: reads, writes and deletes."""
         with self._lock:
             counted, self._counted = self._counted, Counter()
         listed, self._listed = self._listed, self._documents.listed()

@@ -1,7 +1,7 @@
-"""What Marquee is compared to: simple rankings, and two libraries of `benchmarks/requirements.txt`.
+"""Baseline recommenders for comparison: simple rankings, and two libraries of `benchmarks/requirements.txt`.
 
-Peers learn from who booked or saved which events before a cutoff, once each, and from the events' organizer, venue,
-category, subcategory, tags and three-hour slot of the week. They leave out what a user has booked or saved.
+Peers learn from the binary matrix of bookings and saves before a cutoff, and from the organizer, venue, category,
+subcategory, tags and three-hour slot of the week of events. Events that a user has booked or saved are left out.
 """
 
 import warnings
@@ -24,26 +24,26 @@ _FACTORS: Final = 50
 _EPSILON: Final = 1e-9
 
 Score = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
-"""Scores of b users (rows) for c events (rows), shape (b, c)."""
+"""Scoring function: rows of b users and of c events → scores of shape (b, c)."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What peers learn from; users and events in the order of the files, which also settles ties.
+class PeerData:
+    """Training data of peers; users and events in file order, which also breaks ties.
 
     Attributes
     ----------
     user_rows : row of each user by id.
-    event_rows : int64 of shape (n,) – the row that each event of the fold's catalog has here.
-    taken : float32 of shape (users, n) – 1 where a user booked or saved an event.
-    events, age_days : int64 and float64 of shape (h,) – each booking or save, also of the same event by the same user.
-    attributes : float32 of shape (n, m) – 1 where an event has an attribute; m is 0 where nothing is known.
-    wait_s : float64 of shape (n,) – seconds until the start.
+    event_rows : int64 of shape (n,) – row of each event of the fold's catalog in the matrices below.
+    user_items : CSR, float32 of shape (users, n) – 1 where a user booked or saved an event.
+    events, age_days : int64 and float64 of shape (h,) – event row and age of each booking or save, repeats included.
+    attributes : CSR, float32 of shape (n, m) – 1 where an event has an attribute; m is 0 without attributes.
+    wait_s : float64 of shape (n,) – seconds from the cutoff to the start.
     """
 
     user_rows: dict[str, int]
     event_rows: NDArray[np.int64]
-    taken: sp.csr_matrix[Any]
+    user_items: sp.csr_matrix[Any]
     events: NDArray[np.int64]
     age_days: NDArray[np.float64]
     attributes: sp.csr_matrix[Any]
@@ -51,7 +51,7 @@ class Evidence:
 
     @classmethod
     def of(cls, fold: Fold) -> Self:
-        """The evidence of a fold, the judged users included."""
+        """Training data of a fold, with rows for the evaluated users too."""
         catalog, past, data = fold.catalog, fold.past, fold.data
         user_ids = dict.fromkeys([*data.users, *past.users.ids(), *fold.user_ids])
         user_rows = {user_id: row for row, user_id in enumerate(user_ids)}
@@ -60,92 +60,92 @@ class Evidence:
         event_rows = np.empty(len(order), np.int64)
         event_rows[order] = np.arange(len(order))
         hits = is_hit(past)
-        owners = np.array([user_rows[key] for key in past.users.ids()], np.int64)[past.user_rows[hits]]
-        taken = _ones(owners, event_rows[past.event_rows[hits]], (len(user_rows), len(order)))
-        taken.data[:] = 1
+        hit_users = np.array([user_rows[key] for key in past.users.ids()], np.int64)[past.user_rows[hits]]
+        user_items = _ones(hit_users, event_rows[past.event_rows[hits]], (len(user_rows), len(order)))
+        user_items.data[:] = 1
         ids = catalog.events.ids(order)
         return cls(
             user_rows=user_rows,
             event_rows=event_rows,
-            taken=taken,
+            user_items=user_items,
             events=event_rows[past.event_rows[hits]],
             age_days=(fold.cutoff.timestamp() - past.occurred_at[hits]) / DAY_S,
             attributes=_attributes([events.get(event_id) or Event(event_id=event_id) for event_id in ids]),
             wait_s=catalog.starts_at[order] - fold.cutoff.timestamp(),
         )
 
-    def places(self, user_ids: Iterable[str]) -> NDArray[np.int64]:
-        """Rows of users."""
+    def rows_of(self, user_ids: Iterable[str]) -> NDArray[np.int64]:
+        """Rows of users, int64, in the order of `user_ids`."""
         return np.array([self.user_rows[user_id] for user_id in user_ids], np.int64)
 
 
-def _most_popular(evidence: Evidence) -> Score:
-    return _for_everybody(np.asarray(evidence.taken.sum(axis=0)).ravel())
+def _most_popular(data: PeerData) -> Score:
+    return _not_personal(np.asarray(data.user_items.sum(axis=0)).ravel())
 
 
-def _trending(evidence: Evidence) -> Score:
-    weights = 0.5 ** (evidence.age_days / _TRENDING_DAYS)
-    return _for_everybody(np.bincount(evidence.events, weights=weights, minlength=len(evidence.event_rows)))
+def _trending(data: PeerData) -> Score:
+    weights = 0.5 ** (data.age_days / _TRENDING_DAYS)
+    return _not_personal(np.bincount(data.events, weights=weights, minlength=len(data.event_rows)))
 
 
-def _soonest(evidence: Evidence) -> Score:
-    return _for_everybody(-evidence.wait_s)
+def _soonest(data: PeerData) -> Score:
+    return _not_personal(-data.wait_s)
 
 
-def _for_everybody(scores: NDArray[Any]) -> Score:
+def _not_personal(scores: NDArray[Any]) -> Score:
     return lambda users, events: np.broadcast_to(scores[events], (len(users), len(events)))
 
 
-def _svd(evidence: Evidence) -> Score:
-    taken = evidence.taken
-    rank = min(_FACTORS, min(taken.shape) - 1)
-    start = np.random.default_rng(0).uniform(-1, 1, min(taken.shape))
-    _, values, rows = svds(taken, k=rank, v0=start)
+def _svd(data: PeerData) -> Score:
+    user_items = data.user_items
+    rank = min(_FACTORS, min(user_items.shape) - 1)
+    start = np.random.default_rng(0).uniform(-1, 1, min(user_items.shape))
+    _, values, rows = svds(user_items, k=rank, v0=start)
     vectors = rows.T * values
     vectors = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + _EPSILON)
-    return lambda users, events: (taken[users] @ vectors) @ vectors[events].T
+    return lambda users, events: (user_items[users] @ vectors) @ vectors[events].T
 
 
-def _cosine(evidence: Evidence) -> Score:
-    users_attributes = _unit_rows(evidence.taken @ evidence.attributes)
-    attributes = _unit_rows(evidence.attributes)
+def _cosine(data: PeerData) -> Score:
+    users_attributes = _unit_rows(data.user_items @ data.attributes)
+    attributes = _unit_rows(data.attributes)
     return lambda users, events: (users_attributes[users] @ attributes[events].T).toarray()
 
 
-def _als(evidence: Evidence) -> Score:
+def _als(data: PeerData) -> Score:
     from implicit.als import AlternatingLeastSquares
 
     model = AlternatingLeastSquares(factors=64, regularization=0.01, alpha=10, iterations=15, random_state=0)
-    model.fit(evidence.taken, show_progress=False)
+    model.fit(data.user_items, show_progress=False)
     return lambda users, events: model.user_factors[users] @ model.item_factors[events].T
 
 
-def _bm25(evidence: Evidence) -> Score:
+def _bm25(data: PeerData) -> Score:
     from implicit.nearest_neighbours import BM25Recommender
     from implicit.utils import ParameterWarning
 
     model = BM25Recommender(K=100)
     with warnings.catch_warnings():
-        # It warns of a conversion of its own.
+        # The library warns about its own conversion to CSR.
         warnings.filterwarnings("ignore", "Method expects CSR input", ParameterWarning)
-        model.fit(evidence.taken, show_progress=False)
-    return lambda users, events: (evidence.taken[users] @ model.similarity)[:, events].toarray()
+        model.fit(data.user_items, show_progress=False)
+    return lambda users, events: (data.user_items[users] @ model.similarity)[:, events].toarray()
 
 
-def _warp_ids(evidence: Evidence) -> Score:
-    own = sp.identity(evidence.taken.shape[1], dtype=np.float32, format="csr")
-    return _warp(evidence, sp.csr_matrix(sp.hstack([own, evidence.attributes])))
+def _warp_ids(data: PeerData) -> Score:
+    event_ids = sp.identity(data.user_items.shape[1], dtype=np.float32, format="csr")
+    return _warp(data, sp.csr_matrix(sp.hstack([event_ids, data.attributes])))
 
 
-def _warp_attributes(evidence: Evidence) -> Score:
-    return _warp(evidence, evidence.attributes)
+def _warp_attributes(data: PeerData) -> Score:
+    return _warp(data, data.attributes)
 
 
-def _warp(evidence: Evidence, features: sp.csr_matrix[Any]) -> Score:
+def _warp(data: PeerData, features: sp.csr_matrix[Any]) -> Score:
     from lightfm import LightFM
 
     model = LightFM(no_components=64, loss="warp", random_state=0)
-    model.fit(evidence.taken, item_features=features, epochs=40, num_threads=2)
+    model.fit(data.user_items, item_features=features, epochs=40, num_threads=2)
     biases, vectors = model.get_item_representations(features)
     _, user_vectors = model.get_user_representations()
     return lambda users, events: user_vectors[users] @ vectors[events].T + biases[events]
@@ -153,23 +153,24 @@ def _warp(evidence: Evidence, features: sp.csr_matrix[Any]) -> Score:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A system to compare to.
+    """Baseline recommender for comparison.
 
     Attributes
     ----------
-    fit : learns; gives what scores.
-    package, module : what it needs to be installed, "" for nothing.
-    needs_attributes : whether it has nothing to learn from ids alone.
+    name : name in reports.
+    fit : trains and returns the scoring function.
+    package, module : required package and its module, "" for none.
+    needs_attributes : True if it cannot learn from ids alone.
     """
 
     name: str
-    fit: Callable[[Evidence], Score]
+    fit: Callable[[PeerData], Score]
     package: str = ""
     module: str = ""
     needs_attributes: bool = False
 
     def is_installed(self) -> bool:
-        """Whether it can run here."""
+        """Availability: True if the required module is installed."""
         return not self.module or find_spec(self.module) is not None
 
 
@@ -192,7 +193,7 @@ PEERS: Final = (
 
 
 def _attributes(events: Iterable[Event]) -> sp.csr_matrix[Any]:
-    """One column a value, block by block in order of appearance."""
+    """One-hot attributes of events, CSR float32 of shape (n, m): a column per value, in order of appearance."""
     events = list(events)
     blocks: list[list[list[str]]] = [
         [[event.organizer_id] for event in events],
@@ -210,8 +211,8 @@ def _attributes(events: Iterable[Event]) -> sp.csr_matrix[Any]:
         for value in values
         if value
     ]
-    rows, places = np.array(cells, np.int64).reshape(-1, 2).T
-    return _ones(rows, places, (len(events), len(columns)))
+    rows, cell_columns = np.array(cells, np.int64).reshape(-1, 2).T
+    return _ones(rows, cell_columns, (len(events), len(columns)))
 
 
 def _slot(event: Event) -> str:

@@ -1,7 +1,7 @@
-"""What trainings cost in Firestore reads: `python -m benchmarks.retrain_cost`.
+"""Cost of training runs in Firestore reads: `python -m benchmarks.retrain_cost`.
 
-Two trainings on the Firestore emulator, with one percent of new interactions in between, say what is read; a table says
-what that comes to in a month, beside a training that reads everything each time.
+Two training runs on the Firestore emulator, with one percent of new interactions in between, measure the documents
+read. A table extrapolates to a month and compares with runs that read all documents each time.
 """
 
 import argparse
@@ -33,16 +33,19 @@ _HOURS_A_MONTH: Final = 730.0
 _SIZES: Final = (10_000, 1_000_000, 100_000_000)
 _SCHEDULES: Final = {"hourly": 1.0, "daily": 24.0, "weekly": 168.0}
 _GROWTH: Final = 0.1
-"""New interactions a month, as a share of all; profiles and events that change come to a tenth of those."""
-_OTHERS: Final = 0.1
+"""New interactions a month, as a share of all interactions; an assumption of the extrapolation."""
+_OTHER_CHANGES: Final = 0.1
+"""Changed users and events, as a share of the new interactions; an assumption of the extrapolation."""
+
 _LISTS: Final = 3
+"""Reads that each run adds for the ends of its three lists: events, users and interactions."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the cost benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.retrain_cost", description=__doc__)
-    parser.add_argument("--interactions", type=int, default=20_000, help="before the first (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="of the made-up documents (default: %(default)s)")
+    parser.add_argument("--interactions", type=int, default=20_000, help="before the first run (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the synthetic documents (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if given.interactions < 1_000:
@@ -63,7 +66,7 @@ def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
     users = [User(user_id=f"user_{number}", city="Chicago") for number in range(size // 20)]
     documents.events.put(events, now=_LOADED)
     documents.users.put(users, now=_LOADED)
-    # A little comes in just before the first training: the overlap reads it again.
+    # Some interactions arrive just before the first run, so that the overlap reads them again.
     late, new = int(size * _LATE_SHARE), int(size * _NEW_SHARE)
     documents.interactions.append(_interactions(0, size - late, rng), now=_LOADED, counted=True)
     documents.interactions.append(_interactions(size - late, size, rng), now=_FIRST - OVERLAP / 2, counted=True)
@@ -117,16 +120,16 @@ def _interactions(first: int, last: int, rng: Random) -> list[Interaction]:
 
 
 def _month(size: int, schedule: str, hours: float) -> dict[str, Any]:
-    """Reads in a month, by what the two trainings showed: what is new, what the overlap gives again, ends of lists."""
+    """Extrapolation of reads to a month: new documents, the overlap of each run, and the ends of lists."""
     runs = _HOURS_A_MONTH / hours
-    new = size * _GROWTH * (1 + _OTHERS)
+    new = size * _GROWTH * (1 + _OTHER_CHANGES)
     again = runs * new * (OVERLAP / timedelta(hours=_HOURS_A_MONTH))
     reads = new + again + runs * _LISTS
-    naive = runs * size * (1 + _OTHERS)
+    naive = runs * size * (1 + _OTHER_CHANGES)
     return {
         "interactions": size,
         "schedule": schedule,
-        "first_usd": size * (1 + _OTHERS) * READ_USD,
+        "first_usd": size * (1 + _OTHER_CHANGES) * READ_USD,
         "reads": round(reads),
         "usd": reads * READ_USD,
         "naive_reads": round(naive),
@@ -136,8 +139,8 @@ def _month(size: int, schedule: str, hours: float) -> dict[str, Any]:
 
 def _print(result: dict[str, Any]) -> None:
     rows = [
-        [name, f"{one['reads']:,}", f"${one['price_usd']:.5f}"]
-        for name, one in (("first training", result["first"]), ("second training", result["second"]))
+        [name, f"{training['reads']:,}", f"${training['price_usd']:.5f}"]
+        for name, training in (("first training", result["first"]), ("second training", result["second"]))
     ]
     print(table([f"{result['interactions']:,} interactions, then {result['new']:,} more", "documents read", ""], rows))
     print(
@@ -146,13 +149,13 @@ def _print(result: dict[str, Any]) -> None:
     )
     rows = [
         [
-            f"{one['interactions']:,} {one['schedule']}",
-            f"${one['first_usd']:,.2f}",
-            f"{one['reads']:,}",
-            f"${one['usd']:,.2f}",
-            f"${one['naive_usd']:,.2f}",
+            f"{month['interactions']:,} {month['schedule']}",
+            f"${month['first_usd']:,.2f}",
+            f"{month['reads']:,}",
+            f"${month['usd']:,.2f}",
+            f"${month['naive_usd']:,.2f}",
         ]
-        for one in result["month"]
+        for month in result["month"]
     ]
     print(f"a month in which {_GROWTH:.0%} of all interactions are new, profiles and events a tenth of that")
     print(table(["interactions", "first reading", "reads a month", "a month", "reading all"], rows))

@@ -1,4 +1,4 @@
-"""What the command lines of benchmarks share: emulators, the machine, and what is printed and written."""
+"""Common parts of benchmark command lines: emulators, machine data and output."""
 
 import json
 import os
@@ -16,7 +16,10 @@ _VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 
 
 def run(measure: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], out: Path | None) -> int:
-    """Measure, show and, where `out` names a file, write JSON; returns the exit status, 1 without a program."""
+    """Benchmark run: measure, print, and write JSON to `out` if given; returns the exit status.
+
+    The status is 1 if a required program is missing.
+    """
     try:
         result = measure() | {"cpus": os.cpu_count(), "python": platform.python_version()}
     except ProgramMissing as missing:
@@ -30,7 +33,7 @@ def run(measure: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], 
 
 @contextmanager
 def firestore() -> Iterator[None]:
-    """The Firestore emulator, to which this process and its children connect until the block ends."""
+    """Firestore emulator for the duration of the block; this process and its children connect to it."""
     with firestore_emulator() as host:
         before = os.environ.get(_VARIABLE)
         os.environ[_VARIABLE] = host

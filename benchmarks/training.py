@@ -1,7 +1,7 @@
-"""How long a training takes and how much memory, by size of the ledger: `python -m benchmarks.training`.
+"""Training benchmark: time and peak memory by size of the ledger: `python -m benchmarks.training`.
 
-Each size is trained in a process of its own, on a ledger that is there already, as a scheduled run that finds nothing
-new does it, gate and rehearsal included. implicit's ALS is fitted in another process to the same matrix of likes.
+Each size is trained in a separate process on an existing ledger, as in a scheduled run without new documents,
+including gate and smoke test. implicit's ALS is fitted in another process to the confidence matrix of that ledger.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from benchmarks import market
 from jobs.console import table
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
-from shared.feedback.weights import taste_weights
+from shared.feedback.weights import confidence_weights
 from shared.models.registry import MODELS
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
@@ -35,12 +35,14 @@ _KB_PER_GB: Final = 1024**2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the training benchmark; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    parser.add_argument("--smallest", type=int, default=_SIZES[0][0], help="interactions (default: %(default)s)")
-    parser.add_argument("--largest", type=int, default=_SIZES[-1][0], help="interactions (default: %(default)s)")
-    parser.add_argument("--model", choices=MODELS, default="blend", help="(default: %(default)s)")
-    parser.add_argument("--challengers-s", type=float, default=0.0, help="see jobs.retrain (default: %(default)s)")
+    parser.add_argument("--smallest", type=int, default=_SIZES[0][0], help="least interactions (default: %(default)s)")
+    parser.add_argument("--largest", type=int, default=_SIZES[-1][0], help="most interactions (default: %(default)s)")
+    parser.add_argument("--model", choices=MODELS, default="blend", help="model to train (default: %(default)s)")
+    parser.add_argument(
+        "--challengers-s", type=float, default=0.0, help="seconds for challengers (default: %(default)s)"
+    )
     parser.add_argument("--without-als", action="store_true", help="do not fit implicit's ALS")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--child", nargs=2, metavar=("WHAT", "FOLDER"), help=argparse.SUPPRESS)
@@ -75,7 +77,7 @@ def _measured(interactions: int, users: int, events: int, given: argparse.Namesp
 
 def _child(what: str, folder: str, given: argparse.Namespace) -> dict[str, Any]:
     options = ["--child", what, folder, "--model", given.model, "--challengers-s", str(given.challengers_s)]
-    # ALS runs two threads of its own, and asks not to have BLAS start more.
+    # ALS starts its own threads and warns if BLAS starts threads too.
     environ = os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if what == "als" else {})
     command = [sys.executable, "-m", "benchmarks.training", *options]
     done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True)
@@ -112,11 +114,11 @@ def _als(folder: str) -> dict[str, Any]:
 
     training_set = TrainingSet.of_ledger(LedgerFiles(open_objects(f"folder:{folder}")), now=market.NOW)
     table = training_set.table
-    likes = taste_weights(table.codes, table.values, np.zeros(len(table), np.float32), half_life_days=np.inf)
-    liked = np.flatnonzero((likes > 0) & (table.event_rows >= 0))
-    cells = (table.user_rows[liked], table.event_rows[liked])
+    confidence = confidence_weights(table.codes, table.values, np.zeros(len(table), np.float32), half_life_days=np.inf)
+    positive = np.flatnonzero((confidence > 0) & (table.event_rows >= 0))
+    cells = (table.user_rows[positive], table.event_rows[positive])
     shape = (len(table.users), len(training_set.catalog))
-    matrix = csr_matrix(coo_array((likes[liked], cells), shape=shape).tocsr().astype(np.float32))
+    matrix = csr_matrix(coo_array((confidence[positive], cells), shape=shape).tocsr().astype(np.float32))
     started = time.perf_counter()
     model = AlternatingLeastSquares(factors=_FACTORS, iterations=_ITERATIONS, random_state=0, num_threads=0)
     model.fit(matrix, show_progress=False)

@@ -1,7 +1,7 @@
-"""Who calls, and what they may ask: the only place that decides it.
+"""Access control of the API: authentication, roles, CORS and the user on whose data a call may act.
 
-The document says for each operation whether a token is needed and which claim; `acting_user` says whose data a call
-may be about.
+The OpenAPI document says for each operation whether a token is needed and with which claim; `acting_user` decides whose
+data a call may use. No other module decides about access.
 """
 
 from typing import Final
@@ -14,12 +14,13 @@ from shared.ports import Caller, Identity
 from shared.settings import Settings
 
 NOBODY: Final = Caller()
+"""Caller without a token."""
 _LOCAL: Final = Caller(is_admin=True)
-"""Who calls where authentication is off, which Google Cloud refuses: anybody may ask about anybody."""
+"""Caller where authentication is off, which Google Cloud refuses: an admin, who may name any user."""
 
 
 def caller(request: Request, operation: Operation, identity: Identity, settings: Settings) -> Caller:
-    """Who sends a request; raises `Unauthenticated` or `Forbidden` when the operation is not for them."""
+    """Authenticated caller of a request; raises `Unauthenticated` or `Forbidden` if the operation is not allowed."""
     if operation.is_public:
         return NOBODY
     if settings.require_app_check:
@@ -38,7 +39,7 @@ def caller(request: Request, operation: Operation, identity: Identity, settings:
 
 
 def cors(request: Request, settings: Settings) -> dict[str, str]:
-    """The headers that let a page of another origin read an answer; none unless that origin is allowed."""
+    """CORS headers that let a page of an allowed origin read the response; none without allowed origins."""
     if not settings.origins:
         return {}
     origin = request.headers.get("Origin", "")
@@ -54,7 +55,7 @@ def cors(request: Request, settings: Settings) -> dict[str, str]:
 
 
 def acting_user(caller: Caller, named: str) -> str:
-    """The user that a call is about, "" for a stranger: the caller, or for an admin whoever is named."""
+    """User id that a call acts for, "" for a cold-start user: the caller's own, or for an admin the `named` one."""
     if named and named != caller.user_id and not caller.is_admin:
         if not caller.user_id:
             raise Unauthenticated("user_id: expected the user's ID token in the Authorization header, got none")

@@ -1,4 +1,4 @@
-"""The HTTPS function: finds the operation that a request names, checks the request against the document, answers."""
+"""HTTPS function `api`: routes a request to its operation, validates it against the OpenAPI document, and answers."""
 
 import logging
 
@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def api(request: Request) -> Response:
-    """Route a request; every failure becomes a problem document without internals."""
+    """Entry point of the API: routes a request; every failure becomes a problem document without internals."""
     try:
         wired = services()
         response = _problems(request, wired)
@@ -45,7 +45,7 @@ def _answer(request: Request, wired: Services) -> Response:
     operations, path = found
     if request.method == "OPTIONS":
         return responses.options(operations)
-    # The server leaves out the body of an answer to HEAD.
+    # The server leaves out the body of a response to HEAD.
     operation = operations.get("GET" if request.method == "HEAD" else request.method)
     if operation is None:
         return responses.method_not_allowed(", ".join(operations))
@@ -53,6 +53,6 @@ def _answer(request: Request, wired: Services) -> Response:
     call = Call(caller, parameters.read(request, operation, path), parameters.body(request, operation))
     response = handler(operation.name)(call, wired)
     if "ETag" in response.headers:
-        # What has a tag is not sent again to who has it.
+        # 304 Not Modified for a client that has the current version.
         response.make_conditional(request)
     return response

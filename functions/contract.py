@@ -1,7 +1,7 @@
-"""The API's document, `openapi.json`: which operations there are, who may call them and what each accepts.
+"""OpenAPI document of the API, `openapi.json`: its operations, who may call them and what each accepts.
 
-It is the single source: requests are checked against it, the page at /api/v1/docs is made from it, and tests hold the
-answers to it.
+The document is the single source: requests are validated against it, the page at /api/v1/docs is made from it, and
+tests compare the responses to it.
 """
 
 import json
@@ -22,17 +22,18 @@ _NAME: Final = re.compile(r"\\\{(\w+)\\\}")
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path.
+    """API operation: a method of a path.
 
     Attributes
     ----------
-    name : the `operationId`, by which `routes.HANDLERS` knows it.
-    is_public : nobody asks who calls, not even when there is a token.
-    is_open : a caller without a token is served, as a stranger.
-    roles : claims of which a caller needs one; none are needed when it is empty.
-    query, path : the parameters' schemas by name.
-    required : the query parameters that must be given.
-    body : the body's schema, None for none; `max_bytes` limits it.
+    name : the `operationId`, the key of `routes.HANDLERS`.
+    is_public : True if tokens are ignored and every caller is served.
+    is_open : True if a caller without a token is served, as a cold-start user.
+    roles : claims of which a caller needs at least one; empty if no claim is needed.
+    query, path : schemas of the parameters by name.
+    required : names of the mandatory query parameters.
+    body : schema of the request body, None for an operation without a body.
+    max_bytes : the largest request body in bytes.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Operation:
 
     @classmethod
     def of(cls, document: Schema, described: Schema) -> Self:
-        """The operation that the document describes."""
+        """Operation of an OpenAPI operation object, `described`, of `document`."""
         security = described.get("security", document["security"])
         parameters = described.get("parameters", ())
         body = described.get("requestBody")
@@ -55,10 +56,14 @@ class Operation:
             name=described["operationId"],
             is_public=security == [],
             is_open=security == [] or {} in security,
-            roles=tuple(role for one in security for role in one.get("idToken", ())),
-            query={one["name"]: one["schema"] for one in parameters if one["in"] == "query"},
-            path={one["name"]: one["schema"] for one in parameters if one["in"] == "path"},
-            required=tuple(one["name"] for one in parameters if one["in"] == "query" and one.get("required")),
+            roles=tuple(role for requirement in security for role in requirement.get("idToken", ())),
+            query={parameter["name"]: parameter["schema"] for parameter in parameters if parameter["in"] == "query"},
+            path={parameter["name"]: parameter["schema"] for parameter in parameters if parameter["in"] == "path"},
+            required=tuple(
+                parameter["name"]
+                for parameter in parameters
+                if parameter["in"] == "query" and parameter.get("required")
+            ),
             body=body["content"]["application/json"]["schema"] if body else None,
             max_bytes=body["x-max-bytes"] if body else 0,
         )
@@ -66,14 +71,21 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """All operations; paths without a parameter are found by name, the others by pattern."""
+    """Routing table of the API: paths without parameters are found by name, all others by pattern.
+
+    Attributes
+    ----------
+    paths : all path templates, in the document's order.
+    fixed : operations by method, by path.
+    patterns : patterns of paths with parameters, each with its operations by method.
+    """
 
     paths: tuple[str, ...]
     fixed: Mapping[str, Mapping[str, Operation]]
     patterns: tuple[tuple[re.Pattern[str], Mapping[str, Operation]], ...]
 
     def find(self, path: str) -> tuple[Mapping[str, Operation], dict[str, str]] | None:
-        """The operations of a path by method, and the values of its parameters; None for an unknown path."""
+        """Operations of a path by method, and the texts of its parameters; None for an unknown path."""
         if path in self.fixed:
             return self.fixed[path], {}
         for pattern, operations in self.patterns:
@@ -82,19 +94,19 @@ class Contract:
         return None
 
     def operations(self) -> Iterator[Operation]:
-        """Every operation of every path."""
+        """Operations of all paths."""
         for by_method in (*self.fixed.values(), *(operations for _, operations in self.patterns)):
             yield from by_method.values()
 
 
 def text() -> str:
-    """The document as it is served."""
+    """OpenAPI document as text, as it is served."""
     return _DOCUMENT.read_text(encoding="utf-8")
 
 
 @cache
 def document() -> Schema:
-    """The document, every reference replaced by what it refers to."""
+    """OpenAPI document with every `$ref` replaced by its target."""
     raw = json.loads(text())
     inlined: Schema = _inlined(raw, raw)
     return inlined
@@ -102,7 +114,7 @@ def document() -> Schema:
 
 @cache
 def contract() -> Contract:
-    """The operations that the document describes."""
+    """Routing table of the operations that the document describes."""
     fixed: dict[str, Mapping[str, Operation]] = {}
     patterns: list[tuple[re.Pattern[str], Mapping[str, Operation]]] = []
     paths: Mapping[str, Schema] = document()["paths"]

@@ -1,4 +1,7 @@
-"""The Firestore function: each event that was written, or deleted, reaches the serving instances at their next look."""
+"""Firestore trigger `event`: reports each event that was written or deleted to the serving instances.
+
+Instances load the changed events at their next refresh.
+"""
 
 import json
 import logging
@@ -14,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def event(event: CloudEvent) -> None:
-    """Note that an event changed; delivered twice or out of order, it is looked at once more.
+    """Event change handler: adds the event to the change feed; idempotent, deliveries may come in any order.
 
-    What is no event's change can never be used, so it is logged and acknowledged; only a failing store raises, for a
-    retry to mend.
+    A delivery that is no change of an event can never be used, so it is logged and acknowledged. Only a failing store
+    raises, since only then a retry can help.
     """
     try:
         change = changed_document(event.data)

@@ -1,4 +1,4 @@
-"""The Firestore function: each new document of `interactions` enters its user's history and its event's counts."""
+"""Firestore trigger `interaction`: records each new interaction in its user's history and its event's counts."""
 
 import json
 import logging
@@ -17,10 +17,10 @@ _log = logging.getLogger(__name__)
 
 
 def interaction(event: CloudEvent) -> None:
-    """Count one interaction; delivered twice, it counts once.
+    """Interaction handler: records a new interaction; idempotent, a repeated delivery is not counted again.
 
-    A document that can never be used goes to the dead letters and is acknowledged; only a failing store raises, for a
-    retry to mend.
+    A document that can never be used becomes a dead letter and is acknowledged. Only a failing store raises, since only
+    then a retry can help.
     """
     change = Change("interactions")
     try:
@@ -44,5 +44,5 @@ def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:
     _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": str(error)}))
 
 
-def _about(one: Interaction) -> dict[str, Any]:
-    return {"interaction_id": one.interaction_id, "type": one.type, "event_id": one.event_id}
+def _about(parsed: Interaction) -> dict[str, Any]:
+    return {"interaction_id": parsed.interaction_id, "type": parsed.type, "event_id": parsed.event_id}

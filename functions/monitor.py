@@ -1,4 +1,7 @@
-"""The scheduled function: counts what triggers leave to it, and mends what they missed or counted twice."""
+"""Scheduled function `monitor`: reconciles event counts with the interaction log.
+
+It counts what the triggers leave to it and corrects what they missed or counted twice.
+"""
 
 import json
 import logging
@@ -14,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 
 def monitor(request: Request) -> Response:
-    """Reconcile; Cloud Scheduler calls it with an OIDC token that Cloud Run checks before we do."""
+    """Reconciliation handler, called by Cloud Scheduler with an OIDC token that Cloud Run verifies beforehand."""
     # The Firebase emulators probe every HTTP function with a GET, which must cost nothing.
     if request.method != "POST":
         return responses.method_not_allowed("POST")

@@ -1,4 +1,4 @@
-"""Makes a page out of the API's document."""
+"""API reference page: the OpenAPI document rendered as HTML."""
 
 import json
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ th, td { text-align: left; vertical-align: top; padding: 0.25rem 0.75rem 0.25rem
 
 
 def page(document: Schema) -> str:
-    """The document as HTML, with its style inside and nothing to load."""
+    """API reference as a self-contained HTML page, with an inline style and nothing to load."""
     info = document["info"]
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(info['title'])}</title>",
@@ -37,14 +37,17 @@ def page(document: Schema) -> str:
 def _operation(heading: str, operation: Schema, security: list[dict[str, list[str]]]) -> Iterator[str]:
     yield f"<h2 id={operation['operationId']}><code>{escape(heading)}</code></h2>"
     yield f"<p>{escape(operation['summary'])}</p>{_paragraphs(operation.get('description', ''))}"
-    yield f"<p><em>{escape(_who(operation.get('security', security)))}</em></p>"
+    yield f"<p><em>{escape(_access(operation.get('security', security)))}</em></p>"
     if parameters := operation.get("parameters"):
-        rows = ((one["name"], one.get("required", False), one["schema"], one["description"]) for one in parameters)
+        rows = (
+            (parameter["name"], parameter.get("required", False), parameter["schema"], parameter["description"])
+            for parameter in parameters
+        )
         yield _table("parameter", rows)
     if "requestBody" in operation:
         schema = operation["requestBody"]["content"]["application/json"]["schema"]
         required = schema.get("required", ())
-        fields = ((name, name in required, one, one["description"]) for name, one in schema["properties"].items())
+        fields = ((name, name in required, field, field["description"]) for name, field in schema["properties"].items())
         yield _table("field of the body", fields)
     for status, answer in operation["responses"].items():
         yield f"<p><strong>{escape(status)}</strong> {escape(answer['description'])}</p>"
@@ -53,19 +56,21 @@ def _operation(heading: str, operation: Schema, security: list[dict[str, list[st
                 yield f"<pre>{escape(json.dumps(media['example'], indent=2, ensure_ascii=False))}</pre>"
 
 
-def _who(security: list[dict[str, list[str]]]) -> str:
-    roles = [role for one in security for role in one.get("idToken", ())]
+def _access(security: list[dict[str, list[str]]]) -> str:
+    roles = [role for requirement in security for role in requirement.get("idToken", ())]
     if not security:
         return "Public."
     if roles:
         return f"Needs an ID token with the claim {' or '.join(roles)}."
-    return "With the user's ID token, or without one as a stranger." if {} in security else "Needs the user's ID token."
+    if {} in security:
+        return "With the user's ID token, or without a token as a user without a history."
+    return "Needs the user's ID token."
 
 
 def _table(what: str, rows: Iterator[tuple[str, bool, Schema, str]] | Any) -> str:
     lines = [f"<table><tr><th>{what}<th>value<th>meaning"]
     for name, is_required, schema, description in rows:
-        default = f"; {schema['default']} unless told" if "default" in schema else ""
+        default = f"; {schema['default']} by default" if "default" in schema else ""
         needed = "<br>required" if is_required else ""
         accepted = escape(expected(schema) + default)
         lines.append(f"<tr><td><code>{escape(name)}</code>{needed}<td>{accepted}<td>{escape(description)}")

@@ -1,4 +1,4 @@
-"""Reads requests as the API's document says: the query string, the path and the body, all untrusted."""
+"""Request parsing by the OpenAPI document: the query string, the path and the body, all untrusted."""
 
 import json
 from typing import Any
@@ -11,7 +11,7 @@ from shared.errors import InvalidField, TooLarge
 
 
 def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[str, Any]:
-    """The parameters' values by name, those of the path included, with the document's defaults."""
+    """Parameter values of the query and the path by name, with the document's defaults; raises `InvalidField`."""
     given = {name: parse(schema, path[name], name) for name, schema in operation.path.items()}
     for name in request.args:
         if name not in operation.query:
@@ -30,11 +30,14 @@ def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[s
 
 
 def body(request: Request, operation: Operation) -> Any:
-    """The JSON body, None where none is expected; `sendBeacon` bodies are text/plain, so any type will do."""
+    """Validated JSON body, None for an operation without one; raises `InvalidField` or `TooLarge`.
+
+    Any Content-Type is accepted, since the bodies of `sendBeacon` are text/plain.
+    """
     if operation.body is None:
         return None
     size = request.content_length or 0
-    # A chunked body tells no size beforehand, so no more is read than is needed to see that it is too large.
+    # A chunked body has no declared size, so a byte beyond the limit is enough to see that it is too large.
     data = request.stream.read(operation.max_bytes + 1) if size <= operation.max_bytes else b""
     size = max(size, len(data))
     if size > operation.max_bytes:

@@ -1,4 +1,4 @@
-"""HTTP answers: JSON for what went well, problem JSON (RFC 9457) for what did not."""
+"""HTTP responses: JSON for successes, problem documents (RFC 9457) for failures."""
 
 import json
 from collections.abc import Iterable
@@ -36,12 +36,12 @@ _NOTHING_ELSE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def ok(body: object) -> Response:
-    """200 with a dataclass or a dict as JSON; answers are one user's and of this moment, so nobody keeps them."""
+    """200 response with a dataclass or a dict as JSON; personal and current, so not to be cached."""
     return _json(body, HTTPStatus.OK, "application/json")
 
 
 def public(text: str, content_type: str) -> Response:
-    """200 with a text that is the same for everybody until the next deployment."""
+    """200 response with a public text that changes only with a deployment: cacheable for 300 s, with an ETag."""
     headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": _NOTHING_ELSE}
     response = Response(text, HTTPStatus.OK, headers, content_type=content_type)
     response.set_etag(sha256(text.encode()).hexdigest()[:32])
@@ -49,12 +49,12 @@ def public(text: str, content_type: str) -> Response:
 
 
 def options(methods: Iterable[str]) -> Response:
-    """204 naming the methods of a route."""
+    """204 response that names the methods of a route."""
     return Response(status=HTTPStatus.NO_CONTENT, headers={"Allow": ", ".join(methods)})
 
 
 def problem(error: MarqueeError) -> Response:
-    """The problem document of an error; the field is named where one is at fault."""
+    """Problem document of an error, with the name of the field at fault where there is one."""
     status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected()
@@ -70,14 +70,14 @@ def problem(error: MarqueeError) -> Response:
 
 
 def unexpected() -> Response:
-    """500 without internals; the log has them."""
+    """500 response without internals, which only the log has."""
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     body = {"title": status.phrase, "status": status.value, "detail": "the server failed; its log says why"}
     return _json(body, status, "application/problem+json")
 
 
 def method_not_allowed(allowed: str) -> Response:
-    """405 naming the method that the route takes."""
+    """405 response that names the methods of a route."""
     status = HTTPStatus.METHOD_NOT_ALLOWED
     body = {"title": status.phrase, "status": status.value, "detail": f"expected {allowed}"}
     response = _json(body, status, "application/problem+json")
@@ -94,6 +94,6 @@ def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if is_dataclass(value):
-        # `asdict` would copy every value on its way.
+        # `asdict` would copy every value.
         return {field.name: getattr(value, field.name) for field in fields(value)}
     raise TypeError(f"expected a value that JSON knows, got {value!r}")

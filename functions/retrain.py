@@ -1,4 +1,4 @@
-"""The scheduled function: trains on what is new since the last time and publishes what is better."""
+"""Scheduled function `retrain`: trains on the interactions so far and publishes a model that passes the gate."""
 
 import json
 import logging
@@ -19,13 +19,15 @@ from shared.services.training.run import Step
 _log = logging.getLogger(__name__)
 _SCHEDULE_TIME: Final = "X-CloudScheduler-ScheduleTime"
 _OLDEST: Final = timedelta(days=2)
+"""Age of the oldest scheduled time that is accepted."""
 _AHEAD: Final = timedelta(minutes=5)
+"""Margin by which a scheduled time may lie in the future, for clocks that differ."""
 
 
 def retrain(request: Request) -> Response:
-    """Train and publish; Cloud Scheduler calls it with an OIDC token that Cloud Run checks before we do.
+    """Training handler, called by Cloud Scheduler with an OIDC token that Cloud Run verifies beforehand.
 
-    The schedule's time names the run, so a call that is repeated does not train twice.
+    The scheduled time names the run, so a repeated call does not train twice.
     """
     # The Firebase emulators probe every HTTP function with a GET, which must not cost a training.
     if request.method != "POST":

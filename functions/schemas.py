@@ -1,7 +1,7 @@
-"""Checks values against the part of JSON Schema that the API's document uses.
+"""JSON Schema validation, for the keywords that the OpenAPI document uses.
 
-Every keyword that the document may hold is in `KEYWORDS`; a test keeps others out, so nothing is documented and then
-ignored. A schema comes with its references put in place, as `contract.py` does.
+`KEYWORDS` lists all keywords that the document may contain; a test refuses others, so nothing is documented and then
+ignored. Schemas contain no references; `contract.py` replaces them.
 """
 
 import json
@@ -19,6 +19,7 @@ KEYWORDS: Final = frozenset(
         *("title", "description", "default", "examples", "x-expected"),
     }
 )
+"""JSON Schema keywords that the document may contain; `x-expected` is the text of error messages."""
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "string": str,
     "integer": int,
@@ -32,15 +33,16 @@ _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
 
 Schema = Mapping[str, Any]
+"""JSON Schema, or another part of the OpenAPI document."""
 
 
 def parse(schema: Schema, text: str, name: str) -> Any:
-    """The value that a parameter's text stands for, checked; lists are separated by commas."""
+    """Validated value of a parameter's text; lists are separated by commas. Raises `InvalidField`."""
     kind = schema.get("type")
     if kind == "array":
         items = text.split(",") if text else []
         _size(schema, items, name, too_large=InvalidField)
-        return [parse(item_schema(schema, place), item, name) for place, item in enumerate(items)]
+        return [parse(item_schema(schema, index), item, name) for index, item in enumerate(items)]
     value: Any = text
     if kind in ("integer", "number"):
         if not (_INTEGER if kind == "integer" else _NUMBER).fullmatch(text):
@@ -55,9 +57,9 @@ def parse(schema: Schema, text: str, name: str) -> Any:
 
 
 def check(schema: Schema, value: Any, name: str) -> Any:
-    """The value as it came, times parsed; raises `InvalidField` naming the first part that the schema refuses."""
+    """Validated value, unchanged except that times are parsed; raises `InvalidField` for the first invalid part."""
     if not schema:
-        # Whoever takes the value checks it; going into it here would only cost.
+        # The service that takes the value validates it; descending here would only cost time.
         return value
     if "type" in schema and not _is_of(schema["type"], value):
         raise InvalidField(name, value, expected(schema))
@@ -69,7 +71,7 @@ def check(schema: Schema, value: Any, name: str) -> Any:
         return _text(schema, value, name)
     if isinstance(value, list):
         _size(schema, value, name, too_large=TooLarge)
-        return [check(item_schema(schema, place), item, f"{name}[{place}]") for place, item in enumerate(value)]
+        return [check(item_schema(schema, index), item, f"{name}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict):
         return _object(schema, value, name)
     if not schema.get("minimum", float("-inf")) <= (value or 0) <= schema.get("maximum", float("inf")):
@@ -78,7 +80,7 @@ def check(schema: Schema, value: Any, name: str) -> Any:
 
 
 def expected(schema: Schema) -> str:
-    """What a schema accepts, in words."""
+    """Expected value of a schema in words, for error messages and the API reference."""
     if "x-expected" in schema:
         return str(schema["x-expected"])
     if "enum" in schema:
@@ -96,17 +98,17 @@ def expected(schema: Schema) -> str:
     return f"text of {schema.get('minLength', 0)} to {schema['maxLength']} characters"
 
 
-def item_schema(schema: Schema, place: int) -> Schema:
-    """The schema of an array's entry at this place."""
-    places = schema.get("prefixItems", ())
-    found: Schema = places[place] if place < len(places) else schema.get("items", {})
+def item_schema(schema: Schema, index: int) -> Schema:
+    """Schema of an array's item at `index`."""
+    prefix = schema.get("prefixItems", ())
+    found: Schema = prefix[index] if index < len(prefix) else schema.get("items", {})
     return found
 
 
 def _is_of(kind: str, value: Any) -> bool:
     if kind == "integer" and isinstance(value, float):
-        return value.is_integer()  # in JSON, 65.0 is one
-    # JSON tells true from 1; Python does not.
+        return value.is_integer()  # in JSON, 65.0 is an integer
+    # JSON distinguishes true from 1; in Python a bool is an int.
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
@@ -143,6 +145,8 @@ def _object(schema: Schema, value: dict[str, Any], name: str) -> dict[str, Any]:
         for key in value:
             if key not in properties:
                 raise InvalidField(key, value[key], f"only the fields {', '.join(properties)}")
-    # A field is named as the caller wrote it; only deeper ones need to say where they are.
+    # Fields of the body are named as the caller wrote them; nested fields get a path.
     prefix = "" if name == "body" else f"{name}."
-    return {key: check(properties[key], one, prefix + key) if key in properties else one for key, one in value.items()}
+    return {
+        key: check(properties[key], field, prefix + key) if key in properties else field for key, field in value.items()
+    }

@@ -1,4 +1,4 @@
-"""The composition root: the only place that makes adapters, once an instance, on first use."""
+"""Composition root: the only module that creates adapters, once per instance, on first use."""
 
 import os
 import uuid
@@ -24,8 +24,9 @@ if TYPE_CHECKING:  # only trainings need them
     from shared.services.training.smoke_test import RunSmokeTest
 
 MAX_SENT: Final = 2_000
-"""Interactions that an instance takes from one user in `SENT_IN`."""
+"""Rate limit: interactions that an instance accepts from a user or visitor within `SENT_IN`."""
 SENT_IN: Final = timedelta(minutes=10)
+"""Period of the rate limit."""
 
 
 def _now() -> datetime:
@@ -38,7 +39,16 @@ def _new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that a function needs from outside its request."""
+    """Services of an instance: everything that a function needs besides its request.
+
+    Attributes
+    ----------
+    serving : the model, events and rules that serve requests.
+    now : the clock, as aware UTC times.
+    new_id : generator of ids of lists and runs.
+    run_smoke_test : runs the smoke test of a new model.
+    quota : the rate limit of stored interactions.
+    """
 
     settings: Settings
     documents: Documents
@@ -51,17 +61,17 @@ class Services:
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
 
     def context(self) -> ServingContext:
-        """What lists are made from."""
+        """Serving context of a request, from which lists are made."""
         return ServingContext(self.serving, self.documents, self.now, self.settings.deadline_s)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings of an environment; raises `SettingsError` for a store or a model that does not exist here, too."""
+    """Settings of an environment; raises `SettingsError` also for unknown kinds of stores and unknown models."""
     return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, models=MODELS)
 
 
 def build(settings: Settings) -> Services:
-    """Open the stores that the settings name."""
+    """Services with the stores that the settings name."""
     documents, objects = open_documents(settings.documents), open_objects(settings.objects)
     return Services(
         settings=settings,
@@ -73,7 +83,7 @@ def build(settings: Settings) -> Services:
 
 
 def trainer(wired: Services, report: "Report") -> "Trainer":
-    """What a training needs of these services."""
+    """Trainer with these services."""
     # Most instances answer requests and never train.
     from shared.services.training.retrain import Trainer
 
@@ -91,7 +101,7 @@ _current: Services | None = None
 
 
 def services() -> Services:
-    """The services of this instance, made from the environment on the first call."""
+    """Services of this instance, built from the environment on the first call."""
     global _current
     if _current is None:
         _current = build(read_settings(os.environ))
@@ -100,7 +110,7 @@ def services() -> Services:
 
 @contextmanager
 def use(replacement: Services) -> Iterator[Services]:
-    """Let functions see `replacement` inside a `with` block."""
+    """Service replacement for tests: functions use `replacement` inside the `with` block."""
     global _current
     before, _current = _current, replacement
     try:

@@ -1,1 +1,1 @@
-"""Command lines: load, retrain, backtest, the sample city and the demo."""
+"""Command lines: load, retrain, rollback, backtest, sample data and demo."""

@@ -1,4 +1,4 @@
-"""Recommends for every user of a CSV folder as if it were the cutoff: `python -m jobs.backtest`."""
+"""Backtest: top-k lists of all users of a CSV folder as of a cutoff time: `python -m jobs.backtest`."""
 
 import argparse
 import csv
@@ -18,7 +18,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.registry import MODELS
-from shared.ranking.batch import lists
+from shared.ranking.batch import recommend_batch
 from shared.services.training.dataset import fit
 from shared.settings import Settings
 
@@ -27,23 +27,23 @@ _COLUMNS: Final = ("user_id", "event_id", "rank", "score")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the backtest; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.backtest",
-        description="Train on what a CSV folder holds before the cutoff and write, for every user, the best events "
-        "that start after it. Nothing later than the cutoff is looked at.",
+        description="Train on the interactions of a CSV folder before the cutoff and write, for every user, the best "
+        "events that start after the cutoff. Interactions at or after the cutoff are not read.",
     )
-    parser.add_argument("folder", type=Path, help="holds events.csv, users.csv and interactions.csv")
-    parser.add_argument("--cutoff", required=True, help="the time that counts as now, such as 2016-04-16T00:00:00Z")
+    parser.add_argument("folder", type=Path, help="folder with events.csv, users.csv and interactions.csv")
+    parser.add_argument("--cutoff", required=True, help="time that counts as now, such as 2016-04-16T00:00:00Z")
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
-    parser.add_argument("--horizon-days", type=float, help="only events that start within so many days")
+    parser.add_argument("--horizon-days", type=float, help="only events that start within this many days")
     parser.add_argument("--model", choices=MODELS, default=Settings().model, help="(default: %(default)s)")
     parser.add_argument(
         "--seed",
         type=int,
         default=0,
-        help="of what the blend draws from the past to learn its weights from, 0..2**32-1 "
-        "(default: %(default)s); figures worth quoting are means over several",
+        help="seed of the negative sampling from which the blend learns its weights, 0..2**32-1 "
+        "(default: %(default)s); report means over several seeds",
     )
     parser.add_argument("--out", type=Path, default=Path("recs.csv"), help="CSV to write (default: %(default)s)")
     given = parser.parse_args(arguments)
@@ -72,14 +72,14 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
     )
     console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
     candidates = starting(catalog, cutoff, given.horizon_days)
-    everyone = sorted({*data.users, *past.users.ids()})
-    users = [data.users.get(user_id) or User(user_id=user_id) for user_id in everyone]
+    user_ids = sorted({*data.users, *past.users.ids()})
+    users = [data.users.get(user_id) or User(user_id=user_id) for user_id in user_ids]
     started = time.perf_counter()
     with given.out.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(_COLUMNS)
         done = 0
-        for chunk, rows, scores in lists(recommender, users, past, candidates, now=cutoff, k=given.k):
+        for chunk, rows, scores in recommend_batch(recommender, users, past, candidates, now=cutoff, k=given.k):
             for user, user_rows, user_scores in zip(chunk, rows, scores, strict=True):
                 event_ids = catalog.events.ids(user_rows[user_rows >= 0])
                 writer.writerows(
@@ -93,9 +93,10 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
 
 
 def starting(catalog: Catalog, cutoff: datetime, horizon_days: float | None) -> NDArray[np.int64]:
-    """Rows of the events that start after the cutoff, undated ones included unless there is a horizon.
+    """Candidates of a backtest: rows of the events that start after the cutoff, int64 of shape (c,), ascending.
 
-    Sales status is today's, not the cutoff's, so it plays no part.
+    Events without a start time are included unless there is a horizon. The status of sales is ignored, since the file
+    has its value of today, not that of the cutoff.
     """
     is_later = catalog.starts_at > cutoff.timestamp()
     if horizon_days is not None:

@@ -1,4 +1,4 @@
-"""What command lines print: progress on one stream, tables on another."""
+"""Console output of command lines: progress lines and text tables."""
 
 import sys
 import time
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import TextIO
 
 _REDRAW_S = 0.1
+"""Shortest time between two redraws on a terminal, seconds."""
 
 
 class Console:
-    """Progress for people: lines that stay, and a line that is redrawn on a terminal.
+    """Progress output: permanent lines, and a progress line that is redrawn on a terminal.
 
-    Elsewhere than on a terminal a redrawn line would fill a log, so it is printed every `every_s` seconds.
+    A redrawn line would fill a log file. If the stream is not a terminal, it is printed every `every_s` seconds.
     """
 
     def __init__(self, stream: TextIO = sys.stderr, *, every_s: float = 5.0) -> None:
@@ -22,14 +23,14 @@ class Console:
         self._open_line = False
 
     def say(self, line: str) -> None:
-        """Print a line that stays."""
+        """Permanent line: print it after any unfinished progress line."""
         if self._open_line:
             print(file=self._stream)
             self._open_line = False
         print(line, file=self._stream, flush=True)
 
     def progress(self, line: str) -> None:
-        """Show how far a long step is; most calls print nothing."""
+        """Progress of a long step; throttled, so most calls print nothing."""
         if time.monotonic() - self._last < self._pause_s:
             return
         self._last = time.monotonic()
@@ -41,7 +42,7 @@ class Console:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns of text, the first aligned left, the others right.
+    """Text table: the first column aligned left, the remaining columns right.
 
     >>> print(table(["file", "loaded"], [["users.csv", "99"], ["events.csv", "1,050"]]))
     file        loaded

@@ -1,4 +1,4 @@
-"""Reads one CSV file row by row, so that a bad row costs that row alone."""
+"""CSV reader that works row by row, so that a bad row does not affect the rows around it."""
 
 import csv
 import io
@@ -12,15 +12,17 @@ from typing import BinaryIO, Final, Self
 from shared.errors import InvalidField
 
 MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
+"""Size limit of a record in bytes, so that an unclosed quote cannot fill the memory."""
+
 _BOM: Final = b"\xef\xbb\xbf"
 _MAX_COLUMNS: Final = 200
-# What "surrogateescape" makes of a byte that is no UTF-8, and NUL, which texts of no store need.
+# Bytes that are not UTF-8, as decoded by "surrogateescape", and NUL, which no store needs in texts.
 _BROKEN: Final = re.compile("[\x00\udc80-\udcff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A row that was not taken; `line` counts from 1 and is the row's first."""
+    """Rejected row: file, first line of the row (from 1), field and reason."""
 
     file: str
     line: int
@@ -30,23 +32,23 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The cells of a row by column; columns that nobody asked for are left out."""
+    """Accepted row: first line (from 1) and its non-empty cells by column, requested columns only."""
 
     line: int
     cells: dict[str, str]
 
 
 class CsvFile:
-    """A UTF-8 file with a header, RFC 4180 quoting and either line ending; a byte order mark is skipped.
+    """CSV file in UTF-8 with a header, RFC 4180 quoting and LF or CRLF line endings; a byte order mark is skipped.
 
-    A quote that nobody closes would swallow the rest of the file. A record that spans lines and does not fit the
-    header is therefore given up after its first line, and reading goes on with the second.
+    An unclosed quote would swallow the rest of the file. Therefore, a record that spans lines and does not fit the
+    header is rejected at its first line, and reading goes on with its second line.
 
     Parameters
     ----------
-    path : the file.
-    columns : the columns to read; others are listed in `unknown`.
-    required : columns that the header must have; raises `InvalidField` naming the first that is missing.
+    path : path of the file.
+    columns : columns to read; all further columns are listed in `unknown`.
+    required : columns that the header must have; raises `InvalidField` naming the first missing column.
     """
 
     def __init__(self, path: Path, *, columns: Sequence[str], required: Sequence[str]) -> None:
@@ -63,7 +65,7 @@ class CsvFile:
                 raise InvalidField(f"{path.name}: header", ",".join(self._header), f"a column {name}")
 
     def __iter__(self) -> Iterator[Row | Rejection]:
-        """Rows and rejections in the order of the file; `position` tells how many of `size` bytes are read."""
+        """Rows and rejections in file order; `position` is the number of bytes read so far, out of `size`."""
         with self.path.open("rb") as stream:
             lines = _Lines(stream)
             records = lines.records()
@@ -83,7 +85,7 @@ class CsvFile:
                     yield self._row(line, cells)
 
     def _cells(self, line: int, data: bytes) -> list[str] | Rejection | None:
-        """The cells of a record that fits the header, bytes that are no UTF-8 as surrogates; None for a blank one."""
+        """Cells of a record that fits the header, invalid UTF-8 bytes as surrogates; None for a blank record."""
         text = data.decode("utf-8", "surrogateescape")
         if not text.strip():
             return None
@@ -107,7 +109,7 @@ class CsvFile:
 
 
 class _Lines:
-    """Joins physical lines to records while quotes are open."""
+    """Record reader: joins physical lines to one record while quotes are open."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -115,7 +117,7 @@ class _Lines:
         self._line = 0
 
     def records(self) -> Iterator[tuple[int, bytes | None]]:
-        """`(first line, bytes)` of each record; None for one that is too long or never ends."""
+        """Records as `(first line, bytes)`; None instead of bytes if a record is too long or never ends."""
         while first := self._next():
             start = self._line
             parts, size, is_open = [first], len(first), _is_odd(first)
@@ -130,7 +132,7 @@ class _Lines:
                 yield start, b"".join(parts)
 
     def retry_from_second(self, record: bytes) -> None:
-        """Read the lines of the last record again, except the first."""
+        """Retry of a record: its lines from the second on are read again as new records."""
         self._give_back(io.BytesIO(record).readlines()[1:])
 
     def _next(self) -> bytes:
@@ -139,7 +141,7 @@ class _Lines:
         else:
             line = self._stream.readline(MAX_RECORD_BYTES + 1)
             rest = line
-            # The rest of an endless line is of no use to anybody.
+            # Skip the rest of an overlong line, which is rejected anyway.
             while len(rest) > MAX_RECORD_BYTES and not rest.endswith(b"\n"):
                 rest = self._stream.readline(MAX_RECORD_BYTES + 1)
         if line:
@@ -156,7 +158,7 @@ def _is_odd(line: bytes) -> bool:
 
 
 def _split(text: str) -> list[str]:
-    # The module's own limit on cells is one for the whole process; records are bounded before they come here.
+    # The limit of the csv module is global to the process; records are already bounded by MAX_RECORD_BYTES.
     csv.field_size_limit(MAX_RECORD_BYTES)
     rows = list(csv.reader([text], strict=True))
     return rows[0] if rows else []
@@ -177,7 +179,7 @@ def _header(file: str, record: tuple[int, bytes | None] | None) -> list[str]:
 
 
 class RejectionFile:
-    """A CSV file of rejections, written as they come and replaced by every run; a context manager."""
+    """CSV file of rejections, written row by row and replaced by every run; a context manager."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -187,7 +189,7 @@ class RejectionFile:
         self._writer.writerow(("file", "line", "field", "reason"))
 
     def add(self, rejection: Rejection) -> None:
-        """Write one rejection."""
+        """Append a rejection to the file and to the counts by file."""
         self.by_file[rejection.file] += 1
         self._writer.writerow((rejection.file, rejection.line, rejection.field, rejection.reason))
 

@@ -1,4 +1,4 @@
-"""The whole product on one machine: a sample city or one's own CSV, loaded, trained on and served with a page."""
+"""Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
 import argparse
 import signal
@@ -34,7 +34,7 @@ _MAX_PORT: Final = 65_535
 
 
 class TriggeringLog:
-    """An interaction log that runs the `interaction` function on each new document, as Firestore would."""
+    """Interaction log that runs the `interaction` trigger on each new document, as Firestore does."""
 
     def __init__(self, log: InteractionLog, trigger: Callable[[CloudEvent], None]) -> None:
         self._log = log
@@ -42,25 +42,25 @@ class TriggeringLog:
         self.since, self.known, self.get, self.uncounted = log.since, log.known, log.get, log.uncounted
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Store, then deliver what is new."""
+        """Append: store interactions, then deliver each new uncounted interaction to the trigger."""
         created = self._log.append(interactions, now=now, counted=counted)
-        for one, is_new in zip(interactions, created, strict=True):
+        for entry, is_new in zip(interactions, created, strict=True):
             if is_new and not counted:
-                self._trigger(_created(replace(one, recorded_at=now)))
+                self._trigger(_created(replace(entry, recorded_at=now)))
         return created
 
 
-def _created(one: Interaction) -> CloudEvent:
+def _created(entry: Interaction) -> CloudEvent:
     attributes = {
-        "id": one.interaction_id,
+        "id": entry.interaction_id,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
         "type": "google.cloud.firestore.document.v1.created",
     }
-    return CloudEvent(attributes, encode_change("interactions", one.interaction_id, one.to_document()))
+    return CloudEvent(attributes, encode_change("interactions", entry.interaction_id, entry.to_document()))
 
 
 def make_app(wired: wiring.Services) -> Flask:
-    """The page, the API and a list of users to pick from."""
+    """Flask app of the demo: the web page, the API and a list of user ids to choose from."""
     app = Flask("marquee", static_folder=None)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -82,20 +82,21 @@ def make_app(wired: wiring.Services) -> Flask:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the demo; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.demo",
-        description="Load events, train, and serve recommendations with a page on localhost until stopped.",
+        description="Load data, train a model, and serve recommendations with a web page on localhost until stopped.",
     )
     parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s; 0 for any)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="CSV folder to load instead of the sample city")
-    parser.add_argument("--users", type=int, default=99, help="size of the sample city (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=50, help="(default: %(default)s)")
-    parser.add_argument("--interactions", type=int, default=467, help="(default: %(default)s)")
+    parser.add_argument("--users", type=int, default=99, help="sample users (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=50, help="sample events (default: %(default)s)")
+    parser.add_argument("--interactions", type=int, default=467, help="sample interactions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample city (default: %(default)s)")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
-    # Every stop takes the way of Ctrl-C, so the temporary folder goes; shells start background jobs deaf to SIGINT.
+    # Handle both signals as Ctrl-C, so that the temporary folder is deleted; shells start background jobs with SIGINT
+    # ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:

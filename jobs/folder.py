@@ -1,4 +1,4 @@
-"""Reads a folder of events.csv, users.csv and interactions.csv as entities, row by row."""
+"""CSV import: events.csv, users.csv and interactions.csv of a folder as entities, row by row."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,21 +17,21 @@ Entity = TypeVar("Entity", Event, User, Interaction)
 _LISTS: Final = ("tags", "preferred_categories", "preferred_tags", "friends")
 _NUMBERS: Final = ("price", "capacity", "booked", "max_price", "birth_year", "value", "position")
 _DEGREES: Final = {"latitude": 90.0, "longitude": 180.0}
-_PLACE: Final = ("latitude", "longitude")
+_LOCATION: Final = ("latitude", "longitude")
 _SEPARATOR: Final = "|"
 
 
 class EntityFile(Generic[Entity]):
-    """One kind of entity and the CSV file that holds it.
+    """CSV file of one entity type: events, users or interactions.
 
-    Cells of lists are separated by "|"; a place is two columns, `latitude` and `longitude` in degrees.
+    Items of a list are separated by "|"; a location is two columns, `latitude` and `longitude` in degrees.
 
     Parameters
     ----------
-    folder : holds the file.
-    name : of the file.
-    parse : makes an entity of a row's document; raises `InvalidField`.
-    columns, required : see `CsvFile`.
+    folder : folder of the file.
+    name : name of the file.
+    parse : converts the document of a row to an entity; raises `InvalidField`.
+    columns, required : columns to read and columns that the header must have, see `CsvFile`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class EntityFile(Generic[Entity]):
         self.table = CsvFile(path, columns=columns, required=required) if path.is_file() else None
 
     def __iter__(self) -> Iterator[Entity | Rejection]:
-        """Every row as an entity or as the reason why it is none."""
+        """Entities and rejections in file order."""
         for row in self.table or ():
             if isinstance(row, Rejection):
                 yield row
@@ -60,19 +60,19 @@ class EntityFile(Generic[Entity]):
                 yield Rejection(self.name, row.line, error.field, error.reason)
 
     def share_read(self) -> float:
-        """How much of the file has been read, 0..1."""
+        """Progress: share of the file that has been read, 0..1."""
         return self.table.position / max(self.table.size, 1) if self.table else 1.0
 
 
 class Folder:
-    """The three files of a folder, each of which may be missing, but not all.
+    """CSV folder: events.csv, users.csv and interactions.csv, of which at least one must exist.
 
-    Raises `NotFound` when none is there and `InvalidField` when a header cannot be used.
+    Raises `NotFound` if no file exists and `InvalidField` if a header is invalid.
 
     Parameters
     ----------
-    path : the folder.
-    now : interactions later than that are refused, none for None.
+    path : path of the folder.
+    now : interactions that occurred later are rejected; None accepts all.
     """
 
     def __init__(self, path: Path, *, now: datetime | None = None) -> None:
@@ -82,7 +82,7 @@ class Folder:
             lambda data: Event.from_document(data.get("event_id", ""), data),
             columns=(
                 *("event_id", "title", "description", "category", "subcategory", "tags", "organizer_id", "venue_id"),
-                *("city", *_PLACE, "starts_at", "ends_at", "price", "currency", "capacity", "booked", "status"),
+                *("city", *_LOCATION, "starts_at", "ends_at", "price", "currency", "capacity", "booked", "status"),
                 *("image_url", "created_at"),
             ),
             required=("event_id",),
@@ -92,7 +92,7 @@ class Folder:
             "users.csv",
             lambda data: User.from_document(data.get("user_id", ""), data),
             columns=(
-                *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_PLACE, "birth_year"),
+                *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_LOCATION, "birth_year"),
                 *("gender", "friends", "created_at"),
             ),
             required=("user_id",),
@@ -112,11 +112,11 @@ class Folder:
             raise NotFound(f"{path}: expected a folder with {names}, found none of them")
 
     def files(self) -> tuple[EntityFile[Event], EntityFile[User], EntityFile[Interaction]]:
-        """The files in the order in which they are loaded."""
+        """Files in loading order: events, users, interactions."""
         return self.events, self.users, self.interactions
 
     def warnings(self) -> Iterator[str]:
-        """What a person should know before the rows are read: missing files and columns that nobody reads."""
+        """Warnings about missing files and about columns that are ignored."""
         for file in self.files():
             if file.table is None:
                 yield f"warning: {file.name} is not there; going on without it"
@@ -125,9 +125,9 @@ class Folder:
 
 
 def read_dataset(path: Path, console: Console, *, before: datetime) -> Dataset:
-    """Everything that training reads, from a folder, with interactions that occurred strictly before `before`.
+    """Training data of a folder: all events and users, and the interactions that occurred strictly before `before`.
 
-    Tells `console` how far it is, and of each file how many rows were rejected and why the first was.
+    Prints progress to `console` and, per file, the number of rejected rows with the reason of the first rejection.
     """
     folder = Folder(path)
     for warning in folder.warnings():
@@ -135,7 +135,9 @@ def read_dataset(path: Path, console: Console, *, before: datetime) -> Dataset:
     events = list(_accepted(folder.events, console))
     users = {user.user_id: user for user in _accepted(folder.users, console)}
     interactions = {
-        one.interaction_id: one for one in _accepted(folder.interactions, console) if one.occurred_at < before
+        interaction.interaction_id: interaction
+        for interaction in _accepted(folder.interactions, console)
+        if interaction.occurred_at < before
     }
     return Dataset(tuple(events), users, tuple(interactions.values()))
 
@@ -168,12 +170,12 @@ def _document(cells: dict[str, str]) -> dict[str, Any]:
     for name in _LISTS:
         if name in document:
             document[name] = [part.strip() for part in cells[name].split(_SEPARATOR)]
-    for name in (*_NUMBERS, *_PLACE):
+    for name in (*_NUMBERS, *_LOCATION):
         if name in document:
             document[name] = _number(cells[name])
-    if any(name in document for name in _PLACE):
+    if any(name in document for name in _LOCATION):
         lat, lng = (fields.number(document, name, low=-high, high=high) for name, high in _DEGREES.items())
-        for name, degrees in zip(_PLACE, (lat, lng), strict=True):
+        for name, degrees in zip(_LOCATION, (lat, lng), strict=True):
             if degrees is None:
                 raise InvalidField(name, None, "both latitude and longitude")
         document["location"] = {"lat": lat, "lng": lng}
@@ -184,5 +186,5 @@ def _number(cell: str) -> float | str:
     try:
         return float(cell)
     except ValueError:
-        # The entity refuses the text by the field's name and range.
+        # The entity rejects the text with the name and range of the field.
         return cell

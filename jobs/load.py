@@ -1,4 +1,4 @@
-"""Loads a folder of CSV files into a store: `python -m jobs.load FOLDER`."""
+"""Bulk load of a CSV folder into a document store: `python -m jobs.load FOLDER`."""
 
 import argparse
 import dataclasses
@@ -23,13 +23,13 @@ from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the bulk load; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.load",
-        description="Load events.csv, users.csv and interactions.csv. Repeating it changes nothing; after an "
-        "interruption, run it again. Rows that cannot be taken are listed with the reason and the rest is loaded.",
+        description="Load events.csv, users.csv and interactions.csv into a document store. The load is idempotent: "
+        "after an interruption, run it again. Invalid rows are listed with the reason; all other rows are loaded.",
     )
-    parser.add_argument("folder", type=Path, help="holds the CSV files")
+    parser.add_argument("folder", type=Path, help="folder with the CSV files")
     parser.add_argument(
         "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
     )
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--rejected",
         type=Path,
         default=Path("rejected.csv"),
-        help="CSV to list rejected rows in (default: %(default)s)",
+        help="CSV file for rejected rows (default: %(default)s)",
     )
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -60,7 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def load_folder(data: Path, documents: Documents, *, rejected: Path, now: datetime, console: Console) -> None:
-    """Load a folder, show progress on `console`, list rejected rows in `rejected` and end with a report."""
+    """Bulk load of the CSV folder `data` into `documents`; idempotent.
+
+    Writes rejected rows to the CSV file `rejected`, prints progress and a final report to `console`. Interactions
+    later than `now` are rejected.
+    """
     folder = Folder(data, now=now)
     for warning in folder.warnings():
         console.say(warning)
@@ -81,7 +85,7 @@ def _load(
     rejections: RejectionFile,
     console: Console,
 ) -> list[str]:
-    """Load one file; returns its line of the report."""
+    """Load of a single file; returns its row of the report."""
 
     def accepted() -> Iterator[Entity]:
         for item in file:

@@ -1,4 +1,4 @@
-"""Trains and publishes a model from a shell: `python -m jobs.retrain`."""
+"""Training run from a shell: trains, compares and publishes a model: `python -m jobs.retrain`."""
 
 import argparse
 import dataclasses
@@ -18,18 +18,18 @@ from shared.settings import Settings, check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of a training run; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.retrain",
-        description="Read what is new, compare models on the latest stretch of time, publish what is better.",
+        description="Read new documents, compare models on the latest time window, publish the better model.",
     )
     parser.add_argument(
         "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS)"
     )
     parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
-    parser.add_argument("--model", choices=MODELS, help="which model to publish (default: $MARQUEE_MODEL or blend)")
-    parser.add_argument("--at", metavar="TIME", help="the time that names the run and counts as now (default: now)")
-    parser.add_argument("--reread", action="store_true", help="read everything again, into a new ledger")
+    parser.add_argument("--model", choices=MODELS, help="model to publish (default: $MARQUEE_MODEL or blend)")
+    parser.add_argument("--at", metavar="TIME", help="time that names the run and counts as now (default: now)")
+    parser.add_argument("--reread", action="store_true", help="read all documents again, into a new ledger")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
@@ -63,12 +63,20 @@ def _report(document: RunDocument) -> Iterator[str]:
         yield table(["latest window", *names], rows)
     if document.comparisons:
         columns = ("users", "mean", "low", "high")
-        rows = [[name, *(f"{one[column]:.4g}" for column in columns)] for name, one in document.comparisons.items()]
+        rows = [
+            [name, *(f"{comparison[column]:.4g}" for column in columns)]
+            for name, comparison in document.comparisons.items()
+        ]
         yield table(["better than", *columns], rows)
     if document.drift:
         rows = [
-            [f"{one['quantity']} {one['detector']}", f"{one['score']:.3f}", f"{one['threshold']:.3f}", one["verdict"]]
-            for one in document.drift["findings"]
+            [
+                f"{finding['quantity']} {finding['detector']}",
+                f"{finding['score']:.3f}",
+                f"{finding['threshold']:.3f}",
+                finding["verdict"],
+            ]
+            for finding in document.drift["findings"]
         ]
         yield table([f"drift: {document.drift['verdict']}", "score", "threshold", "verdict"], rows)
     price = f"{document.reads:,} documents read, ${document.price_usd:.6f} at Firestore's list price"

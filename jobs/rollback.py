@@ -1,4 +1,4 @@
-"""Lists published models and puts an earlier one back into service: `python -m jobs.rollback`."""
+"""Rollback: list published model versions and activate one of them: `python -m jobs.rollback`."""
 
 import argparse
 import dataclasses
@@ -16,14 +16,15 @@ from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the rollback; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.rollback",
-        description="Without a version, list those that can serve. With one, put it into service: trainings that have "
-        "begun do not undo that; a later one may publish what passes the gate against it, unless it is held.",
+        description="Without a version, list the versions that can be activated. With a version, activate it: training "
+        "runs in progress do not undo this. A later run may publish a model that passes the gate against it, unless "
+        "the version is held.",
     )
-    parser.add_argument("version", nargs="?", help="the version to put into service, or `previous`")
-    parser.add_argument("--hold", action="store_true", help="let no training publish until another is activated")
+    parser.add_argument("version", nargs="?", help="version to activate, or `previous`")
+    parser.add_argument("--hold", action="store_true", help="block publishing until another version is activated")
     parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -34,11 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         objects = open_objects(settings.objects)
         found = versions(objects)
         if given.version is None:
-            print(table(["version", "model", "trained"], [_row(one) for one in found]))
+            print(table(["version", "model", "trained"], [_row(version) for version in found]))
             return 0
         wanted = given.version
         if wanted == "previous":
-            wanted = next((one.version for one in found if one.version < _current(found)), "")
+            wanted = next((version.version for version in found if version.version < _current(found)), "")
         pointer = activate(objects, wanted, now=datetime.now(UTC), hold=given.hold)
     except MarqueeError as error:
         console.say(f"error: {error}")
@@ -47,12 +48,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _row(one: Version) -> list[str]:
-    return [f"{one.version}{' (serves)' if one.is_current else ''}", one.model, f"{one.trained_at:%Y-%m-%d %H:%M}"]
+def _row(version: Version) -> list[str]:
+    name = f"{version.version}{' (serves)' if version.is_current else ''}"
+    return [name, version.model, f"{version.trained_at:%Y-%m-%d %H:%M}"]
 
 
 def _current(found: Sequence[Version]) -> str:
-    return next((one.version for one in found if one.is_current), "")
+    return next((version.version for version in found if version.is_current), "")
 
 
 if __name__ == "__main__":

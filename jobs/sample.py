@@ -1,4 +1,4 @@
-"""Writes the CSV files of a city that does not exist: `python -m jobs.sample FOLDER`."""
+"""Synthetic data: CSV files of a generated city: `python -m jobs.sample FOLDER`."""
 
 import argparse
 import sys
@@ -28,21 +28,25 @@ _LATEST: Final = datetime(2199, 1, 1, tzinfo=UTC)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status."""
+    """Command line of the generator; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.sample",
-        description="Write events.csv, users.csv and interactions.csv of a city that does not exist. The same options "
-        "with the same --now give the same bytes. People have tastes, so that there is something to learn.",
+        description="Write events.csv, users.csv and interactions.csv of a synthetic city. Deterministic: "
+        "equal options with an equal --now give equal bytes. Users have preferences that a model can learn.",
     )
-    parser.add_argument("folder", type=Path, help="where to write; made if missing, files of these names are replaced")
-    parser.add_argument("--users", type=int, default=99, help=f"1..{MAX_USERS} (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=50, help=f"1..{MAX_EVENTS} (default: %(default)s)")
-    parser.add_argument("--interactions", type=int, default=467, help=f"0..{MAX_INTERACTIONS} (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, another city (default: %(default)s)")
+    parser.add_argument("folder", type=Path, help="output folder; created if missing, existing files are replaced")
+    parser.add_argument("--users", type=int, default=99, help=f"number of users, 1..{MAX_USERS} (default: %(default)s)")
+    parser.add_argument(
+        "--events", type=int, default=50, help=f"number of events, 1..{MAX_EVENTS} (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--interactions", type=int, default=467, help=f"0..{MAX_INTERACTIONS} rows (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the generator (default: %(default)s)")
     parser.add_argument(
         "--now",
         metavar="TIME",
-        help="the time between past and future, such as 2026-05-01T12:00:00Z (default: the clock)",
+        help="time that counts as now, such as 2026-05-01T12:00:00Z (default: the clock)",
     )
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
@@ -68,14 +72,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_sample(folder: Path, *, users: int, events: int, interactions: int, seed: int, now: datetime) -> None:
-    """Write the three files into `folder`, replacing what is there; raises `InvalidField` naming the option.
+    """Synthetic data set: write events.csv, users.csv and interactions.csv into `folder`, replacing existing files.
+
+    Raises `InvalidField` naming the invalid option.
 
     Parameters
     ----------
-    folder : made if missing.
-    users, events, interactions : how many of each, exactly.
-    seed : another seed, another city; the same seed and `now` give the same bytes.
-    now : an aware time; about 60 % of the events start before it, every interaction occurs before it.
+    folder : output folder, created if missing.
+    users, events, interactions : exact number of rows of each file.
+    seed : seed of the generator; equal arguments with an equal seed and `now` give equal bytes.
+    now : aware time; about 60 % of the events start before it, every interaction occurs before it.
     """
     for name, value, low, high in (
         ("--users", users, 1, MAX_USERS),
@@ -88,7 +94,7 @@ def write_sample(folder: Path, *, users: int, events: int, interactions: int, se
     now = fields.required_time({"--now": now}, "--now").replace(microsecond=0)
     if not _EARLIEST <= now < _LATEST:
         raise InvalidField("--now", now.isoformat(), "a time between 1975 and 2199")
-    # Each part has its own stream: more interactions leave the users and the programme as they are.
+    # A random stream per step: another number of interactions does not change the users and events.
     for_programme, for_people, for_profiles, for_offers, for_behaviour = np.random.default_rng(seed).spawn(5)
     themes = read_themes()
     programme = build_programme(for_programme, themes, count=events, now=now)

@@ -1,1 +1,1 @@
-"""Marquee's core: entities, pure models and analysis, the services that use them, and the adapters."""
+"""Core of Marquee: entities, pure recommender code on arrays, the services that use it, ports and adapters."""

@@ -1,17 +1,17 @@
-"""Everything that can go wrong, as one tree.
+"""Exception hierarchy: all errors that Marquee raises on purpose.
 
 MarqueeError
 ├── InvalidField        a document, a row or a parameter holds a value that cannot be accepted
-│   └── TooLarge        a request holds more than is taken at once
-├── TooMany             somebody sends more than is taken from them in this time
+│   └── TooLarge        a request is larger than is accepted at once
+├── TooMany             a sender exceeds its rate limit
 ├── Unauthenticated     a request needs a verified user and has none
-├── Forbidden           a verified user asks for what is not theirs
-├── NotFound            a named thing does not exist
+├── Forbidden           a verified user asks for another user's data
+├── NotFound            a route, an event or a model version does not exist
 ├── SettingsError       a setting cannot be used; raised at start-up
-├── ArtifactError       a stored model is missing, damaged or from another format
-├── Conflict            a conditional write lost against another writer
-├── StoreUnavailable    a store did not answer, or not in time; trying again may help
-└── DeadlineExceeded    a run would take longer than it may
+├── ArtifactError       a stored model, ledger or run document is missing, damaged or in another format
+├── Conflict            a conditional write lost the race against another writer
+├── StoreUnavailable    a store did not answer, or not in time; a retry may help
+└── DeadlineExceeded    a training run has reached its deadline
 
 `functions/responses.py` holds the only table from these types to HTTP statuses.
 """
@@ -20,17 +20,17 @@ _SHOWN = 80
 
 
 class MarqueeError(Exception):
-    """Root of all errors raised on purpose."""
+    """Base class of all errors that are raised on purpose."""
 
 
 class InvalidField(MarqueeError):
-    """A field's value cannot be accepted.
+    """Validation error: the value of a field cannot be accepted.
 
     Parameters
     ----------
-    field : the name of the field, as in documents, CSV columns and query strings.
+    field : name of the field, as in documents, CSV columns and query strings.
     got : the offending value; long values are shortened in the message.
-    expected : what would have been accepted.
+    expected : description of acceptable values.
     """
 
     def __init__(self, field: str, got: object, expected: str) -> None:
@@ -41,15 +41,15 @@ class InvalidField(MarqueeError):
 
 
 class TooLarge(InvalidField):
-    """Raised when a request's body or a list in it is larger than is taken at once."""
+    """Size error: a request's body, or a list in it, is larger than is accepted at once."""
 
 
 class TooMany(MarqueeError):
-    """Somebody sends more than is taken from them in a stretch of time.
+    """Rate limit error: a sender exceeds its quota for the current period.
 
     Parameters
     ----------
-    retry_after_s : seconds until they may send again.
+    retry_after_s : seconds until the sender may send again.
     """
 
     def __init__(self, message: str, retry_after_s: int) -> None:
@@ -66,32 +66,32 @@ def _shown(got: object) -> str:
 
 
 class Unauthenticated(MarqueeError):
-    """Raised when a request has no ID token where one is needed, or one that does not verify."""
+    """Authentication error: a request lacks a token that it needs, or its token does not verify."""
 
 
 class Forbidden(MarqueeError):
-    """Raised when a verified user asks for another user's data without the claim for it."""
+    """Authorization error: a verified user asks for another user's data without the claim for it."""
 
 
 class NotFound(MarqueeError):
-    """Raised when a route, an event or a model version does not exist."""
+    """Lookup error: a route, an event or a model version does not exist."""
 
 
 class SettingsError(MarqueeError):
-    """Raised at start-up; the message names the environment variable."""
+    """Configuration error, raised at start-up; the message names the environment variable."""
 
 
 class ArtifactError(MarqueeError):
-    """Raised when a stored model cannot be used; the message names the object and the array."""
+    """Artifact error: a stored object is missing, damaged or in another format; the message names it and the array."""
 
 
 class Conflict(MarqueeError):
-    """Raised by a conditional write whose condition no longer holds."""
+    """Write conflict: the condition of a conditional write (compare-and-swap) does not hold."""
 
 
 class StoreUnavailable(MarqueeError):
-    """Raised by adapters when a store is out of reach or too slow."""
+    """Store outage, raised by adapters: a store is out of reach or too slow."""
 
 
 class DeadlineExceeded(MarqueeError):
-    """Raised by a long run that stops itself in time, rather than being stopped halfway."""
+    """Deadline error of a long run, which stops itself before the platform stops it halfway."""

@@ -1,4 +1,4 @@
-"""Configuration as one frozen value, read from the environment once.
+"""Settings: the configuration of a process as a frozen value, read once from environment variables.
 
 Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI refuses those.
 """
@@ -23,23 +23,26 @@ _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How one process of Marquee is set up.
+    """Settings of one process.
 
     Attributes
     ----------
-    documents : where documents live, `sqlite:PATH` or `firestore:PROJECT` (MARQUEE_DOCUMENTS).
-    objects : where models live, `folder:PATH` or `gs:BUCKET` (MARQUEE_OBJECTS).
+    documents : store of documents, `sqlite:PATH` or `firestore:PROJECT` (MARQUEE_DOCUMENTS).
+    objects : store of models and the ledger, `folder:PATH` or `gs:BUCKET` (MARQUEE_OBJECTS).
     require_auth : whether a user's data needs that user's ID token (MARQUEE_AUTH, `firebase` or `off`);
         `off` is refused on Google Cloud.
-    refresh_s : seconds between looks for a newer model and changed events, 1..3600 (MARQUEE_REFRESH_S).
-    deadline_s : seconds that a request waits for a store before it answers without, 0.05..60 (MARQUEE_DEADLINE_S).
-    project : the Google Cloud project whose ID tokens are accepted, "" where there is none.
-    model : which model to train, `blend`, `svd` or `popularity` (MARQUEE_MODEL).
-    origins : web origins other than its own that browsers may call the API from (MARQUEE_ORIGINS, separated by commas).
+    refresh_s : seconds between checks for a newer model and changed events, 1..3600 (MARQUEE_REFRESH_S).
+    deadline_s : seconds that a request waits for a store before it continues without the store, 0.05..60
+        (MARQUEE_DEADLINE_S).
+    project : Google Cloud project whose ID tokens are accepted, "" where there is none.
+    model : model to train, the champion: `blend`, `svd` or `popularity` (MARQUEE_MODEL).
+    origins : web origins besides its own that browsers may call the API from (CORS; MARQUEE_ORIGINS, separated by
+        commas).
     require_app_check : whether callers must prove by App Check to be the deployment's own app (MARQUEE_APP_CHECK,
         `off` or `on`).
-    half_life_days : age at which an interaction weighs half, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
-    challengers_s : seconds that a training spends on trying other models than `model`, 0..1200 (MARQUEE_CHALLENGERS_S).
+    half_life_days : half-life of an interaction's confidence in days, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
+    challengers_s : seconds that a training spends on challengers, which are the models other than `model`, 0..1200
+        (MARQUEE_CHALLENGERS_S).
     """
 
     documents: str = "sqlite:.marquee/documents.db"
@@ -75,7 +78,7 @@ class Settings:
         if is_production:
             _refuse_emulators(environ)
         default = cls()
-        require_auth = _choice(environ, "MARQUEE_AUTH", ("firebase", "off"), "firebase") == "firebase"
+        require_auth = _option(environ, "MARQUEE_AUTH", ("firebase", "off"), "firebase") == "firebase"
         if is_production and not require_auth:
             raise SettingsError("MARQUEE_AUTH: 'off' is for local use; remove it from the deployed function")
         on_firebase = is_production or is_emulated
@@ -88,11 +91,11 @@ class Settings:
             refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
             deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
             project=_project(environ),
-            model=_choice(environ, "MARQUEE_MODEL", models, default.model),
+            model=_option(environ, "MARQUEE_MODEL", models, default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
             challengers_s=_number(environ, "MARQUEE_CHALLENGERS_S", 0, 1200, default.challengers_s),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
-            require_app_check=_choice(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
+            require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
         )
 
 
@@ -102,7 +105,7 @@ def _refuse_emulators(environ: Mapping[str, str]) -> None:
             raise SettingsError(f"{name} is set on Google Cloud: data would go to an emulator; remove it")
 
 
-def _choice(environ: Mapping[str, str], name: str, allowed: Collection[str], default: str) -> str:
+def _option(environ: Mapping[str, str], name: str, allowed: Collection[str], default: str) -> str:
     value = environ.get(name) or default
     if value not in allowed:
         raise SettingsError(f"{name}: expected one of {', '.join(allowed)}, got {value!r}")
@@ -115,9 +118,9 @@ def _store(environ: Mapping[str, str], name: str, kinds: Collection[str]) -> str
 
 
 def check_store(value: str, kinds: Collection[str], name: str) -> str:
-    """Return `value` if it reads `KIND:PLACE` with a known kind; raises `SettingsError` naming `name`."""
-    kind, _, place = value.partition(":")
-    if kind not in kinds or not place:
+    """Store name `value` unchanged if it reads `KIND:NAME` with a known kind; raises `SettingsError` naming `name`."""
+    kind, _, target = value.partition(":")
+    if kind not in kinds or not target:
         raise SettingsError(f"{name}: expected {' or '.join(f'{kind}:…' for kind in kinds)}, got {value!r}")
     return value
 

@@ -1,4 +1,4 @@
-"""Emulators for the whole session, started by the first test that asks."""
+"""Fixtures of the Firestore and Cloud Storage emulators, started once per session on first use."""
 
 import os
 import uuid
@@ -10,8 +10,8 @@ from tests.emulators.firestore import firestore_emulator
 from tests.emulators.missing import skipped_when_missing
 from tests.emulators.storage import storage_emulator
 
-# Each client of google-cloud-storage otherwise asks for its bucket in a thread that outlives it by two minutes,
-# retrying at random moments, and Hypothesis refuses tests during which anybody draws from the global generator.
+# Otherwise each google-cloud-storage client requests its bucket in a background thread, which retries with random
+# delays for two minutes; Hypothesis fails tests during which the global random generator is used.
 os.environ["DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"] = "true"
 
 
@@ -23,7 +23,7 @@ def firestore_host() -> Iterator[str]:
 
 @pytest.fixture
 def firestore_project(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty project on the emulator."""
+    """Empty Firestore project on the emulator; the project id."""
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
     return f"test-{uuid.uuid4().hex[:12]}"
 

@@ -1,4 +1,4 @@
-"""The demo as a process."""
+"""Demo server as a subprocess, for tests."""
 
 import os
 import re
@@ -15,19 +15,19 @@ from tests.emulators.programs import ROOT
 
 @contextmanager
 def demo(scratch: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The demo's process and URL; its temporary files go below `scratch`."""
+    """Demo server process and its URL; its temporary files are written below `scratch`."""
     command = [sys.executable, "-m", "jobs.demo", "--port", "0"]
     environ = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr
-            said = ""
+            output = ""
             for line in process.stderr:
-                said += line
+                output += line
                 if found := re.search(r"serving (http://localhost:\d+)", line):
                     yield process, found[1]
                     break
             else:
-                pytest.fail(f"the demo ended with status {process.wait()}; it said: {said}")
+                pytest.fail(f"the demo ended with status {process.wait()}; its output: {output}")
         finally:
             process.kill()

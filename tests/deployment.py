@@ -1,4 +1,4 @@
-"""The deployed functions in tests: real stores, a clock that tests turn, and tokens that say who they are."""
+"""Test deployment of the functions: real stores, a manual clock, and plain-text tokens."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from shared.settings import Settings
 from tests.examples import NOW
 
 Wire = Callable[..., Services]
-"""Puts services into place until a test ends."""
+"""Function that installs services until the test ends."""
 
 REFRESH = timedelta(seconds=30)
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
@@ -33,7 +33,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
 @dataclass
 class Clock:
-    """A time that moves only when told."""
+    """Manual clock: the time changes only by assignment or `forward`."""
 
     now: datetime = NOW
 
@@ -41,13 +41,13 @@ class Clock:
         return self.now
 
     def forward(self, by: timedelta = REFRESH) -> datetime:
-        """Let time pass and say what time it is then."""
+        """Advance the clock; returns the new time."""
         self.now += by
         return self.now
 
 
 class PlainIdentity:
-    """Takes a token such as `user:alice`, `user:olga:jazz_club` or `admin:root` at its word."""
+    """Identity provider that parses plain-text tokens such as `user:alice`, `user:olga:jazz_club` or `admin:root`."""
 
     def caller(self, id_token: str) -> Caller:
         role, _, rest = id_token.partition(":")
@@ -66,7 +66,7 @@ class PlainIdentity:
 def wire(
     documents: Documents, folder: Path, clock: Clock, *, objects: ObjectStore | None = None, **settings: Any
 ) -> Services:
-    """Services on these documents and, unless told otherwise, the objects of a folder."""
+    """Services on the given documents and objects; by default, objects are in `folder`."""
     numbers = count(1)
     configured = Settings(**{"require_auth": False, "model": "svd", "refresh_s": REFRESH.total_seconds()} | settings)
     objects = objects or FolderObjects(folder)
@@ -83,7 +83,7 @@ def wire(
 
 
 def client() -> FlaskClient:
-    """Sends requests to the HTTP functions as functions-framework would."""
+    """Flask test client for the HTTP functions, routed as by functions-framework."""
     app = Flask("functions", static_folder=None)
 
     @app.route("/api/<path:_path>", methods=_METHODS)
@@ -102,12 +102,12 @@ def client() -> FlaskClient:
 
 
 def created(document_id: str, fields: dict[str, Any], *, event_id: str = "delivery_1") -> CloudEvent:
-    """What Firestore delivers for a new interaction document."""
+    """CloudEvent that Firestore delivers for a new interaction document."""
     return delivered(encode_change("interactions", document_id, fields), event_id=event_id)
 
 
 def delivered(data: Any, *, event_id: str = "delivery_1") -> CloudEvent:
-    """A delivery with any payload."""
+    """CloudEvent of a Firestore trigger with an arbitrary payload."""
     attributes = {
         "id": event_id,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",

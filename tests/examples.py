@@ -1,4 +1,4 @@
-"""Entities for tests: valid ones, of which a test names only what it is about."""
+"""Factories of valid entities for tests, with defaults for every field."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +10,7 @@ DAY = timedelta(days=1)
 
 
 def an_event(event_id: str = "event_1", **fields: Any) -> Event:
-    """A published event that starts a day after `NOW`."""
+    """Published event that starts a day after `NOW`."""
     return Event(**{"event_id": event_id, "title": event_id.title(), "starts_at": NOW + DAY} | fields)
 
 
@@ -20,7 +20,9 @@ def an_interaction(
     kind: InteractionType = InteractionType.BOOKING,
     **fields: Any,
 ) -> Interaction:
-    """A booking made a day before `NOW`, with the id that the services would give it."""
+    """Booking made a day before `NOW`, with its deterministic id."""
     given = {"interaction_id": "", "user_id": user_id, "event_id": event_id, "type": kind, "occurred_at": NOW - DAY}
-    one = Interaction(**given | fields)
-    return one if one.interaction_id else Interaction(**given | fields | {"interaction_id": one.expected_id()})
+    interaction = Interaction(**given | fields)
+    if interaction.interaction_id:
+        return interaction
+    return Interaction(**given | fields | {"interaction_id": interaction.expected_id()})

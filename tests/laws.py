@@ -1,8 +1,9 @@
-"""A city whose right answers are known, and how the laws of all models look at it.
+"""Checkerboard data set with known recommendations, and helpers for the law tests that every model must pass.
 
-Users and events are of two kinds, jazz and yoga. Almost everybody keeps to their own kind; a few go to both, so that
-no score is a mere rounding error. Whatever an event has, organizer, venue, place, category, tags, words, price and
-hour, goes with its kind, so that models of attributes find the same answer as models of ids.
+Users and events belong to two clusters, jazz and yoga. Most users interact only with events of their cluster; a few
+interact with both, so that no score is mere rounding error. All attributes of an event (organizer, venue, location,
+category, tags, words, price and hour) follow its cluster, so that content-based models find the same answer as
+collaborative models.
 """
 
 import random
@@ -20,9 +21,9 @@ from shared.services.training.dataset import Dataset, fit
 from tests.examples import DAY, NOW
 
 IMPERSONAL: Final = frozenset({"popularity"})
-"""Models that know nothing of taste; every other model must pass the laws of taste as well."""
+"""Non-personalized models; all remaining models must also pass the laws of personalization."""
 REGULARIZED: Final = frozenset({"blend"})
-"""Models that trust much data more than little, so that twice the data may reorder what is close."""
+"""Models with regularization, where duplicated data may reorder events with close scores."""
 PERSONAL: Final = [model for model in MODELS if model not in IMPERSONAL]
 
 FALLBACKS: Final = {"popularity", "soonest"}
@@ -35,7 +36,7 @@ _BOOKED: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What one half of the city has in common."""
+    """Cluster of the data set: common attributes of its events."""
 
     name: str
     words: str
@@ -52,18 +53,20 @@ KINDS: Final = (
 
 
 def city() -> Dataset:
-    """Events to come and past, users who keep to their kind, and some who do not."""
+    """Checkerboard data set: upcoming and past events, users of a single cluster, and some users of both."""
     rng = random.Random(7)
     events = {kind.name: _events(kind) for kind in KINDS}
     interactions: list[Interaction] = []
     for kind in KINDS:
         for number in range(_USERS):
-            mine = rng.sample(events[kind.name][:LIVE_EVENTS], _BOOKED) + rng.sample(events[kind.name][LIVE_EVENTS:], 3)
-            interactions += _doings(f"{kind.name}_fan_{number}", mine, rng)
+            of_user = rng.sample(events[kind.name][:LIVE_EVENTS], _BOOKED) + rng.sample(
+                events[kind.name][LIVE_EVENTS:], 3
+            )
+            interactions += _interactions(f"{kind.name}_fan_{number}", of_user, rng)
     for number in range(_BOTH_WAYS):
         some = [event for kind in KINDS for event in rng.sample(events[kind.name], _BOOKED)]
-        interactions += _doings(f"omnivore_{number}", some, rng)
-    users = {one.user_id: User(user_id=one.user_id) for one in interactions}
+        interactions += _interactions(f"omnivore_{number}", some, rng)
+    users = {interaction.user_id: User(user_id=interaction.user_id) for interaction in interactions}
     return Dataset(tuple(event for kind in KINDS for event in events[kind.name]), users, tuple(interactions))
 
 
@@ -91,7 +94,7 @@ def _events(kind: Kind) -> list[Event]:
     ]
 
 
-def _doings(user_id: str, events: Sequence[Event], rng: random.Random) -> list[Interaction]:
+def _interactions(user_id: str, events: Sequence[Event], rng: random.Random) -> list[Interaction]:
     done = [(event, InteractionType.BOOKING) for event in events] + [(events[0], InteractionType.VIEW)]
     return [
         _named(
@@ -107,43 +110,53 @@ def _doings(user_id: str, events: Sequence[Event], rng: random.Random) -> list[I
     ]
 
 
-def _named(one: Interaction) -> Interaction:
-    return replace(one, interaction_id=one.expected_id())
+def _named(interaction: Interaction) -> Interaction:
+    return replace(interaction, interaction_id=interaction.expected_id())
 
 
 def trained(model: str, data: Dataset, *, now: datetime = NOW) -> Recommender:
-    """The model as the retrain job would fit it."""
+    """Recommender fitted as by a training run, without the gate."""
     return fit(data, model=model, now=now, half_life_days=90.0)[0]
 
 
 def profile(data: Dataset, user_id: str, *, now: datetime = NOW) -> Profile:
-    """A user as a request reads them at `now`."""
-    mine = [one for one in data.interactions if one.user_id == user_id and one.occurred_at < now]
-    mine.sort(key=lambda one: one.occurred_at, reverse=True)
-    return Profile(data.users.get(user_id) or User(user_id=user_id), tuple(HistoryEntry.of(one) for one in mine))
+    """Profile and history of a user as read by a request at `now`, newest entry first."""
+    of_user = [
+        interaction
+        for interaction in data.interactions
+        if interaction.user_id == user_id and interaction.occurred_at < now
+    ]
+    of_user.sort(key=lambda interaction: interaction.occurred_at, reverse=True)
+    return Profile(
+        data.users.get(user_id) or User(user_id=user_id), tuple(HistoryEntry.of(interaction) for interaction in of_user)
+    )
 
 
 def lists(
     recommender: Recommender, data: Dataset, *, now: datetime = NOW, k: int = 100
 ) -> dict[str, list[Recommendation]]:
-    """Every user's list."""
+    """Recommendations by user id, for all users of the data set, as of `now`."""
     return {
         user_id: recommender.recommend(profile(data, user_id, now=now), k=k, now=now) for user_id in sorted(data.users)
     }
 
 
 def ids(answers: Mapping[str, Sequence[Recommendation]]) -> dict[str, list[str]]:
-    """Lists reduced to event ids."""
+    """Event ids of recommendations, by user id, in ranked order."""
     return {user_id: [item.event_id for item in items] for user_id, items in answers.items()}
 
 
 def seen(data: Dataset, user_id: str) -> set[str]:
-    """What a user booked."""
-    return {one.event_id for one in data.interactions if one.user_id == user_id and one.type is InteractionType.BOOKING}
+    """Event ids that a user booked."""
+    return {
+        interaction.event_id
+        for interaction in data.interactions
+        if interaction.user_id == user_id and interaction.type is InteractionType.BOOKING
+    }
 
 
 def stored_and_loaded(model: str, recommender: Recommender) -> Recommender:
-    """The model after a way through its artifact."""
+    """Recommender after a round trip through its artifact."""
     arrays = recommender.to_arrays()
     data = pack(arrays)
     manifest = Manifest(
@@ -160,7 +173,7 @@ def stored_and_loaded(model: str, recommender: Recommender) -> Recommender:
 
 
 def shuffled(data: Dataset, seed: int) -> Dataset:
-    """The same documents, read in another order."""
+    """Dataset with its documents in another order."""
     rng = random.Random(seed)
     users = dict(rng.sample(sorted(data.users.items()), len(data.users)))
     events, interactions = (tuple(rng.sample(part, len(part))) for part in (data.events, data.interactions))
@@ -168,14 +181,14 @@ def shuffled(data: Dataset, seed: int) -> Dataset:
 
 
 def doubled(data: Dataset) -> Dataset:
-    """Everybody has a twin who did the same at the same times."""
-    twins = [_named(replace(one, user_id=f"{one.user_id}_twin")) for one in data.interactions]
+    """Dataset with a twin of each user, whose interactions have equal events, types and times."""
+    twins = [_named(replace(interaction, user_id=f"{interaction.user_id}_twin")) for interaction in data.interactions]
     users = {f"{key}_twin": replace(user, user_id=f"{key}_twin") for key, user in data.users.items()}
     return Dataset(data.events, data.users | users, (*data.interactions, *twins))
 
 
 def moved(data: Dataset, by: timedelta) -> Dataset:
-    """Everything happens `by` later."""
+    """Dataset with all times moved by `by`."""
     events = tuple(
         replace(
             event,
@@ -185,25 +198,27 @@ def moved(data: Dataset, by: timedelta) -> Dataset:
         )
         for event in data.events
     )
-    later = (replace(one, occurred_at=one.occurred_at + by) for one in data.interactions)
-    return Dataset(events, data.users, tuple(_named(one) for one in later))
+    later = (replace(interaction, occurred_at=interaction.occurred_at + by) for interaction in data.interactions)
+    return Dataset(events, data.users, tuple(_named(interaction) for interaction in later))
 
 
 def scrambled_after(data: Dataset, cutoff: datetime, seed: int) -> Dataset:
-    """The same past; from `cutoff` on, anybody does anything to any event, strangers and unknown events included."""
+    """Dataset with random interactions from `cutoff` on, also of new users and unknown events; unchanged before."""
     rng = random.Random(seed)
     user_ids, event_ids = [*data.users, "newcomer_1", "newcomer_2"], [*(e.event_id for e in data.events), "ghost"]
-    past = [one for one in data.interactions if one.occurred_at < cutoff]
+    past = [interaction for interaction in data.interactions if interaction.occurred_at < cutoff]
     later = [
         _named(
             replace(
-                one,
+                interaction,
                 user_id=rng.choice(user_ids),
                 event_id=rng.choice(event_ids),
                 type=rng.choice([InteractionType.BOOKING, InteractionType.SAVE, InteractionType.DISMISS]),
             )
         )
-        for one in data.interactions
-        if one.occurred_at >= cutoff
+        for interaction in data.interactions
+        if interaction.occurred_at >= cutoff
     ]
-    return Dataset(data.events, data.users, (*past, *{one.interaction_id: one for one in later}.values()))
+    return Dataset(
+        data.events, data.users, (*past, *{interaction.interaction_id: interaction for interaction in later}.values())
+    )

@@ -1,4 +1,4 @@
-"""Firestore as apps use it: over HTTP, under the security rules, with the token of a user."""
+"""Firestore REST client of an app: requests with a user's token under the security rules."""
 
 import base64
 import json
@@ -16,7 +16,7 @@ _TIMEOUT_S = 30
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """A project on the Firestore emulator at HOST:PORT, as the holder of a token sees it; "" for nobody."""
+    """Client of a project on the Firestore emulator at HOST:PORT; `token` authenticates the user, "" for nobody."""
 
     host: str
     project: str
@@ -24,15 +24,15 @@ class Rest:
 
     @property
     def database(self) -> str:
-        """The name of the database in requests."""
+        """Resource name of the database."""
         return f"projects/{self.project}/databases/(default)"
 
     def create(self, collection: str, key: str, fields: Mapping[str, Any], *, stamp: str = "") -> requests.Response:
-        """Create a document; `stamp` names a field that the server sets to its time."""
+        """Create a document; `stamp` is a field that the server sets to its time."""
         return self._commit(collection, key, fields, stamp, {"currentDocument": {"exists": False}})
 
     def update(self, collection: str, key: str, fields: Mapping[str, Any], *, stamp: str = "") -> requests.Response:
-        """Set some fields of a document, whether it is there or not."""
+        """Set fields of a document, which is created if missing; further fields stay unchanged."""
         mask = {"updateMask": {"fieldPaths": list(fields)}}
         return self._commit(collection, key, fields, stamp, mask)
 
@@ -62,8 +62,8 @@ class Rest:
 
 
 def unsigned_token(project: str, user_id: str, **claims: Any) -> str:
-    """A token that only the emulator takes."""
-    about = {
+    """Unsigned ID token, which only the emulator accepts."""
+    payload = {
         "iss": f"https://securetoken.google.com/{project}",
         "aud": project,
         "sub": user_id,
@@ -71,12 +71,12 @@ def unsigned_token(project: str, user_id: str, **claims: Any) -> str:
         "iat": 0,
         "exp": 2**32,
     }
-    parts = ({"alg": "none", "typ": "JWT"}, about | claims)
+    parts = ({"alg": "none", "typ": "JWT"}, payload | claims)
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
 def encoded(value: Any) -> dict[str, Any]:
-    """A value as Firestore's REST interface wants it."""
+    """Firestore REST encoding of a value."""
     if value is None:
         return {"nullValue": None}
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Runs of the trainer for tests: a clock that stands still, a lease, and the steps that were told."""
+"""Training runs for tests: a manual clock, a lease and recorded steps."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from tests.examples import NOW
 
 @dataclass
 class Watch:
-    """A clock that tests set."""
+    """Manual clock."""
 
     now: datetime = NOW
 
@@ -22,7 +22,7 @@ class Watch:
 
 @dataclass
 class Steps:
-    """Remembers what a run told."""
+    """Recorder of the steps that a run reports."""
 
     taken: list[Step] = field(default_factory=list)
 
@@ -37,12 +37,12 @@ _numbers = count(1)
 
 
 def new_id() -> str:
-    """Another id each time."""
+    """Unique id."""
     return f"id{next(_numbers):06}"
 
 
 def a_run(objects: ObjectStore, *, now: datetime = NOW, report: Steps | None = None, minutes: float = 25) -> Run:
-    """A run that has just begun, holding the lease."""
+    """Training run that has just started and holds the lease."""
     watch = Watch(now)
     run_id = f"{now:%Y%m%dT%H%M%SZ}"
     objects.delete(LEASE)

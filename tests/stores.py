@@ -1,4 +1,4 @@
-"""Real stores for tests, and the ways in which stores fail."""
+"""Document and object stores for tests, with simulated outages and write conflicts."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,30 +12,30 @@ from shared.ports import Blob, Counters, Documents, EventStore, ObjectStore, Use
 
 
 def documents() -> Documents:
-    """An empty document store in memory."""
+    """Empty document store in memory (SQLite)."""
     return open_documents("sqlite::memory:")
 
 
 def damage(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:
-    """Change the bytes of an object in a folder behind its adapter's back."""
+    """Corrupt an object of a folder store by changing its bytes, without the adapter."""
     path = folder / name
     path.write_bytes(change(path.read_bytes()))
 
 
 @dataclass
 class Outage:
-    """Whether a store is down at present."""
+    """Outage switch of a store."""
 
     is_on: bool = False
 
     def check(self) -> None:
-        """Fail as an adapter does when its store does not answer."""
+        """Outage check: raises `StoreUnavailable` during an outage."""
         if self.is_on:
             raise StoreUnavailable("the store is down")
 
 
 class FragileEvents:
-    """Events that can be read only while there is no outage."""
+    """Event store whose reads fail during an outage."""
 
     def __init__(self, events: EventStore, outage: Outage) -> None:
         self._events = events
@@ -54,13 +54,13 @@ class FragileEvents:
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
         for event in self._events.changed_since(moment, after=after):
             yield event
-            # An outage may begin in the middle of an answer.
+            # An outage may begin between two events of a listing.
             self._outage.check()
         self._outage.check()
 
 
 class FragileUsers:
-    """Users whose profiles can be read only while there is no outage."""
+    """User store whose profile reads fail during an outage."""
 
     def __init__(self, users: UserStore, outage: Outage) -> None:
         self._users = users
@@ -76,7 +76,7 @@ class FragileUsers:
 
 
 class FragileCounters:
-    """Counts that can be read only while there is no outage."""
+    """Counter store whose reads fail during an outage."""
 
     def __init__(self, counters: Counters, outage: Outage) -> None:
         self._counters = counters
@@ -92,7 +92,7 @@ class FragileCounters:
 
 
 class FragileObjects:
-    """Objects that can be read only while there is no outage."""
+    """Object store whose reads fail during an outage."""
 
     def __init__(self, objects: ObjectStore, outage: Outage) -> None:
         self._objects = objects
@@ -107,7 +107,7 @@ class FragileObjects:
 
 
 class ContestedObjects:
-    """Objects to which a rival writes just before we do, as long as there are rivals left."""
+    """Object store with write conflicts: a concurrent writer writes first, once per blob in `rivals`."""
 
     def __init__(self, objects: ObjectStore, name: str, rivals: Sequence[bytes]) -> None:
         self._objects = objects
@@ -127,7 +127,7 @@ class ContestedObjects:
 def fragile(
     store: Documents, *, events: Outage | None = None, users: Outage | None = None, counters: Outage | None = None
 ) -> Documents:
-    """The same documents, of which parts may be down."""
+    """Document stores of which events, users or counters fail during the given outages."""
     return replace(
         store,
         events=FragileEvents(store.events, events or Outage()),

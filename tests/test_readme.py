@@ -1,4 +1,4 @@
-"""What the README says works: its commands run, its answers have the form of real ones, and what it names exists."""
+"""README and docs are true: their commands run, their answers have the form of real ones, and what they name exists."""
 
 import json
 import os
@@ -6,26 +6,36 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.folder import Folder
+from shared.entities import InteractionType
 from shared.models.registry import MODELS
 from shared.settings import Settings
+from shared.signals.registry import SIGNALS
 from tests.demo import demo
 from tests.emulators.missing import skipped_when_missing
 from tests.emulators.programs import ROOT, ProgramMissing
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+}
+README = PAGES["README.md"]
+TEXT = "\n".join(PAGES.values())
+MAX_README_LINES = 180
 _BLOCK = re.compile(r"<!-- (?P<kind>\w+) -->\n```sh\n(?P<script>.*?)```\n(?:\n```json\n(?P<answer>.*?)```)?", re.DOTALL)
 _ADDRESS = "http://localhost:8080"
 
 
-def blocks(kind: str) -> list[re.Match[str]]:
-    return [found for found in _BLOCK.finditer(README) if found["kind"] == kind]
+def blocks(kind: str, pages: Sequence[str] = tuple(PAGES)) -> list[re.Match[str]]:
+    """Marked blocks of a kind, of the README first."""
+    return [found for page in pages for found in _BLOCK.finditer(PAGES[page]) if found["kind"] == kind]
 
 
 def run(script: str, folder: Path) -> str:
@@ -45,6 +55,22 @@ def form(value: Any) -> Any:
     return type(value).__name__
 
 
+def rows(page: str, heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, without its two header lines."""
+    _, found, part = f"\n{PAGES[page]}".partition(f"\n{heading}\n")
+    assert found, heading
+    table = re.search(r"(?:^\|.*\|\n)+", part, re.MULTILINE)
+    assert table
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[0].splitlines()[2:]]
+
+
+def anchors(text: str) -> set[str]:
+    """Anchors of a page's headings, as GitHub makes them."""
+    outside = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", outside, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A folder that looks like the project, so that commands may write into it."""
@@ -62,13 +88,17 @@ def address(tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_the_shell_commands_run_one_after_the_other(clone: Path) -> None:
-    said = [run(block["script"], clone) for block in blocks("shell")]
-    assert len(said) == 4
-    _, _, python, backtest = said
+def test_every_shell_command_runs_after_those_of_the_readme(clone: Path) -> None:
+    said = {block["script"]: run(block["script"], clone) for block in blocks("shell")}
+    assert len(blocks("shell", ["README.md"])) == 2
+    assert len(said) == 6
+    [python] = (answer for script, answer in said.items() if "-c '" in script)
     assert len(python.splitlines()) == 5
+    [backtest] = (answer for script, answer in said.items() if "jobs.backtest" in script)
     assert backtest.splitlines()[0] == "user_id,event_id,rank,score"
     assert len(backtest.splitlines()) == 3
+    [versions] = (answer for script, answer in said.items() if "jobs.rollback" in script)
+    assert "(serves)" in versions
 
 
 def test_the_demo_answers_as_shown(clone: Path, address: str) -> None:
@@ -76,6 +106,7 @@ def test_the_demo_answers_as_shown(clone: Path, address: str) -> None:
         if shutil.which("curl") is None:
             raise ProgramMissing("The README's requests need curl: install it, such as `apt-get install curl`.")
     shown = blocks("demo")
+    assert len(blocks("demo", ["README.md"])) == 1
     assert len(shown) == 6
     for block in shown:
         assert _ADDRESS in block["script"]
@@ -83,37 +114,150 @@ def test_the_demo_answers_as_shown(clone: Path, address: str) -> None:
         assert form(answer) == form(json.loads(block["answer"]))
 
 
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= MAX_README_LINES
+
+
+def test_every_marked_block_is_of_a_kind_that_runs() -> None:
+    assert set(re.findall(r"^<!-- (\w+) -->$", TEXT, re.MULTILINE)) == {"demo", "shell"}
+    assert len(blocks("demo")) + len(blocks("shell")) == len(re.findall(r"^<!-- ", TEXT, re.MULTILINE))
+
+
 def test_every_target_of_make_that_is_named_exists() -> None:
-    named = set(re.findall(r"(?:`|^\s*)make ([a-z0-9 -]+)", README, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^\s*)make ([a-z0-9 -]+)", TEXT, re.MULTILINE))
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"demo", "test"} < named
     assert {target for names in named for target in names.split()} <= targets
 
 
-def test_every_file_that_is_named_exists() -> None:
+def test_every_command_line_that_is_named_exists_with_its_options() -> None:
+    named = re.findall(r"python -m ([\w.]+)((?: [^`\n]*)?)", TEXT)
+    assert {"jobs.load", "jobs.backtest", "benchmarks.training"} <= {module for module, _ in named}
+    for module, arguments in named:
+        source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+        assert [option for option in re.findall(r"--[a-z-]+", arguments) if f'"{option}"' not in source] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_file_that_is_named_exists(page: str) -> None:
     made_by_commands = {"rejected.csv", "recs.csv", "events.csv", "users.csv", "interactions.csv", ".env"}
-    names = set(re.findall(r"`([\w./-]+\.(?:py|js|json|yaml|rules|csv|env|txt)|\.ci/\w+|\.env|[\w.]+/)`", README))
-    names |= set(re.findall(r"\]\(([\w./-]+)\)", README))
-    assert {"web/marquee.js", "docs/data-flow.svg", "functions.yaml"} < names
-    of_the_bucket = {"models/current.json", "models/VERSION/manifest.json", "runs/RUN.json"}
+    of_the_bucket = {
+        "models/current.json",
+        "models/VERSION/manifest.json",
+        "runs/RUN.json",
+        "ledger/current.json",
+        "ledger/",
+    }
+    names = set(re.findall(r"`([\w./-]+\.(?:py|js|json|yaml|rules|csv|env|txt)|\.ci/\w+|\.env|[\w.]+/)`", PAGES[page]))
+    # Routes of the API begin with a slash, files that commands make lie under .marquee/.
+    names = {name for name in names if not name.startswith(("/", ".marquee/"))}
     missing = {name for name in names - made_by_commands - of_the_bucket if not (ROOT / name).exists()}
     assert missing == set()
 
 
+def test_the_files_that_matter_are_named() -> None:
+    for name in ("web/marquee.js", "docs/data-flow.svg", "functions.yaml"):
+        assert name in README
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    folder = (ROOT / page).parent
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if re.match(r"https?://", target):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (folder / name).resolve() if name else ROOT / page
+        assert path.exists(), target
+        assert path.is_relative_to(ROOT), target
+        assert not anchor or anchor in anchors(path.read_text(encoding="utf-8")), target
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    pages = {page for page in PAGES if page.startswith("docs/") and not page.startswith("docs/decisions/")}
+    assert {page for page in [*pages, "docs/decisions/README.md"] if f"({page})" not in README} == set()
+
+
+def test_every_room_of_shared_is_in_the_layout_and_no_other() -> None:
+    [layout] = re.findall(r"^shared/\n((?:  \w+/ .*\n)+)", README, re.MULTILINE)
+    rooms = {path.name for path in (ROOT / "shared").iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"^  (\w+)/", layout, re.MULTILINE)) == rooms
+
+
 def test_every_variable_of_the_settings_is_in_the_table_and_no_other() -> None:
-    named = set(re.findall(r"^\| `(MARQUEE_\w+)`", README, re.MULTILINE))
+    deploy = PAGES["docs/deploy.md"]
+    named = set(re.findall(r"^\| `(MARQUEE_\w+)`", deploy, re.MULTILINE))
+    read = set(re.findall(r"MARQUEE_[A-Z_]+", (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")))
     assert Settings.__doc__
-    assert named == set(re.findall(r"MARQUEE_\w+", Settings.__doc__))
-    assert f"| `MARQUEE_MODEL` | `{Settings().model}` |" in README
-    assert all(f"`{model}`" in README for model in MODELS)
+    assert named == set(re.findall(r"MARQUEE_\w+", Settings.__doc__)) == read
+    assert set(re.findall(r"MARQUEE_[A-Z_]+", TEXT)) == named
+    default = Settings()
+    assert f"| `MARQUEE_MODEL` | `{default.model}` |" in deploy
+    assert f"| `MARQUEE_HALF_LIFE_DAYS` | `{default.half_life_days:g}` |" in deploy
+    assert f"| `MARQUEE_CHALLENGERS_S` | `{default.challengers_s:g}` |" in deploy
+    assert f"| `MARQUEE_REFRESH_S` | `{default.refresh_s:g}` |" in deploy
+    assert f"| `MARQUEE_DEADLINE_S` | `{default.deadline_s:g}` |" in deploy
+    assert all(f"`{model}`" in deploy for model in MODELS)
 
 
 def test_every_column_of_the_files_is_in_the_table_and_no_other(tmp_path: Path) -> None:
     for name in ("events.csv", "users.csv", "interactions.csv"):
-        [cells] = re.findall(rf"^\| `{name}` \| (.*) \|$", README, re.MULTILINE)
+        [cells] = re.findall(rf"^\| `{name}` \| (.*) \|$", PAGES["docs/data.md"], re.MULTILINE)
         columns = re.findall(r"`(\w+)`", cells)
         (tmp_path / name).write_text(",".join([*columns, "no_such_column"]))
         file = {file.name: file for file in Folder(tmp_path).files()}[name]
         assert file.table
         assert file.table.unknown == ("no_such_column",)
         assert set(columns) == file.table._columns
+
+
+def test_every_route_of_the_api_is_in_the_table_and_no_other() -> None:
+    document = json.loads((ROOT / "functions" / "openapi.json").read_text(encoding="utf-8"))
+    methods = ("get", "put", "post", "delete")
+    routes = {f"{verb.upper()} {path}" for path, item in document["paths"].items() for verb in item if verb in methods}
+    shown = {cells[0] for cells in rows("docs/api.md", "# The API")}
+    assert {route for cell in shown for route in re.findall(r"`([^`]+)`", cell)} == routes
+    at_a_glance = {cells[0] for cells in rows("README.md", "## The API at a glance")}
+    assert {route for cell in at_a_glance for route in re.findall(r"`([^`]+)`", cell)} <= routes
+
+
+def test_the_table_of_interaction_types_says_what_the_code_says() -> None:
+    shown = {cells[0].strip("`"): cells[1:] for cells in rows("docs/data.md", "## Interaction types")}
+    assert list(shown) == [str(kind) for kind in InteractionType]
+    for kind in InteractionType:
+        target, weight, counts, effect = shown[kind]
+        assert target.strip("`") == kind.meaning.target
+        assert counts == ("daily" if kind.meaning.repeats else "once")
+        assert ("positive" in effect) == kind.meaning.is_hit
+        assert ("leaves the user's lists" in effect) == (kind.meaning.takes_event or kind.meaning.hides_event)
+        assert ("not part of the history" in effect) == (not kind.meaning.is_remembered)
+        assert (f"undoes an earlier {kind.meaning.undoes}" in effect) == bool(kind.meaning.undoes)
+        if kind is not InteractionType.RATING:
+            assert float(weight.replace("−", "-")) == kind.meaning.weight
+
+
+def test_the_tables_of_models_and_signals_are_those_of_the_registries() -> None:
+    page = "docs/models.md"
+    assert [cells[0].strip("`") for cells in rows(page, "# Models")] == list(MODELS)
+    for name in MODELS:
+        assert f"\n## {name}\n" in PAGES[page]
+    shown = {cells[1].split("`")[1]: "±" in cells[1] for cells in rows(page, "## Signals")}
+    assert shown == {signal.name: signal.may_be_negative for signal in SIGNALS}
+    assert f"weighs {len(SIGNALS)} signals" in PAGES[page]
+
+
+def test_the_figures_of_the_readme_are_those_of_the_accuracy_page() -> None:
+    measured = rows("docs/accuracy.md", "## Benchmark")
+    quoted = rows("README.md", "## How good it is")
+    assert len(quoted) == 4
+    assert all(row in [full[: len(row)] for full in measured] for row in quoted)
+    ours, best, *others = (float(row[1].strip("*")) for row in quoted)
+    assert f"{ours / best:.1f} times" in README
+    assert f"{ours / best:.1f} times" in PAGES["docs/accuracy.md"]
+    assert best == max(float(row[1].strip("*")) for row in measured if not row[0].strip("*").startswith("Marquee"))
+    assert max(others) < best
+
+
+def test_the_modules_that_are_named_can_be_imported() -> None:
+    for name in set(re.findall(r"from (shared[\w.]+|jobs[\w.]+|functions[\w.]+) import", TEXT)):
+        import_module(name)

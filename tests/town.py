@@ -1,4 +1,4 @@
-"""A small town where everything happens: each type of interaction, users who tell of themselves and who do not."""
+"""Generated test data: a small town with interactions of most types and users with and without declared profiles."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,14 +16,23 @@ from shared.signals.signal import TrainingData
 from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
 
-KINDS: Final = [
+TYPES: Final = [
     kind for kind in InteractionType if kind not in (InteractionType.SEARCH, InteractionType.CATEGORY_CLICK)
 ]
+"""Interaction types that concern an event or an organizer."""
 
 
 @dataclass(frozen=True)
 class Town:
-    """Users who did this and that, among events of which some came after the training."""
+    """Users with histories, a catalog of which some events are newer than training, and candidates from it.
+
+    Attributes
+    ----------
+    profiles : the users; the last one is a cold-start user without a declared profile.
+    catalog : all events.
+    past : training data, whose catalog lacks the newer events.
+    candidates : a random sample of the events.
+    """
 
     profiles: list[Profile]
     catalog: Catalog
@@ -31,7 +40,7 @@ class Town:
     candidates: Candidates
 
     def batch(self, *profiles: Profile) -> UserBatch:
-        """These users before the candidates."""
+        """User batch of these profiles and the candidates."""
         parts = [Histories.of_profile(profile, self.catalog, NOW) for profile in profiles]
         columns = {
             name: np.concatenate([getattr(part, name) for part in parts])
@@ -62,7 +71,7 @@ def _event(rng: np.random.Generator, event_id: str) -> Event:
 
 
 def town(seed: int, *, events: int = 40) -> Town:
-    """Twelve users and a stranger, events and a tenth as many newer ones; of all, seven in ten are candidates."""
+    """Town of twelve users and a cold-start user, `events` events and 10 % newer events; 70 % are candidates."""
     rng = np.random.default_rng(seed)
     total = events + events // 10
     names = [f"u{number}" for number in range(12)]
@@ -83,7 +92,7 @@ def town(seed: int, *, events: int = 40) -> Town:
     for user in users:
         entries = [
             HistoryEntry(
-                (kind := KINDS[rng.integers(len(KINDS))]),
+                (kind := TYPES[rng.integers(len(TYPES))]),
                 NOW - timedelta(days=float(rng.random() * 90)),
                 "" if kind is InteractionType.FOLLOW else f"e{rng.integers(total):03}",
                 organizer_id=f"o{rng.integers(6)}" if kind is InteractionType.FOLLOW else "",
@@ -91,18 +100,20 @@ def town(seed: int, *, events: int = 40) -> Town:
             )
             for _ in range(rng.integers(25))
         ]
-        profiles.append(Profile(user, tuple(sorted(entries, key=lambda one: one.occurred_at, reverse=True))))
+        profiles.append(Profile(user, tuple(sorted(entries, key=lambda entry: entry.occurred_at, reverse=True))))
     profiles.append(Profile(User(user_id="stranger")))
     known = Catalog.of([_event(rng, f"e{number:03}") for number in range(events)])
-    done = [
-        an_interaction(profile.user.user_id, one.event_id, type=InteractionType.BOOKING, occurred_at=one.occurred_at)
+    bookings = [
+        an_interaction(
+            profile.user.user_id, entry.event_id, type=InteractionType.BOOKING, occurred_at=entry.occurred_at
+        )
         for profile in profiles
-        for one in profile.history
-        if one.event_id
+        for entry in profile.history
+        if entry.event_id
     ]
-    table = InteractionTable.of(done, known)
-    described = {user.user_id: user for user in users}
-    past = TrainingData(table, known, NOW.timestamp(), Declared.of([described[key] for key in table.users.ids()]))
+    table = InteractionTable.of(bookings, known)
+    by_id = {user.user_id: user for user in users}
+    past = TrainingData(table, known, NOW.timestamp(), Declared.of([by_id[key] for key in table.users.ids()]))
     catalog = known.merged([_event(rng, f"e{number:03}") for number in range(events, total)])
     rows = rng.permutation(len(catalog))[: 7 * len(catalog) // 10]
     return Town(profiles, catalog, past, Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows))))

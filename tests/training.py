@@ -1,4 +1,4 @@
-"""Trains on real stores as the scheduled function does, but asks the golden questions in this process."""
+"""Training runs on stores as in the scheduled function, with the smoke test in the same process."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -22,7 +22,7 @@ def _quiet(_: object) -> None:
 def a_trainer(
     documents: Documents, objects: ObjectStore, *, now: datetime = NOW, report: Report = _quiet, suffix: str = ""
 ) -> Trainer:
-    """A trainer whose clock stands at `now`."""
+    """Trainer with a clock fixed at `now`."""
     return Trainer(
         documents=documents,
         objects=objects,
@@ -42,7 +42,7 @@ def run(
     report: Report = _quiet,
     challengers_s: float = 0.0,
 ) -> RunDocument:
-    """One run; without seconds for them, challengers do not take part."""
+    """Training run at `now`; challengers take part only if `challengers_s` is positive."""
     plan = Plan(model=model, half_life_days=90.0, challengers_s=challengers_s)
     return retrain(a_trainer(documents, objects, now=now, report=report), plan, scheduled_at=now)
 
@@ -57,7 +57,7 @@ def train(
     half_life_days: float = 90.0,
     progress: Callable[[str], None] = _quiet,
 ) -> Manifest:
-    """One run that must publish; returns the manifest of what it published."""
+    """Training run that must publish; returns the manifest of the published version."""
     trainer = a_trainer(documents, objects, now=now, report=lambda step: progress(step.message), suffix=suffix)
     plan = Plan(model=model, half_life_days=half_life_days, challengers_s=0)
     document = retrain(trainer, plan, scheduled_at=now)

@@ -59,7 +59,7 @@ function guarded(action) {
 
 async function suggestUsers() {
   const response = await fetch("/demo/users");
-  if (!response.ok) return; // Only the local demo tells who there is.
+  if (!response.ok) return; // Only the local demo lists users.
   for (const user of await response.json()) {
     const option = document.createElement("option");
     option.value = user;

@@ -1,4 +1,4 @@
-"""One module a resource; each handler takes a checked call, asks one service and renders its answer."""
+"""Request handlers, a module per resource; each takes a validated call, calls a service and renders its answer."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,6 +11,7 @@ from functions.routes.call import Call
 from functions.wiring import Services
 
 Handler = Callable[[Call, Services], Response]
+"""Request handler of an operation."""
 
 HANDLERS: Final[Mapping[str, str]] = {
     "getRecommendations": "recommendations.get",
@@ -30,12 +31,12 @@ HANDLERS: Final[Mapping[str, str]] = {
     "getDocument": "documentation.document",
     "getDocs": "documentation.page",
 }
-"""Module and function by the `operationId` of the document."""
+"""Handler names, `module.function`, by the `operationId` of the OpenAPI document."""
 
 
 @cache
 def handler(operation: str) -> Handler:
-    """What answers an operation, imported on its first call: no other has to wait for what it needs."""
+    """Request handler of an operation, imported on its first call, so that no other operation waits for its imports."""
     module, _, function = HANDLERS[operation].partition(".")
     found: Handler = getattr(import_module(f"functions.routes.{module}"), function)
     return found

@@ -1,4 +1,4 @@
-"""A request as handlers see it."""
+"""Validated API call, the input of every request handler."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ from shared.ranking.query import ListQuery
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, checked against the document, and who sends it.
+    """API call: a request that is validated against the OpenAPI document, and its caller.
 
     Attributes
     ----------
-    parameters : values of the query's and the path's parameters, with the document's defaults.
-    body : the JSON body, None where there is none.
+    caller : the authenticated caller.
+    parameters : values of the query's and the path's parameters by name, with the document's defaults.
+    body : the JSON body, None for an operation without a body.
     """
 
     caller: Caller
@@ -26,9 +27,9 @@ class Call:
     body: Any
 
     def acting_user(self, identity: Identity | None = None) -> str:
-        """The user that this is about, "" for a stranger; raises when that is not for the caller to ask.
+        """User id that the call acts for, "" for a cold-start user; raises `Unauthenticated` or `Forbidden`.
 
-        With `identity`, a token in the body will do, since `sendBeacon` sends no headers.
+        With `identity`, a token in the body is accepted as well, since `sendBeacon` sends no headers.
         """
         given = self.body or {}
         caller, token = self.caller, given.get("id_token", "")
@@ -37,11 +38,11 @@ class Call:
         return access.acting_user(caller, self.parameters.get("user_id") or given.get("user_id") or "")
 
     def organizer_ids(self, user_id: str) -> tuple[str, ...]:
-        """For whom this user organizes: the token says it of its own user only."""
+        """Organizer ids of a user, known for the caller only, from the token; empty for any other user."""
         return self.caller.organizer_ids if user_id == self.caller.user_id else ()
 
     def query(self) -> ListQuery:
-        """What the parameters ask of a list."""
+        """List query of the call's parameters: size, filters, re-ranking and page."""
         given = self.parameters
         near = given.get("near")
         filters = Filters(

@@ -1,4 +1,4 @@
-"""The API's document, for programs and for people."""
+"""API documentation, for programs and for people."""
 
 from flask import Response
 
@@ -9,10 +9,10 @@ from functions.wiring import Services
 
 
 def document(_call: Call, _wired: Services) -> Response:
-    """The OpenAPI document."""
+    """OpenAPI document as JSON."""
     return responses.public(contract.text(), "application/json")
 
 
 def page(_call: Call, _wired: Services) -> Response:
-    """The same as a page that loads nothing from elsewhere."""
+    """API reference as an HTML page that loads nothing else."""
     return responses.public(render(contract.document()), "text/html; charset=utf-8")

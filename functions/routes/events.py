@@ -1,4 +1,4 @@
-"""Lists of events that are nobody's own: alike, popular, trending."""
+"""Lists around events: similar, popular and trending events, and the audience of an event."""
 
 from typing import Any
 
@@ -13,24 +13,24 @@ from shared.services.serving.similar import similar
 
 
 def get_similar(call: Call, wired: Services) -> Response:
-    """The events most like one."""
+    """Similar events: those most similar to a given event."""
     answer = similar(wired.context(), event_id=call.parameters["event_id"], **_common(call, wired))
     return responses.ok(answer)
 
 
 def get_popular(call: Call, wired: Services) -> Response:
-    """The events that people do most with."""
+    """Popular events: those with the most interactions."""
     answer = popular(wired.context(), window=call.parameters.get("window", ""), **_common(call, wired))
     return responses.ok(answer)
 
 
 def get_trending(call: Call, wired: Services) -> Response:
-    """The events that get more than expected."""
+    """Trending events: those with more interactions than expected from their past."""
     return responses.ok(trending(wired.context(), window=call.parameters["window"], **_common(call, wired)))
 
 
 def get_audience(call: Call, wired: Services) -> Response:
-    """The users most likely to come."""
+    """Audience of an event: the users most likely to attend."""
     given = call.parameters
     answer = audience(wired.context(), caller=call.caller, event_id=given["event_id"], limit=given["limit"])
     return responses.ok(answer)

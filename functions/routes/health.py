@@ -1,4 +1,4 @@
-"""How this instance is."""
+"""Health of this instance."""
 
 from flask import Response
 
@@ -8,7 +8,7 @@ from functions.wiring import Services
 
 
 def get(_call: Call, wired: Services) -> Response:
-    """The model in service, its age and what is degraded."""
+    """Health report: the model in service, its age, and the parts that are degraded."""
     now = wired.now()
     snapshot = wired.serving.current(now)
     manifest = snapshot.manifest

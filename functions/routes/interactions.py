@@ -1,4 +1,4 @@
-"""What users do."""
+"""Interactions (implicit feedback) of users and visitors."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from shared.services.ingest.sign_in import sign_in
 
 
 def post(call: Call, wired: Services) -> Response:
-    """Store a batch, entry by entry, and join what a visitor did before they signed in."""
+    """Store a batch of interactions, entry by entry, and move a visitor's interactions to the user who signed in."""
     body, now = call.body, wired.now()
     user_id = call.acting_user(wired.identity)
     visitor = body.get("anonymous_id", "")

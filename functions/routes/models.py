@@ -1,4 +1,4 @@
-"""Published models, for administrators."""
+"""Published models, for admins."""
 
 from dataclasses import asdict
 
@@ -11,11 +11,11 @@ from shared.services.registry import activate, versions
 
 
 def get(_call: Call, wired: Services) -> Response:
-    """The models that can serve, newest first."""
-    return responses.ok({"models": [asdict(one) for one in versions(wired.objects)]})
+    """Published models that can serve, newest first."""
+    return responses.ok({"models": [asdict(model) for model in versions(wired.objects)]})
 
 
 def activate_version(call: Call, wired: Services) -> Response:
-    """Put a version into service, for instance the one before a bad one."""
+    """Activate a published version, for instance to roll back."""
     hold = bool((call.body or {}).get("hold", False))
     return responses.ok(asdict(activate(wired.objects, call.parameters["version"], now=wired.now(), hold=hold)))

@@ -1,4 +1,4 @@
-"""The caller's own list of events, in the order that suits a user."""
+"""Re-ranking of the caller's own list of events for a user."""
 
 from flask import Response
 
@@ -9,7 +9,7 @@ from shared.services.serving.rank import rank
 
 
 def post(call: Call, wired: Services) -> Response:
-    """Order up to 500 events."""
+    """Rank up to 500 given events for a user."""
     user_id = call.acting_user()
     ranking = rank(
         wired.context(),

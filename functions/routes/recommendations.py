@@ -1,4 +1,4 @@
-"""What a user should see."""
+"""Recommended events for a user."""
 
 from flask import Response
 
@@ -9,7 +9,7 @@ from shared.services.serving.recommend import recommend
 
 
 def get(call: Call, wired: Services) -> Response:
-    """The best events for a user or a stranger."""
+    """Recommendations: the best events for a user, warm or cold-start."""
     user_id = call.acting_user()
     answer = recommend(
         wired.context(),

@@ -9,12 +9,12 @@ from shared.entities import Rules
 
 
 def get(_call: Call, wired: Services) -> Response:
-    """The rules in force."""
+    """Business rules in force."""
     return responses.ok(wired.documents.rules.read().to_document())
 
 
 def put(call: Call, wired: Services) -> Response:
-    """Replace the rules; instances follow at their next look."""
+    """Replace the business rules; instances load them at their next refresh."""
     rules = Rules.from_document(call.body)
     wired.documents.rules.write(rules)
     return responses.ok(rules.to_document())

@@ -1,4 +1,4 @@
-"""What is held about a user, for that user to see and to have forgotten."""
+"""Personal data of a user: export and erasure."""
 
 from flask import Response
 
@@ -9,11 +9,11 @@ from shared.services.ingest.erasure import export, forget
 
 
 def delete(call: Call, wired: Services) -> Response:
-    """Forget a user."""
+    """Erase a user's data."""
     return responses.ok(forget(wired.documents.personal, user_id=call.acting_user(), now=wired.now()))
 
 
 def get_data(call: Call, wired: Services) -> Response:
-    """Everything that is held about a user."""
+    """Export a page of the documents about a user."""
     cursor = call.parameters.get("cursor", "")
     return responses.ok(export(wired.documents.personal, user_id=call.acting_user(), cursor=cursor))

@@ -1,1 +1,1 @@
-"""Halvora, a city that does not exist: its venues, programme, people and what they do. Pure; chance comes in."""
+"""Simulator of a synthetic city: venues, events, users and interactions; pure functions of a random generator."""

@@ -1,4 +1,4 @@
-"""What everybody does: exactly as many different interactions as are asked for."""
+"""Simulated interactions: an exact number of them, each with a distinct id."""
 
 from dataclasses import replace
 from typing import Final
@@ -18,9 +18,10 @@ _VIEW: Final = TYPES.index(InteractionType.VIEW)
 
 
 def behave(rng: np.random.Generator, people: People, offers: Offers, *, count: int, now_s: int) -> Rows:
-    """`count` interactions in the order of time, no two with the same deterministic id.
+    """Simulated interactions: `count` rows in order of time, each with a distinct deterministic id.
 
-    Raises `InvalidField` when so many cannot be: a type that repeats does so once a day.
+    Raises `InvalidField` if `count` exceeds the number of possible interactions: a repeatable type occurs at most once
+    a day per user and target.
     """
     seats = offers.seats.copy()
     rows = _nothing()
@@ -42,7 +43,7 @@ def _nothing() -> Rows:
 
 
 def _distinct(rows: Rows, offers: Offers) -> Rows:
-    """Without repeats of what does not name its event: an event's interactions are different by construction."""
+    """Deduplication of types whose id does not contain the event; interactions with an event are distinct already."""
     is_kept = np.ones(len(rows), np.bool_)
     days = rows.at // _DAY_S
     for kind, target in (
@@ -59,7 +60,7 @@ def _distinct(rows: Rows, offers: Offers) -> Rows:
 
 
 def _with_returns(rng: np.random.Generator, rows: Rows, offers: Offers, *, count: int, now_s: int) -> Rows:
-    """Rows and, up to `count` in all, views of the same events on other days."""
+    """Padding with repeated views: `rows` plus views of the same events on further days, up to `count` rows."""
     visits = rows.take(np.flatnonzero(rows.kinds == _VIEW))
     opens = offers.announced[visits.events]
     closes = np.minimum(now_s, offers.ends[visits.events])
@@ -70,7 +71,7 @@ def _with_returns(rng: np.random.Generator, rows: Rows, offers: Offers, *, count
         if missing <= 0:
             break
         again = np.flatnonzero(later < days)[:missing]
-        # Around the clock of the days on which it can be seen, so that every pair uses each day once.
+        # Cycle through the days on which the event is visible, so that every pair uses each day once.
         day = first_days[again] + (visits.at[again] // _DAY_S - first_days[again] + later) % days[again]
         low = np.maximum(opens[again], day * _DAY_S)
         high = np.minimum(closes[again], (day + 1) * _DAY_S - 1)

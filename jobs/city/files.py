@@ -1,4 +1,4 @@
-"""The city as events.csv, users.csv and interactions.csv."""
+"""CSV export of the synthetic city: events.csv, users.csv and interactions.csv."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,13 +15,13 @@ from jobs.city.themes import Theme
 from shared.entities import Event, InteractionType, User
 
 _CHUNK: Final = 50_000
-_PLACE: Final = ("latitude", "longitude")
+_LOCATION: Final = ("latitude", "longitude")
 _EVENT_COLUMNS: Final = (
     *("event_id", "title", "description", "category", "subcategory", "tags", "organizer_id", "venue_id", "city"),
-    *(*_PLACE, "starts_at", "ends_at", "price", "currency", "capacity", "status", "created_at"),
+    *(*_LOCATION, "starts_at", "ends_at", "price", "currency", "capacity", "status", "created_at"),
 )
 _USER_COLUMNS: Final = (
-    *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_PLACE, "birth_year"),
+    *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_LOCATION, "birth_year"),
     *("friends", "created_at"),
 )
 _INTERACTION_COLUMNS: Final = (
@@ -38,7 +38,7 @@ _WITHOUT_EVENT: Final = tuple(kind for kind in InteractionType if kind.meaning.t
 
 
 def write_files(folder: Path, themes: Sequence[Theme], programme: Programme, users: Iterable[User], rows: Rows) -> None:
-    """Write the three files into an existing folder, replacing what is there."""
+    """CSV export: write the three files into an existing folder, replacing existing files."""
     _write(folder / "events.csv", _EVENT_COLUMNS, map(_cells(_EVENT_COLUMNS), programme.events))
     _write(folder / "users.csv", _USER_COLUMNS, map(_cells(_USER_COLUMNS), users))
     _write(folder / "interactions.csv", _INTERACTION_COLUMNS, _interactions(rows, programme, themes))
@@ -52,8 +52,8 @@ def _write(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]) ->
 
 
 def _cells(columns: Sequence[str]) -> Callable[[Event | User], list[str]]:
-    names = [name for name in columns if name not in _PLACE]
-    place_at = columns.index(_PLACE[0])
+    names = [name for name in columns if name not in _LOCATION]
+    place_at = columns.index(_LOCATION[0])
 
     def cells(entity: Event | User) -> list[str]:
         row = [_cell(getattr(entity, name)) for name in names]

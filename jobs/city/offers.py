@@ -1,4 +1,4 @@
-"""The programme as columns, for arithmetic over many people and events at once."""
+"""Event columns of the synthetic city, for vectorized arithmetic over users and events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from shared.entities import Status
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """Columns of shape (n_events,), int64 unless stated; times are whole seconds since 1970.
+    """Event columns of shape (n_events,), int64 unless stated; times are whole seconds since 1970.
 
     Parameters
     ----------
     topics, themes, hosts : rows of the topic, the theme and the organizer.
     places : float64 of shape (n_events, 2) – kilometres east and north of the centre.
     prices : float64 – euros.
-    appeals : float64 – how good it is, apart from taste; mean 0.
-    seats : how many can book.
-    announced, starts, ends : times.
+    appeals : float64 – quality that is common to all users, mean 0.
+    seats : capacity.
+    announced, starts, ends : times of creation, start and end.
     takes_place : bool – not cancelled.
     """
 
@@ -42,7 +42,7 @@ class Offers:
 
     @classmethod
     def of(cls, rng: np.random.Generator, programme: Programme, themes: Sequence[Theme]) -> Self:
-        """The columns of a programme; their appeal is drawn here, shared in part by an organizer's events."""
+        """Event columns of a programme; the appeal is sampled here, partly common to all events of an organizer."""
         events, hosts = programme.events, np.array(programme.hosts, np.int64)
         names = [(theme.category, topic.name) for theme in themes for topic in theme.topics]
         topic_rows = {name: row for row, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Who puts events on: each with a topic, favourite venues, a usual time and a price level."""
+"""Organizers of the synthetic city: each with a topic, usual venues, a usual time and a price level."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from jobs.city.themes import Theme, Topic
 
 @dataclass(frozen=True, slots=True)
 class Organizer:
-    """An organizer; the first of `venues` is its home, `price` is 0 when it takes no money."""
+    """Organizer; `venues` starts with the main venue, `price` in euros is 0 if its events are free."""
 
     organizer_id: str
     name: str
@@ -26,7 +26,7 @@ class Organizer:
 def build_organizers(
     rng: np.random.Generator, themes: Sequence[Theme], venues: Sequence[Venue], count: int
 ) -> list[Organizer]:
-    """Organizers of all themes in proportion to their weights."""
+    """Organizers: `count` of them, by theme in proportion to the weights of the themes."""
     shares = np.cumsum([theme.weight for theme in themes])
     # Systematic sampling: a small city still has many themes.
     points = (rng.permutation(count) + rng.random()) / count * shares[-1]

@@ -1,4 +1,4 @@
-"""Who lives in the city: homes, ages, budgets, friends and what they like."""
+"""Users of the synthetic city: homes, ages, budgets, friends and preferences by topic."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ from jobs.city.places import CITY, NEIGHBOURHOODS, scatter, to_location
 from jobs.city.themes import Theme
 from shared.entities import User
 
+# Preference added to the first, second and third favourite theme.
 _FAVOURITES: Final = (3.2, 2.0, 1.2)
 _DAY_S: Final = 86_400
-# Nobody acts before they joined: the earliest event is announced less than 240 days before now.
+# Users join before their first interaction: the earliest event is announced less than 240 days before now.
 _JOINED_DAYS_AGO: Final = (250, 900)
 _AGES: Final = (16, 85)
 _CHUNK: Final = 10_000
@@ -22,14 +23,14 @@ _CHUNK: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Everybody, by row.
+    """User columns, by row.
 
     Parameters
     ----------
     homes : float64 of shape (n, 2) – kilometres east and north of the centre.
-    ages : int64 – years.
-    budgets : float64 – euros that they like to pay at most.
-    tastes : float32 of shape (n, n_topics) – how much they like each topic, about -3..5.
+    ages : int64 of shape (n,) – years.
+    budgets : float64 of shape (n,) – preferred maximum price in euros.
+    tastes : float32 of shape (n, n_topics) – latent preference for each topic, about -3..5.
     friend_rows, friend_starts : the friends of row i are `friend_rows[friend_starts[i]:friend_starts[i + 1]]`.
     """
 
@@ -42,7 +43,7 @@ class People:
 
 
 def build_people(rng: np.random.Generator, themes: Sequence[Theme], count: int) -> People:
-    """Draw everybody; friends live or think alike."""
+    """Users: sample `count` of them; friends are close in the order of favourite topic, then neighbourhood."""
     shares = np.array([area.homes for area in NEIGHBOURHOODS])
     areas = rng.choice(len(shares), size=count, p=shares / shares.sum())
     ages = np.clip(16 + rng.gamma(3.2, 7.0, count), *_AGES).astype(np.int64)
@@ -62,20 +63,25 @@ def _tastes(rng: np.random.Generator, themes: Sequence[Theme], ages: NDArray[np.
     return (topics + rng.normal(0.0, 0.8, topics.shape)).astype(np.float32)
 
 
-def _friends(rng: np.random.Generator, likeness: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Friendships, in both directions, among those who are near in the order of likeness."""
-    count = len(likeness)
-    order = np.lexsort((rng.random(count), likeness))
+def _friends(rng: np.random.Generator, group: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Friendships in CSR form, symmetric, between users with adjacent ranks of `group`.
+
+    Returns
+    -------
+    friend_rows, friend_starts : the friends of row i are `friend_rows[friend_starts[i]:friend_starts[i + 1]]`.
+    """
+    count = len(group)
+    order = np.lexsort((rng.random(count), group))
     positions = np.repeat(np.arange(count), rng.poisson(2.0, count))
-    others = positions + np.rint(rng.normal(0.0, 6.0, len(positions))).astype(np.int64)
-    is_pair = (others != positions) & (others >= 0) & (others < count)
-    one, two = order[positions[is_pair]], order[others[is_pair]]
-    pairs = np.unique(np.concatenate([one * count + two, two * count + one]))
+    partners = positions + np.rint(rng.normal(0.0, 6.0, len(positions))).astype(np.int64)
+    is_pair = (partners != positions) & (partners >= 0) & (partners < count)
+    rows, partner_rows = order[positions[is_pair]], order[partners[is_pair]]
+    pairs = np.unique(np.concatenate([rows * count + partner_rows, partner_rows * count + rows]))
     return pairs % count, np.searchsorted(pairs // count, np.arange(count + 1))
 
 
 def profiles(rng: np.random.Generator, themes: Sequence[Theme], people: People, *, now: datetime) -> Iterator[User]:
-    """The profiles as people declare them: most leave something out, some nearly everything."""
+    """User profiles as declared: most users omit some fields, some users omit nearly all."""
     count = len(people.ages)
     topics = [(theme, topic) for theme in themes for topic in theme.topics]
     best = np.argsort(-people.tastes, axis=1, kind="stable")[:, :3].tolist()

@@ -1,4 +1,4 @@
-"""Where things are: neighbourhoods and venues. Coordinates are kilometres east and north of the centre."""
+"""Geography of the synthetic city: neighbourhoods and venues, in kilometres east and north of the centre."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from shared.entities import Location
 
 CITY: Final = "Halvora"
-# In the open sea, so that no real place gets made-up events.
+# In the open sea, so that no real place gets synthetic events.
 _CENTRE: Final = Location(48.6, -9.4)
 _KM_PER_DEGREE: Final = 111.2
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbourhood:
-    """A part of the city; `homes` is its share of the people, before normalisation."""
+    """Neighbourhood; `homes` is its share of the users, not normalized."""
 
     name: str
     east_km: float
@@ -67,7 +67,7 @@ _SEATS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """A place with room for `capacity` people."""
+    """Venue of `capacity` people, in kilometres east and north of the centre."""
 
     venue_id: str
     name: str
@@ -79,7 +79,7 @@ class Venue:
 
 
 def build_venues(rng: np.random.Generator, count: int) -> list[Venue]:
-    """Venues of every kind in turn, spread over the neighbourhoods."""
+    """Venues: `count` of them, cycling through the kinds, at random in the neighbourhoods."""
     kinds = list(_KINDS)
     places = scatter(rng, area_rows := rng.integers(len(NEIGHBOURHOODS), size=count))
     venues = []
@@ -93,12 +93,12 @@ def build_venues(rng: np.random.Generator, count: int) -> list[Venue]:
 
 
 def scatter(rng: np.random.Generator, area_rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    """A point around each neighbourhood's middle, shape (n, 2)."""
+    """Random points around the centres of neighbourhoods, float64 of shape (n, 2), kilometres."""
     middles = np.array([(area.east_km, area.north_km) for area in NEIGHBOURHOODS])
     return middles[area_rows] + rng.normal(0.0, _SPREAD_KM, (len(area_rows), 2))
 
 
 def to_location(east_km: float, north_km: float) -> Location:
-    """Degrees, rounded to about ten metres."""
+    """Latitude and longitude in degrees, rounded to about ten metres."""
     lng = _CENTRE.lng + east_km / (_KM_PER_DEGREE * np.cos(np.radians(_CENTRE.lat)))
     return Location(round(_CENTRE.lat + north_km / _KM_PER_DEGREE, 4), round(float(lng), 4))

@@ -1,4 +1,4 @@
-"""The programme: recurring series and single events on both sides of now."""
+"""Events of the synthetic city: recurring series and single events before and after now."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -13,22 +13,25 @@ from jobs.city.places import CITY, Venue, build_venues, to_location
 from jobs.city.themes import Theme
 from shared.entities import Event, Status
 
+# Share of events that start after now.
 _SHARE_AHEAD: Final = 0.42
 _FIRST_WEEK, _LAST_WEEK = -25, 7
 _EVENTS_PER_ORGANIZER: Final = 5
 _EVENTS_PER_VENUE: Final = 25
 _MIN_VENUES: Final = 12
+# Interval of a series in weeks, 0 for a single event, and its probability.
 _WEEKS_BETWEEN: Final = (0, 1, 2, 4)
 _HOW_OFTEN: Final = (0.35, 0.3, 0.2, 0.15)
+# Share of events of each status other than published, and least number of events for these to occur.
 _SHARE_OF_STATUS: Final = 0.02
 _FEWEST_WITH_STATUS: Final = 10
 MIN_ON_SALE: Final = timedelta(hours=2)
-"""Every event was announced at least that long before now."""
+"""Shortest time between the announcement of an event and now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """Everything that is on.
+    """Programme: all events, with their organizers and venues.
 
     Parameters
     ----------
@@ -45,7 +48,7 @@ class Programme:
 
 
 def build_programme(rng: np.random.Generator, themes: Sequence[Theme], *, count: int, now: datetime) -> Programme:
-    """`count` events: about three fifths in the 180 days before `now`, the others in the 60 days after it."""
+    """Programme of `count` events: about 58 % in the 180 days before `now`, the rest in the 60 days after it."""
     venues = build_venues(rng, max(min(count, _MIN_VENUES), count // _EVENTS_PER_VENUE))
     organizers = build_organizers(rng, themes, venues, max(1, round(count / _EVENTS_PER_ORGANIZER)))
     planned = [
@@ -53,16 +56,16 @@ def build_programme(rng: np.random.Generator, themes: Sequence[Theme], *, count:
         for host, weeks in _series(rng, count, len(organizers))
         for event, venue in _instances(rng, organizers[host], weeks, now)
     ]
-    planned.sort(key=lambda one: str(one[0].starts_at))
+    planned.sort(key=lambda plan: str(plan[0].starts_at))
     events = [replace(event, event_id=f"event_{number}") for number, (event, _, _) in enumerate(planned, 1)]
     if count >= _FEWEST_WITH_STATUS:
         _withdraw(rng, events)
-    hosts, places = tuple(host for _, host, _ in planned), tuple(venue for _, _, venue in planned)
-    return Programme(tuple(events), hosts, places, tuple(organizers))
+    hosts, event_venues = tuple(host for _, host, _ in planned), tuple(venue for _, _, venue in planned)
+    return Programme(tuple(events), hosts, event_venues, tuple(organizers))
 
 
 def _series(rng: np.random.Generator, count: int, organizers: int) -> Iterator[tuple[int, list[int]]]:
-    """Organizer row and weeks of each series, 0 being the week that begins now; every organizer gets one first."""
+    """Series as `(organizer row, weeks)`; week 0 begins now. Every organizer gets a series before any gets a second."""
     ahead = max(1, round(count * _SHARE_AHEAD))
     behind = count - ahead
     turn = 0
@@ -81,7 +84,7 @@ def _series(rng: np.random.Generator, count: int, organizers: int) -> Iterator[t
 
 
 def _weeks(rng: np.random.Generator, step: int, *, coming: int, gone: int) -> list[int]:
-    """The weeks of a series, fewer than asked for where it would leave the programme, but at least one."""
+    """Weeks of a series, cut at the first and last week of the programme; at least one week."""
     is_single = coming + gone == 1
     first = int(rng.integers(_LAST_WEEK + 1 if is_single else step))
     latest = int(rng.integers(_FIRST_WEEK, 0)) if is_single else first - step
@@ -127,7 +130,7 @@ def _instances(
 
 
 def _next(now: datetime, weekday: int, hour: int) -> datetime:
-    """The first such hour of the week after `now`."""
+    """First time after `now` with this weekday (Monday = 0) and hour, UTC."""
     day = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=(weekday - now.weekday()) % 7)
     starts_at = day + timedelta(hours=hour)
     return starts_at if starts_at > now else starts_at + timedelta(weeks=1)

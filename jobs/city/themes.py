@@ -1,4 +1,4 @@
-"""What goes on in the city, as word lists: read from `themes.toml`."""
+"""Themes and topics of the synthetic city with their word lists, read from `themes.toml`."""
 
 import tomllib
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _FILE: Final = Path(__file__).with_name("themes.toml")
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A subcategory and the words that belong to it."""
+    """Topic: an event subcategory and its word lists."""
 
     name: str
     tags: tuple[str, ...]
@@ -22,10 +22,10 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """A category: when, where and for whom it takes place and how it is described.
+    """Theme: an event category with its times, venue kinds, prices, audience and word lists.
 
-    `price` is lowest and highest in euros, `free` the share of organizers who take no money, `age` the age of the
-    people it appeals to most, `length_h` the shortest and longest duration; weekdays count from Monday = 0.
+    `price` is the lowest and highest in euros, `free` the share of organizers whose events are free, `age` the age of
+    the most interested users, `length_h` the shortest and longest duration in hours; weekdays count from Monday = 0.
     """
 
     category: str
@@ -44,13 +44,13 @@ class Theme:
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Self:
-        """A theme from its table."""
+        """Theme of a TOML table."""
         topics = tuple(Topic(**_frozen(topic)) for topic in data["topic"])
         return cls(topics=topics, **_frozen({name: value for name, value in data.items() if name != "topic"}))
 
 
 def read_themes() -> tuple[Theme, ...]:
-    """All themes, in the order of the file."""
+    """Themes in file order."""
     with _FILE.open("rb") as stream:
         return tuple(Theme.of(data) for data in tomllib.load(stream)["theme"])
 

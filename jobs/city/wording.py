@@ -1,4 +1,4 @@
-"""Titles and descriptions, put together from a theme's word lists."""
+"""Text generator: titles and descriptions of events from the word lists of a theme."""
 
 from typing import Final
 
@@ -11,12 +11,12 @@ _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Sat
 
 
 def title(pattern: str, subject: str, venue: Venue, weekday: int) -> str:
-    """A title from a pattern of the topic."""
+    """Title of an event, from a pattern of its topic."""
     return _sentence(pattern.format(subject=subject, venue=venue.name, area=venue.area, weekday=_WEEKDAYS[weekday]))
 
 
 def description(rng: np.random.Generator, organizer: Organizer, subject: str, venue: Venue) -> str:
-    """Two to four sentences: what it is, what to expect, who invites, what to know."""
+    """Description of an event in two to four sentences: opening, details, invitation, closing."""
     theme, topic = organizer.theme, organizer.topic
     words = {"subject": subject, "venue": venue.name, "area": venue.area}
     sentences = [str(rng.choice(theme.openings)), str(rng.choice(topic.details))]

@@ -1,4 +1,4 @@
-"""Decodes what Firestore triggers deliver: protobuf bytes that hold one document."""
+"""Firestore trigger payloads: protobuf bytes that hold one document, decoded and encoded."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from shared.errors import InvalidField
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A document that was created, changed or deleted.
+    """Document change: a document that was created, changed or deleted.
 
     Attributes
     ----------
-    fields : as they are now, None when the document is no more.
+    collection : the collection that holds the document.
+    document_id : the document's id, "" while it is unknown.
+    fields : the fields after the change, None for a deleted document.
     """
 
     collection: str
@@ -23,7 +25,7 @@ class Change:
 
 
 def changed_document(data: bytes) -> Change:
-    """The document that an event is about.
+    """Decoded trigger payload: the document that a CloudEvent reports as changed.
 
     Parameters
     ----------
@@ -32,7 +34,7 @@ def changed_document(data: bytes) -> Change:
     Raises
     ------
     InvalidField
-        The bytes are no such message, it names no document, or a field holds what no program can read.
+        The bytes are no such message, it names no document, or a field holds a value that cannot be read.
     """
     from google.events.cloud.firestore import DocumentEventData
     from google.protobuf.message import DecodeError
@@ -53,7 +55,7 @@ def changed_document(data: bytes) -> Change:
 
 
 def encode_change(collection: str, document_id: str, fields: Mapping[str, Any] | None) -> bytes:
-    """The bytes that Firestore would deliver for a document, None for the fields of one that was deleted."""
+    """Encoded trigger payload: the bytes that Firestore would deliver; `fields` is None for a deleted document."""
     from google.events.cloud.firestore import Document, DocumentEventData
 
     name = f"projects/local/databases/(default)/documents/{collection}/{document_id}"
@@ -70,7 +72,7 @@ def _readable(name: str, value: Any) -> Any:
         raise InvalidField(name, f"a value that cannot be read: {error}", "a value of Firestore") from error
 
 
-def _plain(value: Any) -> Any:  # a Firestore value is one of ten kinds
+def _plain(value: Any) -> Any:  # a Firestore value has one of ten types
     kind = type(value).pb(value).WhichOneof("value_type")
     found = getattr(value, kind) if kind else None
     if kind == "null_value" or found is None:

@@ -1,7 +1,7 @@
-"""A user's history as stored: a map from a short key of each interaction to what scoring needs of it, as JSON text.
+"""Storage format of a user's history: a map from a short key of each interaction to its history entry, as JSON text.
 
-The key follows from the interaction's id alone, so merging is idempotent and needs neither order nor a read. An entry
-is one text because Firestore's library takes three times as long to read 500 maps, 41 ms instead of 14.
+The key is a hash of the interaction's id, so merging is idempotent and needs neither order nor a read. An entry is a
+text rather than a map because Firestore's library takes three times as long to read 500 maps, 41 ms instead of 14.
 """
 
 import json
@@ -18,24 +18,27 @@ from shared.errors import InvalidField
 
 
 def key_of(interaction_id: str) -> str:
-    """16 hexadecimal digits of a hash after a letter, so that it is a Firestore field name without quoting."""
+    """Key of a history entry: "h" and 16 hexadecimal digits of a hash, a Firestore field name that needs no quotes."""
     return "h" + blake2b(interaction_id.encode(), digest_size=8).hexdigest()
 
 
 def text_of(interaction: Interaction) -> str:
-    """The entry as JSON, without what is unknown; equal entries give equal texts."""
+    """History entry of an interaction as JSON, without unknown fields; equal entries give equal texts."""
     entry = known_fields(HistoryEntry.of(interaction))
     entry["occurred_at"] = interaction.occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
 def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]:
-    """The newest `MAX_HISTORY` entries and older dismissals, newest first, ties by key; unreadable ones left out."""
+    """Newest history entries: `MAX_HISTORY` of any type and up to `MAX_DISMISSED` older dismissals, newest first.
+
+    Ties go by key; unreadable entries are logged and left out.
+    """
     return tuple(entry for _, entry in _newest(user_id, entries))
 
 
 def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
-    """The keys of a history that is too long without which `newest` stays the same."""
+    """Keys of outdated entries, those that `newest` does not return; empty unless the history is too long."""
     if len(entries) <= MAX_HISTORY:
         return []
     kept = {key for key, _ in _newest(user_id, entries)}

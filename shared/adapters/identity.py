@@ -1,4 +1,4 @@
-"""Who a caller is, by Firebase Authentication."""
+"""Caller identity by Firebase Authentication and App Check."""
 
 import threading
 
@@ -7,15 +7,18 @@ from shared.ports import Caller
 
 
 class FirebaseIdentity:
-    """Verifies tokens with Google's public keys, which the SDK caches; knows the claims `admin` and `organizer`."""
+    """Token verification (`Identity`) with Google's public keys, which the SDK caches.
+
+    The custom claims that it reads are `admin` and `organizer`.
+    """
 
     def __init__(self, project: str) -> None:
         self._project = project
         self._lock = threading.Lock()
 
     def caller(self, id_token: str) -> Caller:
-        """The caller that a token proves; raises `Unauthenticated` when it does not verify."""
-        # Imported here because most of the first answers need no token, and the SDK takes its time.
+        """Caller of a verified ID token; raises `Unauthenticated` for any other, `StoreUnavailable` without keys."""
+        # Imported here because most first requests of an instance have no token, and the SDK is slow to import.
         from firebase_admin import auth, exceptions
 
         self._set_up()
@@ -32,7 +35,7 @@ class FirebaseIdentity:
         )
 
     def attest(self, app_token: str) -> None:
-        """Raise `Unauthenticated` unless this App Check token says that the deployment's own app is calling."""
+        """Verify an App Check token of the deployment's own app; raises `Unauthenticated` or `StoreUnavailable`."""
         from firebase_admin import app_check
         from jwt import PyJWKClientConnectionError, PyJWKClientError
 
@@ -53,6 +56,6 @@ class FirebaseIdentity:
 
 
 def _organizers(claim: object) -> tuple[str, ...]:
-    """The claim `organizer`, an id or a list of ids; anything else stands for none."""
+    """Organizer ids of the claim `organizer`, an id or a list of ids; anything else means none."""
     ids = claim if isinstance(claim, list) else [claim]
-    return tuple(one for one in ids if isinstance(one, str) and one)
+    return tuple(organizer_id for organizer_id in ids if isinstance(organizer_id, str) and organizer_id)

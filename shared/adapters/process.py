@@ -1,4 +1,4 @@
-"""Runs a module of this program in a process of its own."""
+"""Subprocesses: a module of this program, run in a process of its own."""
 
 import sys
 from pathlib import Path
@@ -9,10 +9,14 @@ from shared.errors import ArtifactError
 _ROOT: Final = Path(__file__).parents[2]
 _TIMEOUT_S: Final = 300.0
 _SHOWN: Final = 500
+"""Characters of the process's last error output in the error message."""
 
 
 def run_smoke_test(request: bytes) -> bytes:
-    """Answers of `python -m shared.services.training.smoke_test`; raises `ArtifactError` when it fails or is slow."""
+    """Smoke test in a fresh process, `python -m shared.services.training.smoke_test`: its answers as bytes.
+
+    Raises `ArtifactError` when it fails or takes more than 300 s.
+    """
     # Imported here because every instance imports this module and few train.
     import subprocess
 

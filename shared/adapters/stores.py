@@ -1,4 +1,4 @@
-"""Kinds of stores, one line each, and how they are opened."""
+"""Store registry: the kinds of stores, a line each, and functions that open them."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ def open_objects(place: str) -> ObjectStore:
 
 
 def _sqlite(path: str) -> Documents:
-    # Like Firestore's, imported where it is used: no instance needs both.
+    # Each kind of store is imported where it is used, since no instance needs two.
     from shared.adapters import sqlite
 
     if path != sqlite.MEMORY:

@@ -1,4 +1,4 @@
-"""The edge where failures of Google's libraries become the domain's."""
+"""Error translation: failures of Google's libraries become the domain's `StoreUnavailable`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from shared.errors import StoreUnavailable
 
 @contextmanager
 def unavailable(what: str) -> Iterator[None]:
-    """Turn whatever a Google client raises into `StoreUnavailable` that says what failed."""
+    """Error translation of a block: what a Google client raises becomes `StoreUnavailable`, prefixed with `what`."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
 
     try:
         yield
-    # Connections that break below the library are OSErrors.
+    # Connections that break below the library raise OSError.
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
         raise StoreUnavailable(f"{what}: {error}") from error

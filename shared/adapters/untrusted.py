@@ -1,4 +1,4 @@
-"""Reads documents that clients may have written: what cannot be read is logged and left out, never fatal."""
+"""Untrusted documents, which clients may have written: unreadable ones are logged and left out, never fatal."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +15,7 @@ Entity = TypeVar("Entity")
 def readable(
     collection: str, documents: Iterable[tuple[str, Document]], parse: Callable[[str, Document], Entity]
 ) -> Iterator[Entity]:
-    """The entities of those documents, given as `(id, fields)`, that `parse` accepts."""
+    """Readable entities of documents given as `(id, fields)`: those that `parse` accepts; the rest is logged."""
     for document_id, data in documents:
         try:
             entity = parse(document_id, data)
@@ -26,9 +26,9 @@ def readable(
 
 
 def current(event_id: str, data: Document | None, stamp: Document) -> Event:
-    """A changed event as it is now; one that is gone or cannot be read is hidden, so that nobody goes on showing it.
+    """Current state of a changed event; a deleted or unreadable event is hidden, so that instances stop showing it.
 
-    `stamp` is the `updated_at` by which the change is known.
+    `data` is None for a deleted event; `stamp` is the change's `updated_at` as a field.
     """
     if data is not None:
         try:
@@ -39,7 +39,7 @@ def current(event_id: str, data: Document | None, stamp: Document) -> Event:
 
 
 def warn(collection: str, document_id: str, error: InvalidField) -> None:
-    """One structured line about a document, or a part of one, that is left out."""
+    """Log a structured warning about a document, or a part of a document, that is left out."""
     _log.warning(
         "Left out an unreadable document: %s/%s: %s",
         collection,

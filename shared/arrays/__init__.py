@@ -1,1 +1,1 @@
-"""Numpy without a domain."""
+"""Array utilities on numpy, without domain knowledge: vocabularies, positions, sparse matrices, truncated SVD."""

@@ -1,4 +1,4 @@
-"""The leading right singular vectors of a large sparse matrix."""
+"""Randomized truncated SVD: leading right singular vectors of a large sparse matrix."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -11,16 +11,17 @@ if TYPE_CHECKING:  # serving needs no scipy
 _OVERSAMPLING: Final = 10
 _POWER_ITERATIONS: Final = 2
 _TINY: Final = 1e-6
+"""Eigenvalues below this share of the largest count as 0: float32 products are no more precise."""
 
 
 def right_singular_vectors(matrix: "csr_array", rank: int, *, seed: int = 0) -> NDArray[np.float32]:
-    """The `rank` leading right singular vectors of an m × n matrix, as columns, float32 of shape (n, rank).
+    """Right singular vectors of an m × n matrix, the `rank` leading ones as columns, float32 of shape (n, rank).
 
-    A randomized range finder on the side of the columns with two power iterations, orthonormalised in each, then the
-    eigenvectors of the small Gram matrix of A Q. The left vectors are never made, since a model that holds no users has
-    no use for them, and all dense work is matrix products. (Halko, Martinsson, Tropp: "Finding structure with
-    randomness", SIAM Review 2011.) Signs are such that each vector's largest entry is positive. `rank` is at most
-    min(m, n); where the matrix has a lower rank, the last vectors are zeros.
+    A randomized range finder in the column space with two power iterations, orthonormalized in each, then the
+    eigenvectors of the small Gram matrix of A Q. The left vectors are not computed, since the model stores no users;
+    all dense work is matrix products. (Halko, Martinsson, Tropp: "Finding structure with randomness", SIAM Review
+    2011.) The sign of each vector makes its largest entry positive. `rank` is at most min(m, n); if the matrix has a
+    lower rank, the last vectors are zeros.
     """
     transposed = matrix.T.tocsr()
     size = min(rank + _OVERSAMPLING, *matrix.shape)
@@ -40,8 +41,8 @@ def right_singular_vectors(matrix: "csr_array", rank: int, *, seed: int = 0) -> 
 
 
 def _whitening(basis: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What makes the columns orthonormal when multiplied from the right; zeros for directions that are not there."""
+    """Whitening matrix W that makes the columns of `basis` @ W orthonormal; zeros for directions without variance."""
     values, vectors = np.linalg.eigh((basis.T @ basis).astype(np.float64))
-    is_there = values > _TINY * values[-1]
-    scaled: NDArray[np.float32] = (vectors * np.where(is_there, values.clip(1e-30) ** -0.5, 0)).astype(np.float32)
+    has_variance = values > _TINY * values[-1]
+    scaled: NDArray[np.float32] = (vectors * np.where(has_variance, values.clip(1e-30) ** -0.5, 0)).astype(np.float32)
     return scaled

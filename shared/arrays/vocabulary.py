@@ -1,4 +1,4 @@
-"""The only translator between ids outside and rows inside."""
+"""Vocabulary: the only translation between string ids and integer rows."""
 
 from collections.abc import Iterable, Sequence
 from typing import Self
@@ -8,16 +8,17 @@ from numpy.typing import NDArray
 
 Rows = NDArray[np.int64]
 UNKNOWN = -1
+"""Row number of an id that is not in the vocabulary."""
 
 
 class Vocabulary:
-    """An immutable, sorted set of ids; an id's row is its place in UTF-8 byte order.
+    """Vocabulary of ids, immutable and sorted; the row of an id is its rank in UTF-8 byte order.
 
     Parameters
     ----------
     keys : array of shape (n,), bytes ("S") – UTF-8 ids, strictly ascending.
 
-    Sorted keys need no dictionary: a model file is usable as it is read, and a lookup is a binary search.
+    Sorted keys need no hash table: a lookup is a binary search, and the array of an artifact is used without a copy.
 
     >>> vocabulary = Vocabulary.of(["b", "a", "b"])
     >>> vocabulary.rows(["a", "b", "nobody"]).tolist()
@@ -33,29 +34,29 @@ class Vocabulary:
 
     @classmethod
     def of(cls, ids: Iterable[str]) -> Self:
-        """The vocabulary of these ids; repeats count once."""
+        """Vocabulary of the distinct `ids`."""
         return cls(_encode(sorted({key.encode() for key in ids})))
 
     def __len__(self) -> int:
         return len(self.keys)
 
     def rows(self, ids: Sequence[str]) -> Rows:
-        """Rows of `ids`, int64 of shape (len(ids),); -1 where unknown."""
-        return self.places(_encode([key.encode() for key in ids]))
+        """Rows of `ids`, int64 of shape (len(ids),); -1 for unknown ids."""
+        return self.rows_of_keys(_encode([key.encode() for key in ids]))
 
-    def places(self, wanted: NDArray[np.bytes_]) -> Rows:
-        """The same for ids as UTF-8 bytes ("S"), int64 of shape (len(wanted),)."""
+    def rows_of_keys(self, wanted: NDArray[np.bytes_]) -> Rows:
+        """Rows of ids given as UTF-8 bytes ("S"), int64 of shape (len(wanted),); -1 for unknown ids."""
         if not len(self.keys) or not len(wanted):
             return np.full(len(wanted), UNKNOWN, np.int64)
-        places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
-        return np.where(self.keys[places] == wanted, places, UNKNOWN)
+        rows = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
+        return np.where(self.keys[rows] == wanted, rows, UNKNOWN)
 
     def row(self, key: str) -> int:
-        """The row of one id, -1 if unknown."""
+        """Row of a single id, -1 if unknown."""
         return int(self.rows([key])[0])
 
     def ids(self, rows: NDArray[np.integer] | None = None) -> list[str]:
-        """The ids of `rows`, of all rows when None."""
+        """Ids of `rows`, or of all rows if None, in the order of `rows`."""
         keys = self.keys if rows is None else self.keys[rows]
         return [key.decode() for key in keys.tolist()]
 

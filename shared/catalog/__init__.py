@@ -1,1 +1,1 @@
-"""Events as columns."""
+"""Event catalog as columns: numbers, categorical attributes, TF-IDF attributes and tags of events."""

@@ -1,7 +1,7 @@
-"""What outlasts an event: its attributes, as codes of named values (one an event) and as bags of weighted names.
+"""Attributes of events that future events share: categorical ones (one value per event) and TF-IDF ones (many).
 
-A model learns about the names it was trained with. Events that arrive later may bring new ones; `trained` says which
-place a name has among those of the training, so what a model learned needs no moving when a catalog grows.
+A model has parameters for the names that were in the catalog at training. Events that arrive later may bring new
+names; `trained` maps a name's row to its row at training, so parameters stay valid while the catalog grows.
 """
 
 import re
@@ -17,13 +17,19 @@ from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 
 Codes = NDArray[np.int32]
 _MIN_EVENTS: Final = 2
+"""Minimum number of events with a name: a name of a single event relates it to no other."""
+
 _MAX_NAMES: Final = 50_000
+"""Maximum size of a TF-IDF vocabulary, which bounds the artifact; the most frequent names stay."""
+
 _MULTIPLIERS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
+"""Odd 64-bit constants of the SplitMix64 generator, which mix the bits of a hash."""
+
 _WORD: Final = re.compile(r"[^\W\d_]{2,40}")
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in lower case: runs of two to forty letters of any script.
+    """Tokens of a text in lower case: runs of two to forty letters of any script.
 
     >>> words("Jazz & Blues: the 2nd Night")
     ['jazz', 'blues', 'the', 'nd', 'night']
@@ -33,13 +39,13 @@ def words(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class CategoricalAttribute:
-    """One attribute of n events that has at most one value each.
+    """Categorical attribute of n events, with at most one value each.
 
     Attributes
     ----------
-    names : the m values that occur.
+    names : vocabulary of the m distinct values.
     codes : int32 of shape (n,) – rows of `names`, -1 where unknown.
-    trained : int32 of shape (m,) – rows of the training's names, -1 for a newer name.
+    trained : int32 of shape (m,) – row of each value at training, -1 for a newer value.
     """
 
     names: Vocabulary
@@ -48,56 +54,65 @@ class CategoricalAttribute:
 
     @classmethod
     def of(cls, values: Sequence[str]) -> Self:
-        """The field of n events; "" is unknown."""
+        """Categorical attribute of n events from their values; "" means unknown."""
         names = Vocabulary.of(value for value in values if value)
         return cls(names, names.rows(values).astype(np.int32), np.arange(len(names), dtype=np.int32))
 
     def at(self, rows: NDArray[np.integer]) -> Codes:
-        """The codes of some events, int32 of the shape of `rows`; -1 where the row is -1 or the value unknown."""
+        """Codes of the events `rows`, int32 of the shape of `rows`; -1 where the row is -1 or the value unknown."""
         if not len(self.codes):
             return np.full(len(rows), UNKNOWN, np.int32)
         return np.where(rows >= 0, self.codes[rows], np.int32(UNKNOWN))
 
     def trained_at(self, rows: NDArray[np.integer]) -> Codes:
-        """The same as rows of the training's names, -1 for a newer one too."""
+        """Codes at training of the events `rows`, int32 of the shape of `rows`; -1 for unknown and newer values."""
         codes = self.at(rows)
         return np.where(codes >= 0, self.trained[codes], np.int32(UNKNOWN)) if len(self.trained) else codes
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """The field with other events put in; `old` and `new` are the places of the two parts among `size`."""
+        """Categorical attribute of `size` events, merged from `self` and `changed`.
+
+        Parameters
+        ----------
+        changed : attribute of the added or replaced events, whose values win.
+        old, new : int of shape (n,) and (len(changed),) – merged rows of the events of the two attributes.
+        size : number of merged events.
+        """
         union = distinct(self.names.keys, changed.names.keys)
         codes = np.empty(size, np.int32)
-        for part, rows in ((self, old), (changed, new)):
-            codes[rows] = np.append(np.searchsorted(union, part.names.keys), UNKNOWN)[part.codes]
+        for attribute, rows in ((self, old), (changed, new)):
+            codes[rows] = np.append(np.searchsorted(union, attribute.names.keys), UNKNOWN)[attribute.codes]
         trained = np.full(len(union), UNKNOWN, np.int32)
         trained[np.searchsorted(union, self.names.keys)] = self.trained
         return type(self)(Vocabulary(union), codes, trained)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays of the attribute, by name."""
         return {"names": self.names.keys, "codes": self.codes}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`, right after training."""
+        """Categorical attribute from its artifact arrays, as at training: every value has its own row in `trained`."""
         names = Vocabulary(arrays["names"])
         return cls(names, arrays["codes"], np.arange(len(names), dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True)
 class TfIdfAttribute:
-    """Many names an event, weighted by TF-IDF, as a sparse matrix of n rows of length 1 (or empty).
+    """TF-IDF attribute of n events, with any number of names each: a CSR matrix (n, m) with rows of length 1 or empty.
 
-    An entry is (1 + log tf) · (log((1 + N) / (1 + df)) + 1), N the events with
-    any name, each row then scaled to length 1. Names that fewer
-    than two events have are left out, since they connect nothing; names that were not there at training are ignored.
+    An entry is (1 + log tf) · (log((1 + N) / (1 + df)) + 1), where N is the number of events with any name; each row
+    is then scaled to length 1. Names of fewer than two events are left out, since they relate no events; names that
+    are newer than training are ignored.
     (Salton, Buckley: "Term-weighting approaches in automatic text retrieval", 1988.)
 
     Attributes
     ----------
-    names : the m names; `idf` float32 of shape (m,).
-    starts : int64 of shape (n + 1,) – event i owns the entries `starts[i]:starts[i + 1]`.
-    columns : int32 – rows of `names`; `weights` float32 of the same shape.
+    names : vocabulary of the m names.
+    idf : float32 of shape (m,) – inverse document frequency of each name.
+    starts : int64 of shape (n + 1,) – event i has the entries `starts[i]:starts[i + 1]`.
+    columns : int32 of shape (nnz,) – rows of `names`.
+    weights : float32 of shape (nnz,) – TF-IDF weights.
     """
 
     names: Vocabulary
@@ -108,24 +123,24 @@ class TfIdfAttribute:
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
-        """The bag of n events' lists of names."""
+        """TF-IDF attribute fitted to the lists of names of n events; repeated names count as term frequency."""
         every = Vocabulary.of(name for names in lists for name in names)
         events = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
         codes = every.rows([name for names in lists for name in names])
         pairs = distinct(events * max(len(every), 1) + codes)
         counts = np.bincount(pairs % max(len(every), 1), minlength=len(every))
-        # The most frequent names stay where there are too many; ties in order of the name.
+        # With too many names the most frequent stay; ties go by the order of names.
         kept = np.argsort(-counts, kind="stable")[:_MAX_NAMES]
         kept = np.sort(kept[counts[kept] >= _MIN_EVENTS])
-        described = sum(1 for names in lists if names)
-        idf = (np.log((1 + described) / (1 + counts[kept])) + 1).astype(np.float32)
+        n_named = sum(1 for names in lists if names)
+        idf = (np.log((1 + n_named) / (1 + counts[kept])) + 1).astype(np.float32)
         empty = cls(
             Vocabulary(every.keys[kept]), idf, np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
         )
         return empty.with_rows(lists)
 
     def with_rows(self, lists: Sequence[Sequence[str]]) -> Self:
-        """The same names with the rows of other events."""
+        """TF-IDF attribute of other events, weighted with this vocabulary and IDF; unknown names are ignored."""
         size = max(len(self.names), 1)
         events = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
         codes = self.names.rows([name for names in lists for name in names])
@@ -139,27 +154,40 @@ class TfIdfAttribute:
         return replace(self, starts=starts, columns=columns, weights=unit)
 
     def entries(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], Codes, NDArray[np.float32]]:
-        """The entries of some events, one event after the other: place in `rows`, column and weight."""
+        """Matrix entries of the events `rows`, event by event, as arrays of shape (k,).
+
+        Position in `rows` (int64), column (int32) and weight (float32) of each entry.
+        """
         lengths = self.starts[rows + 1] - self.starts[rows]
-        places = np.repeat(np.arange(len(rows)), lengths)
+        positions = np.repeat(np.arange(len(rows)), lengths)
         picked = ranges(self.starts[rows], lengths)
-        return places, self.columns[picked], self.weights[picked]
+        return positions, self.columns[picked], self.weights[picked]
 
     def fingerprints(self, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
-        """64-bit hashes of what is in the bags of some events, uint64 of the shape of `rows`; 0 for an empty one."""
-        places, columns, weights = self.entries(rows)
+        """Hashes of the matrix rows of the events `rows`, uint64 of the shape of `rows`; 0 for an empty row.
+
+        Events with equal rows have equal hashes.
+        """
+        positions, columns, weights = self.entries(rows)
         entries = (columns.astype(np.uint64) + np.uint64(1)) << np.uint64(32) | weights.view(np.uint32)
         for multiplier in _MULTIPLIERS:
             entries *= multiplier
             entries ^= entries >> np.uint64(32)
         sums = np.zeros(len(rows), np.uint64)
-        if len(places):
-            begins = np.flatnonzero(np.diff(places, prepend=-1))
-            sums[places[begins]] = np.add.reduceat(entries, begins)
+        if len(positions):
+            begins = np.flatnonzero(np.diff(positions, prepend=-1))
+            sums[positions[begins]] = np.add.reduceat(entries, begins)
         return sums
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """The bag with other events put in; `changed` has the same names."""
+        """TF-IDF attribute of `size` events, merged from `self` and `changed`.
+
+        Parameters
+        ----------
+        changed : attribute of the added or replaced events, with the same names and IDF; its rows win.
+        old, new : int of shape (n,) and (len(changed),) – merged rows of the events of the two attributes.
+        size : number of merged events.
+        """
         source = np.empty(size, np.int64)
         source[old] = np.arange(len(old))
         source[new] = len(old) + np.arange(len(new))
@@ -169,12 +197,12 @@ class TfIdfAttribute:
             columns=np.concatenate([self.columns, changed.columns]),
             weights=np.concatenate([self.weights, changed.weights]),
         )
-        places, columns, weights = both.entries(source)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=size))]).astype(np.int64)
+        positions, columns, weights = both.entries(source)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(positions, minlength=size))]).astype(np.int64)
         return replace(both, starts=starts, columns=columns, weights=weights)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays of the attribute, by name."""
         return {
             "names": self.names.keys,
             "idf": self.idf,
@@ -185,15 +213,15 @@ class TfIdfAttribute:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`."""
+        """TF-IDF attribute from its artifact arrays."""
         return cls(Vocabulary(arrays["names"]), arrays["idf"], arrays["starts"], arrays["columns"], arrays["weights"])
 
 
 def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with `prefix`, without it."""
+    """Arrays whose names begin with `prefix`, by their names without it."""
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def prefixed(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The same arrays under longer names."""
+    """Arrays renamed by putting `prefix` before each name."""
     return {prefix + name: array for name, array in arrays.items()}

@@ -1,4 +1,4 @@
-"""Events as columns: what ranking, models and answers need of each, one row an event."""
+"""Catalog of events as columns: the data of each event that signals, filters and responses read, a row per event."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ from shared.catalog.tags import Tags
 from shared.entities import Event
 
 NEVER: Final = np.inf
+"""Time of an event without a date, POSIX seconds: later than any other."""
+
 UNSEEN: Final = -np.inf
+"""Time of an event that only interactions name, and an unknown `created_at`, POSIX seconds: earlier than any other."""
+
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
 _DEGREES_AN_HOUR: Final = 15.0
@@ -32,33 +36,40 @@ FIELDS: Final[Mapping[str, Callable[[Event], str]]] = {
     "district": lambda event: _cell(event, 20),
     "block": lambda event: _cell(event, 100),
     "slot": lambda event: _slot(event),
+    "hour": lambda event: _hour(event),
 }
-"""Attributes with one value. A district is a twentieth of a degree wide, some 5 km, a block a hundredth."""
+"""Categorical attributes by name; "" means unknown.
+
+A district is a twentieth of a degree wide (some 5 km), a block a hundredth (some 1 km). A slot is three hours of the
+week, an hour one of the day, both in local solar time.
+"""
 
 BAGS: Final[Mapping[str, Callable[[Event], Sequence[str]]]] = {
     "tags": lambda event: [tag.lower() for tag in event.tags],
     "title": lambda event: words(event.title),
     "text": lambda event: words(f"{event.title} {event.description}"),
 }
-"""Attributes with many values."""
+"""TF-IDF attributes by name: the tags or the tokens of the texts of an event, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All known events, rows in the order of `events`.
+    """Catalog of n events as columns, rows in the order of `events`.
 
     Attributes
     ----------
-    events : ids, with their rows at training in `trained` (int32 of shape (n,), -1 for newer events).
-    starts_at, ends_at : float64 of shape (n,) – POSIX seconds, UTC; `ends_at` is when the event stops being
-        recommendable (its end, else its start). inf where undated, -inf where only interactions name the event.
+    events : vocabulary of the event ids.
+    trained : int32 of shape (n,) – row of each event at training, -1 for newer events.
+    starts_at, ends_at : float64 of shape (n,) – POSIX seconds, UTC; `ends_at` is the end of the event, else its
+        start: from then on it is not a candidate. inf where undated, -inf where only interactions name the event.
     created_at : float64 of shape (n,) – POSIX seconds, -inf where unknown.
-    on_sale : bool of shape (n,) – published and not full.
+    on_sale : bool of shape (n,) – published and not sold out.
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
-    price : float32 of shape (n,) – NaN where unknown.
-    titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for answers and reasons.
+    price : float32 of shape (n,) – in the currency of the event, NaN where unknown.
+    titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for responses and reasons.
     tags : all tags in lower case, for filters.
-    fields, bags : the attributes, see `FIELDS` and `BAGS`.
+    fields : categorical attributes by name, see `FIELDS`.
+    bags : TF-IDF attributes by name, see `BAGS`.
     """
 
     events: Vocabulary
@@ -77,9 +88,12 @@ class Catalog:
 
     @classmethod
     def of(cls, events: Iterable[Event], *, mentioned: Iterable[str] = ()) -> Self:
-        """The catalog of these events.
+        """Catalog of `events` at training.
 
-        `mentioned` are ids that interactions name; those without an event get a row that is never live.
+        Parameters
+        ----------
+        events : the last of several with the same id counts.
+        mentioned : event ids of interactions; an id without an event gets a row that is never live.
         """
         return cls._of(events, mentioned, None)
 
@@ -90,7 +104,7 @@ class Catalog:
         by_id = {event.event_id: event for event in events}
         vocabulary = Vocabulary.of([*by_id, *mentioned])
         rows = [by_id.get(key) for key in vocabulary.ids()]
-        places = [event.location if event else None for event in rows]
+        locations = [event.location if event else None for event in rows]
         lists = {name: [read(event) if event else () for event in rows] for name, read in BAGS.items()}
         return cls(
             events=vocabulary,
@@ -101,8 +115,8 @@ class Catalog:
                 [event.created_at.timestamp() if event and event.created_at else UNSEEN for event in rows], np.float64
             ),
             on_sale=np.array([event is not None and event.is_on_sale() for event in rows], np.bool_),
-            lat=np.array([place.lat if place else np.nan for place in places], np.float32),
-            lng=np.array([place.lng if place else np.nan for place in places], np.float32),
+            lat=np.array([location.lat if location else np.nan for location in locations], np.float32),
+            lng=np.array([location.lng if location else np.nan for location in locations], np.float32),
             price=np.array([np.nan if not event or event.price is None else event.price for event in rows], np.float32),
             titles=np.array([_title(event) for event in rows], np.bytes_),
             tags=Tags.of(lists["tags"]),
@@ -121,23 +135,27 @@ class Catalog:
 
     @property
     def organizers(self) -> Vocabulary:
-        """Ids of the organizers of these events."""
+        """Vocabulary of the organizers of the events."""
         return self.fields["organizer"].names
 
     def live(self, now: datetime) -> NDArray[np.bool_]:
-        """Which events may be shown at `now`, bool of shape (n,): on sale and not over."""
+        """Mask of the live events at `now`, bool of shape (n,): on sale and not over."""
         return self.on_sale & (self.ends_at > now.timestamp())
 
     def are_live(self, rows: NDArray[np.integer], now: datetime) -> NDArray[np.bool_]:
-        """The same for some rows, bool of the shape of `rows`."""
+        """Mask of the live events among `rows` at `now`, bool of the shape of `rows`: on sale and not over."""
         live: NDArray[np.bool_] = self.on_sale[rows] & (self.ends_at[rows] > now.timestamp())
         return live
 
     def merged(self, events: Iterable[Event]) -> Self:
-        """The catalog with these events put in or replaced; rows are new, so translate ids again."""
+        """Catalog with `events` added or replaced.
+
+        Its rows differ from those of this catalog: `trained` still gives the rows at training. IDF weights and the
+        names of TF-IDF attributes stay as at training.
+        """
         changed = self._of(events, (), self.bags)
         union = distinct(self.events.keys, changed.events.keys)
-        old, new = (np.searchsorted(union, one.events.keys) for one in (self, changed))
+        old, new = (np.searchsorted(union, catalog.events.keys) for catalog in (self, changed))
 
         def column(name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
             merged = np.empty(len(union), dtype)
@@ -158,11 +176,11 @@ class Catalog:
         )
 
     def title(self, row: int) -> str:
-        """The event's title, its id when it has none."""
+        """Title of the event of a row, or its id if it has no title."""
         return bytes(self.titles[row]).decode(errors="ignore") or self.events.ids(np.array([row]))[0]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays of the catalog, by names that begin with `catalog.`."""
         arrays = {"catalog.events": self.events.keys, "catalog.titles": self.titles}
         arrays |= {f"catalog.{name}": getattr(self, name) for name in _NUMBERS}
         arrays |= prefixed(self.tags.to_arrays(), "catalog.labels.")
@@ -174,7 +192,7 @@ class Catalog:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`, right after training."""
+        """Catalog from its artifact arrays, as at training."""
         numbers = {name: arrays[f"catalog.{name}"] for name in _NUMBERS}
         return cls(
             events=Vocabulary(arrays["catalog.events"]),
@@ -188,12 +206,12 @@ class Catalog:
 
 
 def seconds(moment: datetime | None) -> float:
-    """POSIX seconds of a time, inf for None."""
+    """POSIX seconds of a time, `NEVER` (inf) for None."""
     return NEVER if moment is None else moment.timestamp()
 
 
 def moment(posix_seconds: float) -> datetime | None:
-    """The inverse of `seconds`."""
+    """UTC time of POSIX seconds, None for ±inf; the inverse of `seconds`."""
     return None if np.isinf(posix_seconds) else datetime.fromtimestamp(posix_seconds, UTC)
 
 
@@ -202,20 +220,25 @@ def _title(event: Event | None) -> bytes:
 
 
 def _series(event: Event) -> str:
-    """Instances of one series share organizer and title or, untitled, organizer, venue and time of the week."""
+    """Series key: hash of organizer and title or, without a title, of organizer, venue and time of the week."""
     if not event.organizer_id:
         return ""
-    what = event.title.lower() or f"{event.venue_id} {_slot(event)} {_hour(event)}"
-    return blake2b(f"{event.organizer_id}\n{what}".encode(), digest_size=8).hexdigest()
+    name = event.title.lower() or f"{event.venue_id} {_slot(event)} {_hour(event)}"
+    return blake2b(f"{event.organizer_id}\n{name}".encode(), digest_size=8).hexdigest()
 
 
 def _cell(event: Event, cells_a_degree: int) -> str:
-    place = event.location
-    return f"{np.floor(place.lat * cells_a_degree):.0f},{np.floor(place.lng * cells_a_degree):.0f}" if place else ""
+    if not event.location:
+        return ""
+    lat, lng = event.location.lat, event.location.lng
+    return f"{np.floor(lat * cells_a_degree):.0f},{np.floor(lng * cells_a_degree):.0f}"
 
 
 def _solar(event: Event) -> float:
-    """POSIX seconds of the start by the sun where it takes place: a time zone that needs no table, wrong by an hour."""
+    """Local solar time of the start, as POSIX seconds shifted by one hour per 15° of longitude; NaN where undated.
+
+    Replaces a table of time zones, at an error of about an hour.
+    """
     start = event.starts_at.timestamp() if event.starts_at else np.nan
     return start + (event.location.lng / _DEGREES_AN_HOUR * _HOUR_S if event.location else 0.0)
 

@@ -1,4 +1,4 @@
-"""The exact tags of events, for filters: a bag leaves out the rare and the new ones, a filter must not."""
+"""Tags of events for exact filters: unlike a TF-IDF attribute, they include rare tags and those newer than training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from shared.arrays.positions import ranges
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Which labels each of n events has; labels are compared as 64-bit hashes, so none needs a vocabulary.
+    """Tags of n events as a CSR list of 64-bit hashes, which need no vocabulary.
 
     Attributes
     ----------
-    starts : int64 of shape (n + 1,) – event i owns the hashes `starts[i]:starts[i + 1]`.
-    hashes : uint64.
+    starts : int64 of shape (n + 1,) – event i has the hashes `starts[i]:starts[i + 1]`.
+    hashes : uint64 of shape (number of tags,) – BLAKE2b of the tag's UTF-8 bytes.
 
     >>> Tags.of([["jazz", "live"], [], ["yoga"]]).having(["yoga", "live"]).tolist()
     [True, False, True]
@@ -29,33 +29,40 @@ class Tags:
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
-        """The labels of n events."""
-        starts = np.concatenate([[0], np.cumsum([len(labels) for labels in lists])]).astype(np.int64)
-        return cls(starts, _hashes([label for labels in lists for label in labels]))
+        """Tags of n events from their lists of tags."""
+        starts = np.concatenate([[0], np.cumsum([len(tags) for tags in lists])]).astype(np.int64)
+        return cls(starts, _hashes([tag for tags in lists for tag in tags]))
 
     def having(self, wanted: Sequence[str]) -> NDArray[np.bool_]:
-        """Which events have at least one of these labels, bool of shape (n,)."""
+        """Mask of the events with at least one of the `wanted` tags, bool of shape (n,)."""
         found = np.concatenate([[0], np.cumsum(np.isin(self.hashes, _hashes(wanted)))])
         return found[self.starts[1:]] > found[self.starts[:-1]]
 
     def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """The labels with other events put in; `old` and `new` are the places of the two parts among `size`."""
+        """Tags of `size` events, merged from `self` and `changed`.
+
+        Parameters
+        ----------
+        changed : tags of the added or replaced events, which win.
+        old, new : int of shape (n,) and (m,) – merged rows of the events of `self` and `changed`.
+        size : number of merged events.
+        """
         begins, lengths = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        for labels, places, offset in ((self, old, 0), (changed, new, len(self.hashes))):
-            begins[places], lengths[places] = labels.starts[:-1] + offset, np.diff(labels.starts)
+        for tags, rows, offset in ((self, old, 0), (changed, new, len(self.hashes))):
+            begins[rows], lengths[rows] = tags.starts[:-1] + offset, np.diff(tags.starts)
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         return type(self)(starts, np.concatenate([self.hashes, changed.hashes])[ranges(begins, lengths)])
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays of the tags, by name."""
         return {"starts": self.starts, "hashes": self.hashes}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`."""
+        """Tags from their artifact arrays."""
         return cls(arrays["starts"], arrays["hashes"])
 
 
-def _hashes(labels: Sequence[str]) -> NDArray[np.uint64]:
-    digests = (int.from_bytes(blake2b(label.encode(), digest_size=8).digest(), "little") for label in labels)
-    return np.fromiter(digests, np.uint64, len(labels))
+def _hashes(tags: Sequence[str]) -> NDArray[np.uint64]:
+    digests = (int.from_bytes(blake2b(tag.encode(), digest_size=8).digest(), "little") for tag in tags)
+    return np.fromiter(digests, np.uint64, len(tags))

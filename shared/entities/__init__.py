@@ -1,4 +1,4 @@
-"""The nouns of the domain, parsed once at the edge and trusted inside."""
+"""Domain entities: events, users, interactions and rules, parsed once at the edge and trusted inside."""
 
 from shared.entities.counts import EventCounts
 from shared.entities.event import Event, Status

@@ -1,4 +1,4 @@
-"""An event's interactions in numbers, in a form that adds up the same in any order."""
+"""Event counts: interactions by type and decayed popularity, in integers whose sums do not depend on their order."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,21 +7,21 @@ from typing import Final, Self
 from shared.entities.interaction_type import InteractionType
 
 UNIT: Final = 2**20
-"""Decayed weight is kept in whole numbers, a weight of 1 at its landmark being this many: integers add up exactly."""
+"""Fixed-point unit of decayed popularity: a weight of 1 at its landmark is this many, since integers add up exactly."""
 
 HALF_LIVES_A_PERIOD: Final = 10
-"""Landmarks lie this many half-lives apart, so what an interaction adds stays below 2^10 units a weight."""
+"""Half-lives between two landmarks of forward decay: an interaction of weight 1 adds less than 2^10 times `UNIT`."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventCounts:
-    """How often each type happened to an event, and its decayed popularity.
+    """Counts of an event's interactions by type, and its decayed popularity.
 
     Attributes
     ----------
-    by_type : how often each interaction type happened.
-    decayed : sums of weights by landmark, in units of 1/`UNIT`, see `feedback/popularity.py`; the landmarks are
-        numbered from that of 2025-01-01.
+    by_type : number of interactions of each type.
+    decayed : sums of weights by landmark, in units of 1/`UNIT`, see `feedback/popularity.py`; landmarks are numbered
+        from 2025-01-01, which is 0.
     """
 
     by_type: Mapping[InteractionType, int] = field(default_factory=dict)
@@ -29,14 +29,14 @@ class EventCounts:
 
     @property
     def popularity(self) -> float:
-        """The forward-decayed weight at the first landmark."""
+        """Forward-decayed popularity, as the sum of weights at the first landmark."""
         return float(
             sum(units * 2.0 ** (HALF_LIVES_A_PERIOD * number) for number, units in self.decayed.items()) / UNIT
         )
 
     @classmethod
     def total(cls, parts: Iterable["EventCounts"]) -> Self:
-        """All of them together, without zeros."""
+        """Sum of counts, without zeros."""
         by_type: dict[InteractionType, int] = {}
         decayed: dict[int, int] = {}
         for part in parts:
@@ -47,7 +47,7 @@ class EventCounts:
         return cls({key: n for key, n in by_type.items() if n}, {key: n for key, n in decayed.items() if n})
 
     def negative(self) -> "EventCounts":
-        """What undoes it."""
+        """Negated counts, which undo these when added."""
         return EventCounts(
             {kind: -n for kind, n in self.by_type.items()}, {number: -n for number, n in self.decayed.items()}
         )

@@ -1,4 +1,4 @@
-"""Events: what is recommended."""
+"""Events: the items that are recommended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _MAX_SEATS = 100_000_000
 
 
 class Status(StrEnum):
-    """Only `published` events are ever recommended."""
+    """Publication status of an event; only `published` events are ever recommended."""
 
     PUBLISHED = "published"
     CANCELLED = "cancelled"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One event. Empty strings and None mean "unknown"; times are UTC; `price` is in `currency`."""
+    """Event, the recommended item. Empty strings and None mean "unknown"; times are UTC; `price` is in `currency`."""
 
     event_id: str
     title: str = ""
@@ -51,7 +51,7 @@ class Event:
 
     @classmethod
     def from_document(cls, event_id: str, data: Document) -> Self:
-        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        """Event parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         starts_at, ends_at = fields.time(data, "starts_at"), fields.time(data, "ends_at")
         if starts_at and ends_at and ends_at < starts_at:
             raise InvalidField("ends_at", data["ends_at"], "a time not before starts_at")
@@ -79,16 +79,16 @@ class Event:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The document's fields, without the id and without what is unknown."""
+        """Event as document fields, without the id and without unknown values."""
         return known_fields(self, "event_id")
 
     def is_on_sale(self) -> bool:
-        """Whether it is published and, as far as known, not full."""
+        """Availability: True when the event is published and, as far as known, not full."""
         is_full = self.capacity is not None and self.booked is not None and self.booked >= self.capacity
         return self.status is Status.PUBLISHED and not is_full
 
     def over_at(self) -> datetime | None:
-        """When it stops being recommendable: its end or, if that is unknown, its start; None when undated."""
+        """Time from which the event is not recommended: its end, its start if the end is unknown, None when undated."""
         return self.ends_at or self.starts_at
 
 
@@ -103,7 +103,7 @@ def _status(data: Mapping[str, Any]) -> Status:
 
 
 def known_fields(entity: object, *without: str) -> dict[str, Any]:
-    """Fields of an entity as a document: no unknown values, enums and tuples as plain values."""
+    """Document fields of an entity: no unknown values, enums as strings, tuples as lists, `Location` as a map."""
     document: dict[str, Any] = {}
     for field in entity.__dataclass_fields__:  # type: ignore[attr-defined]  # every entity is a dataclass
         value = getattr(entity, field)

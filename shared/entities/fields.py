@@ -1,4 +1,4 @@
-"""Reads one field of an untrusted document; every refusal is an `InvalidField` that names it.
+"""Field parsers for untrusted documents; a value that cannot be accepted raises `InvalidField` with the field's name.
 
 An absent field, None and the empty string all mean "unknown".
 """
@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """A point on Earth in degrees: `lat` in -90..90, `lng` in -180..180."""
+    """Geographic point in degrees: `lat` in -90..90, `lng` in -180..180."""
 
     lat: float
     lng: float
@@ -29,7 +29,7 @@ class Location:
 
 @runtime_checkable
 class GeoPoint(Protocol):
-    """What Firestore's own point type looks like."""
+    """Shape of Firestore's own point type, which this module does not import."""
 
     latitude: float
     longitude: float
@@ -40,7 +40,7 @@ def _is_absent(value: object) -> TypeGuard[None]:
 
 
 def identifier(data: Document, field: str, *, required: bool = True, max_bytes: int = MAX_ID_BYTES) -> str:
-    """An id that Firestore accepts as a document id, at most `max_bytes` of UTF-8; "" when absent."""
+    """Id that Firestore accepts as a document id, at most `max_bytes` of UTF-8; "" when absent and not `required`."""
     value = data.get(field)
     if _is_absent(value):
         if required:
@@ -52,7 +52,7 @@ def identifier(data: Document, field: str, *, required: bool = True, max_bytes: 
 
 
 def text(data: Document, field: str, *, max_bytes: int) -> str:
-    """A string of at most `max_bytes` bytes of UTF-8; "" when absent."""
+    """String of at most `max_bytes` bytes of UTF-8; "" when absent."""
     value = data.get(field)
     if _is_absent(value):
         return ""
@@ -71,7 +71,7 @@ def _utf8_size(field: str, value: str) -> int:
 
 
 def texts(data: Document, field: str, *, max_items: int, max_bytes: int = 200) -> tuple[str, ...]:
-    """A list of distinct non-empty strings, in order; () when absent."""
+    """Distinct non-empty strings of a list of at most `max_items`, in order; () when absent."""
     value = data.get(field)
     if _is_absent(value):
         return ()
@@ -84,11 +84,11 @@ def texts(data: Document, field: str, *, max_items: int, max_bytes: int = 200) -
 
 
 def number(data: Document, field: str, *, low: float, high: float) -> float | None:
-    """A finite number in `low..high`; None when absent."""
+    """Finite number in `low..high`; None when absent."""
     value = data.get(field)
     if _is_absent(value):
         return None
-    # NaN is in no range; asking whether it is finite would overflow for integers that no float can hold.
+    # NaN is in no range; math.isfinite would overflow for integers that no float can hold.
     if not _is_number(value) or not low <= value <= high:
         raise InvalidField(field, value, f"a number in {low:g}..{high:g}")
     return float(value)
@@ -99,7 +99,7 @@ def _is_number(value: object) -> TypeGuard[float]:
 
 
 def integer(data: Document, field: str, *, low: int, high: int) -> int | None:
-    """A whole number in `low..high`; None when absent."""
+    """Whole number in `low..high`; None when absent."""
     value = number(data, field, low=low, high=high)
     if value is None:
         return None
@@ -109,7 +109,7 @@ def integer(data: Document, field: str, *, low: int, high: int) -> int | None:
 
 
 def time(data: Document, field: str) -> datetime | None:
-    """An aware time between 1970 and 2200, in UTC, from a datetime or an ISO 8601 string; None when absent."""
+    """Aware UTC time from 1970 to before 2200, from a datetime or an ISO 8601 string; None when absent."""
     value = data.get(field)
     if _is_absent(value):
         return None
@@ -123,12 +123,12 @@ def time(data: Document, field: str) -> datetime | None:
     if not isinstance(parsed, datetime) or parsed.tzinfo is None or not _EARLIEST <= parsed < _LATEST:
         raise InvalidField(field, value, expected)
     utc = parsed.astimezone(UTC)
-    # Firestore hands out a datetime subclass with nanoseconds; plain datetimes compare and print alike everywhere.
+    # Firestore returns a datetime subclass with nanoseconds; plain datetimes compare and print identically everywhere.
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
 
 
 def required_time(data: Document, field: str) -> datetime:
-    """As `time`, but an absent value is refused."""
+    """Aware UTC time as `time` parses it; raises `InvalidField` also when the value is absent."""
     value = time(data, field)
     if value is None:
         raise InvalidField(field, data.get(field), "a time")
@@ -136,7 +136,7 @@ def required_time(data: Document, field: str) -> datetime:
 
 
 def location(data: Document, field: str) -> Location | None:
-    """A map with `lat` and `lng`, or a Firestore GeoPoint; None when absent."""
+    """Geographic point from a map with `lat` and `lng` or from a Firestore GeoPoint; None when absent."""
     value = data.get(field)
     if _is_absent(value):
         return None

@@ -1,4 +1,4 @@
-"""Interactions: what users do, one immutable document each."""
+"""Interactions: implicit and explicit feedback of users, one immutable document each."""
 
 import re
 from dataclasses import dataclass
@@ -13,19 +13,26 @@ from shared.entities.interaction_type import InteractionType
 from shared.errors import InvalidField
 
 MAX_INTERACTION_ID_BYTES = 400
+"""Size limit of an interaction id: a user id of 128 bytes, a slug of 60 characters of up to 4 bytes, type and day."""
+
 MAX_PAGE = 100
+"""Limit of events in the page of an impression."""
+
 _MAX_SLUG = 60
-# Security rules work out the same id, and know the case of these letters only.
+"""Length of a slug in characters, the same as in `firestore.rules`."""
+
+# Security rules build the same id, and lower() there maps only these letters.
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
-    """One thing that one user did.
+    """Interaction of one user, usually with one event.
 
     `value` is the stars (1..5) of a `rating`; `query` belongs to `search`, `category` to `category_click`,
-    `organizer_id` to `follow`. An `impression` may name a page of events at once, `event_ids` in the order shown, of
-    the list `recommendation_id`. `recorded_at` is the store's own time, None before it was stored.
+    `organizer_id` to `follow`. An `impression` may name a page of events at once: `event_ids` in the order shown, of
+    the list `recommendation_id`. `occurred_at` is the client's time; `recorded_at` is the store's, None before the
+    interaction is stored.
     """
 
     interaction_id: str
@@ -45,7 +52,7 @@ class Interaction:
 
     @classmethod
     def from_document(cls, document_id: str, data: Document) -> Self:
-        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        """Interaction parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         kind = _type(data)
         page = fields.texts(data, "event_ids", max_items=MAX_PAGE, max_bytes=fields.MAX_ID_BYTES)
         is_page = bool(page) and kind is InteractionType.IMPRESSION
@@ -61,7 +68,7 @@ class Interaction:
             type=kind,
             occurred_at=fields.required_time(data, "occurred_at"),
             event_id=fields.identifier(data, "event_id", required=target == "event_id" and not is_page),
-            event_ids=tuple(fields.identifier({"event_ids": one}, "event_ids") for one in page),
+            event_ids=tuple(fields.identifier({"event_ids": event_id}, "event_ids") for event_id in page),
             organizer_id=fields.identifier(data, "organizer_id", required=target == "organizer_id"),
             value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
             query=fields.text(data, "query", max_bytes=500),
@@ -82,7 +89,7 @@ class Interaction:
         return interaction
 
     def expected_id(self) -> str:
-        """The deterministic document id, so that a repeat is the same document.
+        """Deterministic document id, which makes a repeated interaction the same document.
 
         `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, for a page of events
         their list's `recommendation_id`, else the organizer, else the category or query with A-Z in lower case and its
@@ -108,15 +115,15 @@ class Interaction:
         return f"{self.user_id}_{target}_{self.type}{day}"
 
     def is_remembered(self) -> bool:
-        """Whether it belongs into the user's history: it is about an event or an organizer, and more than a glance."""
+        """History membership: True for an event or organizer as target and a type that the history keeps."""
         return bool(self.event_id or self.organizer_id) and self.type.meaning.is_remembered
 
     def events(self) -> tuple[str, ...]:
-        """The events that it is about: one, those of a page, or none."""
+        """Event ids of the interaction: a single event, the events of a page, or none."""
         return self.event_ids or ((self.event_id,) if self.event_id else ())
 
     def to_document(self) -> dict[str, Any]:
-        """The document's fields, without the id and without what is unknown."""
+        """Interaction as document fields, without the id and without unknown values."""
         return known_fields(self, "interaction_id")
 
 

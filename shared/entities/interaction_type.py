@@ -1,4 +1,4 @@
-"""Interaction types: one table that says everything a type means."""
+"""Interaction types: a table of each type's meaning for ids, history, counts, training, evaluation and lists."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,14 +13,15 @@ class Meaning:
     ----------
     target : the field that names the interaction's target and must be given: `event_id`, `organizer_id`, `query` or
         `category`.
-    weight : confidence that the user likes the event (or organizer), −1..1, below 0 where the type speaks against it;
-        that of a `rating` follows from its stars, see `feedback/weights.py`.
-    repeats : whether another day's interaction counts again; the others happen once for a user and a target.
-    is_hit : whether offline evaluation counts it as a hit, and learning to rank as a positive; who has one is warm.
-    takes_event : whether the user has the event by it, so that a list need not offer it again.
+    weight : confidence that the user likes the event (or organizer), −1..1, below 0 for negative feedback; that of a
+        `rating` follows from its stars, see `feedback/weights.py`.
+    repeats : whether an interaction on another day counts again; other types count once for a user and a target.
+    is_hit : whether offline evaluation counts it as a hit, and learning to rank as a positive; a user with a hit is
+        warm.
+    takes_event : whether the user has consumed the event by it, so that lists leave the event out.
     hides_event : whether the user does not want to see the event again.
-    is_remembered : whether it belongs into the user's history.
-    undoes : the type that it takes back, "" for none.
+    is_remembered : whether it belongs in the user's history.
+    undoes : the type that it reverts, "" for none.
     verb : past tense for reasons ("because you booked …"), "" for types that are no reason.
     """
 
@@ -51,7 +52,7 @@ class InteractionType(StrEnum):
     meaning: Meaning
 
     def __new__(cls, value: str, meaning: Meaning = _PLAIN) -> Self:
-        """Member whose value is the text alone."""
+        """Enum member whose value is the string alone."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.meaning = meaning

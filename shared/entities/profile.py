@@ -1,4 +1,4 @@
-"""What is known of one user when a request comes in: the declared profile and what they did lately."""
+"""User profile at request time: declared preferences and recent history."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +9,12 @@ from shared.entities.user import User
 
 MAX_HISTORY = 500
 MAX_DISMISSED = 2_000
-"""Dismissals older than the history, which stay so that what somebody hid stays hidden."""
+"""Dismissals kept beyond the history, so that an event that a user dismissed stays hidden."""
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One remembered interaction; `event_id` or `organizer_id` may be empty."""
+    """History entry: a remembered interaction; `event_id` or `organizer_id` may be empty."""
 
     type: InteractionType
     occurred_at: datetime
@@ -24,7 +24,7 @@ class HistoryEntry:
 
     @classmethod
     def of(cls, interaction: Interaction) -> "HistoryEntry":
-        """The part of an interaction that scoring needs."""
+        """History entry of an interaction: the fields that scoring needs."""
         return cls(
             interaction.type,
             interaction.occurred_at,
@@ -36,11 +36,12 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user at request time.
+    """Profile of a user at request time: declared preferences and history.
 
     Attributes
     ----------
-    history : newest first, the newest `MAX_HISTORY` entries and up to `MAX_DISMISSED` older dismissals.
+    user : the declared profile.
+    history : newest first; the newest `MAX_HISTORY` entries and up to `MAX_DISMISSED` older dismissals.
     """
 
     user: User

@@ -1,4 +1,4 @@
-"""Business rules: what people decide about lists, whatever a model says."""
+"""Business rules for lists: pinned, boosted and blocked events and organizers, whatever a model says."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ MAX_ENTRIES: Final = 200
 MAX_PINNED: Final = 20
 MAX_BOOST: Final = 10.0
 _MAX_ID_BYTES: Final = 512
-"""Ids of 128 characters, which the API takes, have no more."""
+"""Size limit of an id: 128 characters, which the API accepts, of at most 4 bytes each in UTF-8."""
 
 _PLACED: Final = {"pinned": "event_id", "boosted_events": "event_id", "boosted_organizers": "organizer_id"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """An event, or all events of an organizer, by id, moved up for a time.
+    """Pin or boost of an event, or of all events of an organizer, by id and for a time.
 
-    `strength` says how far a boost moves, in standard deviations of the scores: 1 is a nudge, 3 is nearly the top.
+    `strength` is what a boost adds, in standard deviations of the scores: 1 is a nudge, 3 is nearly the top.
     """
 
     target_id: str
@@ -32,21 +32,21 @@ class Placement:
     ends_at: datetime | None = None
 
     def is_on(self, now: datetime) -> bool:
-        """Whether it holds at `now`; a missing end is open."""
+        """Activity of the placement at `now`, from `starts_at` to before `ends_at`; a missing bound is open."""
         has_begun = self.starts_at is None or self.starts_at <= now
         return has_begun and (self.ends_at is None or now < self.ends_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The rules of a deployment; without any, nothing is changed.
+    """Business rules of a deployment; without any, lists are as ranked.
 
     Attributes
     ----------
     pinned : events that come first in recommendations, in this order.
-    boosted_events, boosted_organizers : what is moved up.
+    boosted_events, boosted_organizers : boosts, which raise scores.
     blocked_events, blocked_organizers : ids that no list holds.
-    max_per_organizer : how many events of one organizer a list of recommendations holds, None for any number.
+    max_per_organizer : limit of events of an organizer in a list of recommendations, 1..100; None for no limit.
     """
 
     pinned: tuple[Placement, ...] = ()
@@ -58,7 +58,7 @@ class Rules:
 
     @classmethod
     def from_document(cls, data: Document) -> Self:
-        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        """Rules parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         return cls(
             pinned=_placements(data, "pinned", "event_id", high=MAX_PINNED),
             boosted_events=_placements(data, "boosted_events", "event_id", high=MAX_ENTRIES),
@@ -69,14 +69,16 @@ class Rules:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The document's fields, without what is empty."""
+        """Rules as document fields, without empty values."""
         document = known_fields(self, *_PLACED)
         for field, name in _PLACED.items():
             placements: tuple[Placement, ...] = getattr(self, field)
             if placements:
-                # What is pinned comes first: there is nothing more that strength could do.
+                # A pinned event comes first whatever its strength.
                 hidden = ("target_id", "strength") if field == "pinned" else ("target_id",)
-                document[field] = [{name: one.target_id, **known_fields(one, *hidden)} for one in placements]
+                document[field] = [
+                    {name: placement.target_id, **known_fields(placement, *hidden)} for placement in placements
+                ]
         return document
 
 

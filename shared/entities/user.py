@@ -1,4 +1,4 @@
-"""Users as they declare themselves; what they did is in their history."""
+"""Users: declared profiles, and the ids of anonymous and forgotten users; the history is in `profile.py`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +14,7 @@ _ANONYMOUS = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """A declared profile. Empty values mean "unknown"; `updated_at` is the time of the write and declares nothing."""
+    """Declared profile of a user. Empty values mean "unknown"; `updated_at`, the time of the write, is not compared."""
 
     user_id: str
     preferred_categories: tuple[str, ...] = ()
@@ -30,7 +30,7 @@ class User:
 
     @classmethod
     def from_document(cls, user_id: str, data: Document) -> Self:
-        """Parse an untrusted document; raises `InvalidField` for the first field that cannot be accepted."""
+        """User parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         return cls(
             user_id=fields.identifier({"user_id": user_id}, "user_id"),
             preferred_categories=fields.texts(data, "preferred_categories", max_items=100),
@@ -46,12 +46,12 @@ class User:
         )
 
     def to_document(self) -> dict[str, Any]:
-        """The document's fields, without the id and without what is unknown."""
+        """User as document fields, without the id and without unknown values."""
         return known_fields(self, "user_id")
 
 
 def anonymous(session_id: str) -> str:
-    """The user id under which a visitor's doings are kept until they sign in.
+    """User id of an anonymous visitor, which owns their interactions until they sign in.
 
     >>> anonymous("0b8c8f9f5f5c4f0e")
     '~0b8c8f9f5f5c4f0e'
@@ -60,12 +60,12 @@ def anonymous(session_id: str) -> str:
 
 
 def is_anonymous(user_id: str) -> bool:
-    """Whether this stands for a visitor who has not signed in."""
+    """Anonymity of a user id: True for an id that `anonymous` makes."""
     return user_id.startswith(_ANONYMOUS)
 
 
 def pseudonym(user_id: str) -> str:
-    """What stands for a forgotten user, 32 hexadecimal digits from which the id cannot be read.
+    """Pseudonym of a forgotten user, a hash of the id in 32 hexadecimal digits.
 
     >>> pseudonym("user_1")
     '6931bb0f7ece056dbd9e717199887667'

@@ -1,1 +1,1 @@
-"""Offline evaluation."""
+"""Offline evaluation: temporal holdout, ranking metrics and rating prediction."""

@@ -1,4 +1,4 @@
-"""How good lists and predicted ratings are, on held-out data.
+"""Metrics of ranked lists and predicted ratings on a holdout: NDCG, recall, novelty, diversity, RMSE, MAE.
 
 Ranking metrics follow Järvelin and Kekäläinen ("Cumulated gain-based evaluation of IR techniques", 2002) with
 binary gains: DCG@k = Σ rel_i / log2(i + 1), divided by the best DCG@k that the user's holdout allows.
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class RatingMetrics:
-    """Errors of predicted stars on n held-out ratings."""
+    """Errors of predicted stars on the ratings of a holdout; `ratings` is their number."""
 
     ratings: int
     rmse: float
@@ -23,9 +23,14 @@ class RatingMetrics:
 def ndcg_and_recall(
     lists: NDArray[np.integer], relevant: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """NDCG@k and recall@k of each user, float64 of shape (b,) each.
+    """NDCG@k and recall@k of the lists of b users, float64 of shape (b,) each; 0 for a user without relevant events.
 
     Recall divides by min(k, number of relevant), so that a perfect list scores 1.
+
+    Parameters
+    ----------
+    lists : int of shape (b, k) – candidate columns, best first, -1 where a list ends early.
+    relevant : bool of shape (b, c) – relevant candidates of each user.
     """
     is_hit = np.take_along_axis(relevant, np.maximum(lists, 0), axis=1) & (lists >= 0)
     return of_hits(is_hit, relevant.sum(axis=1))
@@ -34,9 +39,12 @@ def ndcg_and_recall(
 def of_hits(
     is_hit: NDArray[np.bool_], n_relevant: NDArray[np.integer]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The same from which places of the lists are hits, bool of shape (b, k), and how many each user could have.
+    """NDCG@k and recall@k from hits by rank, float64 of shape (b,) each; 0 for a user without relevant events.
 
-    Both are 0 for a user with nothing relevant.
+    Parameters
+    ----------
+    is_hit : bool of shape (b, k) – True where the entry at that rank of the user's list is relevant.
+    n_relevant : int of shape (b,) – number of relevant events of each user.
     """
     k = is_hit.shape[1]
     discounts = 1 / np.log2(np.arange(2, k + 2))
@@ -48,15 +56,15 @@ def of_hits(
 
 
 def self_information(takers: NDArray[np.integer], n_users: int) -> NDArray[np.float64]:
-    """How little known each event is, in bits: −log2 of the share of users who took it; float64 of shape (n,).
+    """Self-information (novelty) of each event in bits: −log2 of the share of users who took it, float64 of shape (n,).
 
-    The mean over shown events is a list's novelty (Zhou et al.: "Solving the apparent diversity-accuracy dilemma of
-    recommender systems", PNAS 2010). An event that nobody took counts as taken by one user, so nothing exceeds
-    log2(n_users).
+    The mean over the events of a list is its novelty (Zhou et al.: "Solving the apparent diversity-accuracy dilemma of
+    recommender systems", PNAS 2010). An event without any user counts as taken by one user, so the
+    maximum is log2(n_users).
 
     Parameters
     ----------
-    takers : int of shape (n,) – by how many of the `n_users` users each event was taken.
+    takers : int of shape (n,) – number of users, of all `n_users`, who took each event.
 
     >>> self_information(np.array([8, 2, 1, 0]), 8).tolist()
     [0.0, 2.0, 3.0, 3.0]
@@ -68,10 +76,11 @@ def self_information(takers: NDArray[np.integer], n_users: int) -> NDArray[np.fl
 
 
 def unlikeness(lists: NDArray[np.integer]) -> float:
-    """The mean share of entries that two users' lists do not have in common: 0 if all are the same, 1 if disjoint.
+    """Inter-user diversity: mean share of entries that two lists do not share, 0 if all are equal, 1 if disjoint.
 
-    1 − Σ n_e (n_e − 1) / ((b − 1) Σ n_e), n_e being how many of the b lists hold event e: the mean over all pairs of
-    lists, without forming any (the Hamming distance of Zhou et al., 2010). 0 with fewer than two lists.
+    1 − Σ n_e (n_e − 1) / ((b − 1) Σ n_e), where n_e is the number of the b lists with event e. This is the mean over
+    all pairs of lists without computing the pairs (the Hamming distance of Zhou et al., 2010). 0 with fewer than two
+    lists.
 
     Parameters
     ----------
@@ -80,14 +89,19 @@ def unlikeness(lists: NDArray[np.integer]) -> float:
     >>> unlikeness(np.array([[0, 1], [1, 2]]))
     0.5
     """
-    held = np.bincount(lists[lists >= 0]).astype(np.float64)
-    if len(lists) < 2 or not held.any():
+    counts = np.bincount(lists[lists >= 0]).astype(np.float64)
+    if len(lists) < 2 or not counts.any():
         return 0.0
-    return float(1 - (held * (held - 1)).sum() / ((len(lists) - 1) * held.sum()))
+    return float(1 - (counts * (counts - 1)).sum() / ((len(lists) - 1) * counts.sum()))
 
 
 def rating_metrics(stars: NDArray[np.floating], predicted: NDArray[np.floating]) -> RatingMetrics:
-    """RMSE, MAE and explained variance 1 − Var(stars − predicted) / Var(stars); NaN where undefined."""
+    """Rating errors: RMSE, MAE and explained variance 1 − Var(stars − predicted) / Var(stars); NaN where undefined.
+
+    Parameters
+    ----------
+    stars, predicted : float of shape (n,) – given and predicted stars.
+    """
     errors = stars - predicted
     if not len(errors):
         return RatingMetrics(0, np.nan, np.nan, np.nan)

@@ -1,4 +1,4 @@
-"""Predicts the stars a user would give: the mean, the event's leaning and the user's leaning."""
+"""Rating prediction: the baseline predictor of stars from the mean, an event bias and a user bias."""
 
 from dataclasses import asdict
 from typing import Self
@@ -12,10 +12,11 @@ from shared.feedback.interactions import InteractionTable
 from shared.feedback.weights import CODES
 
 MIN_STARS, MAX_STARS = 1.0, 5.0
+"""Range of stars that a rating may give."""
 
 
 class BiasedMean:
-    """Stars ≈ μ + b_event + b_user, each bias shrunk towards 0.
+    """Baseline predictor of ratings: stars ≈ μ + b_event + b_user, each bias shrunk towards 0.
 
     b_event = Σ (stars − μ) / (n_event + λ₁), then b_user = Σ (stars − μ − b_event) / (n_user + λ₂).
     (Koren: "Factor in the neighbors: scalable and accurate collaborative filtering", TKDD 2010, section 2.1.)
@@ -26,7 +27,7 @@ class BiasedMean:
 
     Attributes
     ----------
-    mean_ : stars, 3 without any rating.
+    mean_ : mean stars μ, 3 without any rating.
     event_biases_ : float64 of shape (n_events,).
     user_biases_ : float64 of shape (n_users,).
     """
@@ -44,7 +45,13 @@ class BiasedMean:
         n_users: int,
         n_events: int,
     ) -> Self:
-        """Learn from n ratings; the three arrays have shape (n,)."""
+        """Fit the mean and the biases to n ratings.
+
+        Parameters
+        ----------
+        user_rows, event_rows : int of shape (n,), in 0..n_users-1 and 0..n_events-1.
+        stars : float of shape (n,), 1..5.
+        """
         self.mean_ = float(stars.mean()) if len(stars) else (MIN_STARS + MAX_STARS) / 2
         rest = stars - self.mean_
         self.event_biases_ = _damped_mean(event_rows, rest, n_events, self.event_damping)
@@ -53,7 +60,7 @@ class BiasedMean:
         return self
 
     def predict(self, user_rows: NDArray[np.integer], event_rows: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Stars in 1..5 for each pair, float64 of shape (n,); row -1 means unknown and leans nowhere."""
+        """Predicted stars of n pairs of user and event, float64 of shape (n,), 1..5; unknown rows (-1) have bias 0."""
         events = np.append(self.event_biases_, 0.0)[event_rows]
         users = np.append(self.user_biases_, 0.0)[user_rows]
         predicted: NDArray[np.float64] = np.clip(self.mean_ + events + users, MIN_STARS, MAX_STARS)
@@ -69,10 +76,15 @@ def _damped_mean(
 
 
 def evaluate_ratings(table: InteractionTable, n_events: int, *, share: float = 0.2) -> dict[str, float]:
-    """RMSE, MAE and explained variance of predicted stars on the latest `share` of the ratings."""
+    """Rating metrics of `BiasedMean` on the latest `share` of the ratings, trained on the earlier ones.
+
+    Returns
+    -------
+    The fields of `RatingMetrics` by name.
+    """
     rated = table.where((table.codes == CODES[InteractionType.RATING]) & (table.event_rows >= 0))
-    held = int(np.ceil(len(rated) * share))
-    is_past = np.arange(len(rated)) < len(rated) - held
+    n_holdout = int(np.ceil(len(rated) * share))
+    is_past = np.arange(len(rated)) < len(rated) - n_holdout
     past, late = rated.where(is_past), rated.where(~is_past)
     model = BiasedMean().fit(past.user_rows, past.event_rows, past.values, n_users=len(table.users), n_events=n_events)
     metrics: RatingMetrics = rating_metrics(late.values, model.predict(late.user_rows, late.event_rows))

@@ -1,1 +1,1 @@
-"""Implicit feedback as columns."""
+"""Implicit feedback as columns: interactions, histories, confidence weights, popularity, counts, declared profiles."""

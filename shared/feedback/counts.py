@@ -1,8 +1,9 @@
-"""What interactions add to the counts of events: a pure function of the documents, whatever triggers did.
+"""Event counts that interactions add, as a pure function of the stored documents, independent of trigger deliveries.
 
-Types that happen once for a user and an event count when their trigger comes. Types that repeat, such as views, are
-many and say little each, so they count when the documents of their slot are settled, one write an event instead of one
-each. Settling works out what every slot should hold from the documents alone, so it also mends what triggers missed.
+Types that happen once for a user and an event are counted by their trigger. Types that repeat, such as views, are
+frequent and weigh little, so they are counted when the documents of their slot are settled: one write per event
+instead of one per interaction. Settling computes the counts of a slot from the documents alone, so it also corrects
+deliveries that were lost.
 """
 
 from collections import Counter, defaultdict
@@ -15,23 +16,26 @@ from shared.entities import EventCounts, Interaction, InteractionType, is_anonym
 from shared.feedback.popularity import counts_of
 
 SLOT: Final = timedelta(minutes=10)
+"""Length of a slot: counts are kept and settled by ten minutes of `recorded_at`."""
+
 COUNTED_UNTIL: Final = timedelta(minutes=5)
-"""After the end of its slot a delivery is too late to count, and left to settling."""
+"""Time after the end of its slot until which a delivery is counted by its trigger; later ones are left to settling."""
 
 SETTLED_AFTER: Final = timedelta(minutes=10)
-"""After its end a slot may be settled: later than any delivery counts, by more than a function may run."""
+"""Time after the end of a slot from which it may be settled: `COUNTED_UNTIL` and more than a function may run."""
 
 MAX_WEIGHED: Final = 60
-"""Of what one user repeats in one slot, this many make events more popular; the others only count by type."""
+"""Maximum number of repeating interactions of a user in a slot that add popularity; the rest count by type only."""
 
 _UNDOES: Final = {kind: InteractionType(kind.meaning.undoes) for kind in InteractionType if kind.meaning.undoes}
 _PARTNERS: Final = _UNDOES | {undone: kind for kind, undone in _UNDOES.items()}
 
 BySlot = dict[int, EventCounts]
+"""Counts of an event by slot number."""
 
 
 def slot_of(moment: datetime) -> int:
-    """The number of the slot that a moment lies in.
+    """Slot number of a time: whole slots since 1970.
 
     >>> slot_of(datetime(1970, 1, 1, 0, 25, tzinfo=UTC))
     2
@@ -40,66 +44,70 @@ def slot_of(moment: datetime) -> int:
 
 
 def start_of(slot: int) -> datetime:
-    """When a slot begins."""
+    """Start time of a slot, UTC."""
     return datetime.fromtimestamp(slot * SLOT.total_seconds(), UTC)
 
 
-def counts_at_once(one: Interaction) -> bool:
-    """Whether its trigger counts it, unless that comes too late."""
-    return bool(one.event_id) and not one.type.meaning.repeats and not is_anonymous(one.user_id)
+def counts_at_once(interaction: Interaction) -> bool:
+    """Trigger counting: True for an interaction of a non-repeating type with an event and a signed-in user.
+
+    A delivery that is too late, see `is_too_late`, is left to settling even so.
+    """
+    return bool(interaction.event_id) and not interaction.type.meaning.repeats and not is_anonymous(interaction.user_id)
 
 
 def is_too_late(recorded_at: datetime, now: datetime) -> bool:
-    """Whether the slot of what was recorded then may be settled before a delivery at `now` has counted it."""
+    """Lateness of a delivery at `now`: True if the slot of `recorded_at` may be settled before it is counted."""
     return now > start_of(slot_of(recorded_at) + 1) + COUNTED_UNTIL
 
 
-def partner_id(one: Interaction) -> str | None:
-    """The id of the cancellation of a booking, and of the booking of a cancellation; None for other types."""
-    kind = _PARTNERS.get(one.type)
-    return kind and replace(one, type=kind).expected_id()
+def partner_id(interaction: Interaction) -> str | None:
+    """Id of the cancellation of a booking, or of the booking of a cancellation; None for other types."""
+    kind = _PARTNERS.get(interaction.type)
+    return kind and replace(interaction, type=kind).expected_id()
 
 
-def addition(one: Interaction, partner: Interaction | None) -> EventCounts:
-    """What an interaction adds to its event, given the booking or the cancellation that belongs to it.
+def addition(interaction: Interaction, partner: Interaction | None) -> EventCounts:
+    """Counts that an interaction adds to its event, given the booking or cancellation that is its partner.
 
-    A cancellation undoes a booking that was made before it. Whichever of the two was recorded later does so: the
-    cancellation by taking the booking back, the booking, which then comes too late, by adding nothing.
+    A cancellation undoes a booking that occurred before it. The one of the two that was recorded later accounts for
+    this: a cancellation subtracts the counts of the booking, a booking adds nothing.
     """
-    counts = counts_of(one)
-    if partner is None or (partner.user_id, partner.event_id) != (one.user_id, one.event_id):
+    counts = counts_of(interaction)
+    if partner is None or (partner.user_id, partner.event_id) != (interaction.user_id, interaction.event_id):
         return counts
-    if one.type is InteractionType.CANCEL and _is_undone(partner, one) and not _is_recorded_before(one, partner):
+    is_cancel, is_booking = (interaction.type is kind for kind in (InteractionType.CANCEL, InteractionType.BOOKING))
+    if is_cancel and _is_undone(partner, interaction) and not _is_recorded_before(interaction, partner):
         return EventCounts.total([counts, counts_of(partner).negative()])
-    if one.type is InteractionType.BOOKING and _is_undone(one, partner) and _is_recorded_before(partner, one):
+    if is_booking and _is_undone(interaction, partner) and _is_recorded_before(partner, interaction):
         return EventCounts()
     return counts
 
 
 def tally(interactions: Iterable[Interaction], partners: Mapping[str, Interaction]) -> dict[str, BySlot]:
-    """What the counts of each event should hold of whole slots.
+    """Settled counts of whole slots, by event id and slot number.
 
     Parameters
     ----------
-    interactions : all that was recorded in those slots.
-    partners : bookings and cancellations by id, as far as there are any, whenever they were recorded.
+    interactions : all interactions recorded in those slots, in any order; each has a `recorded_at`.
+    partners : the bookings and cancellations that exist for `partner_id` of these interactions, by id, from any slot.
     """
-    parts: defaultdict[str, defaultdict[int, list[EventCounts]]] = defaultdict(lambda: defaultdict(list))
-    weighed: Counter[tuple[str, int]] = Counter()
-    for one in sorted(interactions, key=_order):
-        slot = slot_of(_recorded_at(one))
-        if is_anonymous(one.user_id):
+    added: defaultdict[str, defaultdict[int, list[EventCounts]]] = defaultdict(lambda: defaultdict(list))
+    n_weighed: Counter[tuple[str, int]] = Counter()
+    for interaction in sorted(interactions, key=_order):
+        slot = slot_of(_recorded_at(interaction))
+        if is_anonymous(interaction.user_id):
             continue
-        counts = addition(one, partners.get(partner_id(one) or ""))
-        if one.type.meaning.repeats and counts.decayed:
-            weighed[one.user_id, slot] += 1
-            if weighed[one.user_id, slot] > MAX_WEIGHED:
+        counts = addition(interaction, partners.get(partner_id(interaction) or ""))
+        if interaction.type.meaning.repeats and counts.decayed:
+            n_weighed[interaction.user_id, slot] += 1
+            if n_weighed[interaction.user_id, slot] > MAX_WEIGHED:
                 counts = replace(counts, decayed={})
-        for event_id in one.events():
-            parts[event_id][slot].append(counts)
+        for event_id in interaction.events():
+            added[event_id][slot].append(counts)
     return {
-        event_id: {slot: EventCounts.total(added) for slot, added in by_slot.items()}
-        for event_id, by_slot in parts.items()
+        event_id: {slot: EventCounts.total(counts) for slot, counts in by_slot.items()}
+        for event_id, by_slot in added.items()
     }
 
 
@@ -111,11 +119,11 @@ def _is_recorded_before(first: Interaction, second: Interaction) -> bool:
     return _recorded_at(first) < _recorded_at(second)
 
 
-def _order(one: Interaction) -> tuple[datetime, str]:
-    return _recorded_at(one), one.interaction_id
+def _order(interaction: Interaction) -> tuple[datetime, str]:
+    return _recorded_at(interaction), interaction.interaction_id
 
 
-def _recorded_at(one: Interaction) -> datetime:
-    if one.recorded_at is None:
-        raise ValueError(f"expected interactions that a store has recorded, got {one.interaction_id!r}")
-    return one.recorded_at
+def _recorded_at(interaction: Interaction) -> datetime:
+    if interaction.recorded_at is None:
+        raise ValueError(f"expected interactions that a store has recorded, got {interaction.interaction_id!r}")
+    return interaction.recorded_at

@@ -1,4 +1,4 @@
-"""Users as the models see them: what they did lately, as the rows of a sparse matrix."""
+"""User histories: the newest interactions of a batch of users, as the rows of a CSR matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,23 +12,24 @@ from shared.arrays.positions import ranges
 from shared.catalog.catalog import Catalog
 from shared.entities import Profile, User
 from shared.feedback.interactions import DAY_S, InteractionTable
-from shared.feedback.weights import CODES, IS_CONSUMED, taste_weights
+from shared.feedback.weights import CODES, IS_CONSUMED, confidence_weights
 
 _MAX_EXPLAINABLE = 30
+"""Maximum number of entries that reasons refer to: each costs the scores of a variant of the history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Histories:
-    """The histories of b users, one after the other; user i owns the entries `starts[i]:starts[i + 1]`.
+    """Histories of b users as n entries (CSR): user i has the entries `starts[i]:starts[i + 1]`.
 
     Attributes
     ----------
-    users : declared profiles of the b users.
+    users : declared profiles of the b users, in order.
     starts : int64 of shape (b + 1,).
-    event_rows, organizer_rows : int32 of shape (n,) – rows of a catalog, -1 where there is none.
-    codes : int8 of shape (n,) – interaction types.
+    event_rows, organizer_rows : int32 of shape (n,) – rows of the catalog, -1 for none or an unknown id.
+    codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
-    age_days : float32 of shape (n,).
+    age_days : float32 of shape (n,) – days since the interaction.
     """
 
     users: Sequence[User]
@@ -41,7 +42,7 @@ class Histories:
 
     @classmethod
     def of_profile(cls, profile: Profile, catalog: Catalog, now: datetime) -> Self:
-        """One user's history, as a request reads it."""
+        """History of a single user (b = 1) from the stored profile that a request reads, entries in its order."""
         entries = profile.history
         posix_now = now.timestamp()
         return cls(
@@ -50,13 +51,16 @@ class Histories:
             event_rows=catalog.events.rows([entry.event_id for entry in entries]).astype(np.int32),
             organizer_rows=catalog.organizers.rows([entry.organizer_id for entry in entries]).astype(np.int32),
             codes=np.array([CODES[entry.type] for entry in entries], np.int8),
-            values=np.array([np.nan if e.value is None else e.value for e in entries], np.float32),
-            age_days=np.array([(posix_now - e.occurred_at.timestamp()) / DAY_S for e in entries], np.float32),
+            values=np.array([np.nan if entry.value is None else entry.value for entry in entries], np.float32),
+            age_days=np.array([(posix_now - entry.occurred_at.timestamp()) / DAY_S for entry in entries], np.float32),
         )
 
     @classmethod
     def of_table(cls, users: Sequence[User], table: InteractionTable, now: datetime, *, newest: int) -> Self:
-        """Many users' histories from a table, at most the `newest` entries each."""
+        """Histories of many users from an interaction table: at most the `newest` entries each, oldest first.
+
+        Users without an interaction have an empty history.
+        """
         rows = table.users.rows([user.user_id for user in users])
         order = np.argsort(table.user_rows, kind="stable")
         ordered_rows = table.user_rows[order]
@@ -80,30 +84,37 @@ class Histories:
         return len(self.users)
 
     def user_of_entry(self) -> NDArray[np.int64]:
-        """The user, 0..b-1, of each entry, int64 of shape (n,)."""
+        """User index, 0..b-1, of each entry, int64 of shape (n,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
-    def excluded(self, n_events: int) -> NDArray[np.bool_]:
-        """Events that a user must not see again, bool of shape (b, n_events): booked, attended or dismissed."""
-        taken = IS_CONSUMED[self.codes] & (self.event_rows >= 0)
+    def consumed(self, n_events: int) -> NDArray[np.bool_]:
+        """Mask of the events that each user booked, attended or dismissed, bool of shape (b, n_events)."""
+        consumed = IS_CONSUMED[self.codes] & (self.event_rows >= 0)
         mask = np.zeros((len(self), n_events), np.bool_)
-        mask[self.user_of_entry()[taken], self.event_rows[taken]] = True
+        mask[self.user_of_entry()[consumed], self.event_rows[consumed]] = True
         return mask
 
     def already_consumed(self) -> NDArray[np.int32]:
-        """Rows of the events that one user must not see again: booked, attended or dismissed."""
+        """Rows of the events that a single user (b = 1) booked, attended or dismissed, int32, possibly repeated."""
         return self.event_rows[IS_CONSUMED[self.codes] & (self.event_rows >= 0)]
 
     def explainable(self) -> NDArray[np.int64]:
-        """The newest entries of one user that speak for an event or an organizer, int64, at most `_MAX_EXPLAINABLE`."""
-        weights = taste_weights(self.codes, self.values, np.zeros(len(self.codes), np.float32), half_life_days=np.inf)
-        speaks = (weights > 0) & ((self.event_rows >= 0) | (self.organizer_rows >= 0))
-        return np.flatnonzero(speaks)[:_MAX_EXPLAINABLE]
+        """Explainable entries of a single user (b = 1): positive confidence in a known event or organizer.
+
+        Indices of entries, int64, in their order: at most the first `_MAX_EXPLAINABLE`, which are the newest ones of
+        a stored profile. Age does not matter.
+        """
+        weights = confidence_weights(
+            self.codes, self.values, np.zeros(len(self.codes), np.float32), half_life_days=np.inf
+        )
+        is_positive = (weights > 0) & ((self.event_rows >= 0) | (self.organizer_rows >= 0))
+        return np.flatnonzero(is_positive)[:_MAX_EXPLAINABLE]
 
     def without_each(self, entries: NDArray[np.integer], others: Sequence[User]) -> Self:
-        """Variants of one user: as they are, then without each of `entries`, then as each of `others` with all entries.
+        """Leave-one-out variants of a single user (b = 1), to explain scores by the changes that they cause.
 
-        Explains scores by what changes them.
+        In order: the user with all entries, the user without each of `entries`, then each of `others` (other declared
+        profiles) with all entries of the user.
         """
         count = int(self.starts[-1])
         variants = 1 + len(entries) + len(others)

@@ -1,4 +1,4 @@
-"""Interactions as columns: what training and evaluation read."""
+"""Interactions as columns, for training and evaluation."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
@@ -14,16 +14,17 @@ from shared.entities import Interaction
 from shared.feedback.weights import CODES, IS_HIT, TAKES_EVENT
 
 DAY_S = 86_400.0
+"""Seconds of a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class InteractionColumns:
-    """n interactions in any order, one array a field, before they meet a catalog.
+    """Columns of n interactions in any order, independent of a catalog.
 
     Attributes
     ----------
-    users, events, organizers : ids that occur; the `_rows` beside them, int32 of shape (n,), point into them, -1 for
-        none.
+    users, events, organizers : vocabularies of the ids that occur.
+    user_rows, event_rows, organizer_rows : int32 of shape (n,) – rows of these vocabularies, -1 for none.
     codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
     occurred_at : float64 of shape (n,) – POSIX seconds.
@@ -41,50 +42,53 @@ class InteractionColumns:
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction]) -> Self:
-        """The columns of entities."""
+        """Columns of interaction entities."""
         ordered = list(interactions)
         users, events, organizers = (
-            Vocabulary.of(key for one in ordered if (key := getattr(one, field)))
+            Vocabulary.of(key for interaction in ordered if (key := getattr(interaction, field)))
             for field in ("user_id", "event_id", "organizer_id")
         )
         return cls(
             users,
-            users.rows([one.user_id for one in ordered]).astype(np.int32),
+            users.rows([interaction.user_id for interaction in ordered]).astype(np.int32),
             events,
-            events.rows([one.event_id for one in ordered]).astype(np.int32),
+            events.rows([interaction.event_id for interaction in ordered]).astype(np.int32),
             organizers,
-            organizers.rows([one.organizer_id for one in ordered]).astype(np.int32),
-            codes=np.array([CODES[one.type] for one in ordered], np.int8),
-            values=np.array([np.nan if one.value is None else one.value for one in ordered], np.float32),
-            occurred_at=np.array([one.occurred_at.timestamp() for one in ordered], np.float64),
+            organizers.rows([interaction.organizer_id for interaction in ordered]).astype(np.int32),
+            codes=np.array([CODES[interaction.type] for interaction in ordered], np.int8),
+            values=np.array(
+                [np.nan if interaction.value is None else interaction.value for interaction in ordered], np.float32
+            ),
+            occurred_at=np.array([interaction.occurred_at.timestamp() for interaction in ordered], np.float64),
         )
 
     def __len__(self) -> int:
         return len(self.codes)
 
     def order(self) -> NDArray[np.int64]:
-        """The order of time; what happened at the same time goes by content, so that the source's order never matters.
+        """Chronological order, int64 of shape (n,); ties go by content, so the order of the source has no effect.
 
-        Sorting by time alone and then only what is tied takes a fifth of sorting by everything.
+        Sorting by time and then only the ties by all columns takes a fifth of the time of one lexicographic sort.
         """
         order = np.argsort(self.occurred_at, kind="stable")
         tied = np.flatnonzero(np.diff(self.occurred_at[order]) == 0)
         if len(tied):
-            places = np.union1d(tied, tied + 1)
-            some = order[places]
+            positions = np.union1d(tied, tied + 1)
+            rows = order[positions]
             ties = (self.values, self.codes, self.organizer_rows, self.event_rows, self.user_rows, self.occurred_at)
-            order[places] = some[np.lexsort([column[some] for column in ties])]
+            order[positions] = rows[np.lexsort([column[rows] for column in ties])]
         return order
 
 
 @dataclass(frozen=True, slots=True)
 class InteractionTable:
-    """n interactions in order of time, one array a field.
+    """Table of n interactions in chronological order, with rows of a catalog.
 
     Attributes
     ----------
-    users : ids of the users that occur; `user_rows` int32 of shape (n,) points into it.
-    event_rows : int32 of shape (n,) – rows of the catalog the table was made for, -1 without an event.
+    users : vocabulary of the users that occur.
+    user_rows : int32 of shape (n,) – rows of `users`.
+    event_rows : int32 of shape (n,) – rows of the catalog the table was made for, -1 for none or an unknown event.
     organizer_rows : int32 of shape (n,) – rows of the catalog's organizers, -1 unless a known one is followed.
     codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
@@ -101,15 +105,15 @@ class InteractionTable:
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction], catalog: Catalog) -> Self:
-        """The table of these interactions."""
+        """Table of interaction entities, with rows of `catalog`."""
         return cls.of_columns(InteractionColumns.of(interactions), catalog)
 
     @classmethod
     def of_columns(cls, columns: InteractionColumns, catalog: Catalog) -> Self:
-        """The table of these interactions, with rows of `catalog`."""
+        """Table of interaction columns, with rows of `catalog`."""
         order = columns.order()
-        events = np.append(catalog.events.places(columns.events.keys), UNKNOWN).astype(np.int32)
-        organizers = np.append(catalog.organizers.places(columns.organizers.keys), UNKNOWN).astype(np.int32)
+        events = np.append(catalog.events.rows_of_keys(columns.events.keys), UNKNOWN).astype(np.int32)
+        organizers = np.append(catalog.organizers.rows_of_keys(columns.organizers.keys), UNKNOWN).astype(np.int32)
         return cls(
             users=columns.users,
             user_rows=columns.user_rows[order],
@@ -124,13 +128,14 @@ class InteractionTable:
         return len(self.codes)
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
-        """The interactions that `mask`, bool of shape (n,), selects; users keep their rows."""
+        """Table of the interactions that `mask`, bool of shape (n,), selects; users keep their rows."""
         return self._picked(mask)
 
     def of_some_users(self, limit: int, *, seed: int = 0) -> Self:
-        """At most `limit` interactions, unless one user alone has more: everything that some users did.
+        """Sample of users with all their interactions, at most `limit` in total unless the only user drawn has more.
 
-        Users are drawn by `seed`, whole, so that no history is cut short; the table itself where it is small enough.
+        Whole users are drawn by `seed`, so that no history is truncated. Returns the table itself if it has at most
+        `limit` interactions; otherwise `users` is reduced to the sample and rows change.
         """
         if len(self) <= limit:
             return self
@@ -141,33 +146,33 @@ class InteractionTable:
         kept = np.sort(order[fits])
         rows = np.full(len(counts), UNKNOWN, np.int32)
         rows[kept] = np.arange(len(kept), dtype=np.int32)
-        some = self.where(rows[self.user_rows] >= 0)
-        return replace(some, users=Vocabulary(self.users.keys[kept]), user_rows=rows[some.user_rows])
+        sample = self.where(rows[self.user_rows] >= 0)
+        return replace(sample, users=Vocabulary(self.users.keys[kept]), user_rows=rows[sample.user_rows])
 
     def before(self, moment: datetime) -> Self:
-        """The interactions that occurred strictly before `moment`."""
+        """Table of the interactions that occurred strictly before `moment`, without a copy; users keep their rows."""
         return self.between(-np.inf, moment.timestamp())
 
     def between(self, start_s: float, until_s: float) -> Self:
-        """The interactions from `start_s` up to `until_s`, POSIX seconds, without a copy; users keep their rows."""
+        """Table of the interactions in [`start_s`, `until_s`), POSIX seconds, without a copy; users keep their rows."""
         start, stop = np.searchsorted(self.occurred_at, [start_s, until_s])
         return self._picked(slice(start, stop))
 
     def age_days(self, now: datetime) -> NDArray[np.float32]:
-        """Days from each interaction to `now`, float32 of shape (n,)."""
+        """Age of each interaction at `now` in days, float32 of shape (n,); negative for later ones."""
         return ((now.timestamp() - self.occurred_at) / DAY_S).astype(np.float32)
 
-    def positive(self) -> NDArray[np.bool_]:
-        """Which interactions are hits with a known event, bool of shape (n,)."""
+    def is_hit(self) -> NDArray[np.bool_]:
+        """Mask of the positives, bool of shape (n,): interactions whose type is a hit, with a known event."""
         return IS_HIT[self.codes] & (self.event_rows >= 0)
 
-    def booked(self) -> NDArray[np.bool_]:
-        """Which interactions are bookings or attendances of a known event, bool of shape (n,)."""
+    def takes_event(self) -> NDArray[np.bool_]:
+        """Mask of the bookings and attendances of known events, bool of shape (n,)."""
         return TAKES_EVENT[self.codes] & (self.event_rows >= 0)
 
-    def _picked(self, which: NDArray[np.bool_] | slice) -> Self:
+    def _picked(self, rows: NDArray[np.bool_] | slice) -> Self:
         columns: dict[str, Any] = {
-            field.name: column if isinstance(column, Vocabulary) else column[which]
+            field.name: column if isinstance(column, Vocabulary) else column[rows]
             for field in fields(self)
             for column in [getattr(self, field.name)]
         }

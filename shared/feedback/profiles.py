@@ -1,4 +1,4 @@
-"""What users say of themselves, as named features that a model can learn from."""
+"""Declared user features: interests, location and demographics of profiles, as a sparse 0/1 matrix."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,19 @@ from shared.arrays.vocabulary import Vocabulary
 from shared.entities import User
 
 MIN_USERS: Final = 3
+"""Minimum number of users with a feature: with fewer, nothing can be learned from it."""
+
 MAX_FEATURES: Final = 2_000
+"""Maximum number of features, the most frequent ones, which bounds the artifact."""
+
 _CELLS_A_DEGREE: Final = (4, 20)
+"""Grid cells per degree of latitude or longitude: some 28 km and some 5 km wide."""
+
 _DECADE: Final = 10
 
 
 def features(user: User) -> Iterator[str]:
-    """The names of one user's features: interests, city, place at two sizes, decade of birth and gender."""
+    """Feature names of a user: interests, city, grid cells of two sizes, decade of birth and gender."""
     yield from {f"tag {tag.lower()}" for tag in user.preferred_tags}
     yield from {f"category {category.lower()}" for category in user.preferred_categories}
     if user.city:
@@ -33,12 +39,12 @@ def features(user: User) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """The features of n users as a sparse 0/1 matrix.
+    """Declared features of n users as a sparse 0/1 matrix (n, m) in coordinate format.
 
     Attributes
     ----------
-    names : the m features.
-    owners, columns : int64 – the user and the feature of each entry.
+    names : vocabulary of the m features.
+    owners, columns : int64 of shape (nnz,) – the user, 0..n-1, and the row of `names` of each entry, in user order.
     """
 
     names: Vocabulary
@@ -47,7 +53,7 @@ class Declared:
 
     @classmethod
     def of(cls, users: Sequence[User]) -> Self:
-        """The features that at least `MIN_USERS` of these users share, the most frequent `MAX_FEATURES` of them."""
+        """Declared features that at least `MIN_USERS` of the users have, at most the `MAX_FEATURES` most frequent."""
         lists = [list(features(user)) for user in users]
         flat = [name for names in lists for name in names]
         distinct = Vocabulary.of(flat)
@@ -58,7 +64,7 @@ class Declared:
 
     @classmethod
     def with_names(cls, names: Vocabulary, lists: Sequence[Sequence[str]]) -> Self:
-        """The entries of other users' features; those without a name here are left out."""
-        owners = np.repeat(np.arange(len(lists)), [len(one) for one in lists])
-        columns = names.rows([name for one in lists for name in one])
+        """Declared features of users from their lists of feature names; those not in `names` are left out."""
+        owners = np.repeat(np.arange(len(lists)), [len(features_of_user) for features_of_user in lists])
+        columns = names.rows([name for features_of_user in lists for name in features_of_user])
         return cls(names, owners[columns >= 0], columns[columns >= 0])

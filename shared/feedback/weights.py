@@ -1,4 +1,4 @@
-"""What an interaction says about taste: its type's weight, halved with age."""
+"""Confidence weights of interactions (implicit feedback) by type, with exponential decay by age."""
 
 from collections.abc import Callable
 from typing import Final
@@ -10,39 +10,42 @@ from shared.entities import InteractionType
 from shared.entities.interaction_type import Meaning
 
 TYPES: Final = tuple(InteractionType)
+"""Interaction types in the order of their codes."""
+
 CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
-"""A type's int8 code in columns: its place in `InteractionType`."""
+"""Code of each interaction type in int8 columns: its index in `InteractionType`."""
 
 _BY_CODE: Final = np.array([kind.meaning.weight for kind in TYPES], np.float32)
 _NEUTRAL_STARS: Final = 3.0
 _STARS_TO_WEIGHT: Final = 0.5
+"""Confidence per star above or below neutral, so that 1..5 stars give the weights −1..1."""
 
 
 def codes_where(of: Callable[[Meaning], bool]) -> NDArray[np.bool_]:
-    """Whether each type's meaning fulfils a condition, bool of shape (len(TYPES),): index it with codes."""
+    """Lookup table of a condition on interaction types, bool of shape (len(TYPES),), to be indexed with codes."""
     return np.array([of(kind.meaning) for kind in TYPES], np.bool_)
 
 
 IS_HIT: Final = codes_where(lambda meaning: meaning.is_hit)
 TAKES_EVENT: Final = codes_where(lambda meaning: meaning.takes_event)
 IS_CONSUMED: Final = codes_where(lambda meaning: meaning.takes_event or meaning.hides_event)
-"""By code: types that are hits, types by which a user has the event, and those after which no list offers it again."""
+"""Lookup tables by code: hits; bookings and attendances; and types after which the event is excluded from lists."""
 
 
-def taste_weights(
+def confidence_weights(
     codes: NDArray[np.int8],
     values: NDArray[np.float32],
     age_days: NDArray[np.float32],
     *,
     half_life_days: float,
 ) -> NDArray[np.float32]:
-    """Signed confidence of interactions, float32 of the shape of `codes`.
+    """Confidence weights of interactions with decay, float32 of the shape of `codes`, −1..1; negative for dislikes.
 
     Parameters
     ----------
-    codes : int8 – type codes, see `CODES`.
-    values : float32 – stars where the type is `rating`, else ignored.
-    age_days : float32 – age; negative ages, from clocks that run ahead, count as 0.
+    codes : int8 of shape (n,) – type codes, see `CODES`.
+    values : float32 of shape (n,) – stars where the type is `rating` (NaN weighs 0), else ignored.
+    age_days : float32 of shape (n,) – age; negative ages, from clocks that run ahead, count as 0.
     half_life_days : age at which an interaction weighs half; inf for no decay.
     """
     weights = _BY_CODE[codes]

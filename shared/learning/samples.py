@@ -1,4 +1,4 @@
-"""Replays the past for the blend to learn from: at each of several moments, what was known then and what came next."""
+"""Training groups as of a past time: positives, sampled negatives, their signal values."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,23 @@ from shared.signals.registry import SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, TrainingData
 from shared.signals.users import UserBatch
 
-SAMPLE: Final = 200
-_MAX_PICKS: Final = 30
+N_NEGATIVES: Final = 200
+"""Expected number of sampled negatives; 800 gained nothing at 2.5 times the training time."""
+_MAX_POSITIVES: Final = 30
+"""Positives of a group, a random sample of them where there are more."""
 _CHUNK: Final = 64
+"""Users who are scored at once, with the same sample of negatives: bounds memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingGroup:
-    """One user's picks in a window and a sample of what else was live then, as r rows; see `TrainingGroups`."""
+    """Training group of one user in a window: positives, then sampled negatives, as r rows with F signals.
+
+    Attributes
+    ----------
+    values, labels, log_weights : see `TrainingGroups`.
+    segment : segment of the user.
+    """
 
     values: NDArray[np.float32]
     labels: NDArray[np.float32]
@@ -34,9 +43,9 @@ class TrainingGroup:
     segment: int
 
 
-def stacked(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups | None:
-    """The choices of some windows, one after the other; None without any."""
-    groups = [(number, group) for number, found in enumerate(windows) for group in found]
+def stack_groups(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups | None:
+    """Training groups of several windows, concatenated in order; None without any."""
+    groups = [(number, group) for number, window_groups in enumerate(windows) for group in window_groups]
     if not groups:
         return None
     sizes = np.array([len(group.values) for _, group in groups])
@@ -52,92 +61,104 @@ def stacked(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups | None
 
 def sample_groups(
     split: Split,
-    past: TrainingData,
+    data: TrainingData,
     params: Mapping[str, SignalParams],
     users: Mapping[str, User],
     max_users: int,
     rng: "np.random.Generator",
 ) -> Iterator[TrainingGroup]:
-    """What users picked after a split and a sample of what else they could have picked.
+    """Training groups of at most `max_users` users with positives in the window of `split`.
 
-    Signals learned from what lies before the split, `past`, and see users as they were then. Candidates are the events
-    that were to come and had been created before the window's end.
+    Signals with `params` learned from `data`, the interactions before the split, score users by their histories of that
+    time. Candidates are events that had not started by then and were created before the window's end. Negatives are
+    sampled from the candidates that a user has not consumed, see `_inclusion_probabilities`.
     """
-    catalog, table = past.catalog, past.table
-    moment = datetime.fromtimestamp(past.now_s, UTC)
-    rows = np.flatnonzero((catalog.starts_at > past.now_s) & (catalog.created_at < split.window.until_s))
-    pickers, picks = _picks(split, rows, len(catalog))
-    everyone = np.unique(pickers)
-    if not len(everyone):
+    catalog, table = data.catalog, data.table
+    moment = datetime.fromtimestamp(data.now_s, UTC)
+    rows = np.flatnonzero((catalog.starts_at > data.now_s) & (catalog.created_at < split.window.until_s))
+    user_of_positive, column_of_positive = _positives(split, rows, len(catalog))
+    user_rows = np.unique(user_of_positive)
+    if not len(user_rows):
         return
-    if len(everyone) > max_users:
-        everyone = np.sort(rng.choice(everyone, max_users, replace=False))
+    if len(user_rows) > max_users:
+        user_rows = np.sort(rng.choice(user_rows, max_users, replace=False))
     popular = popularity(table, len(catalog))[rows]
-    live = Candidates(catalog, rows, past.now_s, popular)
-    of_events = {s.name: s.score(params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
-    chances = _chances(popular)
-    is_judged = np.zeros(len(table.users), np.bool_)
-    is_judged[everyone] = True
-    theirs = table.where(is_judged[table.user_rows])
-    ids = table.users.ids(everyone)
-    for begin in range(0, len(everyone), _CHUNK):
-        chunk = everyone[begin : begin + _CHUNK]
-        profiles = [users.get(key) or User(user_id=key) for key in ids[begin : begin + _CHUNK]]
-        picked = np.isin(pickers, chunk)
-        sample = np.flatnonzero(rng.random(len(rows)) < chances)
-        columns = np.union1d(sample, picks[picked])
-        histories = Histories.of_table(profiles, theirs, moment, newest=MAX_HISTORY)
-        some = Candidates(catalog, rows[columns], past.now_s, popular[columns])
+    live = Candidates(catalog, rows, data.now_s, popular)
+    event_scores = {s.name: s.score(params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
+    probabilities = _inclusion_probabilities(popular)
+    has_group = np.zeros(len(table.users), np.bool_)
+    has_group[user_rows] = True
+    users_table = table.where(has_group[table.user_rows])
+    user_ids = table.users.ids(user_rows)
+    for begin in range(0, len(user_rows), _CHUNK):
+        chunk = user_rows[begin : begin + _CHUNK]
+        profiles = [users.get(user_id) or User(user_id=user_id) for user_id in user_ids[begin : begin + _CHUNK]]
+        in_chunk = np.isin(user_of_positive, chunk)
+        sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
+        columns = np.union1d(sample, column_of_positive[in_chunk])
+        histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
+        candidates = Candidates(catalog, rows[columns], data.now_s, popular[columns])
         values, segments = score_signals(
-            params, UserBatch(histories, some), {n: v[columns] for n, v in of_events.items()}
+            params,
+            UserBatch(histories, candidates),
+            {name: scores[columns] for name, scores in event_scores.items()},
         )
-        taken = histories.excluded(len(catalog))[:, rows[columns]]
+        is_consumed = histories.consumed(len(catalog))[:, rows[columns]]
         is_sampled = np.isin(columns, sample)
-        for place, user in enumerate(chunk):
-            own = np.isin(columns, picks[picked & (pickers == user)])
-            hits = np.flatnonzero(own)
-            if len(hits) > _MAX_PICKS:
-                hits = np.sort(rng.choice(hits, _MAX_PICKS, replace=False))
-            rest = np.flatnonzero(is_sampled & ~own & ~taken[place])
-            if not len(rest):
+        for index, user_row in enumerate(chunk):
+            is_positive = np.isin(columns, column_of_positive[in_chunk & (user_of_positive == user_row)])
+            positives = np.flatnonzero(is_positive)
+            if len(positives) > _MAX_POSITIVES:
+                positives = np.sort(rng.choice(positives, _MAX_POSITIVES, replace=False))
+            negatives = np.flatnonzero(is_sampled & ~is_positive & ~is_consumed[index])
+            if not len(negatives):
                 continue
+            log_weights = np.concatenate([np.zeros(len(positives)), -np.log(probabilities[columns[negatives]])])
             yield TrainingGroup(
-                values[place][np.concatenate([hits, rest])],
-                np.repeat(np.array([1 / len(hits), 0], np.float32), [len(hits), len(rest)]),
-                np.concatenate([np.zeros(len(hits)), -np.log(chances[columns[rest]])]).astype(np.float32),
-                int(segments[place]),
+                values[index][np.concatenate([positives, negatives])],
+                np.repeat(np.array([1 / len(positives), 0], np.float32), [len(positives), len(negatives)]),
+                log_weights.astype(np.float32),
+                int(segments[index]),
             )
 
 
-def _chances(popular: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How likely each candidate is to be in a sample of about `SAMPLE`, float64 of shape (c,).
+def _inclusion_probabilities(popular: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Inclusion probabilities of candidates in a sample of about `N_NEGATIVES`, float64 of shape (c,), 0..1.
 
-    Half of the sample is drawn evenly and half by popularity, since popular events are what a list confuses picks with.
+    Half of the sample is drawn uniformly and half by popularity, since popular events are the hard negatives: a list
+    ranks them among the positives.
     """
     total = popular.sum()
     shares = popular / total if total > 0 else np.zeros(len(popular))
-    chances: NDArray[np.float64] = np.minimum(SAMPLE * (0.5 / max(len(popular), 1) + 0.5 * shares), 1)
-    return chances
+    probabilities: NDArray[np.float64] = np.minimum(N_NEGATIVES * (0.5 / max(len(popular), 1) + 0.5 * shares), 1)
+    return probabilities
 
 
-def _picks(split: Split, rows: NDArray[np.int64], n_events: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Users and columns of the first hits of a split on candidates that the user had no booking of before."""
+def _positives(split: Split, rows: NDArray[np.int64], n_events: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positives of a split: user rows and candidate columns, int64 of shape (p,) each, ordered by user and event.
+
+    A positive is a distinct pair of a user and a candidate with a hit in the window and no earlier booking or
+    attendance.
+    """
     column = np.full(n_events, -1)
     column[rows] = np.arange(len(rows))
-    past, later = split.past, split.later.where(column[split.later.event_rows] >= 0)
-    pairs = np.unique(later.user_rows.astype(np.int64) * n_events + later.event_rows)
-    before = past.user_rows[past.booked()].astype(np.int64) * n_events + past.event_rows[past.booked()]
-    fresh = pairs[~np.isin(pairs, before)]
-    return fresh // n_events, column[fresh % n_events]
+    past, hits = split.past, split.positives.where(column[split.positives.event_rows] >= 0)
+    pairs = np.unique(hits.user_rows.astype(np.int64) * n_events + hits.event_rows)
+    booked = past.user_rows[past.takes_event()].astype(np.int64) * n_events + past.event_rows[past.takes_event()]
+    new_pairs = pairs[~np.isin(pairs, booked)]
+    return new_pairs // n_events, column[new_pairs % n_events]
 
 
 def score_signals(
-    params: Mapping[str, SignalParams], batch: UserBatch, of_events: Mapping[str, NDArray[np.float32]]
+    params: Mapping[str, SignalParams], batch: UserBatch, event_scores: Mapping[str, NDArray[np.float32]]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All signals, float32 of shape (b, c, F), and the users' segments, int64 of shape (b,)."""
+    """Values of all signals, float32 of shape (b, c, F), and the users' segments, int64 of shape (b,).
+
+    `event_scores` holds the scores of each event signal, float32 of shape (c,), by name.
+    """
     shape = (len(batch), len(batch.candidates))
     columns = [
-        np.broadcast_to(of_events[signal.name], shape)
+        np.broadcast_to(event_scores[signal.name], shape)
         if isinstance(signal, EventSignal)
         else signal.score(params[signal.name], batch)
         for signal in SIGNALS

@@ -1,1 +1,1 @@
-"""The history of a deployment as files in the bucket."""
+"""Ledger: the history of a deployment as Parquet files in the bucket, with an index that names them."""

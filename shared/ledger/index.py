@@ -1,7 +1,7 @@
-"""What the ledger holds: which files, and up to where they reach. The files themselves are Parquet, see `columns.py`.
+"""Index of the ledger: its files (chunks) and watermarks by feed. The files are Parquet, see `parquet.py`.
 
-`ledger/current.json` is the only truth about the ledger: a file that it does not name is no part of it. It moves by
-compare-and-swap after the files lie there, so a run that is killed anywhere leaves the ledger as it was.
+The pointer `ledger/current.json` defines the ledger: a file that it does not name is not part of it. It moves by
+compare-and-swap after the files are written, so a run that is killed at any time leaves the ledger unchanged.
 """
 
 import json
@@ -14,24 +14,31 @@ from shared.entities import fields
 from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
+"""Version of the index format; other versions are refused."""
+
 POINTER: Final = "ledger/current.json"
+"""Object name of the index."""
+
 INTERACTIONS: Final = "interactions"
 EVENTS: Final = "events"
 USERS: Final = "users"
 FEEDS: Final = (EVENTS, USERS, INTERACTIONS)
+"""Names of the feeds, one for each collection of the store, in the order in which they are read."""
+
 OVERLAP: Final = timedelta(minutes=10)
-"""How far a reading goes back: a stamp lies before the moment its document becomes readable, and clocks differ."""
+"""Overlap of a reading with the previous one: documents become readable after their stamp, and clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One file, never changed after it was written.
+    """Chunk: an immutable file of a feed.
 
     Attributes
     ----------
-    name : of the object.
-    rows, size : rows and bytes.
-    stamped_until : the newest `recorded_at` or `updated_at` inside; None when no row has one.
+    name : object name in the bucket.
+    rows : number of rows.
+    size : bytes.
+    stamped_until : newest `recorded_at` or `updated_at` of the rows; None if no row has one.
     """
 
     name: str
@@ -41,7 +48,7 @@ class Chunk:
 
     @classmethod
     def from_document(cls, data: Mapping[str, Any]) -> Self:
-        """Parse a stored chunk; raises `InvalidField`."""
+        """Chunk from its stored document; raises `InvalidField`."""
         rows, size = (fields.integer(data, name, low=0, high=10**12) for name in ("rows", "size"))
         if not isinstance(data.get("name"), str) or rows is None or size is None:
             raise InvalidField("chunks", data, "objects with name, rows and size")
@@ -50,12 +57,14 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """The files of one collection, in the order in which they were written.
+    """Feed: the files of a collection of the store, in the order in which they were written.
 
     Attributes
     ----------
-    watermark : everything stamped earlier is inside; None as long as the first reading of everything lasts.
-    started_at : when that first reading began; `after` the id behind which it goes on.
+    chunks : its files.
+    watermark : time before which all stamped documents are in the files; None during the first full reading.
+    started_at : start time of that first reading, None after it.
+    after : last id of that first reading so far, after which it continues.
     """
 
     chunks: tuple[Chunk, ...] = ()
@@ -65,27 +74,27 @@ class Feed:
 
     @property
     def rows(self) -> int:
-        """Rows in all files."""
+        """Number of rows in all files."""
         return sum(chunk.rows for chunk in self.chunks)
 
     def since(self) -> datetime | None:
-        """From which stamp to read on; None for a reading of everything."""
+        """Stamp from which to read on, `OVERLAP` before the watermark; None for a full reading."""
         return self.watermark and self.watermark - OVERLAP
 
     def overlapping(self) -> tuple[Chunk, ...]:
-        """The files that may hold what a reading from `since()` gives again."""
+        """Chunks that may contain rows which a reading from `since()` returns again, for deduplication."""
         since = self.since()
         if since is None:
             return ()
         return tuple(chunk for chunk in self.chunks if chunk.stamped_until and chunk.stamped_until >= since)
 
     def with_chunks(self, chunks: tuple[Chunk, ...], **changes: Any) -> Self:
-        """The feed with more files."""
+        """Feed with `chunks` appended and other fields replaced by `changes`."""
         return replace(self, chunks=(*self.chunks, *chunks), **changes)
 
     @classmethod
     def from_document(cls, data: Mapping[str, Any]) -> Self:
-        """Parse a stored feed; raises `InvalidField`."""
+        """Feed from its stored document; raises `InvalidField`."""
         chunks = data.get("chunks")
         if not isinstance(chunks, list) or not all(isinstance(chunk, dict) for chunk in chunks):
             raise InvalidField("chunks", chunks, "a list of objects")
@@ -99,12 +108,13 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All that has been read from the store so far.
+    """Ledger index: all files read from the store, by feed.
 
     Attributes
     ----------
-    feeds : by collection, see `FEEDS`.
-    forgotten_until : users forgotten up to this time are in no file.
+    feeds : feeds by collection, see `FEEDS`.
+    forgotten_until : users erased up to this time are in no file.
+    format : version of the format, see `FORMAT`.
     """
 
     feeds: Mapping[str, Feed] = field(default_factory=lambda: dict.fromkeys(FEEDS, Feed()))
@@ -112,26 +122,26 @@ class Ledger:
     format: int = FORMAT
 
     def with_feed(self, name: str, feed: Feed) -> Self:
-        """The ledger with one feed replaced."""
+        """Ledger with the feed `name` replaced."""
         return replace(self, feeds={**self.feeds, name: feed})
 
     def names(self) -> set[str]:
-        """Names of all its files."""
+        """Object names of all files."""
         return {chunk.name for feed in self.feeds.values() for chunk in feed.chunks}
 
     def watermark(self) -> datetime | None:
-        """Everything that was stamped earlier is inside; None while a first reading lasts."""
-        marks = [feed.watermark for feed in self.feeds.values()]
-        known = [mark for mark in marks if mark]
-        return min(known) if len(known) == len(marks) else None
+        """Watermark of the ledger: the earliest of its feeds; None while a first full reading lasts."""
+        watermarks = [feed.watermark for feed in self.feeds.values()]
+        known = [watermark for watermark in watermarks if watermark]
+        return min(known) if len(known) == len(watermarks) else None
 
     def to_json(self) -> bytes:
-        """As stored under `POINTER`."""
+        """JSON of the index, as stored under `POINTER`."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Parse a stored ledger; raises `ArtifactError` saying what cannot be read."""
+        """Ledger from the JSON stored under `POINTER`; raises `ArtifactError` saying what cannot be read."""
         try:
             document = json.loads(data)
             if document.get("format") != FORMAT:

@@ -1,7 +1,7 @@
-"""The ledger's files as bytes: entities to Parquet, and Parquet to the columns that training reads.
+"""Parquet files of the ledger: entities to Parquet, and Parquet to the columns that training reads.
 
-`docs/ledger.md` documents the schema for everybody who reads it with other programs. pyarrow is imported by the first
-use, since serving never needs it.
+`docs/ledger.md` documents the schema for readers other than this program. pyarrow is imported on first use, since
+serving never needs it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,20 +23,29 @@ if TYPE_CHECKING:  # the import takes 0.2 s, which serving must not pay
     import pyarrow as pa
 
 KEYS: Final = {INTERACTIONS: "interaction_id", EVENTS: "event_id", USERS: "user_id"}
+"""Key column of each feed."""
+
 STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "updated_at"}
+"""Timestamp column of each feed that its watermark refers to."""
+
 _CODED: Final = ("user_id", "event_id", "organizer_id", "type")
+"""Interaction columns read as dictionaries (codes of distinct values)."""
+
 _LEARNED: Final = (*_CODED, "value", "occurred_at")
+"""Interaction columns that training reads."""
+
 _MICROSECONDS: Final = 1_000_000.0
 _BLOCK: Final = 64
+"""Profiles converted at a time: users are mostly read in order of ids, and a block costs little more than a row."""
 
 
 @cache
 def schema(feed: str) -> "pa.Schema":
-    """The columns of a feed's files, all but the key nullable; null means unknown."""
+    """Arrow schema of the files of a feed, all columns but the key nullable; null means unknown."""
     import pyarrow as pa
 
     text, time, number = pa.string(), pa.timestamp("us", tz="UTC"), pa.float64()
-    place = pa.struct([("lat", number), ("lng", number)])
+    location = pa.struct([("lat", number), ("lng", number)])
     columns: dict[str, dict[str, pa.DataType]] = {
         INTERACTIONS: {
             **dict.fromkeys(("user_id", "event_id", "organizer_id", "type"), text),
@@ -51,7 +60,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("title", "description", "category", "subcategory"), text),
             "tags": pa.list_(text),
             **dict.fromkeys(("organizer_id", "venue_id", "city"), text),
-            "location": place,
+            "location": location,
             **dict.fromkeys(("starts_at", "ends_at"), time),
             "price": number,
             "currency": text,
@@ -63,7 +72,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("preferred_categories", "preferred_tags"), pa.list_(text)),
             "max_price": number,
             "city": text,
-            "location": place,
+            "location": location,
             "birth_year": pa.int32(),
             "gender": text,
             "friends": pa.list_(text),
@@ -75,23 +84,25 @@ def schema(feed: str) -> "pa.Schema":
 
 
 def encode(feed: str, entities: Sequence[Event | User | Interaction]) -> bytes:
-    """A file of these entities, in their order."""
+    """Parquet file of entities of a feed, rows in their order; empty strings and tuples become null."""
     import pyarrow as pa
 
     key = KEYS[feed]
     # Columns, not rows: building a dictionary for each of a million interactions takes three times as long.
-    columns = {name: [getattr(one, name) for one in entities] for name in schema(feed).names if name != "location"}
+    columns = {name: [getattr(row, name) for row in entities] for name in schema(feed).names if name != "location"}
     if feed != INTERACTIONS:
-        places = [one.location for one in entities if not isinstance(one, Interaction)]
-        columns["location"] = [place and {"lat": place.lat, "lng": place.lng} for place in places]
+        locations = [entity.location for entity in entities if not isinstance(entity, Interaction)]
+        columns["location"] = [location and {"lat": location.lat, "lng": location.lng} for location in locations]
     for name, values in columns.items():
         if name != key:
             columns[name] = [None if value in ("", ()) else value for value in values]
-    return to_bytes(pa.table([pa.array(columns[one.name], one.type) for one in schema(feed)], schema=schema(feed)))
+    return to_bytes(
+        pa.table([pa.array(columns[field.name], field.type) for field in schema(feed)], schema=schema(feed))
+    )
 
 
 def to_bytes(table: "pa.Table") -> bytes:
-    """A table as a Parquet file."""
+    """Parquet file of a table, compressed with zstd."""
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -102,7 +113,13 @@ def to_bytes(table: "pa.Table") -> bytes:
 
 
 def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Sequence[str] = ()) -> "pa.Table":
-    """Some columns of a file, `coded` ones as dictionaries; raises `ArtifactError` naming the file."""
+    """Table of some columns of a Parquet file, `coded` ones as dictionaries; raises `ArtifactError` naming the file.
+
+    Parameters
+    ----------
+    name : name of the file, for errors.
+    data : bytes of the file.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -117,7 +134,10 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
 
 
 def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, Any]]:
-    """The id of each row of a file stamped at or after `since`, with its stamp where a row may be written again."""
+    """Deduplication keys, (id, stamp), of the rows of a file stamped at or after `since`.
+
+    The stamp is None for interactions, which have a single row per id; other ids have a row for each version.
+    """
     from pyarrow import compute
 
     table = read(feed, name, data, [KEYS[feed], STAMPS[feed]])
@@ -127,7 +147,7 @@ def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, A
 
 
 def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
-    """All interactions of these files, `(name, bytes)`, in any order."""
+    """Interaction columns of files, given as (name, bytes), in any order."""
     import pyarrow as pa
 
     tables = [read(INTERACTIONS, name, data, _LEARNED, coded=_CODED) for name, data in files]
@@ -142,13 +162,13 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
         *coded["organizer_id"],
         codes=codes[kind_rows],
         values=table["value"].to_numpy().astype(np.float32, copy=False),
-        # The quotient is rounded as datetime.timestamp() does, so both ways into a table give the same seconds.
+        # The quotient is rounded like datetime.timestamp(), so columns of entities and of files have equal seconds.
         occurred_at=microseconds / _MICROSECONDS,
     )
 
 
 def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
-    """The distinct values and each row's place among them, -1 for null."""
+    """Vocabulary of the distinct values of a string column, and the row of each value in it, int32, -1 for null."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
@@ -156,10 +176,10 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
     chunks = column.unify_dictionaries().chunks
     values = _bytes(chunks[0].dictionary) if chunks else np.empty(0, "S1")
     order = np.argsort(values)
-    places = np.full(len(values) + 1, UNKNOWN, np.int32)
-    places[order] = np.arange(len(values), dtype=np.int32)
-    # Combining the chunks first would compare all values once more.
-    rows = [places[chunk.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False)] for chunk in chunks]
+    row_of_code = np.full(len(values) + 1, UNKNOWN, np.int32)
+    row_of_code[order] = np.arange(len(values), dtype=np.int32)
+    # Translating chunk by chunk saves combining the chunks, which would compare all values again.
+    rows = [row_of_code[chunk.indices.fill_null(UNKNOWN).to_numpy(zero_copy_only=False)] for chunk in chunks]
     return Vocabulary(values[order]), np.concatenate([np.empty(0, np.int32), *rows])
 
 
@@ -171,7 +191,7 @@ def _bytes(strings: "pa.StringArray") -> NDArray[np.bytes_]:
 
 
 def newest(feed: str, files: Iterable[tuple[str, bytes]]) -> "pa.Table":
-    """The last written row of each id, ordered by id in UTF-8 byte order."""
+    """Table of the last written row of each id, in UTF-8 byte order of ids; `files` in the order of writing."""
     import pyarrow as pa
 
     tables = [read(feed, name, data, schema(feed).names) for name, data in files]
@@ -182,7 +202,7 @@ def newest(feed: str, files: Iterable[tuple[str, bytes]]) -> "pa.Table":
 
 
 def events(table: "pa.Table") -> Iterator[Event]:
-    """The events of a table that `newest` gives."""
+    """Event entities of a table of events, see `newest`."""
     for row in table.to_pylist():
         known = _known(row)
         known["status"] = Status(known.get("status", Status.PUBLISHED))
@@ -190,33 +210,36 @@ def events(table: "pa.Table") -> Iterator[Event]:
 
 
 class Profiles(Mapping[str, User]):
-    """A table of users that `newest` gives, each made an entity when it is asked for: there may be a million.
+    """User profiles by id, converted to entities on access, since there may be a million; from a table of `newest`.
 
-    Rows are taken out of the table a few at a time, since whoever asks for many asks in the order of their ids.
+    Rows are converted in blocks, since many are usually read in the order of ids.
     """
 
     def __init__(self, table: "pa.Table") -> None:
-        said = [name for name in table.column_names if name == KEYS[USERS] or table[name].null_count < len(table)]
-        self._table = table.select(said)
+        names = [name for name in table.column_names if name == KEYS[USERS] or table[name].null_count < len(table)]
+        self._table = table.select(names)
         self._users = Vocabulary(_bytes(table[KEYS[USERS]].combine_chunks()))
         self._block = -1
         self._rows: list[dict[str, Any]] = []
 
     def some(self, user_ids: NDArray[np.bytes_]) -> "Profiles":
-        """Those of these users who have a profile: what lies apart in a large table is slow to take out of it."""
+        """Profiles of those of `user_ids` that have one, in a table of their own.
+
+        Reading scattered rows of a large table is slow.
+        """
         import pyarrow as pa
 
-        rows = self._users.places(user_ids)
+        rows = self._users.rows_of_keys(user_ids)
         return Profiles(self._table.take(pa.array(np.sort(rows[rows >= 0]))).combine_chunks())
 
     def __getitem__(self, user_id: str) -> User:
         row = self._users.row(user_id)
         if row < 0:
             raise KeyError(user_id)
-        block, place = divmod(row, _BLOCK)
+        block, offset = divmod(row, _BLOCK)
         if block != self._block:
             self._block, self._rows = block, self._table.slice(block * _BLOCK, _BLOCK).to_pylist()
-        return User(**_known(self._rows[place]))
+        return User(**_known(self._rows[offset]))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._users.ids())
@@ -226,6 +249,7 @@ class Profiles(Mapping[str, User]):
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Entity fields of a row without its nulls: lists as tuples, the location as `Location`."""
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if value is not None
     }

@@ -1,1 +1,1 @@
-"""Pure models on numpy and scipy: no I/O, no clock, no randomness that is not an argument."""
+"""Models (scorers) as pure functions on numpy and scipy: no I/O, no clock, seeds as arguments."""

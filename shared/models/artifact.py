@@ -1,4 +1,4 @@
-"""A model as bytes: plain arrays and a manifest that says exactly what they are."""
+"""Model artifact: plain arrays in an `.npz` file, and a manifest with their dtypes, shapes and digest."""
 
 import hashlib
 import io
@@ -18,14 +18,27 @@ from shared.entities import fields
 from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
+"""Version of the artifact format; other versions are refused."""
+
 _KINDS: Final = "biufS"
+"""Kinds of dtypes that need no pickle: bool, signed and unsigned int, float, bytes."""
+
 _UNREADABLE: Final = (ValueError, EOFError, OSError, RuntimeError, struct.error, zipfile.BadZipFile)
-# A member of a .zip begins with its header: 26 bytes, the lengths of the name and of the extra field, and these two.
 _LENGTHS: Final = struct.Struct("<26xHH")
+"""Local header of a .zip member: 26 bytes, then the lengths of the name and of the extra field, which follow it."""
+
 _ZIP64_BYTES: Final = 20
+"""Size of the extra field that `zipfile` adds with `force_zip64`."""
+
 _ALIGNMENT: Final = 64
+"""Alignment of array data in bytes: a cache line, as in numpy's own `.npy` headers."""
+
 _PADDING_ID: Final = 0xD935
+"""Id of the extra field that pads a member; readers of .zip files ignore it (Android's zipalign uses the same)."""
+
 _MAX_HEADER: Final = 65_536
+"""Maximum size of a `.npy` header of version 1.0 in bytes: its length has 16 bits."""
+
 _FIELDS: Final = {
     "version": str,
     "model": str,
@@ -39,20 +52,21 @@ _FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a model version is.
+    """Manifest of a model version.
 
     Attributes
     ----------
     version : name of the version, sorts by time of training.
-    model : which model of `recommender.MODELS`.
+    model : name of the model in `models.registry.MODELS`.
     trained_at : the *now* of the training, UTC.
-    watermark : the newest `recorded_at` and `updated_at` that training saw, at most `trained_at`; None for an
+    watermark : newest `recorded_at` and `updated_at` that the training read, at most `trained_at`; None for an
         empty store.
-    sha256 : of the array file.
-    arrays : name → [dtype, shape].
-    counts : events, users and interactions that were read.
-    metrics : model → metric → value on the held-out window.
-    details : how the model came about, such as the blend's weights.
+    sha256 : hex digest of the array file.
+    arrays : [dtype, shape] by array name.
+    counts : numbers of events, users and interactions that were read.
+    metrics : values on the holdout, by model and metric.
+    details : settings and learned weights of the model, see `Scorer.report`; reference data of drift; ledger files.
+    format : version of the format, see `FORMAT`.
     """
 
     version: str
@@ -67,12 +81,12 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self) -> bytes:
-        """As stored in `manifest.json`."""
+        """JSON of the manifest, as stored in `manifest.json`."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Parse a stored manifest; raises `ArtifactError` saying what cannot be read."""
+        """Manifest from `manifest.json`; raises `ArtifactError` saying what cannot be read."""
         try:
             document = json.loads(data)
             found = document.get("format")
@@ -89,35 +103,41 @@ class Manifest:
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:
-    """Each array's dtype and shape, for the manifest."""
+    """Dtype and shape of each array by name, for the manifest."""
     return {name: [array.dtype.str, list(array.shape)] for name, array in arrays.items()}
 
 
 def digest(data: bytes) -> str:
-    """Hex SHA-256."""
+    """SHA-256 of `data` as hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """An uncompressed `.npz` whose arrays begin at multiples of 64 bytes; the same arrays give the same bytes."""
+    """Array file of `arrays`: an uncompressed `.npz` with data at multiples of 64 bytes; equal arrays, equal bytes.
+
+    Raises `ArtifactError` for a dtype that would need pickle.
+    """
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS:
             raise ArtifactError(f"array {name}: expected a plain dtype, got {array.dtype}")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
-            # A ZipInfo without a date keeps the clock out of the bytes, which numpy.savez would not.
+            # A ZipInfo without a date keeps the bytes independent of the clock, unlike numpy.savez.
             info = zipfile.ZipInfo(f"{name}.npy")
             begins = buffer.tell() + _LENGTHS.size + len(info.filename.encode()) + _ZIP64_BYTES + 4
-            filling = -begins % _ALIGNMENT
-            info.extra = struct.pack("<HH", _PADDING_ID, filling) + bytes(filling)
+            padding = -begins % _ALIGNMENT
+            info.extra = struct.pack("<HH", _PADDING_ID, padding) + bytes(padding)
             with archive.open(info, "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.ascontiguousarray(arrays[name]), allow_pickle=False)
     return buffer.getvalue()
 
 
 def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
-    """The arrays of an `.npz`, as read-only views of its bytes; raises `ArtifactError` naming what differs."""
+    """Arrays of an array file by name, as read-only views of its bytes.
+
+    Raises `ArtifactError` naming the array where digest, dtypes, shapes or names differ from the manifest.
+    """
     found = digest(data)
     if found != manifest.sha256:
         raise ArtifactError(f"model {manifest.version}: expected sha256 {manifest.sha256}, got {found}")
@@ -135,7 +155,7 @@ def unpack(data: bytes, manifest: Manifest) -> dict[str, NDArray[Any]]:
 
 
 def _array(data: bytes, info: zipfile.ZipInfo) -> NDArray[Any]:
-    """One array where it lies: copying all would take as long as the download."""
+    """Array of a member as a view of `data`, since copying all arrays would take as long as the download."""
     name = info.filename.removesuffix(".npy")
     try:
         if info.compress_type != zipfile.ZIP_STORED:
@@ -152,7 +172,7 @@ def _array(data: bytes, info: zipfile.ZipInfo) -> NDArray[Any]:
             raise ArtifactError(f"array {name}: expected {count} × {dtype}, got {info.file_size} bytes in all")
         flat = np.frombuffer(data, dtype, count, begins + header.tell()) if count else np.empty(0, dtype)
         array = flat.reshape(shape, order="F" if is_fortran else "C")
-        # What an earlier version of this program packed lies anywhere.
+        # Files written by numpy.savez or by an earlier version are not aligned.
         return array if array.flags.aligned else array.copy()
     except _UNREADABLE as error:
         raise ArtifactError(f"array {name}: {error}") from error

@@ -1,4 +1,4 @@
-"""The blend: all signals as one score, with weights learned from the deployment's own past."""
+"""Blend: a linear ranker over all signals, with weights learned by listwise learning to rank from past windows."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,11 +17,19 @@ from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
 MIN_GROUPS: Final = 200
+"""Minimum number of training groups; with fewer, the weights are `HAND_SET`."""
+
 _RIDGE: Final = 10.0
+"""Strength of the L2 regularization of the weights, see `fit_listwise`."""
+
 _DOUBT: Final = 2.0
+"""Standard errors by which fixed weights must beat learned ones: a one-sided confidence of about 98 %."""
+
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _MAY_BE_NEGATIVE: Final = np.array([signal.may_be_negative for signal in SIGNALS])
 _COLLABORATIVE: Final = {"neighbours_64": 0.5, "ease_organizer": 0.5}
+"""Hand-set weights of the collaborative signals relative to each other."""
+
 _CONTENT: Final = {
     "share_organizer": 0.3,
     "share_block": 0.1,
@@ -33,6 +41,8 @@ _CONTENT: Final = {
     "declared_tags": 0.4,
     "declared_categories": 0.4,
 }
+"""Hand-set weights of the content signals relative to each other."""
+
 _OTHERS: Final = {
     "friends": 2.0,
     "interest": 5.0,
@@ -41,15 +51,19 @@ _OTHERS: Final = {
     "popularity": 0.4,
     "soonness": 0.02,
 }
+"""Hand-set weights of the remaining signals, absolute."""
+
 _REACH: Final = 50.0
+"""Factor of collaborative and content signals, so large that popularity and soonness only break their ties."""
 
 
 def _only(**weights: float) -> NDArray[np.float32]:
+    """Weight matrix with equal rows for all segments, float32 of shape (s, F); signals not named weigh 0."""
     return np.tile(np.array([weights.get(name, 0.0) for name in _NAMES], np.float32), (len(SEGMENTS), 1))
 
 
 def _hand_set() -> NDArray[np.float32]:
-    """0.6 × collaborative + 0.4 × content, so strong that popularity and soonness only order what they leave equal."""
+    """Hand-set weights: 0.6 × collaborative + 0.4 × content, times `_REACH`, and the remaining signals."""
     weights = {name: 0.6 * _REACH * weight for name, weight in _COLLABORATIVE.items()}
     weights |= {name: 0.4 * _REACH * weight for name, weight in _CONTENT.items()}
     weights |= _OTHERS
@@ -57,21 +71,21 @@ def _hand_set() -> NDArray[np.float32]:
 
 
 HAND_SET: Final = _hand_set()
-
+"""Hand-set weights, float32 of shape (s, F): the default without enough data, and the baseline of learned weights."""
 
 _POPULAR: Final = _only(likes=0.5, rising=0.5, soonness=0.001)
-"""Liked ever and liked lately in equal parts: which of them holds changes from one month to the next."""
+"""Popularity weights, float32 of shape (s, F): long-term and recent likes equally; the better one varies by month."""
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Weighted sum of signals, with one set of weights a segment.
+    """Blend of signals: a weighted sum, with separate weights for each segment of users.
 
     Attributes
     ----------
-    weights : float32 of shape (s, F) – for `SEGMENTS` × `SIGNALS`.
-    states : what each signal learned, by name; only of signals with a weight.
-    learning : how the weights came about, for the manifest.
+    weights : float32 of shape (s, F) – weights by segment and signal, `SEGMENTS` × `SIGNALS`.
+    params : learned parameters of each signal with a weight, by name.
+    learning : origin of the weights, see `learn`, for the manifest.
     """
 
     name: ClassVar[str] = "blend"
@@ -83,31 +97,31 @@ class Blend:
 
     @classmethod
     def train(cls, given: TrainingInput) -> Self:
-        """Weights learned from replayed windows before now, and signals learned from all that came before it."""
+        """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
         replay, now = given.replay(), given.now
         weights, learning = learn(replay.groups(now))
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
         return cls(weights, {name: replay.params(name, now) for name in weighted}, learning)
 
     def prepare(self) -> None:
-        """Unpack what the signals learned; until then they score with it as it is stored."""
+        """Warm-up: convert the parameters of the signals to float32; until then signals score with the stored ones."""
         for signal in SIGNALS:
             if signal.name in self.params and signal.name not in self._prepared:
                 self._prepared[signal.name] = signal.as_float32(self.params[signal.name])
 
     def score(self, batch: UserBatch) -> NDArray[np.float32]:
-        """Float32 of shape (b, c), finite; only the order matters."""
+        """Ranking scores, float32 of shape (b, c), finite; only their order has a meaning."""
         segments = batch.segments()
         return self._of_events(batch.candidates)[segments] + self._summed(self.weights[segments], batch)
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
-        """The users' own part of the score by source, float32 of shape (b, c), weighed as the first user's is."""
+        """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""
         own = self.weights[np.repeat(batch.segments()[:1], len(batch))]
         sources = [signal.source for signal in SIGNALS if isinstance(signal, UserSignal)]
         return {source: self._summed(own, batch, source=source) for source in dict.fromkeys(sources)}
 
     def report(self) -> dict[str, Any]:
-        """The weights by segment and signal, for the manifest."""
+        """Weights by segment and signal, and their origin, for the manifest."""
         weights = {
             segment: {name: round(float(weight), 4) for name, weight in zip(_NAMES, row, strict=True) if weight}
             for segment, row in zip(SEGMENTS, self.weights, strict=True)
@@ -115,7 +129,7 @@ class Blend:
         return {**self.learning, "weights": weights}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays: signal names, weights and the parameters of the signals."""
         arrays: dict[str, NDArray[Any]] = {
             "blend.signals": np.array([name.encode() for name in _NAMES]),
             "blend.weights": self.weights,
@@ -126,7 +140,7 @@ class Blend:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`; raises `ValueError` if a weighted signal is not known here."""
+        """Blend from its artifact arrays; raises `ValueError` for a weighted signal that is unknown and not retired."""
         stored = [name.decode() for name in arrays["blend.signals"].tolist()]
         weights = np.zeros((len(SEGMENTS), len(_NAMES)), np.float32)
         for name, column in zip(stored, arrays["blend.weights"].T, strict=True):
@@ -154,24 +168,27 @@ class Blend:
     def _summed(
         self, weights: NDArray[np.float32], batch: UserBatch, *, source: str | None = None
     ) -> NDArray[np.float32]:
-        """The user signals, those of one source only where it is given, times `weights` of shape (b, F)."""
+        """Weighted sum of the user signals, of a single source if given, float32 of shape (b, c).
+
+        `weights` has shape (b, F).
+        """
         whole = ScoreSum(batch)
-        if batch.is_of_strangers():
+        if batch.is_cold_start():
             return whole.total()
         for signal, own in zip(SIGNALS, weights.T, strict=True):
             if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
-                for part in signal.terms(self._params(signal), batch):
-                    whole.add(part, own)
+                for term in signal.terms(self._params(signal), batch):
+                    whole.add(term, own)
         return whole.total()
 
 
 def learn(groups: TrainingGroups | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """Weights from choices, and how they came about.
+    """Learned weights, float32 of shape (s, F), and their origin, from training groups (listwise learning to rank).
 
-    With fewer than `MIN_GROUPS` choices the weights are set by hand. Otherwise weights learned from the earlier half
-    of the windows (with a single window, from every second user) are held to what came later. Weights that explain the
-    choices best give way, in each segment, to those set by hand (for strangers also to plain popularity), where those
-    are better by more than two standard errors.
+    With fewer than `MIN_GROUPS` groups the weights are `HAND_SET`. Otherwise they are fitted to all groups, and
+    validated by a fit to the earlier half of the windows (with a single window, to every second group), measured by
+    NDCG on the later half. In each segment where `HAND_SET` (for cold-start users also plain popularity) is better
+    by more than two standard errors, these replace the learned weights.
     """
     count = len(groups) if groups else 0
     if groups is None or count < MIN_GROUPS:
@@ -180,21 +197,21 @@ def learn(groups: TrainingGroups | None) -> tuple[NDArray[np.float32], dict[str,
     if not is_late.any():
         is_late = np.arange(count) % 2 == 1
     late, early = groups.where(is_late), groups.where(~is_late)
-    trial, weights = _fit(early), _fit(groups)
-    found = estimated_ndcg(late, trial)
+    validated, weights = _fit(early), _fit(groups)
+    ndcg = estimated_ndcg(late, validated)
     origin = dict.fromkeys(SEGMENTS, "learned")
-    for other, fixed, numbers in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
-        by_fixed = estimated_ndcg(late, fixed)
-        for number in numbers:
-            mine = late.segments == number
-            if _is_better(by_fixed[mine], found[mine]):
-                origin[SEGMENTS[number]], weights[number], found[mine] = other, fixed[number], by_fixed[mine]
+    for name, fixed, segments in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
+        fixed_ndcg = estimated_ndcg(late, fixed)
+        for segment in segments:
+            rows = late.segments == segment
+            if _is_better(fixed_ndcg[rows], ndcg[rows]):
+                origin[SEGMENTS[segment]], weights[segment], ndcg[rows] = name, fixed[segment], fixed_ndcg[rows]
     return weights, {"weights_from": origin, "choices": count}
 
 
-def _is_better(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
-    """Whether the mean of `one` is above that of `other` by more than `_DOUBT` standard errors of the difference."""
-    gains = one - other
+def _is_better(ndcg: NDArray[np.float64], baseline: NDArray[np.float64]) -> bool:
+    """Paired test: True if the mean gain of `ndcg` over `baseline` exceeds `_DOUBT` standard errors."""
+    gains = ndcg - baseline
     return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 

@@ -1,4 +1,4 @@
-"""Registry of models. A new one is a file and a line here."""
+"""Registry of models. Adding a model takes a file and a line here."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -8,4 +8,4 @@ from shared.models.blend import Blend
 from shared.models.scorer import Scorer
 
 MODELS: Final[Mapping[str, type[Scorer]]] = {model.name: model for model in (Blend, TruncatedSVD, MostPopular)}
-"""Models by name, in the order in which they are tried."""
+"""Model classes by name, in the order in which a training fits and compares the challengers."""

@@ -1,4 +1,4 @@
-"""Contract of all models: trained from one input, stored as plain arrays, asked for scores of users and candidates."""
+"""Contract of all models: trained from a `TrainingInput`, stored as plain arrays, scoring users and candidates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ class TrainingInput:
     Attributes
     ----------
     table : interactions before `now`, made for the catalog.
-    n_events : rows of the catalog.
+    n_events : number of rows of the catalog.
+    now : time of the training, UTC.
     half_life_days : age at which an interaction weighs half, see `Settings`.
-    replay : gives the deployment's past as training groups; asked only by models that learn to rank.
+    replay : makes the training groups from the deployment's past; called only by models that learn to rank.
     """
 
     table: InteractionTable
@@ -37,7 +38,7 @@ class Scorer(Protocol):
 
     Attributes
     ----------
-    name : names the model in settings, in the manifest and in `models/registry.py`.
+    name : name of the model in settings, in the manifest and in `models/registry.py`.
     """
 
     name: ClassVar[str]
@@ -48,19 +49,19 @@ class Scorer(Protocol):
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Inverse of `to_arrays`; raises `KeyError` or `ValueError` where they are not its own."""
+        """Model from its artifact arrays; raises `KeyError` or `ValueError` if they are not those of this model."""
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Artifact arrays of the model, by name."""
 
     def report(self) -> dict[str, Any]:
         """Settings and learned weights as plain values, for the manifest."""
 
     def prepare(self) -> None:
-        """Unpack what scoring needs, so that an instance's first answer need not wait for it."""
+        """Warm-up: convert the stored parameters for scoring, so that the first response is not delayed."""
 
     def score(self, batch: UserBatch) -> NDArray[np.floating]:
-        """Scores that order the lists: finite, shape (b, c)."""
+        """Ranking scores of b users and c candidates: finite, shape (b, c), higher is better."""
 
     def personal_scores(self, batch: UserBatch) -> Mapping[str, NDArray[np.float32]]:
-        """Part of the score that is the users' own, by source, shape (b, c) each; weighed as the first user's is."""
+        """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""

@@ -1,7 +1,7 @@
-"""What the services ask of the outside world, in the domain's words.
+"""Ports: the interfaces (Protocols) of stores and identity that services depend on, without any Google type.
 
-Every port has two real adapters (SQLite and Firestore, a folder and Cloud Storage) held to one contract by
-`tests/contract`. Adapters raise `StoreUnavailable` when the store does not answer.
+Every port has two real adapters (SQLite and Firestore, a folder and Cloud Storage), which
+`tests/contract` holds to the same contract. Adapters raise `StoreUnavailable` when the store does not answer.
 """
 
 from shared.ports.counters import Counters, OpenCounts, Recorded, Settlement
@@ -9,7 +9,7 @@ from shared.ports.dead_letters import DeadLetter, DeadLetters
 from shared.ports.documents import Documents
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
-from shared.ports.personal import Held, PersonalData
+from shared.ports.personal import PersonalData, PersonalDocument
 from shared.ports.stores import Bookmarks, EventStore, InteractionLog, RuleStore, UserStore, Written
 
 __all__ = [
@@ -21,12 +21,12 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EventStore",
-    "Held",
     "Identity",
     "InteractionLog",
     "ObjectStore",
     "OpenCounts",
     "PersonalData",
+    "PersonalDocument",
     "Recorded",
     "RuleStore",
     "Settlement",

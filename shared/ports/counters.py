@@ -1,4 +1,4 @@
-"""Event counts and popularity between two trainings."""
+"""Counters port: event counts and popularity, updated between two trainings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from shared.entities import EventCounts, Interaction
 
 
 class Recorded(StrEnum):
-    """What became of an interaction that was handed to `Counters.record`."""
+    """Result of `Counters.record`: NEW was recorded, KNOWN was recorded before, FORGOTTEN has an erased user."""
 
     NEW = "new"
     KNOWN = "known"
@@ -19,12 +19,12 @@ class Recorded(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OpenCounts:
-    """What one document of an event's counts holds of stretches of time that may not be settled yet.
+    """Counts by slot in a shard of an event's counts, for slots that may not be settled yet.
 
     Attributes
     ----------
-    shard : which of the event's documents it is.
-    slots : what was counted as recorded in each slot, see `feedback/counts.py`.
+    shard : number of the event's counts document.
+    slots : counts of the interactions recorded in each slot, see `feedback/counts.py`.
     """
 
     event_id: str
@@ -34,12 +34,13 @@ class OpenCounts:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is to change in one document of an event's counts.
+    """Correction of a shard of an event's counts.
 
     Attributes
     ----------
-    added : corrections by slot.
-    closed : slots that nobody needs to tell apart any more.
+    shard : number of the event's counts document.
+    added : differences by slot, negative where too much was counted.
+    closed : settled slots, whose separate counts are dropped.
     """
 
     event_id: str
@@ -49,29 +50,29 @@ class Settlement:
 
 
 class Counters(Protocol):
-    """Event counts and popularity between two trainings."""
+    """Event counts and popularity, sharded over documents and updated between two trainings."""
 
     def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Remember an interaction in its user's history and add to its event's counts of a slot, atomically and once.
+        """Idempotent write of an interaction to its user's history and its event's counts of a slot, atomically.
 
-        Nothing happens when it was added before. When its user was forgotten since it was recorded, its document goes
-        as well. Where `added` is empty it is only remembered, which may be repeated.
+        Nothing happens when the interaction was added before. When its user was forgotten since it was recorded, its
+        document is deleted as well. Where `added` is empty, only the history is written, which may be repeated.
         """
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Add to the counts of many events; False when that was done under this key before.
+        """Bulk increment of the counts of many events; False when it was done under this idempotency key before.
 
-        After an interruption the same call adds what is missing.
+        After an interruption, a repeated call adds only what is missing.
         """
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
-        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first, ties by id.
+        """Counts of events updated at or after `moment`, as `(event_id, counts, updated_at)`, oldest first, ties by id.
 
-        For None all of them, in any order.
+        For None the counts of all events, in any order.
         """
 
     def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """What documents that changed at or after `moment` hold by slot, in any order."""
+        """Counts by slot of the shards that changed at or after `moment`, in any order."""
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Correct counts, both in all and by slot, and drop closed slots; each document's changes are one write."""
+        """Settlement of counts: corrects totals and slots and drops closed slots, in one write for each document."""

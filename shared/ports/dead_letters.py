@@ -1,4 +1,4 @@
-"""Documents that can never be used."""
+"""Dead letters port: documents that cannot be processed, kept with the reason."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A document that can never be used, kept with the reason.
+    """Dead letter: a document that cannot be processed, with the reason.
 
     Attributes
     ----------
-    key : names the letter; another one with this key replaces it.
-    collection, document_id : where the document lies.
-    user_id : whose it is, "" when that cannot be told.
-    data : its fields as far as they could be read.
+    key : primary key; a letter with the same key replaces it.
+    collection, document_id : location of the document.
+    user_id : owner of the document, "" when unknown.
+    data : its fields as text, as far as they could be read.
     """
 
     key: str
@@ -27,13 +27,13 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """Documents that can never be used, for people to look at; they expire after 30 days."""
+    """Dead letters for admins to inspect; they expire after 30 days."""
 
     def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Keep a letter, replacing one with the same key."""
+        """Upsert of a dead letter by its key."""
 
     def remove(self, key: str) -> None:
-        """Drop a letter; one that is not there is fine."""
+        """Deletion of a dead letter; a missing letter is no error."""
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
-        """Letters put at or after `moment`, oldest first, ties by key."""
+        """Dead letters put at or after `moment`, oldest first, ties by key."""

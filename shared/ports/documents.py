@@ -1,4 +1,4 @@
-"""The document ports of one store."""
+"""Document store: the document ports that one adapter provides together."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from shared.ports.stores import Bookmarks, EventStore, InteractionLog, RuleStore
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """The document ports of one store.
+    """Document ports of a store.
 
     Attributes
     ----------
-    close : ends its connections.
-    listed : how many documents lists have read since the store was opened, as Firestore bills them: at least one a
-        query.
+    close : closes the store's connections.
+    listed : number of documents that list queries have read since the store was opened, as Firestore bills them: at
+        least one for each query.
     """
 
     events: EventStore

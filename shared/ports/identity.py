@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""Identity port: authentication of callers."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,9 +6,9 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends a request, as far as a verified token says; `user_id` is "" for nobody.
+    """Caller of a request with the claims of a verified token; `user_id` is "" without a token.
 
-    `organizer_ids` are the organizers that they act for.
+    `organizer_ids` are the organizers that the caller acts for.
     """
 
     user_id: str = ""
@@ -17,10 +17,10 @@ class Caller:
 
 
 class Identity(Protocol):
-    """Verifies who a caller is."""
+    """Identity provider, which verifies ID tokens and App Check tokens."""
 
     def caller(self, id_token: str) -> Caller:
-        """The caller that a token proves; raises `Unauthenticated` when it does not verify."""
+        """Caller of an ID token; raises `Unauthenticated` when the token does not verify."""
 
     def attest(self, app_token: str) -> None:
-        """Raise `Unauthenticated` unless this App Check token says that the deployment's own app is calling."""
+        """App Check of the deployment's own app; raises `Unauthenticated` when the token does not verify."""

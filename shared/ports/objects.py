@@ -1,4 +1,4 @@
-"""Named objects in a bucket."""
+"""Object store port: named objects in a bucket."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,26 +6,26 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """An object's bytes and its generation, which changes with every write."""
+    """Object content and its generation number, which changes with every write."""
 
     data: bytes
     generation: int
 
 
 class ObjectStore(Protocol):
-    """Named immutable objects and one movable pointer."""
+    """Object store with conditional writes: artifacts never change, pointers move by compare-and-swap."""
 
     def read(self, name: str) -> Blob | None:
-        """An object, None when there is none."""
+        """Content and generation of an object, None when it does not exist."""
 
     def write(self, name: str, data: bytes, *, generation: int) -> int:
-        """Write if the object's generation is still `generation`, 0 meaning that it must not exist.
+        """Conditional write (compare-and-swap) if the generation is still `generation`; 0: the object must not exist.
 
         Returns the new generation; raises `Conflict` when another writer was first.
         """
 
     def names(self, prefix: str) -> list[str]:
-        """Names that begin with `prefix`, sorted."""
+        """Object names that begin with `prefix`, sorted."""
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is fine."""
+        """Deletion of an object; a missing object is no error."""

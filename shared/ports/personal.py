@@ -1,4 +1,4 @@
-"""Everything that a store holds about one user."""
+"""Personal data port: access to and erasure of a user's stored data (GDPR)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A stored document about a user, as it is."""
+class PersonalDocument:
+    """Personal data record: a stored document about a user, unchanged."""
 
     collection: str
     document_id: str
@@ -16,19 +16,19 @@ class Held:
 
 
 class PersonalData(Protocol):
-    """All that the store holds about one user, whatever collection it lies in."""
+    """Personal data of a user in all collections of a store."""
 
-    def of(self, user_id: str) -> Iterator[Held]:
-        """Every document about a user: profile, history, interactions, dead letters."""
+    def of(self, user_id: str) -> Iterator[PersonalDocument]:
+        """Documents about a user: profile, history, interactions, dead letters, in this order, each sorted by id."""
 
     def erase(self, user_id: str, *, now: datetime) -> int:
-        """Delete every document about a user, and what others' profiles say of them; returns how many it changed."""
+        """Erasure of all documents about a user and of mentions in other profiles; returns the number of changes."""
 
     def mark(self, user_id: str, *, at: datetime) -> None:
-        """Note under `pseudonym(user_id)` that what was recorded up to `at` is forgotten.
+        """Erasure mark (tombstone) under `pseudonym(user_id)`: everything recorded up to `at` is forgotten.
 
-        What is still on its way is stopped by it, and copies elsewhere know what to drop.
+        It stops late deliveries of the user's interactions, and tells copies, such as the ledger, which rows to drop.
         """
 
     def forgotten(self) -> Mapping[str, datetime]:
-        """When users were last forgotten, by pseudonym: of theirs, copies drop what was recorded up to then."""
+        """Erasure times by pseudonym; copies drop the rows of a user that were recorded up to the time."""

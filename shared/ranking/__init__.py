@@ -1,1 +1,1 @@
-"""From scores to a list."""
+"""Ranking: recommendation lists from scores."""

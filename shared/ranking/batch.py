@@ -1,4 +1,4 @@
-"""Lists for many users at once, as a request would get them."""
+"""Batch recommendation: ranked lists of many users, made by the path that serves requests."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,9 +13,10 @@ from shared.feedback.interactions import InteractionTable
 from shared.ranking.recommender import Recommender
 
 _CHUNK = 64
+"""Users scored together; bounds the matrices of users × candidates."""
 
 
-def lists(
+def recommend_batch(
     recommender: Recommender,
     users: Sequence[User],
     past: InteractionTable,
@@ -24,10 +25,21 @@ def lists(
     now: datetime,
     k: int,
 ) -> Iterator[tuple[Sequence[User], NDArray[np.int64], NDArray[np.floating]]]:
-    """The best k of `candidates`, event rows, for every user, in chunks of users.
+    """Top-k lists of many users over one set of candidates, in chunks of users.
 
-    Yields the users of a chunk, event rows (-1 where a list ends early) and scores, shape (b, k) each. It is the
-    serving path: histories are bounded as in a request, and nothing of `past` may lie at or after `now`.
+    Histories are bounded to `MAX_HISTORY` entries, as in a request.
+
+    Parameters
+    ----------
+    past : interactions before `now`; none may lie at or after it.
+    candidates : int of shape (c,) – event rows of the recommender's catalog.
+    k : length of the lists, at least 1.
+
+    Yields
+    ------
+    users : the b users of a chunk.
+    rows : int64 of shape (b, min(k, c)) – event rows, best first; -1 where a list ends early.
+    scores : float of shape (b, min(k, c)); -inf where a list ends early.
     """
     offered = recommender.candidates(candidates, now)
     for start in range(0, len(users), _CHUNK):

@@ -1,4 +1,8 @@
-"""Why an event is in a list: what its score would lose most without."""
+"""Explanations of recommendations: the history entry or profile attribute that contributes most to an event's score.
+
+Contributions are measured by leaving out: the score is computed again without each entry and without each attribute,
+and the largest loss names the reason.
+"""
 
 from collections.abc import MutableMapping
 from dataclasses import replace
@@ -18,69 +22,76 @@ from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
 Reason = tuple[str | None, tuple[str, ...]]
-"""The source of a listed event, None where nobody asked, and why it is there."""
+"""Explanation of a listed event: its source, None where none was requested, and its reason texts."""
 Cause = tuple[str | None, str | None]
-"""The source of what speaks to the user in an event and the reason; None where nothing does."""
+"""Source and reason text of the largest personal contribution to an event's score; None where there is none."""
 Causes = MutableMapping[int, Cause]
-"""By event row."""
+"""Cached causes by event row."""
 
-_NOTHING: Final = 1e-6
+_MIN_LOSS: Final = 1e-6
+"""Loss of score up to which leaving out an entry or an attribute counts as no change."""
 _NEAR_KM: Final = 10.0
+"""Distance, km, up to which a popular event is called near."""
 
 
 def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, now: datetime) -> list[Reason]:
-    """The source of each of one user's listed events and the reasons for it.
+    """Source and reason texts of each of a user's listed events.
 
-    Reasons are true: the entry of the history, or the part of the profile, without which the score would fall most.
-    Causes that `causes` holds already are not worked out again; new ones are put there.
+    The reason is the history entry or profile attribute without which the score would fall most. Where no entry or
+    attribute raises the score, the source is `popularity` or, for events without popularity, `soonest`.
+
+    Parameters
+    ----------
+    listed : the l listed events.
+    causes : cache by event row; events in it are not explained again, and the causes of others are added to it.
     """
     catalog, rows = listed.catalog, listed.rows
-    is_fresh = np.array([row not in causes for row in rows.tolist()], np.bool_)
-    if is_fresh.any():
-        fresh = Candidates(catalog, rows[is_fresh], listed.now_s, listed.popularity[is_fresh])
-        causes.update(zip(fresh.rows.tolist(), _causes(scorer, viewer.histories, fresh), strict=True))
+    is_new = np.array([row not in causes for row in rows.tolist()], np.bool_)
+    if is_new.any():
+        unexplained = Candidates(catalog, rows[is_new], listed.now_s, listed.popularity[is_new])
+        causes.update(zip(unexplained.rows.tolist(), _causes(scorer, viewer.histories, unexplained), strict=True))
     home = viewer.profile.user.location
     near = distance_km(listed, home) <= _NEAR_KM if home else np.zeros(len(rows), np.bool_)
-    told: list[Reason] = []
+    explanations: list[Reason] = []
     for row, popularity, is_near in zip(rows.tolist(), listed.popularity, near, strict=True):
         source, cause = causes[row]
         if source is None:
             is_popular = popularity > 0
             cause = ("popular near you" if is_near else "popular now") if is_popular else None
             source = "popularity" if is_popular else "soonest"
-        why = (cause, reasons.starting(moment(catalog.starts_at[row]), now))
-        told.append((source, tuple(reason for reason in why if reason)))
-    return told
+        texts = (cause, reasons.starting(moment(catalog.starts_at[row]), now))
+        explanations.append((source, tuple(text for text in texts if text)))
+    return explanations
 
 
 def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Cause]:
-    """The source of what speaks to the user in each event and what caused it; None where nothing does."""
+    """Cause of each listed event for one user, (None, None) where no entry or attribute raises its score."""
     entries, user = histories.explainable(), histories.users[0]
-    others = {
+    variants = {
         "matches your interests": replace(user, preferred_tags=(), preferred_categories=()),
         "a friend goes": replace(user, friends=()),
         "near you": replace(user, location=None),
     }
-    others = {cause: other for cause, other in others.items() if other != user}
-    if not len(entries) and not others:
+    variants = {cause: variant for cause, variant in variants.items() if variant != user}
+    if not len(entries) and not variants:
         return [(None, None)] * len(listed)
-    variants = histories.without_each(entries, tuple(others.values()))
-    personal_scores = scorer.personal_scores(UserBatch(variants, listed))
+    left_out = histories.without_each(entries, tuple(variants.values()))
+    personal_scores = scorer.personal_scores(UserBatch(left_out, listed))
     if not personal_scores:
         return [(None, None)] * len(listed)
     personal = np.sum(list(personal_scores.values()), axis=0)
     losses = personal[0] - personal[1:]
-    strongest = losses.argmax(axis=0)
-    is_told = (personal[0] > 0) & (losses[strongest, np.arange(len(listed))] > _NOTHING)
-    sources, loudest = list(personal_scores), np.argmax([one[0] for one in personal_scores.values()], axis=0)
-    causes = list(others)
+    largest = losses.argmax(axis=0)
+    has_cause = (personal[0] > 0) & (losses[largest, np.arange(len(listed))] > _MIN_LOSS)
+    sources, top_source = list(personal_scores), np.argmax([scores[0] for scores in personal_scores.values()], axis=0)
+    causes = list(variants)
     return [
-        (sources[loudest[place]], _because(histories, int(entries[cause]), listed.catalog))
-        if is_told[place] and cause < len(entries)
-        else (sources[loudest[place]], causes[cause - len(entries)])
-        if is_told[place]
+        (sources[top_source[column]], _because(histories, int(entries[cause]), listed.catalog))
+        if has_cause[column] and cause < len(entries)
+        else (sources[top_source[column]], causes[cause - len(entries)])
+        if has_cause[column]
         else (None, None)
-        for place, cause in enumerate(strongest.tolist())
+        for column, cause in enumerate(largest.tolist())
     ]
 
 

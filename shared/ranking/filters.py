@@ -1,4 +1,4 @@
-"""What a request may ask of the events in a list: place, time, kind and price."""
+"""Request filters of events: distance, time, category, city, tags, price and excluded ids."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,24 +15,27 @@ TODAY: Final = "today"
 WEEKEND: Final = "weekend"
 WEEK: Final = "week"
 _EARTH_KM: Final = 6_371.0
+"""Mean radius of the Earth, km."""
 _SECONDS_A_DEGREE: Final = 240.0
+"""Shift of solar time by one degree of longitude, seconds: a day divided by 360."""
 _SATURDAY: Final = 5
+"""Weekday of Saturday, Monday being 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Conditions that all must hold; what is unknown of an event does not meet a condition on it.
+    """Filters of a list; an event must meet all of them, and an unknown attribute meets no condition on it.
 
     Attributes
     ----------
-    near, radius_km : within this distance of a point.
-    starts_from, starts_to : the start lies in this stretch, its end left out.
-    when : `today`, `weekend` or `week`, by the sun where the event takes place, so that no table of time zones is
-        needed and a late night belongs to its evening; "" for any time.
-    category, city : in any case; "" for any.
-    tags : at least one of these, in any case.
+    near, radius_km : greatest distance from a point, km.
+    starts_from, starts_to : half-open range of the start; None for an open end.
+    when : `today`, `weekend` or `week`, in solar days at the event's location, so that a late evening counts for
+        its own day without a table of time zones; "" for any time.
+    category, city : in any letter case; "" for any.
+    tags : at least one of these, in any letter case.
     max_price : in the event's own currency.
-    exclude : ids that are left out.
+    exclude : event ids to leave out.
     """
 
     near: Location | None = None
@@ -47,19 +50,19 @@ class Filters:
     exclude: tuple[str, ...] = ()
 
     def allowed(self, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
-        """Which of c candidates meet all conditions, bool of shape (c,)."""
+        """Mask of the candidates that meet all conditions, bool of shape (c,)."""
         catalog, rows = candidates.catalog, candidates.rows
         allowed = np.ones(len(rows), np.bool_)
         if self.near is not None:
             allowed &= distance_km(candidates, self.near) <= self.radius_km
         starts_at = candidates.starts_at()
         if self.starts_from is not None:
-            # An event without a date has none that could be in a stretch of time.
+            # The start of an undated event is inf, which would pass.
             allowed &= np.isfinite(starts_at) & (starts_at >= self.starts_from.timestamp())
         if self.starts_to is not None:
             allowed &= starts_at < self.starts_to.timestamp()
         if self.when:
-            allowed &= _is_in(self.when, candidates, now)
+            allowed &= _starts_within(self.when, candidates, now)
         for field, value in (("category", self.category), ("city", self.city)):
             if value:
                 code = catalog.fields[field].names.row(value.lower())
@@ -74,24 +77,25 @@ class Filters:
 
 
 def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
-    """Great-circle distance of each candidate, float64 of shape (c,), NaN where its place is unknown."""
+    """Great-circle distance of c candidates from a point, km, float64 of shape (c,), NaN where unknown."""
 
     def points() -> NDArray[np.float64]:
         catalog, rows = candidates.catalog, candidates.rows
         return _on_sphere(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
-    here = _on_sphere(np.array([place.lat]), np.array([place.lng]))
-    chords: NDArray[np.float64] = np.linalg.norm(candidates.cached_static("points", points) - here, axis=1)
+    origin = _on_sphere(np.array([place.lat]), np.array([place.lng]))
+    chords: NDArray[np.float64] = np.linalg.norm(candidates.cached_static("points", points) - origin, axis=1)
     return 2 * _EARTH_KM * np.arcsin(np.minimum(chords / 2, 1))
 
 
 def _on_sphere(lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Unit vectors of points on a sphere, float64 of shape (n, 3), from degrees."""
     lat, lng = np.radians(lat), np.radians(lng)
     return np.stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)], axis=1)
 
 
-def _is_in(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
-    """Whether each candidate starts in a named stretch of solar days, bool of shape (c,)."""
+def _starts_within(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
+    """Mask of the candidates that start `today`, at the `weekend` or within the `week`, bool of shape (c,)."""
     catalog, rows = candidates.catalog, candidates.rows
     offsets = np.nan_to_num(catalog.lng[rows].astype(np.float64)) * _SECONDS_A_DEGREE
     day = np.floor((candidates.starts_at() + offsets) / DAY_S)
@@ -104,5 +108,5 @@ def _is_in(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_
         weekday = (today + 3) % 7
         first = today + np.where(weekday > _SATURDAY, -1, _SATURDAY - weekday)
         last = first + 1
-    is_in: NDArray[np.bool_] = (day >= first) & (day <= last)
-    return is_in
+    is_within: NDArray[np.bool_] = (day >= first) & (day <= last)
+    return is_within

@@ -1,7 +1,7 @@
-"""Lists of events: which may be in them, in what order, and what is told of them.
+"""List building: visibility mask, ranked lists (filters, boosts, pins, caps, diversity) and their items.
 
-Whatever ranks the events, every list is made by `choose` and leaves by `tell`, which looks once more at what may be
-shown: no route has a way around it.
+Whatever scores the events, every list is built by `build_list` and turned into items by `to_items`, which applies the
+visibility mask once more. So no route can return an event that may not be shown.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,34 +22,35 @@ from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
 
 _POOL: Final = 50
+"""Candidates that are re-ranked for diversity, at least; three times the length of the list where that is more."""
 
 
 def may_show(
     catalog: Catalog, rows: NDArray[np.integer], viewer: Viewer, rules: Rules, now: datetime
 ) -> NDArray[np.bool_]:
-    """Which events may be shown, bool of the shape of `rows`.
+    """Visibility mask of events, bool of the shape of `rows`: live, not consumed by the viewer, not blocked by rules.
 
-    Not those that are over, cancelled, hidden or sold out; that the viewer booked, attended, dismissed or organizes;
-    or that the rules block.
+    Left out are events that are over, cancelled, hidden or sold out; that the viewer booked, attended, dismissed or
+    organizes; or that the rules block by event or organizer.
     """
     allowed = catalog.are_live(rows, now)
-    barred = np.concatenate([viewer.histories.already_consumed(), catalog.events.rows(rules.blocked_events)])
-    if len(barred):
-        # The last place is where unknown events point to, of which no row is one.
-        is_barred = np.zeros(len(catalog) + 1, np.bool_)
-        is_barred[barred] = True
-        allowed &= ~is_barred[rows]
-    closed = catalog.organizers.rows([*viewer.organizer_ids, *rules.blocked_organizers])
-    if (closed >= 0).any():
-        is_closed = np.zeros(len(catalog.organizers) + 1, np.bool_)
-        is_closed[closed] = True
-        # The last place is where unknown organizers point to, of the caller's as well as of the events.
-        is_closed[-1] = False
-        allowed &= ~is_closed[catalog.fields["organizer"].at(rows)]
+    excluded = np.concatenate([viewer.histories.already_consumed(), catalog.events.rows(rules.blocked_events)])
+    if len(excluded):
+        # The extra last element takes unknown events, whose row is -1; no element of `rows` reads it.
+        is_excluded = np.zeros(len(catalog) + 1, np.bool_)
+        is_excluded[excluded] = True
+        allowed &= ~is_excluded[rows]
+    excluded_organizers = catalog.organizers.rows([*viewer.organizer_ids, *rules.blocked_organizers])
+    if (excluded_organizers >= 0).any():
+        is_excluded = np.zeros(len(catalog.organizers) + 1, np.bool_)
+        is_excluded[excluded_organizers] = True
+        # Unknown organizers have row -1, among the viewer's ids as well as in events, and must not match each other.
+        is_excluded[-1] = False
+        allowed &= ~is_excluded[catalog.fields["organizer"].at(rows)]
     return allowed
 
 
-def choose(
+def build_list(
     candidates: Candidates,
     scores: NDArray[np.floating],
     allowed: NDArray[np.bool_],
@@ -58,7 +59,16 @@ def choose(
     rules: Rules | None = None,
     now: datetime,
 ) -> RankedList:
-    """The best of c candidates, by scores and `allowed` of shape (c,), as a request wishes and the rules have it."""
+    """Ranked list of the best candidates, by score, after filters, business rules, caps and diversity.
+
+    Pinned events come first. Events on pages before, named by the query's cursor, are left out.
+
+    Parameters
+    ----------
+    scores : float of shape (c,), finite – higher is better.
+    allowed : bool of shape (c,) – candidates that may be listed, see `may_show`.
+    rules : boosts, pins and the cap by organizer; None for none.
+    """
     catalog, rows = candidates.catalog, candidates.rows
     rules = rules or Rules()
     allowed = allowed & query.filters.allowed(candidates, now)
@@ -69,7 +79,7 @@ def choose(
         earlier = np.flatnonzero(np.isin(fingerprints, shown))
         allowed[earlier] = False
     scores = _boosted(candidates, scores, rules, now)
-    pins = _columns(rows, catalog.events.rows([one.target_id for one in rules.pinned if one.is_on(now)]))
+    pins = _columns(rows, catalog.events.rows([pin.target_id for pin in rules.pinned if pin.is_on(now)]))
     pins = pins[allowed[pins]][: query.k]
     allowed[pins] = False
     caps = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
@@ -77,13 +87,13 @@ def choose(
     rest = _best(candidates, scores, allowed, query, cap=min(caps, default=None), k=query.k - len(pins), before=before)
     columns = np.concatenate([pins, rest])
     listed = rows[columns].astype(np.int64)
-    following = None
+    next_cursor = None
     if len(columns) == query.k and len(shown) + len(columns) < cursor.MAX_SHOWN:
-        following = cursor.encode([*shown, *fingerprints[columns]])
-    return RankedList(listed, scores[columns], len(pins), following)
+        next_cursor = cursor.encode([*shown, *fingerprints[columns]])
+    return RankedList(listed, scores[columns], len(pins), next_cursor)
 
 
-def tell(
+def to_items(
     catalog: Catalog,
     listed: RankedList,
     viewer: Viewer,
@@ -94,27 +104,30 @@ def tell(
     explain: Callable[[NDArray[np.int64]], Sequence[Reason]],
     source: str | None = None,
 ) -> list[Recommendation]:
-    """The list as it is answered: without what may no longer be shown, each event with why it is there.
+    """Items of a ranked list with titles, starts and explanations, without events that may not be shown at `now`.
 
-    `source` says what ranked all of them where that is known; otherwise `explain` is asked about their rows.
+    Parameters
+    ----------
+    explain : called with event rows, int64 of shape (n,); returns the explanation of each.
+    source : what ranked all of the events; None to call `explain`.
     """
     kept = np.flatnonzero(may_show(catalog, listed.rows, viewer, rules, now))
     rows = listed.rows[kept]
-    told: Sequence[Reason] = [(None, ())] * len(rows)
+    explanations: Sequence[Reason] = [(None, ())] * len(rows)
     if query.explain and source is not None:
-        told = [(source, _soon(catalog, row, now)) for row in rows]
+        explanations = [(source, _soon(catalog, row, now)) for row in rows]
     elif query.explain:
-        told = explain(rows)
+        explanations = explain(rows)
     return [
         Recommendation(
             event_id=event_id,
             title=catalog.title(row),
             starts_at=moment(catalog.starts_at[row]),
-            score=float(listed.scores[place]),
-            source="pinned" if query.explain and place < listed.pinned else why[0],
-            reasons=why[1],
+            score=float(listed.scores[position]),
+            source="pinned" if query.explain and position < listed.pinned else explanation[0],
+            reasons=explanation[1],
         )
-        for event_id, row, place, why in zip(catalog.events.ids(rows), rows, kept, told, strict=True)
+        for event_id, row, position, explanation in zip(catalog.events.ids(rows), rows, kept, explanations, strict=True)
     ]
 
 
@@ -124,31 +137,32 @@ def _soon(catalog: Catalog, row: int, now: datetime) -> tuple[str, ...]:
 
 
 def _columns(rows: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Where `wanted` are in the ascending `rows`, without those that are not."""
+    """Positions of `wanted` in the ascending `rows`, int64, in the order of `wanted`; missing values are left out."""
     if not len(rows):
         return np.empty(0, np.int64)
-    places = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
-    found: NDArray[np.int64] = places[rows[places] == wanted].astype(np.int64)
+    positions = np.minimum(np.searchsorted(rows, wanted), len(rows) - 1)
+    found: NDArray[np.int64] = positions[rows[positions] == wanted].astype(np.int64)
     return found
 
 
 def _boosted(candidates: Candidates, scores: NDArray[np.floating], rules: Rules, now: datetime) -> NDArray[np.floating]:
-    events = [one for one in rules.boosted_events if one.is_on(now)]
-    organizers = [one for one in rules.boosted_organizers if one.is_on(now)]
+    """Scores with active boosts added, in standard deviations of the scores, float of shape (c,)."""
+    events = [boost for boost in rules.boosted_events if boost.is_on(now)]
+    organizers = [boost for boost in rules.boosted_organizers if boost.is_on(now)]
     if not len(scores) or not (events or organizers):
         return scores
     catalog = candidates.catalog
     strengths = _strengths(events, catalog.events)[candidates.rows]
     strengths = strengths + _strengths(organizers, catalog.organizers)[candidates.codes("organizer")]
     spread = float(scores.std())
-    lifted: NDArray[np.floating] = scores + strengths * (spread if spread > 0 else 1.0)
-    return lifted
+    boosted: NDArray[np.floating] = scores + strengths * (spread if spread > 0 else 1.0)
+    return boosted
 
 
-def _strengths(boosted: Sequence[Placement], names: Vocabulary) -> NDArray[np.float64]:
-    """How far each name is moved up, float64 of shape (len(names) + 1,); the last is for those that nobody knows."""
+def _strengths(boosts: Sequence[Placement], names: Vocabulary) -> NDArray[np.float64]:
+    """Summed boost of each name, float64 of shape (len(names) + 1,); the last element, of unknown names, is 0."""
     strengths = np.zeros(len(names) + 1)
-    np.add.at(strengths, names.rows([one.target_id for one in boosted]), [one.strength for one in boosted])
+    np.add.at(strengths, names.rows([boost.target_id for boost in boosts]), [boost.strength for boost in boosts])
     strengths[-1] = 0.0
     return strengths
 
@@ -163,7 +177,13 @@ def _best(
     k: int,
     before: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Columns of the best k, best first; `before` are columns of the same list that come earlier."""
+    """Columns of the best k candidates, int64, best first, within the cap by organizer and re-ranked for diversity.
+
+    Parameters
+    ----------
+    cap : greatest number of events of one organizer, those in `before` included; None for no limit.
+    before : columns of the pinned events and of events on pages before.
+    """
     if k < 1:
         return np.empty(0, np.int64)
     organizers = candidates.codes("organizer")
@@ -180,8 +200,8 @@ def _best(
     if not query.diversity:
         return best(k)
     pool = best(max(_POOL, 3 * k))
-    alike = similarity(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
-    return pool[diverse(scores[pool], alike, k, diversity=query.diversity)]
+    similarities = similarity(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
+    return pool[diverse(scores[pool], similarities, k, diversity=query.diversity)]
 
 
 def _part(candidates: Candidates, columns: NDArray[np.int64]) -> Candidates:

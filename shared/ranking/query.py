@@ -1,4 +1,4 @@
-"""What passes between a request and a list: who looks, what they wish, and what they get."""
+"""List requests and results: the viewer, the query, the ranked list and its items."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +14,13 @@ from shared.ranking.filters import Filters
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks at a list of events.
+    """User who requests a list.
 
     Attributes
     ----------
-    profile : what is known of them; of a stranger nothing.
-    histories : the same as the models see it.
-    organizer_ids : for whom they organize; nobody is recommended their own events.
+    profile : declared profile and history, empty for a cold-start user.
+    histories : the profile as input of the models, a batch of one user.
+    organizer_ids : ids under which the user organizes events; their own events are not recommended to them.
     """
 
     profile: Profile
@@ -29,21 +29,22 @@ class Viewer:
 
     @classmethod
     def of(cls, profile: Profile, catalog: Catalog, now: datetime, organizer_ids: tuple[str, ...] = ()) -> "Viewer":
-        """Somebody who looks at events of this catalog; who has a name may also organize under it."""
+        """Viewer of events of this catalog; the user id counts as one of the organizer ids."""
         return cls(profile, Histories.of_profile(profile, catalog, now), (profile.user.user_id, *organizer_ids))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """What a request wants of a list.
+    """Parameters of a requested list.
 
     Attributes
     ----------
-    k : how many events at most, at least 1.
-    diversity : 0 for the best, 1 for the least alike.
-    per_organizer : how many events of one organizer at most, None for any number.
-    cursor : of the page before, "" for the first page.
-    explain : whether to say why each event is there.
+    k : greatest number of events, at least 1.
+    filters : conditions on the events.
+    diversity : weight of dissimilarity against relevance, 0..1; 0 ranks by score alone.
+    per_organizer : greatest number of events of one organizer, None for no limit.
+    cursor : cursor from the page before, "" for the first page.
+    explain : True to add the source and the reasons of each event.
     """
 
     k: int = 10
@@ -56,7 +57,14 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """One event of a list; `source` names what ranked it, None where nobody asked."""
+    """Event in a list.
+
+    Attributes
+    ----------
+    score : orders events of one list only; higher is better.
+    source : what ranked the event, such as `collaborative` or `popularity`; None where no explanation was requested.
+    reasons : reason texts: the largest contribution to the score, then how soon the event starts.
+    """
 
     event_id: str
     title: str
@@ -68,13 +76,14 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class RankedList:
-    """A list before it is told.
+    """Ranked event rows of a list, before titles and reasons are added.
 
     Attributes
     ----------
-    rows : int64 of shape (n,) – of the catalog, best first; the first `pinned` of them are pinned.
-    scores : float of shape (n,).
-    cursor : for the next page, None where the list ends.
+    rows : int64 of shape (n,) – rows of the catalog, best first.
+    scores : float of shape (n,) – scores of `rows`, boosts included.
+    pinned : number of pinned events, which are the first of `rows`.
+    cursor : cursor of the next page, None where the list ends.
     """
 
     rows: NDArray[np.int64]

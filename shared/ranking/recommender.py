@@ -1,4 +1,4 @@
-"""A trained model with all it needs to answer: catalog, scorer and popularity."""
+"""Recommender: a trained scorer with its catalog and popularity, which ranks live events for users."""
 
 import threading
 from collections import OrderedDict
@@ -23,25 +23,29 @@ from shared.models.registry import MODELS
 from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
 from shared.ranking.explanation import Cause, Reason, explain
-from shared.ranking.lists import choose, may_show, tell
+from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
-_FRESH_S: Final = 60
-_KEPT_BYTES: Final = 32_000_000
+_LIVE_S: Final = 60
+"""Seconds for which requests share one set of live events."""
+_CACHE_BYTES: Final = 32_000_000
+"""Memory for the cached scores and causes of users."""
 _CAUSES_BYTES: Final = 4_000
-_FEWEST_KEPT: Final = 8
+"""Estimated size of the cached causes of one user."""
+_MIN_CACHED: Final = 8
+"""Users whose scores are cached, at least, however many events are live."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """What was worked out for a profile, for those who ask again soon.
+    """Cached results for one profile and one set of live events, for repeated requests.
 
     Attributes
     ----------
-    scores : of the live events of the minute, shape (c,); None when nobody asked for them yet.
-    causes : by event row, the source and the reason of what speaks to the user in it, see `explanation.py`.
+    scores : float of shape (c,) – scores of the live events; None until they are computed.
+    causes : causes by event row, see `explanation.py`.
     """
 
     scores: NDArray[np.floating] | None = None
@@ -50,15 +54,16 @@ class Memory:
 
 @dataclass(frozen=True)
 class Recommender:
-    """Ranks live events for users.
+    """Trained model that ranks the live events of its catalog for users.
 
     Attributes
     ----------
-    catalog : the events.
-    scorer : the model.
+    catalog : all known events.
+    scorer : the trained model.
     popularity : float64 of shape (len(catalog),) – forward-decayed, see `feedback/popularity.py`.
-    before : float64 of shape (len(trends.WINDOWS), len(catalog)) – the same at training, without each window.
-    earlier : live events of this catalog at an earlier moment; what outlasted it is used again.
+    before : float64 of shape (len(trends.WINDOWS), len(catalog)) – popularity from before each trend window, as of the
+        training.
+    earlier : live events of this catalog at an earlier time, whose time-independent cache is reused; None for none.
     """
 
     catalog: Catalog
@@ -81,39 +86,51 @@ class Recommender:
         half_life_days: float,
         replay: Replay | None = None,
     ) -> Self:
-        """Train `model`, one of `MODELS`, on a table made for `catalog` that holds nothing later than `now`.
+        """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
 
-        `replay`, of the same users or some of them, up to `now` or later, saves the blend what it worked out before.
+        Parameters
+        ----------
+        model : name in `MODELS`.
+        table : interactions, with rows of `catalog`, none later than `now`.
+        half_life_days : age at which an interaction weighs half.
+        replay : replay of all or some of `users`, up to `now` or later, whose training groups the blend reuses; None
+            to compute them.
         """
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
 
-        def past() -> Replay:
+        def replayed() -> Replay:
             return replay or Replay.of(table, catalog, users, now=now)
 
-        scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, past))
+        scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, replayed))
         before = before_windows(table, len(catalog), now)
         return cls(catalog, scorer, popularity(table, len(catalog)), before)
 
     @classmethod
     def empty(cls) -> Self:
-        """What answers before there is any model: popularity, then soonest."""
+        """Recommender without events, in use until a model is published: ranks by popularity, then by start."""
         return cls(Catalog.of([]), MostPopular(), np.zeros(0), np.zeros((len(WINDOWS), 0)))
 
     def candidates(self, event_rows: NDArray[np.integer], now: datetime) -> Candidates:
-        """These events at `now`."""
+        """Candidates of these event rows at `now`."""
         return Candidates(self.catalog, event_rows, now.timestamp(), self.popularity[event_rows])
 
     def rank(
         self, histories: Histories, candidates: Candidates, k: int, *, may_show: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-        """The best k of c candidates for each of b users.
+        """Top-k candidates for each of b users, without events that the user booked, attended or dismissed.
 
-        Returns event rows (-1 where a list ends early) and scores, shape (b, min(k, c)) each. Events that a user
-        booked, attended or dismissed are left out, and those that `may_show`, bool of shape (c,), does not allow.
+        Parameters
+        ----------
+        may_show : bool of shape (c,) – candidates that may be listed; None for all.
+
+        Returns
+        -------
+        rows : int64 of shape (b, min(k, c)) – event rows, best first; -1 where a list ends early.
+        scores : float of shape (b, min(k, c)); -inf where a list ends early.
         """
         scores = self.scorer.score(UserBatch(histories, candidates))
-        allowed = ~histories.excluded(len(self.catalog))[:, candidates.rows]
+        allowed = ~histories.consumed(len(self.catalog))[:, candidates.rows]
         if may_show is not None:
             allowed &= may_show
         columns, best = topk.top(scores, allowed, k)
@@ -127,26 +144,28 @@ class Recommender:
         k: int = 10,
         now: datetime | None = None,
     ) -> list[Recommendation]:
-        """The best k live events for one user.
+        """Top-k live events for one user, with explanations.
 
         Parameters
         ----------
-        history : the user's profile, or pairs of an event's id and an interaction type, newest first.
+        history : the user's profile, or pairs of event id and interaction type, newest first.
         k : length of the list, at least 1.
-        now : the time for which events are live, the present for None.
+        now : time at which the events must be live; None for the present.
         """
         now = now or datetime.now(UTC)
         profile = history if isinstance(history, Profile) else _profile(history, now)
         viewer, query = Viewer.of(profile, self.catalog, now), ListQuery(k=k)
-        return self.tell(self.choose(viewer, query, rules=Rules(), now=now), viewer, query, rules=Rules(), now=now)
+        return self.to_items(
+            self.build_list(viewer, query, rules=Rules(), now=now), viewer, query, rules=Rules(), now=now
+        )
 
-    def choose(self, viewer: Viewer, query: ListQuery, *, rules: Rules, now: datetime) -> RankedList:
-        """The best live events for one user, before they are told."""
+    def build_list(self, viewer: Viewer, query: ListQuery, *, rules: Rules, now: datetime) -> RankedList:
+        """Ranked list of live events for one user, before titles and reasons are added."""
         live = self.live(now)
         allowed = may_show(self.catalog, live.rows, viewer, rules, now)
-        return choose(live, self.scores(viewer, live), allowed, query, rules=rules, now=now)
+        return build_list(live, self.scores(viewer, live), allowed, query, rules=rules, now=now)
 
-    def tell(
+    def to_items(
         self,
         ranked: RankedList,
         viewer: Viewer,
@@ -156,83 +175,89 @@ class Recommender:
         now: datetime,
         source: str | None = None,
     ) -> list[Recommendation]:
-        """A list as it is answered, see `listing.tell`."""
+        """Items of a ranked list, explained by this model unless `source` is given; see `lists.to_items`."""
 
-        def why(rows: NDArray[np.int64]) -> Sequence[Reason]:
+        def explained(rows: NDArray[np.int64]) -> Sequence[Reason]:
             causes = self.memory(viewer.profile, self.live(now)).causes
             return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
 
-        return tell(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=why, source=source)
+        return to_items(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=explained, source=source)
 
     def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
-        """One user's score of each live event, shape (c,)."""
+        """Scores of the c live events for one user, float of shape (c,), cached."""
         memory = self.memory(viewer.profile, live)
         if memory.scores is None:
             memory.scores = self.scorer.score(UserBatch(viewer.histories, live))[0]
         return memory.scores
 
     def memory(self, profile: Profile, live: Candidates) -> Memory:
-        """What was worked out for somebody with this profile while these are the live events, a minute at most."""
-        kept: OrderedDict[Profile, Memory] = live.cached("memories", OrderedDict)
+        """Cached results for this profile and these live events; least recently used ones are dropped.
+
+        The cache belongs to `live`, so it lasts for a minute at most.
+        """
+        memories: OrderedDict[Profile, Memory] = live.cached("memories", OrderedDict)
         with self._lock:
-            memory = kept.setdefault(profile, Memory())
-            kept.move_to_end(profile)
-            while len(kept) > max(_FEWEST_KEPT, _KEPT_BYTES // (4 * len(live) + _CAUSES_BYTES)):
-                kept.popitem(last=False)
+            memory = memories.setdefault(profile, Memory())
+            memories.move_to_end(profile)
+            while len(memories) > max(_MIN_CACHED, _CACHE_BYTES // (4 * len(live) + _CAUSES_BYTES)):
+                memories.popitem(last=False)
         return memory
 
     def live(self, now: datetime) -> Candidates:
-        """The live events of the current minute, kept so that requests share what follows from them alone.
+        """Live events as of the current minute, so that requests share all results that depend on them alone.
 
-        Some of them may be over by `now`: whoever makes a list asks `may_show`.
+        Some of them may be over by `now`, so every list must apply `may_show`.
         """
-        minute = int(now.timestamp()) // _FRESH_S
-        kept = self._live.get(minute)
-        if kept is None:
+        minute = int(now.timestamp()) // _LIVE_S
+        live = self._live.get(minute)
+        if live is None:
             rows = np.flatnonzero(self.catalog.live(now))
             latest = self._latest()
             if latest is not None and np.array_equal(latest.rows, rows):
-                kept = latest.at(now.timestamp(), self.popularity[rows])
+                live = latest.at(now.timestamp(), self.popularity[rows])
             else:
-                kept = self.candidates(rows, now)
+                live = self.candidates(rows, now)
             self._live.clear()
-            self._live[minute] = kept
-        return kept
+            self._live[minute] = live
+        return live
 
     def _latest(self) -> Candidates | None:
         return next(iter(tuple(self._live.values())), self.earlier)
 
     def prepare(self, now: datetime) -> None:
-        """Work out what every request needs of the live events, so that none of them waits for it."""
+        """Warm up: compute what all requests share of the live events, so that no request waits for it."""
         self.scorer.prepare()
         live = self.live(now)
-        some = self.catalog.events.ids(live.rows[:1])
-        viewer = Viewer.of(_profile([(event_id, InteractionType.CLICK) for event_id in some], now), self.catalog, now)
+        sample = self.catalog.events.ids(live.rows[:1])
+        viewer = Viewer.of(_profile([(event_id, InteractionType.CLICK) for event_id in sample], now), self.catalog, now)
         self.scorer.score(UserBatch(viewer.histories, live))
 
     def with_events(self, events: Sequence[Event]) -> Self:
-        """The same model with these events put into the catalog, or replaced there."""
+        """Recommender with these events added to its catalog, or replaced there; the model stays as trained."""
         catalog = self.catalog.merged(events)
-        places = self.catalog.events.rows(catalog.events.ids())
-        before = np.pad(self.before, ((0, 0), (0, 1)))[:, places]
-        popular = np.append(self.popularity, 0.0)[places]
+        rows = self.catalog.events.rows(catalog.events.ids())
+        before = np.pad(self.before, ((0, 0), (0, 1)))[:, rows]
+        popular = np.append(self.popularity, 0.0)[rows]
         return replace(self, catalog=catalog, popularity=popular, before=before, earlier=None)
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
-        """The same model with newer popularity for some events; unknown events are ignored."""
+        """Recommender with newer popularity by event id; unknown events are ignored, the model stays as trained."""
         rows = self.catalog.events.rows(list(sums))
         fresh = self.popularity.copy()
         fresh[rows[rows >= 0]] = np.fromiter(sums.values(), np.float64, len(sums))[rows >= 0]
         return replace(self, popularity=fresh, earlier=self._latest())
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Plain arrays for the artifact."""
+        """Arrays of the artifact by name: those of the catalog, the popularity and the model."""
         arrays = {**self.catalog.to_arrays(), "popularity.sums": self.popularity, "popularity.before": self.before}
         return arrays | self.scorer.to_arrays()
 
     @classmethod
     def from_arrays(cls, model: str, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """The inverse of `to_arrays`; raises `ArtifactError` for an unknown model or a missing array."""
+        """Recommender from an artifact's arrays, the inverse of `to_arrays`.
+
+        Raises `ArtifactError` for an unknown model and for a missing or damaged array.
+        """
         if model not in MODELS:
             raise ArtifactError(f"model: expected one of {', '.join(MODELS)}, got {model!r}; update this program")
         try:

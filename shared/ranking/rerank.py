@@ -1,4 +1,4 @@
-"""Makes lists out of ranked candidates: not too much of the same, not too many of one organizer."""
+"""Re-ranking of ranked candidates: caps by group and maximal marginal relevance (MMR) for diversity."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,13 @@ from numpy.typing import NDArray
 def within_caps(
     groups: NDArray[np.integer], cap: int, *, before: NDArray[np.integer] | None = None
 ) -> NDArray[np.bool_]:
-    """Which of n ordered items keep their group at no more than `cap`, bool of shape (n,).
+    """Mask of ranked items that keep their group at no more than `cap` items, bool of shape (n,).
 
-    `groups` holds each item's group, -1 for none, which has no cap; `before` the groups of items that came earlier.
+    Parameters
+    ----------
+    groups : int of shape (n,) – group of each item, best item first; -1 for none, which has no cap.
+    cap : greatest number of items of one group.
+    before : int of shape (s,) – groups of items that come earlier in the list, such as on pages before.
 
     >>> within_caps(np.array([7, 7, -1, 7, 3]), 2, before=np.array([3, 3])).tolist()
     [True, True, True, False, False]
@@ -26,16 +30,18 @@ def within_caps(
 def diverse(
     scores: NDArray[np.floating], similarity: NDArray[np.floating], k: int, *, diversity: float
 ) -> NDArray[np.int64]:
-    """Places of at most k of m candidates, by maximal marginal relevance.
+    """Indices of at most k of m candidates, re-ranked by maximal marginal relevance (MMR), int64.
 
-    Each next one has the greatest (1 − diversity) · relevance − diversity · (likeness to the most alike before it),
-    relevance being the score scaled to 0..1. (Carbonell, Goldstein: "The use of MMR, diversity-based reranking for
-    reordering documents and producing summaries", SIGIR 1998.)
+    The next candidate is that with the greatest (1 − diversity) · relevance − diversity · similarity, relevance being
+    the score scaled to 0..1 and similarity that to the most similar candidate chosen before. (Carbonell, Goldstein:
+    "The use of MMR, diversity-based reranking for reordering documents and producing summaries", SIGIR 1998.)
 
     Parameters
     ----------
     scores : float of shape (m,), best first, finite.
-    alike : float of shape (m, m + s) in 0..1 – likeness to each candidate, then to s items that came earlier.
+    similarity : float of shape (m, m + s) in 0..1 – to each candidate, then to s items that come earlier in the list.
+    k : length of the list.
+    diversity : weight of similarity, 0..1; 0 keeps the order of scores.
 
     >>> twins = np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1.0]])
     >>> diverse(np.array([3, 2.9, 1]), twins, 2, diversity=0.6).tolist()
@@ -47,9 +53,9 @@ def diverse(
     margin = (1 - diversity) * relevance
     closest = similarity[:, m:].max(axis=1, initial=0.0).astype(np.float64)
     chosen = np.empty(min(k, m), np.int64)
-    for place in range(len(chosen)):
+    for position in range(len(chosen)):
         best = int(np.argmax(margin - diversity * closest))
-        chosen[place] = best
+        chosen[position] = best
         margin[best] = -np.inf
         np.maximum(closest, similarity[:, best], out=closest)
     return chosen

@@ -1,4 +1,4 @@
-"""How alike two events are, by what outlasts them: new events have the same vectors as old ones."""
+"""Content similarity of events: weighted cosine of their attributes, so that new events have it too."""
 
 from typing import Final
 
@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
 
-_BAGS: Final = {"text": 0.30, "tags": 0.25}
-_FIELDS: Final = {
+_TF_IDF_WEIGHTS: Final = {"text": 0.30, "tags": 0.25}
+"""Weights of the TF-IDF attributes; with `_CATEGORICAL_WEIGHTS` they sum to 1."""
+_CATEGORICAL_WEIGHTS: Final = {
     "series": 0.10,
     "organizer": 0.10,
     "category": 0.10,
@@ -19,31 +20,36 @@ _FIELDS: Final = {
 
 
 def similarity(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Cosine of b events and c candidates, float32 of shape (b, c) in 0..1.
+    """Cosine similarity of b events and c candidates, float32 of shape (b, c) in 0..1.
 
-    An event's vector holds its bags, each of length 1, and a 1 for the value of each field, scaled by the roots of
-    their weights.
+    An event's vector joins its TF-IDF vectors, each of length 1, and one-hot vectors of its categorical attributes,
+    scaled by the square roots of the weights.
+
+    Parameters
+    ----------
+    rows : int of shape (b,) – event rows of the candidates' catalog.
     """
     catalog, b = candidates.catalog, len(rows)
     products = np.zeros((b, len(candidates)), np.float32)
-    for name, weight in _BAGS.items():
-        places, columns, weights = catalog.bags[name].entries(rows)
-        products += weight * candidates.dot(name, (places, columns.astype(np.int64), weights), b)
-    for name, weight in _FIELDS.items():
+    for name, weight in _TF_IDF_WEIGHTS.items():
+        owners, columns, weights = catalog.bags[name].entries(rows)
+        products += weight * candidates.dot(name, (owners, columns.astype(np.int64), weights), b)
+    for name, weight in _CATEGORICAL_WEIGHTS.items():
         codes = catalog.fields[name].at(rows)
         same = (candidates.codes(name)[None, :] == codes[:, None]) & (codes >= 0)[:, None]
         products += np.float32(weight) * same
-    lengths = candidates.cached_static("likeness lengths", lambda: _lengths(catalog, candidates.rows))
+    lengths = candidates.cached_static("similarity lengths", lambda: _lengths(catalog, candidates.rows))
     cosines: NDArray[np.float32] = products / np.maximum(_lengths(catalog, rows)[:, None] * lengths, 1e-6)
     return cosines
 
 
 def _lengths(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Lengths of the events' vectors, float32 of shape (n,)."""
     squares = np.zeros(len(rows), np.float32)
-    for name, weight in _BAGS.items():
+    for name, weight in _TF_IDF_WEIGHTS.items():
         starts = catalog.bags[name].starts
         squares += weight * (starts[rows + 1] > starts[rows])
-    for name, weight in _FIELDS.items():
+    for name, weight in _CATEGORICAL_WEIGHTS.items():
         squares += weight * (catalog.fields[name].at(rows) >= 0)
     lengths: NDArray[np.float32] = np.sqrt(squares)
     return lengths

@@ -1,4 +1,4 @@
-"""Turns scores into lists."""
+"""Top-k selection: best columns of each row of scores, by a sampled threshold and a partial sort."""
 
 from typing import Final
 
@@ -6,24 +6,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 _SAMPLE: Final = 1_000
+"""Scores of a long row, at least, from which the threshold is estimated."""
 _SPARE: Final = 8
+"""Ranks below the expected one at which the threshold is taken, since a sample may hold more of the best by chance."""
 
 
 def top(
     scores: NDArray[np.floating], allowed: NDArray[np.bool_], k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """The best k of c candidates for each of b users.
+    """Top-k columns of c candidates for each of b users.
 
     Parameters
     ----------
     scores : float of shape (b, c), no NaN.
-    allowed : bool of shape (b, c) – candidates that may appear at all.
+    allowed : bool of shape (b, c) – candidates that may be listed.
     k : length of the lists, at least 1.
 
     Returns
     -------
     columns : int64 of shape (b, min(k, c)) – best first, ties in order of the column; -1 where nothing is left.
-    scores : of the same shape; -inf where nothing is left.
+    scores : float of shape (b, min(k, c)); -inf where nothing is left.
     """
     masked = np.where(allowed, scores, -np.inf)
     b, c = masked.shape
@@ -36,14 +38,14 @@ def top(
 
 
 def _best(row: NDArray[np.floating], k: int) -> NDArray[np.int64]:
-    """Columns of the best k that are above -inf, best first, ties in order of the column."""
-    # A sample tells where the best begin; whoever reaches that bar is sorted, ties too, so that order does not decide
-    # membership. Where the sample misleads, all are sorted.
+    """Top-k columns of one row with scores above -inf, int64, best first, ties in order of the column."""
+    # All scores that reach the threshold are sorted, ties included, so that the order of columns alone breaks ties.
+    # Where a sample leads to a threshold that fewer than k reach, all finite scores are sorted.
     sample = row[:: max(len(row) // _SAMPLE, 1)]
-    bar = -np.inf
+    threshold = -np.inf
     if (rank := _SPARE + 2 * k * len(sample) // max(len(row), 1)) < len(sample):
-        bar = np.partition(sample, len(sample) - rank)[len(sample) - rank]
-    found = np.flatnonzero(row >= bar) if bar > -np.inf else np.flatnonzero(row > -np.inf)
+        threshold = np.partition(sample, len(sample) - rank)[len(sample) - rank]
+    found = np.flatnonzero(row >= threshold) if threshold > -np.inf else np.flatnonzero(row > -np.inf)
     if len(found) < k:
         found = np.flatnonzero(row > -np.inf)
     if 4 * k < len(found):

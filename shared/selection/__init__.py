@@ -1,1 +1,1 @@
-"""Model selection: which model serves."""
+"""Model selection: offline evaluation, the publication gate and drift detection."""

@@ -1,9 +1,9 @@
-"""Whether the present still looks like what a model was trained on.
+"""Drift detection: distributions of the latest window compared with those of the window before the training.
 
-The population stability index, Σ (p − q) ln(p / q) over the bins of a reference, and its thresholds 0.1 and 0.25 are
-those of credit scoring (Siddiqi: "Credit risk scorecards", 2006). Numbers are also held to the two-sample
-Kolmogorov–Smirnov distance, at the same bins, which sees a shift that leaves the shares of wide bins alike. What is
-compared are whole windows, so a verdict needs no memory but the reference that the model's manifest carries.
+The population stability index (PSI), Σ (p − q) ln(p / q) over the bins of a reference, and its thresholds 0.1 and 0.25
+are those of credit scoring (Siddiqi: "Credit risk scorecards", 2006). Numeric quantities are also compared by the
+two-sample Kolmogorov–Smirnov distance at the same bins, which adds up small shifts of many bins in one direction.
+Whole windows are compared, so detection needs no state but the reference in the model's manifest.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,31 +18,51 @@ from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import TYPES
 
 WINDOW_DAYS: Final = 28.0
+"""Length of the compared windows, days."""
+
 STABLE, MOVED, DRIFTED = "stable", "moved", "drifted"
+"""Verdicts, in ascending order of severity."""
+
 PSI_MOVED: Final = 0.1
 PSI_DRIFTED: Final = 0.25
+"""Thresholds of the PSI that are customary in credit scoring."""
+
 UNKNOWN_MOVED: Final = 0.1
 UNKNOWN_DRIFTED: Final = 0.25
+"""Thresholds of the share of interactions with events that the model does not know."""
+
 COVERAGE_LOSS: Final = 0.5
+"""Relative loss of catalog coverage that counts as drifted; half of it counts as moved."""
+
 MIN_SIZE: Final = 200
-"""Fewer values say nothing: 10 bins of so few move by 0.1 by chance."""
+"""Sample size below which nothing is compared: with fewer values, the PSI of 10 bins reaches 0.1 by chance."""
+
 _BINS: Final = 10
+"""Bins of a numeric quantity: deciles of the reference."""
+
 _NAMES: Final = 20
+"""Most frequent values of a categorical quantity, each of which is a bin of its own."""
+
 _OTHER: Final = ""
+"""Name of the bin of all remaining values."""
+
 _FLOOR: Final = 1e-4
+"""Smallest share of a bin in the PSI, whose logarithm is not defined for empty bins."""
+
 _KS_FACTOR: Final = 1.95
-"""c(α) of the two-sample test for α = 0.001: with a dozen quantities a run, chance fires once in eighty runs."""
+"""Critical factor c(α) of the two-sample test for α = 0.001: a dozen quantities a run alarm falsely once in 80 runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """How one quantity was distributed in a window.
+    """Distribution of one quantity in a window, as a histogram.
 
     Attributes
     ----------
-    cuts : inner borders of the bins of a number, ascending; empty for a name.
-    names : the most frequent values of a name, of which the last, "", stands for all others; empty for a number.
-    shares : the share of each bin; `size` the number of values.
+    cuts : inner borders of the bins of a numeric quantity, ascending; empty for a categorical one.
+    names : most frequent values of a categorical quantity, then "" for all others; empty for a numeric one.
+    shares : share of the values in each bin, 0..1.
+    size : number of values.
     """
 
     cuts: Sequence[float]
@@ -52,25 +72,34 @@ class Reference:
 
     @classmethod
     def of_numbers(cls, values: NDArray[np.floating]) -> Self:
-        """The deciles of the finite values."""
+        """Histogram of a numeric quantity over its own deciles; values that are not finite are left out."""
         values = values[np.isfinite(values)]
         cuts = np.unique(np.quantile(values, np.arange(1, _BINS) / _BINS)) if len(values) else np.empty(0)
         return cls(cuts.tolist(), (), _shares(_binned(values, cuts), len(cuts) + 1), len(values))
 
     @classmethod
     def of_names(cls, names: Sequence[str], codes: NDArray[np.integer]) -> Self:
-        """The most frequent of the values that `codes` point to; -1 is unknown and left out."""
+        """Histogram of a categorical quantity over its most frequent values.
+
+        Parameters
+        ----------
+        names : the categories.
+        codes : int of shape (n,) – indices of `names`; -1 for unknown values, which are left out.
+        """
         counts = np.bincount(codes[codes >= 0], minlength=len(names))
         kept = np.sort(np.argsort(-counts, kind="stable")[:_NAMES])
         kept = kept[counts[kept] > 0]
         total = max(int(counts.sum()), 1)
         shares = [*(counts[kept] / total).tolist(), float((total - counts[kept].sum()) / total)]
-        return cls((), (*(names[place] for place in kept), _OTHER), shares, int(counts.sum()))
+        return cls((), (*(names[code] for code in kept), _OTHER), shares, int(counts.sum()))
 
-    def distances(self, now: Self) -> tuple[float, float]:
-        """Population stability index and Kolmogorov–Smirnov distance of another window, binned alike."""
-        there = dict(zip(now.names, now.shares, strict=True)) if self.names else {}
-        shares = [there.get(name, 0.0) for name in self.names[:-1]] if self.names else list(now.shares)
+    def distances(self, current: Self) -> tuple[float, float]:
+        """PSI and Kolmogorov–Smirnov distance of the histogram of another window; the latter is 0 if categorical.
+
+        A numeric histogram must have the bins of this one, see `same_bins`; categories are matched by name.
+        """
+        by_name = dict(zip(current.names, current.shares, strict=True)) if self.names else {}
+        shares = [by_name.get(name, 0.0) for name in self.names[:-1]] if self.names else list(current.shares)
         if self.names:
             shares.append(max(1.0 - sum(shares), 0.0))
         p, q = np.array(shares), np.array(self.shares)
@@ -78,25 +107,28 @@ class Reference:
         p, q = np.maximum(p, _FLOOR), np.maximum(q, _FLOOR)
         return float(((p - q) * np.log(p / q)).sum()), ks
 
-    def like(self, values: NDArray[np.floating]) -> Self:
-        """Other values in the same bins."""
+    def same_bins(self, values: NDArray[np.floating]) -> Self:
+        """Histogram of other values over the bins of this numeric quantity; values that are not finite are left out."""
         values = values[np.isfinite(values)]
         cuts = np.array(self.cuts)
         return type(self)(self.cuts, (), _shares(_binned(values, cuts), len(cuts) + 1), len(values))
 
     @classmethod
     def from_document(cls, data: Mapping[str, Any]) -> Self:
-        """The inverse of `asdict`."""
+        """Histogram from a stored document, the inverse of `asdict`."""
         return cls(data["cuts"], data["names"], data["shares"], int(data["size"]))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one detector says of one quantity.
+    """Result of one detector on one quantity.
 
     Attributes
     ----------
-    score : what was measured; `threshold` from where on it counts as drifted.
+    quantity : name of the quantity, such as `price` or `category`.
+    detector : `psi`, `ks`, `share` or `loss`.
+    score : measured distance, share or relative loss.
+    threshold : score from which on the quantity counts as drifted.
     verdict : `stable`, `moved` or `drifted`.
     """
 
@@ -108,12 +140,18 @@ class Finding:
 
 
 Numbers = Mapping[str, NDArray[np.floating]]
+"""Samples of the numeric quantities by name."""
 
 
 def numbers(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floating], now_s: float) -> Numbers:
-    """The quantities of the window of `WINDOW_DAYS` before `now_s` that are numbers.
+    """Samples of the numeric quantities in the `WINDOW_DAYS` before `now_s`, by name.
 
-    `scores` are those that lists showed; an event's attributes count once for each interaction with it.
+    An event's attributes count once for each interaction with it.
+
+    Parameters
+    ----------
+    scores : float of shape (m,) – scores of listed events.
+    now_s : end of the window, POSIX seconds.
     """
     recent = _recent(table, now_s)
     rows = recent.event_rows[recent.event_rows >= 0]
@@ -129,11 +167,9 @@ def numbers(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floati
 
 
 def references(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floating], now_s: float) -> dict[str, Any]:
-    """All quantities of the window as plain values, for the manifest."""
-    found = {
-        name: Reference.of_numbers(values) for name, values in numbers(table, catalog, scores, now_s).items()
-    } | _named(table, catalog, now_s)
-    return {name: asdict(reference) for name, reference in found.items()}
+    """Histograms of all quantities in the window before `now_s`, as plain values for the manifest."""
+    numeric = {name: Reference.of_numbers(values) for name, values in numbers(table, catalog, scores, now_s).items()}
+    return {name: asdict(reference) for name, reference in (numeric | _categorical(table, catalog, now_s)).items()}
 
 
 def detect(
@@ -146,22 +182,24 @@ def detect(
     unknown_share: float,
     coverage: tuple[float, float] | None,
 ) -> list[Finding]:
-    """What has changed since a model's `references`.
+    """Drift findings of the window before `now_s` against a model's references.
 
     Parameters
     ----------
-    scores : that the model in service gives now.
-    unknown_share : of the window's interactions, those with an event that the model does not know.
-    coverage : the share of candidates in any list, before and now; None without a model that was judged.
+    before : histograms by quantity from the model's manifest, see `references`.
+    scores : float of shape (m,) – scores that the model in service gives to listed events.
+    now_s : end of the window, POSIX seconds.
+    unknown_share : share of the window's interactions with events that the model does not know, 0..1.
+    coverage : catalog coverage of the lists, at the training and at present; None without an evaluated model.
     """
     findings: list[Finding] = []
     for name, values in numbers(table, catalog, scores, now_s).items():
         if name in before:
             reference = Reference.from_document(before[name])
-            findings += _compared(name, reference, reference.like(values))
-    for name, now in _named(table, catalog, now_s).items():
+            findings += _compared(name, reference, reference.same_bins(values))
+    for name, current in _categorical(table, catalog, now_s).items():
         if name in before:
-            findings += _compared(name, Reference.from_document(before[name]), now)
+            findings += _compared(name, Reference.from_document(before[name]), current)
     findings.append(
         Finding(
             "unknown_events",
@@ -180,35 +218,35 @@ def detect(
 
 
 def summary(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The worst verdict and everything behind it, for the run document."""
+    """Summary of findings for the run document: the worst verdict, `stable` without any, and all findings."""
     order = (STABLE, MOVED, DRIFTED)
-    worst = max((order.index(one.verdict) for one in findings), default=0)
-    return {"verdict": order[worst], "findings": [asdict(one) for one in findings]}
+    worst = max((order.index(finding.verdict) for finding in findings), default=0)
+    return {"verdict": order[worst], "findings": [asdict(finding) for finding in findings]}
 
 
 def _recent(table: InteractionTable, now_s: float) -> InteractionTable:
     return table.where((table.occurred_at >= now_s - WINDOW_DAYS * DAY_S) & (table.occurred_at < now_s))
 
 
-def _named(table: InteractionTable, catalog: Catalog, now_s: float) -> dict[str, Reference]:
+def _categorical(table: InteractionTable, catalog: Catalog, now_s: float) -> dict[str, Reference]:
     recent = _recent(table, now_s)
-    found = {"type": Reference.of_names([str(kind) for kind in TYPES], recent.codes)}
+    histograms = {"type": Reference.of_names([str(kind) for kind in TYPES], recent.codes)}
     for name in ("category", "slot", "city"):
         field = catalog.fields[name]
-        found[name] = Reference.of_names(field.names.ids(), field.at(recent.event_rows))
-    return found
+        histograms[name] = Reference.of_names(field.names.ids(), field.at(recent.event_rows))
+    return histograms
 
 
-def _compared(name: str, before: Reference, now: Reference) -> list[Finding]:
-    if min(before.size, now.size) < MIN_SIZE:
+def _compared(name: str, before: Reference, current: Reference) -> list[Finding]:
+    if min(before.size, current.size) < MIN_SIZE:
         return []
-    psi, ks = before.distances(now)
+    psi, ks = before.distances(current)
     findings = [Finding(name, "psi", psi, PSI_DRIFTED, _verdict(psi, PSI_MOVED, PSI_DRIFTED))]
     if before.cuts:
-        chance = _KS_FACTOR * float(np.sqrt((before.size + now.size) / (before.size * now.size)))
-        # With many values chance is next to nothing, but a distance of a twentieth moves no model.
-        threshold = max(2 * chance, 0.1)
-        findings.append(Finding(name, "ks", ks, threshold, _verdict(ks, max(chance, 0.05), threshold)))
+        critical = _KS_FACTOR * float(np.sqrt((before.size + current.size) / (before.size * current.size)))
+        # In large samples the critical value is close to 0, but a distance below 0.05 does not matter to a model.
+        threshold = max(2 * critical, 0.1)
+        findings.append(Finding(name, "ks", ks, threshold, _verdict(ks, max(critical, 0.05), threshold)))
     return findings
 
 

@@ -1,6 +1,6 @@
-"""Decides whether a trained model may replace the one in service.
+"""Publication gate: decides if a challenger, a newly trained model, may replace the incumbent, the model in service.
 
-Differences of two models are taken user by user on the same window, and their mean gets an interval by the bootstrap
+Differences of two models are paired by user on the same holdout, and their mean gets an interval by the bootstrap
 (Efron: "Bootstrap methods: another look at the jackknife", 1979; Sakai: "Evaluating evaluation metrics based on the
 bootstrap", SIGIR 2006).
 """
@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from shared.selection.judging import SEGMENTS, Scores
 
 MIN_USERS: Final = 20
-"""With fewer users an interval says nothing, so nothing is refused for it."""
+"""Smallest segment on which a challenger can be refused; with fewer users the interval is too wide to decide."""
+
 _RESAMPLES: Final = 1_000
 _LOW, _HIGH = 2.5, 97.5
+"""Percentiles of the bootstrap means that bound the 95 % interval."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The mean of candidate − other over users, with its 95 % interval."""
+    """Paired mean difference of two models' metric, challenger − baseline, with its 95 % bootstrap interval."""
 
     users: int
     mean: float
@@ -35,11 +37,13 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether to publish, and why.
+    """Decision of the gate.
 
     Attributes
     ----------
-    differences : "served warm", "popularity all" and so on → the difference there.
+    publish : True if the challenger may serve.
+    reason : text for the run document.
+    differences : differences of NDCG by baseline and segment, such as "served warm" or "popularity all".
     """
 
     publish: bool
@@ -47,26 +51,27 @@ class Verdict:
     differences: Mapping[str, Difference] = field(default_factory=dict)
 
     def comparisons(self) -> dict[str, Any]:
-        """The differences as plain values."""
-        return {name: asdict(one) for name, one in self.differences.items()}
+        """Differences as plain values, for the run document."""
+        return {name: asdict(found) for name, found in self.differences.items()}
 
 
 def difference(
-    candidate: NDArray[np.float64],
-    other: NDArray[np.float64],
+    challenger: NDArray[np.float64],
+    baseline: NDArray[np.float64],
     *,
     owners: NDArray[np.integer] | None = None,
     seed: int = 0,
 ) -> Difference:
-    """The paired difference of two models.
+    """Paired mean difference of two models with a bootstrap interval over users.
 
     Parameters
     ----------
-    candidate, other : of shape (n,) – in the same order.
-    owners : int of shape (n,) – the user that each belongs to, 0..u-1, all of which occur; None when each has its own.
-        Users are drawn as a whole, since what is measured of one user several times is not independent.
+    challenger, baseline : float64 of shape (n,) – metric values of the same cases, in the same order.
+    owners : int of shape (n,) – the user of each case, 0..u-1, all of which occur; None for one case a user. Users are
+        resampled with all their cases, since several measurements of one user are not independent.
+    seed : of the resampling.
     """
-    paired = candidate - other
+    paired = challenger - baseline
     if not len(paired):
         return Difference(0, 0.0, 0.0, 0.0)
     owners = np.arange(len(paired)) if owners is None else owners
@@ -77,28 +82,35 @@ def difference(
     return Difference(len(sums), float(paired.mean()), float(low), float(high))
 
 
-def decide(candidate: Scores, *, served: Scores | None, popular: Scores | None) -> Verdict:
-    """Publish what is in no segment worse than the model in service beyond the interval, and beats popularity.
+def decide(challenger: Scores, *, served: Scores | None, popular: Scores | None) -> Verdict:
+    """Verdict on a challenger: publish unless it is significantly worse than the incumbent or fails to beat popularity.
 
-    `served` is None when nothing is in service, `popular` when the candidate is popularity itself.
+    It is refused if in any segment of at least `MIN_USERS` users the whole interval of its difference to the incumbent
+    lies below 0, or if its mean NDCG over all users does not exceed that of popularity. With fewer than `MIN_USERS`
+    users in all it is published.
+
+    Parameters
+    ----------
+    served : scores of the incumbent, None if no model is in service.
+    popular : scores of the popularity model, None if the challenger is that model.
     """
     differences = {
-        f"{name} {segment}": difference(candidate.ndcg[segment], other.ndcg[segment])
-        for name, other in (("served", served), ("popularity", popular))
-        if other is not None
+        f"{name} {segment}": difference(challenger.ndcg[segment], baseline.ndcg[segment])
+        for name, baseline in (("served", served), ("popularity", popular))
+        if baseline is not None
         for segment in SEGMENTS
     }
-    judged = len(candidate.ndcg["all"])
+    judged = len(challenger.ndcg["all"])
     if judged < MIN_USERS:
-        why = f"only {judged} users can be judged, of at least {MIN_USERS}, so nothing speaks against it"
-        return Verdict(publish=True, reason=why, differences=differences)
+        reason = f"only {judged} users can be judged, of at least {MIN_USERS}, so nothing speaks against it"
+        return Verdict(publish=True, reason=reason, differences=differences)
     for segment in SEGMENTS:
         lost = differences.get(f"served {segment}")
         if lost and lost.users >= MIN_USERS and lost.high < 0:
-            why = f"worse than the model in service, {segment.replace('_', ' ')}: {lost}"
-            return Verdict(publish=False, reason=why, differences=differences)
+            reason = f"worse than the model in service, {segment.replace('_', ' ')}: {lost}"
+            return Verdict(publish=False, reason=reason, differences=differences)
     won = differences.get("popularity all")
     if won and won.mean <= 0:
         return Verdict(publish=False, reason=f"does not beat popularity: {won}", differences=differences)
-    against = [f"{name}: {one}" for name, one in differences.items() if name.endswith(" all")]
-    return Verdict(publish=True, reason="; ".join(["passed", *against]), differences=differences)
+    overall = [f"{name}: {found}" for name, found in differences.items() if name.endswith(" all")]
+    return Verdict(publish=True, reason="; ".join(["passed", *overall]), differences=differences)

@@ -1,4 +1,4 @@
-"""Compares models on the latest stretch of time, user by user, none of them having learned from it."""
+"""Offline evaluation: NDCG@10, recall@10 and coverage of models on a holdout, by user and segment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,24 +13,29 @@ from shared.evaluation.holdout import Holdout
 from shared.evaluation.metrics import of_hits
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
-from shared.ranking.batch import lists
+from shared.ranking.batch import recommend_batch
 from shared.ranking.recommender import Recommender
 
 MAX_LISTED: Final = 5_000
+"""Scores of listed events that are kept, for drift detection."""
+
 K: Final = 10
+"""Length of the evaluated lists."""
+
 SEGMENTS: Final = ("all", "warm", "cold", "new_events")
-"""Everybody; users with and without a hit before the window; and hits on events that nobody had touched before it."""
+"""Segments: all users; users with and without a hit before the cutoff; hits on events without earlier interactions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How good one model's lists are.
+    """Evaluation result of one model on a holdout.
 
     Attributes
     ----------
-    ndcg : segment → float64 of shape (users of the segment,), NDCG@10 of each, in one order for all models.
-    recall : mean recall@10; `coverage` the share of candidates in any list.
-    listed : float of shape (m,) – the scores in the lists, at most `MAX_LISTED` of them.
+    ndcg : NDCG@10 of each user by segment, float64 of shape (users of the segment,), in one order for all models.
+    recall : mean recall@10.
+    coverage : share of the candidates that are in any list, 0..1.
+    listed : float of shape (m,) – scores of listed events, at most `MAX_LISTED`.
     """
 
     ndcg: Mapping[str, NDArray[np.float64]]
@@ -39,7 +44,7 @@ class Scores:
     listed: NDArray[np.floating]
 
     def metrics(self) -> dict[str, float]:
-        """As the manifest and the run document hold them; segments without users are left out."""
+        """Mean metrics by name, for the manifest and the run document; segments without users are left out."""
         metrics = {"users": float(len(self.ndcg["all"])), f"ndcg@{K}": _mean(self.ndcg["all"])}
         metrics |= {f"recall@{K}": self.recall, "coverage": self.coverage}
         metrics |= {f"ndcg@{K} {name}": _mean(self.ndcg[name]) for name in SEGMENTS[1:] if len(self.ndcg[name])}
@@ -48,65 +53,76 @@ class Scores:
 
 def judge(
     model: Recommender,
-    window: Holdout,
+    holdout: Holdout,
     table: InteractionTable,
     catalog: Catalog,
     users: Mapping[str, User],
     *,
     k: int = K,
 ) -> Scores:
-    """The scores of a model that was made for `catalog` and knows nothing of the window, by its lists of `k`."""
-    past = table.before(window.cutoff)
-    past = past.where(np.isin(past.user_rows, window.user_rows))
-    judged = [users.get(key) or User(user_id=key) for key in table.users.ids(window.user_rows)]
-    shown = [(rows, own) for _, rows, own in lists(model, judged, past, window.candidates, now=window.cutoff, k=k)]
-    listed = np.vstack([rows for rows, _ in shown]) if shown else np.empty((0, k), np.int64)
-    scores = np.concatenate([own[rows >= 0] for rows, own in shown]) if shown else np.empty(0)
+    """Evaluation of a model with the rows of `catalog`, trained before the holdout's cutoff, by its top-k lists.
+
+    Parameters
+    ----------
+    table : all interactions; those before the cutoff are the histories.
+    users : declared profiles by id; a missing one counts as empty.
+    """
+    past = table.before(holdout.cutoff)
+    past = past.where(np.isin(past.user_rows, holdout.user_rows))
+    judged = [users.get(key) or User(user_id=key) for key in table.users.ids(holdout.user_rows)]
+    chunks = [
+        (rows, scores)
+        for _, rows, scores in recommend_batch(model, judged, past, holdout.candidates, now=holdout.cutoff, k=k)
+    ]
+    listed = np.vstack([rows for rows, _ in chunks]) if chunks else np.empty((0, k), np.int64)
+    listed_scores = np.concatenate([scores[rows >= 0] for rows, scores in chunks]) if chunks else np.empty(0)
     n = max(len(catalog), 1)
     cells = np.arange(len(listed))[:, None] * n + listed
-    relevant = window.owners * n + window.hits
+    relevant = holdout.owners * n + holdout.hits
     is_hit = np.isin(cells, relevant) & (listed >= 0)
-    is_new_hit = np.isin(cells, relevant[window.is_new]) & (listed >= 0)
-    counts = np.bincount(window.owners, minlength=len(window))
-    new_counts = np.bincount(window.owners[window.is_new], minlength=len(window))
+    is_new_hit = np.isin(cells, relevant[holdout.is_new]) & (listed >= 0)
+    counts = np.bincount(holdout.owners, minlength=len(holdout))
+    new_counts = np.bincount(holdout.owners[holdout.is_new], minlength=len(holdout))
     ndcg, recall = of_hits(is_hit, counts)
     new_ndcg, _ = of_hits(is_new_hit, new_counts)
     return Scores(
         {
             "all": ndcg,
-            "warm": ndcg[window.warm],
-            "cold": ndcg[~window.warm],
+            "warm": ndcg[holdout.warm],
+            "cold": ndcg[~holdout.warm],
             "new_events": new_ndcg[new_counts > 0],
         },
         _mean(recall),
-        len(np.unique(listed[listed >= 0])) / max(len(window.candidates), 1),
-        scores[:MAX_LISTED],
+        len(np.unique(listed[listed >= 0])) / max(len(holdout.candidates), 1),
+        listed_scores[:MAX_LISTED],
     )
 
 
 def judge_served(
-    served: Recommender, window: Holdout, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+    served: Recommender, holdout: Holdout, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
 ) -> Scores:
-    """The same for a model that was made for another catalog, an earlier one, of which `catalog` holds all events.
+    """Evaluation of the model in service, whose catalog is an earlier one; `catalog` must hold all of its events.
 
-    Popularity is that of the cutoff, as an instance that serves the model has it.
+    Rows of the holdout and of the table are translated to the model's catalog. Popularity is that of the cutoff, as an
+    instance that serves the model would have it.
     """
-    rows = catalog.events.places(served.catalog.events.keys)
-    known = served.catalog.events.places(catalog.events.keys)
-    organizers = served.catalog.organizers.places(catalog.organizers.keys)
-    theirs = replace(
+    rows = catalog.events.rows_of_keys(served.catalog.events.keys)
+    known = served.catalog.events.rows_of_keys(catalog.events.keys)
+    organizers = served.catalog.organizers.rows_of_keys(catalog.organizers.keys)
+    translated = replace(
         table,
         event_rows=_translated(table.event_rows, known),
         organizer_rows=_translated(table.organizer_rows, organizers),
     )
-    popular = popularity(table.before(window.cutoff), len(catalog))
+    popular = popularity(table.before(holdout.cutoff), len(catalog))
     model = replace(served, popularity=np.append(popular, 0.0)[rows])
-    moved = replace(window, candidates=known[window.candidates], hits=known[window.hits])
-    return judge(model, moved, theirs, served.catalog, users)
+    served_holdout = replace(holdout, candidates=known[holdout.candidates], hits=known[holdout.hits])
+    return judge(model, served_holdout, translated, served.catalog, users)
 
 
-def _translated(rows: NDArray[np.int32], places: NDArray[np.int64]) -> NDArray[np.int32]:
-    return np.append(places, -1).astype(np.int32)[rows]
+def _translated(rows: NDArray[np.int32], new_rows: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Rows of another vocabulary, int32 of the shape of `rows`; -1 stays -1."""
+    return np.append(new_rows, -1).astype(np.int32)[rows]
 
 
 def _mean(values: NDArray[Any]) -> float:

@@ -1,1 +1,1 @@
-"""One use case a file: gather inputs, call the pure core, apply the outcome."""
+"""Application services, one use case a file: gather inputs, call the pure core, save the result."""

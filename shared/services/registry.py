@@ -1,7 +1,7 @@
-"""Published models: which there are, which one serves, and how the pointer moves.
+"""Model registry: published versions, the pointer to the version in service, rollback and pruning.
 
-A version is a folder that never changes. The pointer names the one in service and moves by compare-and-swap:
-forward when a training publishes, and to any kept version when somebody says so.
+A version is an immutable folder of artifact and manifest. The pointer names the version in service and moves by
+compare-and-swap: forward when a training publishes, or to any kept version when a person activates it.
 """
 
 import json
@@ -19,20 +19,23 @@ from shared.ranking.recommender import Recommender
 POINTER: Final = "models/current.json"
 FOLDER: Final = "models/"
 KEPT: Final = 10
+"""Newest versions that `prune` keeps, to which a rollback can return."""
+
 _ATTEMPTS: Final = 10
+"""Compare-and-swap attempts before a pointer move gives up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pointer:
-    """What `models/current.json` says.
+    """Pointer to the version in service, stored as `models/current.json`.
 
     Attributes
     ----------
-    version : the model in service.
-    newest : the newest version that ever was; a training publishes only what is newer still, so a rollback stands
-        against everything trained before it.
-    activated_at : when somebody chose this version by hand; None when a training published it.
-    is_held : whether trainings leave the pointer alone until somebody activates a version without holding it.
+    version : version in service.
+    newest : newest version that was ever in service; a training publishes only a newer one, so no model trained before
+        a rollback undoes it.
+    activated_at : time of a manual activation; None when a training published the version.
+    is_held : True to block publishing until a version is activated without a hold.
     """
 
     version: str
@@ -41,12 +44,12 @@ class Pointer:
     is_held: bool = False
 
     def to_json(self) -> bytes:
-        """As stored."""
+        """Pointer as JSON, the stored form."""
         return json.dumps(asdict(self), default=datetime.isoformat).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Parse a stored pointer; raises `ArtifactError` when it names no version."""
+        """Pointer from its stored JSON; raises `ArtifactError` when it names no version."""
         try:
             document = json.loads(data)
             version = str(document["version"])
@@ -62,7 +65,14 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A model that can be activated."""
+    """Published version, as listed for a rollback.
+
+    Attributes
+    ----------
+    version : name of the version; names sort by time of training.
+    model : name of the model in `MODELS`.
+    is_current : True for the version in service.
+    """
 
     version: str
     model: str
@@ -71,7 +81,7 @@ class Version:
 
 
 def read_manifest(objects: ObjectStore, version: str) -> Manifest:
-    """The manifest of a version; raises `NotFound` or `ArtifactError`."""
+    """Manifest of a version; raises `NotFound` if there is none and `ArtifactError` if it cannot be read."""
     blob = objects.read(f"{FOLDER}{version}/manifest.json")
     if blob is None:
         raise NotFound(f"version: expected a published one, got {version!r}")
@@ -79,7 +89,7 @@ def read_manifest(objects: ObjectStore, version: str) -> Manifest:
 
 
 def load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
-    """A version's model, checked against its manifest; raises `ArtifactError` saying what is wrong with it."""
+    """Model and manifest of a version; raises `ArtifactError` naming what is missing or differs from the manifest."""
     folder = f"{FOLDER}{version}"
     manifest_blob, arrays_blob = objects.read(f"{folder}/manifest.json"), objects.read(f"{folder}/model.npz")
     if manifest_blob is None or arrays_blob is None:
@@ -89,26 +99,34 @@ def load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manif
 
 
 def versions(objects: ObjectStore) -> list[Version]:
-    """The models that can be activated, newest first; unreadable ones are left out."""
+    """Published versions, newest first; those with an unreadable manifest are left out."""
     blob = objects.read(POINTER)
     current = Pointer.from_json(blob.data).version if blob else ""
-    found = []
+    published = []
     for name in _stored(objects):
         try:
             manifest = read_manifest(objects, name)
         except ArtifactError:
             continue
-        found.append(Version(name, manifest.model, manifest.trained_at, name == current))
-    return found
+        published.append(Version(name, manifest.model, manifest.trained_at, name == current))
+    return published
 
 
 def publish(
     objects: ObjectStore, manifest: Manifest, data: bytes, *, began: datetime, uploaded: Callable[[], None]
 ) -> str:
-    """Store a version that nobody can see yet, then point to it.
+    """Publish a version: upload its artifact and manifest, then move the pointer to it.
 
-    Returns "" when it serves now, else why it yields: to a newer version, to somebody's choice made since the
-    training `began`, or to a version that is held. `uploaded` is called between the two.
+    Parameters
+    ----------
+    data : the artifact, see `artifact.pack`.
+    began : start of the training; a manual activation since then wins.
+    uploaded : called after the upload, before the pointer moves.
+
+    Returns
+    -------
+    reason : "" if the version is in service, else why the pointer did not move: a newer version, a manual activation
+        since `began`, or a hold.
     """
     folder = f"{FOLDER}{manifest.version}"
     objects.write(f"{folder}/model.npz", data, generation=0)
@@ -130,10 +148,16 @@ def publish(
 
 
 def activate(objects: ObjectStore, version: str, *, now: datetime, hold: bool = False) -> Pointer:
-    """Put a kept version into service; raises `NotFound` without it and `Conflict` when it cannot serve.
+    """Manual activation of a kept version, such as a rollback.
 
-    Trainings that began earlier do not undo it; one that begins later may publish what passes the gate against this
-    version, unless it is held.
+    Trainings that began earlier cannot publish over it. One that begins later can, if its model passes the gate against
+    this version, unless the version is held.
+
+    Raises `NotFound` for an unknown version and `Conflict` for one that cannot serve.
+
+    Parameters
+    ----------
+    hold : True to block publishing until a version is activated without a hold.
     """
     fields.identifier({"version": version}, "version")
     try:
@@ -153,40 +177,44 @@ def activate(objects: ObjectStore, version: str, *, now: datetime, hold: bool = 
 
 
 def prune(objects: ObjectStore) -> list[str]:
-    """Delete all but the newest `KEPT` versions and the one in service, and what killed runs left before those."""
+    """Pruning: delete all versions but the newest `KEPT` and the one in service, and older leftovers of killed runs.
+
+    Returns the names of the deleted folders, sorted.
+    """
     blob = objects.read(POINTER)
     if blob is None:
         return []
     current = Pointer.from_json(blob.data)
     kept = {current.version, *_stored(objects)[:KEPT]}
     folders = {name.split("/")[1] for name in objects.names(FOLDER) if name.count("/") > 1}
-    # A folder newer than every published version belongs to a run that may still be at it.
-    gone = sorted(folder for folder in folders - kept if folder < current.newest)
-    for folder in gone:
-        # The manifest first: without it the rest is no version, whenever this is interrupted.
+    # A folder newer than every published version belongs to a run that may still be uploading.
+    pruned = sorted(folder for folder in folders - kept if folder < current.newest)
+    for folder in pruned:
+        # The manifest first: if this is interrupted, a folder without one is not listed as a version.
         objects.delete(f"{FOLDER}{folder}/manifest.json")
         objects.delete(f"{FOLDER}{folder}/model.npz")
-    return gone
+    return pruned
 
 
 def _stored(objects: ObjectStore) -> list[str]:
-    """Names of the versions that have a manifest, newest first."""
+    """Versions that have a manifest, by name, newest first."""
     ending = "/manifest.json"
     names = [name for name in objects.names(FOLDER) if name.endswith(ending)]
     return sorted((name[len(FOLDER) : -len(ending)] for name in names), reverse=True)
 
 
 def _move(objects: ObjectStore, decide: Callable[[Pointer | None], Pointer | str]) -> Pointer | str:
+    """Compare-and-swap of the pointer to that which `decide` returns; a text from `decide` leaves it unchanged."""
     for _ in range(_ATTEMPTS):
         current = objects.read(POINTER)
-        decided = decide(_readable(current))
-        if isinstance(decided, str):
-            return decided
+        decision = decide(_readable(current))
+        if isinstance(decision, str):
+            return decision
         try:
-            objects.write(POINTER, decided.to_json(), generation=current.generation if current else 0)
+            objects.write(POINTER, decision.to_json(), generation=current.generation if current else 0)
         except Conflict:
             continue
-        return decided
+        return decision
     raise Conflict(f"{POINTER}: lost against other writers ten times; train again when they are done")
 
 
@@ -194,5 +222,5 @@ def _readable(blob: Blob | None) -> Pointer | None:
     try:
         return Pointer.from_json(blob.data) if blob else None
     except ArtifactError:
-        # A damaged pointer yields to any version, so that training mends it.
+        # A damaged pointer counts as none, so that the next training replaces it.
         return None

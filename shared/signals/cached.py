@@ -1,4 +1,4 @@
-"""What is worked out once and kept under a name."""
+"""Memoization by name: values that are computed once and kept in a dictionary."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 _Value = TypeVar("_Value")
 
 
-def cached(parts: dict[str, Any], name: str, make: Callable[[], _Value]) -> _Value:
-    """What `make` gives, made on the first call under this name and kept in `parts`."""
-    if name not in parts:
-        parts[name] = make()
-    part: _Value = parts[name]
-    return part
+def cached(cache: dict[str, Any], name: str, make: Callable[[], _Value]) -> _Value:
+    """Value under `name` in `cache`; the first call computes it with `make` and stores it."""
+    if name not in cache:
+        cache[name] = make()
+    value: _Value = cache[name]
+    return value

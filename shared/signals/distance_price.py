@@ -1,4 +1,4 @@
-"""Whether an event is within reach: of the user's home and of their purse."""
+"""Distance and price signals: kilometres from the user's home, and the user's price limit."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -11,25 +11,26 @@ from shared.signals.terms import PerValue, Term
 from shared.signals.users import UserBatch
 
 _EARTH_KM: Final = 6_371.0
+"""Mean radius of the Earth."""
 
 
 class Nearness(UserSignal):
-    """−log(1 + km between the event and the user's home), 0 where either is unknown.
+    """Nearness: −log(1 + km between the event and the user's home), 0 where either is unknown.
 
-    Home is the declared location, else the decayed mean place of the events that the user liked.
+    Home is the declared location, else the decayed mean location of the events that the user liked.
     """
 
     name = "nearness"
     source = "place"
 
-    def terms(self, _state: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """How near the places are where there are candidates."""
+    def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
+        """One term: the nearness of each place with candidates; none where no user has a home."""
         lat, lng = _homes(batch)
         is_known = ~np.isnan(lat)
         if not is_known.any():
             return
         catalog, rows = batch.candidates.catalog, batch.candidates.groups_by("place").rows
-        # Over a city the Earth is flat: a degree of longitude shrinks with the cosine of the latitude.
+        # Equirectangular approximation, exact enough within a city: a degree of longitude shrinks with cos(latitude).
         north = np.radians(lat[:, None] - catalog.lat[rows])
         degrees = (lng[:, None] - catalog.lng[rows] + 180) % 360 - 180
         east = np.radians(degrees) * np.cos(np.radians(catalog.lat[rows]))
@@ -38,13 +39,13 @@ class Nearness(UserSignal):
 
 
 class Budget(UserSignal):
-    """−1 where the price is above the user's declared maximum."""
+    """Price limit: −1 where the price is above the user's declared maximum, else 0."""
 
     name = "budget"
     source = "price"
 
-    def terms(self, _state: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """The prices that are too high."""
+    def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
+        """One term: −1 for each price above the limit; none where no user declares one."""
         limits = [np.inf if user.max_price is None else user.max_price for user in batch.histories.users]
         if min(limits, default=np.inf) < np.inf:
             prices = batch.candidates.catalog.price[batch.candidates.groups_by("price").rows]
@@ -52,24 +53,28 @@ class Budget(UserSignal):
 
 
 def _homes(batch: UserBatch) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    places = [user.location for user in batch.histories.users]
+    """Latitudes and longitudes of the users' homes in degrees, float32 of shape (b,) each, NaN where unknown."""
+    locations = [user.location for user in batch.histories.users]
     declared = (
-        np.array([place.lat if place else np.nan for place in places], np.float32),
-        np.array([place.lng if place else np.nan for place in places], np.float32),
+        np.array([location.lat if location else np.nan for location in locations], np.float32),
+        np.array([location.lng if location else np.nan for location in locations], np.float32),
     )
     if not np.isnan(declared[0]).any():
         return declared
     catalog, rows = batch.candidates.catalog, batch.events[0]
-    lived = _means(batch, catalog.lat[rows]), _means(batch, catalog.lng[rows])
-    lat, lng = (np.where(np.isnan(said), seen, said) for said, seen in zip(declared, lived, strict=True))
+    inferred = _means(batch, catalog.lat[rows]), _means(batch, catalog.lng[rows])
+    lat, lng = (np.where(np.isnan(own), mean, own) for own, mean in zip(declared, inferred, strict=True))
     return lat, lng
 
 
 def _means(batch: UserBatch, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each user's mean of what the `events` that they liked have, float32 of shape (b,), NaN where unknown."""
+    """Means, by user, of `values` over the liked `batch.events`, weighted by likes, float32 of shape (b,).
+
+    NaN where a user liked no event with a known value.
+    """
     found = values[batch.events[1]]
     liked, found = batch.liked[~np.isnan(found)], found[~np.isnan(found)]
-    owners, weights = batch.user_of_entry[liked], batch.likes[liked]
-    sums = np.bincount(owners, weights=weights * found, minlength=len(batch))
-    totals = np.bincount(owners, weights=weights, minlength=len(batch))
+    users, weights = batch.user_of_entry[liked], batch.likes[liked]
+    sums = np.bincount(users, weights=weights * found, minlength=len(batch))
+    totals = np.bincount(users, weights=weights, minlength=len(batch))
     return np.where(totals > 0, sums / np.where(totals > 0, totals, 1), np.nan).astype(np.float32)

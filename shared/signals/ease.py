@@ -1,4 +1,4 @@
-"""Which values of a field go together, learned from who liked several of them."""
+"""EASE: collaborative filtering over the values of a categorical attribute, from users who liked several of them."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import places
+from shared.arrays.positions import positions_of
 from shared.arrays.sparse import scatter
 from shared.entities import InteractionType
 from shared.feedback.weights import CODES
@@ -16,14 +16,17 @@ from shared.signals.terms import PerValue, Term
 from shared.signals.users import UserBatch
 
 _MAX_VALUES: Final = 2_000
+"""Values that take part, those with most users: the solution takes their number cubed."""
 _RIDGE: Final = 20.0
+"""Ridge λ on the Gram matrix of values."""
 _FOLLOW: Final = 0.5
+"""Weight of a followed organizer in a user's row, added to log(1 + likes)."""
 
 
 class Ease(UserSignal):
-    """EASE over users × values of a field: ridge regression of each value on all others, with an empty diagonal.
+    """EASE over users × values of a field: ridge regression of each value on all others, with a zero diagonal.
 
-    With X the users' log(1 + likes) by value (and half a like for a followed organizer), P = (XᵀX + λI)⁻¹ and
+    With X the users' log(1 + likes) by value (plus one half for a followed organizer), P = (XᵀX + λI)⁻¹ and
     B = I − P · diag(P)⁻¹, a user's score of a value is x B. (Steck: "Embarrassingly shallow autoencoders for sparse
     data", WWW 2019.) Only the values with most users take part, since the solution takes their number cubed.
     """
@@ -35,7 +38,7 @@ class Ease(UserSignal):
         self._field = field
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """`codes` int32 of shape (k,), `weights` float16 of shape (k, k)."""
+        """Parameters `codes` int32 of shape (k,), values that take part, ascending; `weights` B float16 (k, k)."""
         from scipy.sparse import coo_array
 
         field = data.catalog.fields[self._field]
@@ -62,19 +65,19 @@ class Ease(UserSignal):
         return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
 
     def as_float32(self, params: SignalParams) -> SignalParams:
-        """With `weights` as float32."""
+        """Parameters with `weights` as float32."""
         return in_single_precision(params, "weights")
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """What the values that the users liked or follow let expect of each value."""
+        """One term: the scores x B; none where no user liked or follows a value that takes part."""
         field, kept = batch.candidates.catalog.fields[self._field], params["codes"]
-        liked = places(kept, field.trained_at(batch.events[0]))[batch.events[1]]
+        liked = positions_of(kept, field.trained_at(batch.events[0]))[batch.events[1]]
         known = np.flatnonzero(liked >= 0)
         entries, liked = batch.liked[known], liked[known]
         follows = batch.follows[:0]
         followed = liked[:0]
         if self._field == "organizer":
-            followed = places(kept, field.trained[batch.histories.organizer_rows[batch.follows]])
+            followed = positions_of(kept, field.trained[batch.histories.organizer_rows[batch.follows]])
             follows, followed = batch.follows[followed >= 0], followed[followed >= 0]
         used, local = np.unique(np.concatenate([liked, followed]), return_inverse=True)
         if not len(used):
@@ -89,10 +92,10 @@ class Ease(UserSignal):
         yield PerValue(self._field, values @ weights, columns)
 
     def _columns(self, params: SignalParams, candidates: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The candidates' values that take part, and their places among those that do."""
+        """Positions of values that take part: among the candidates' values and among `codes`, int64 of shape (t,)."""
 
         def make() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-            found = places(params["codes"], candidates.values(self._field).trained)
+            found = positions_of(params["codes"], candidates.values(self._field).trained)
             return np.flatnonzero(found >= 0), found[found >= 0]
 
         return candidates.cached_static(f"{self.name} {id(params)}", make)

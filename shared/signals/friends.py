@@ -1,4 +1,4 @@
-"""Friends who go."""
+"""Social signal: the user's declared friends who attend an event."""
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
@@ -15,41 +15,42 @@ from shared.signals.users import UserBatch
 
 
 class Friends(UserSignal):
-    """log(1 + how many of the user's declared friends booked, saved or attended the event by the last training).
+    """Friends at the event: log(1 + n) of the n declared friends who booked, saved or attended it before training.
 
-    The model keeps hashes of who goes to events that are not over, so it knows a friend only by being told their id.
+    The model stores only hashes of the users who attend events that are not over: it finds a friend by the id that the
+    user's profile gives.
     """
 
     name = "friends"
     source = "friends"
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """`people` uint64 of shape (n,), ascending, and the event of each in `events`, int32 of shape (n,)."""
+        """Parameters `people` uint64 of shape (n,), user hashes, ascending; `events` int32 of shape (n,), rows."""
         table, ends_at = data.table, data.catalog.ends_at
-        going = np.flatnonzero(IS_HIT[table.codes] & (table.event_rows >= 0))
-        going = going[ends_at[table.event_rows[going]] > data.now_s]
-        pairs = np.unique(table.user_rows[going].astype(np.int64) << 32 | table.event_rows[going])
-        rows, places = np.unique(pairs >> 32, return_inverse=True)
-        people = hashed(table.users.ids(rows))[places]
+        hits = np.flatnonzero(IS_HIT[table.codes] & (table.event_rows >= 0))
+        hits = hits[ends_at[table.event_rows[hits]] > data.now_s]
+        pairs = np.unique(table.user_rows[hits].astype(np.int64) << 32 | table.event_rows[hits])
+        rows, row_of_pair = np.unique(pairs >> 32, return_inverse=True)
+        people = user_hashes(table.users.ids(rows))[row_of_pair]
         order = np.argsort(people, kind="stable")
         return {"people": people[order], "events": (pairs & 0xFFFFFFFF)[order].astype(np.int32)}
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """The events that friends go to."""
+        """One term: the candidates that friends attend; none where no user declares friends."""
         friends = [sorted(set(user.friends)) for user in batch.histories.users]
         if not any(friends):
             return
-        owners = np.repeat(np.arange(len(friends)), [len(names) for names in friends])
-        wanted = hashed([name for names in friends for name in names])
-        begins, ends = (np.searchsorted(params["people"], wanted, side=side) for side in ("left", "right"))
+        user_of_friend = np.repeat(np.arange(len(friends)), [len(friend_ids) for friend_ids in friends])
+        hashes = user_hashes([friend_id for friend_ids in friends for friend_id in friend_ids])
+        begins, ends = (np.searchsorted(params["people"], hashes, side=side) for side in ("left", "right"))
         lengths = ends - begins
-        places = candidate_columns(batch.candidates)[params["events"][ranges(begins, lengths)]]
-        columns, local = np.unique(places[places >= 0], return_inverse=True)
-        going = np.repeat(owners, lengths)[places >= 0]
-        yield PerEvent(np.log1p(scatter(going, local, np.ones(len(local)), (len(friends), len(columns)))), columns)
+        column_of_hit = candidate_columns(batch.candidates)[params["events"][ranges(begins, lengths)]]
+        columns, local = np.unique(column_of_hit[column_of_hit >= 0], return_inverse=True)
+        users = np.repeat(user_of_friend, lengths)[column_of_hit >= 0]
+        yield PerEvent(np.log1p(scatter(users, local, np.ones(len(local)), (len(friends), len(columns)))), columns)
 
 
-def hashed(user_ids: Sequence[str]) -> NDArray[np.uint64]:
-    """A 64-bit hash of each id, uint64 of shape (n,)."""
-    digests = b"".join(blake2b(key.encode(), digest_size=8).digest() for key in user_ids)
+def user_hashes(user_ids: Sequence[str]) -> NDArray[np.uint64]:
+    """64-bit BLAKE2b hashes of user ids, uint64 of shape (n,)."""
+    digests = b"".join(blake2b(user_id.encode(), digest_size=8).digest() for user_id in user_ids)
     return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)

@@ -1,4 +1,4 @@
-"""Candidates by what they have in common: what is said of all of them alike is worked out once for each group."""
+"""Groups of candidates that share a value, so that a score of the value is computed once for each group."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -6,24 +6,24 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import places
+from shared.arrays.positions import positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
 
 FEW: Final = 300
-"""So many candidates are handled one by one: to find what they have in common would take longer."""
+"""Number of candidates up to which each is scored by itself: finding groups takes longer than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """The m values of a field that c candidates have.
+    """Distinct values of a field among c candidates, m of them.
 
     Attributes
     ----------
-    codes : int64 of shape (m,) – rows of the field's names, ascending; `trained` the same of the training's names, -1
-        for a newer one.
-    of_candidates : int64 of shape (c,) – the place of each candidate's value in `codes`, m where it has none.
-    of_names : int64 of shape (n + 1,) – the place of each of the field's names in `codes`, -1 where no candidate has
-        it, the last for an unknown value; None where there are few candidates.
+    codes : int64 of shape (m,) – rows of the field's names, ascending.
+    trained : int32 of shape (m,) – rows of the training's names, -1 for a newer name.
+    of_candidates : int64 of shape (c,) – position of each candidate's value in `codes`, m where it has none.
+    of_names : int64 of shape (n + 1,) – position in `codes` of each of the field's n names, -1 where no candidate has
+        it, and of an unknown value last; None for at most `FEW` candidates.
     """
 
     codes: NDArray[np.int64]
@@ -33,17 +33,17 @@ class Values:
 
     @classmethod
     def of(cls, field: CategoricalAttribute, codes: Codes) -> Self:
-        """The values that c candidates have, by their codes."""
+        """Distinct values of c candidates with these `codes` of a field, int32 of shape (c,), -1 where unknown."""
         if len(codes) <= FEW:
-            known, numbers = np.unique(codes, return_inverse=True)
-            without = int(len(known) > 0 and known[0] < 0)
-            found = known[without:].astype(np.int64)
-            of_names, of_candidates = None, numbers.astype(np.int64) - without
+            distinct, of_codes = np.unique(codes, return_inverse=True)
+            n_unknown = int(len(distinct) > 0 and distinct[0] < 0)
+            found = distinct[n_unknown:].astype(np.int64)
+            of_names, of_candidates = None, of_codes.astype(np.int64) - n_unknown
         else:
-            is_there = np.zeros(len(field.names) + 1, np.bool_)
-            is_there[codes] = True
-            found = np.flatnonzero(is_there[:-1])
-            of_names = np.full(len(is_there), -1, np.int64)
+            is_used = np.zeros(len(field.names) + 1, np.bool_)
+            is_used[codes] = True
+            found = np.flatnonzero(is_used[:-1])
+            of_names = np.full(len(is_used), -1, np.int64)
             of_names[found] = np.arange(len(found))
             of_candidates = of_names[codes]
         return cls(found, field.trained[found], np.where(of_candidates < 0, len(found), of_candidates), of_names)
@@ -51,19 +51,19 @@ class Values:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def places(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Where other events' values are among these, int64 of the shape of `codes`; -1 where they are not."""
-        return places(self.codes, codes) if self.of_names is None else self.of_names[codes]
+    def positions_of(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Positions of other events' codes among these values, int64 of the shape of `codes`; -1 where absent."""
+        return positions_of(self.codes, codes) if self.of_names is None else self.of_names[codes]
 
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """Candidates in groups of those that are the same in something.
+    """Groups of c candidates with equal keys, m of them.
 
     Attributes
     ----------
-    rows : int of shape (m,) – an event of each group.
-    of_candidates : int64 of shape (c,) – the group of each candidate, m where it has none.
+    rows : int of shape (m,) – row of one event of each group.
+    of_candidates : int64 of shape (c,) – group of each candidate, m where it has none.
     """
 
     rows: NDArray[np.integer]
@@ -71,13 +71,16 @@ class Groups:
 
     @classmethod
     def of(cls, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> Self:
-        """Events with the same key are alike; those with the key 0 have none."""
+        """Groups of the events `rows` by `keys`, uint64 of shape (c,); an event with the key 0 is in no group.
+
+        At most `FEW` events are not compared: each with a key is a group of its own.
+        """
         if len(rows) <= FEW:
             return cls(rows, np.where(keys == 0, len(rows), np.arange(len(rows))))
         found, first, groups = np.unique(keys, return_index=True, return_inverse=True)
-        without = int(len(found) > 0 and found[0] == 0)
-        groups = groups.astype(np.int64) - without
-        return cls(rows[first[without:]], np.where(groups < 0, len(found) - without, groups))
+        n_unknown = int(len(found) > 0 and found[0] == 0)
+        groups = groups.astype(np.int64) - n_unknown
+        return cls(rows[first[n_unknown:]], np.where(groups < 0, len(found) - n_unknown, groups))
 
     def __len__(self) -> int:
         return len(self.rows)

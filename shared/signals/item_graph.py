@@ -1,42 +1,47 @@
-"""Collaborative filtering over events: which events share people, without compressing it."""
+"""Item-item collaborative filtering: similarity of events by shared users, with the nearest neighbours of each."""
 
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
-from shared.arrays.positions import places, ranges
+from shared.arrays.positions import positions_of, ranges
 from shared.arrays.sparse import scatter
-from shared.signals.attributes import liked_events
+from shared.signals.attributes import liked_matrix
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
 
 _USER_POWER: Final = 0.5
+"""Exponent a of the users' degrees in R̃ = D_u^-a R D_i^-½; ½ is the symmetric normalization."""
 _SIMILARITY_POWER: Final = 0.7
+"""Exponent of the similarities; below 1 it lifts weak ones."""
 _NEIGHBOURS: Final = 200
+"""Neighbours that are stored of each event: bounds the size of the model."""
 _CHUNK: Final = 2_000
+"""Events whose similarities are computed at once: bounds memory."""
 
 
 class GraphFilter(UserSignal):
-    """Similarity of events by shared users, kept for the strongest neighbours of each.
+    """Graph filter over events: similarity by shared users, stored for the nearest neighbours of each event.
 
-    With R̃ = D_u^-a R D_i^-½ the similarities are the entries of R̃ᵀR̃ to a power below 1, which lifts weak ties; a
-    user's score is the sum over their events. (Park, Shin, Choi: "Turbo-CF: Matrix decomposition-free graph filtering
-    for fast recommendation", SIGIR 2024, its first-order filter.)
+    With R̃ = D_u^-a R D_i^-½ the similarities are the entries of R̃ᵀR̃ to a power below 1, which lifts weak ones; a
+    user's score is the sum over the events that they liked. (Park, Shin, Choi: "Turbo-CF: Matrix decomposition-free
+    graph filtering for fast recommendation", SIGIR 2024, its first-order filter.)
     """
 
     name = "shared_people"
     source = "collaborative"
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """`events` int32 of shape (k,), ascending; event i has the neighbours `starts[i]:starts[i + 1]`.
+        """Neighbour lists (CSR): `events` int32 of shape (k,), ascending; `starts` int64 of shape (k + 1,).
 
-        `places` int32 points into `events`, `weights` float16 says how near.
+        Event i has the neighbours `starts[i]:starts[i + 1]`, nearest first: `places` int32, positions in `events`, and
+        `weights` float16, similarities.
         """
         from scipy.sparse import diags_array
 
-        liked = liked_events(data)
+        liked = liked_matrix(data)
         events = np.flatnonzero(np.bincount(liked.indices, minlength=liked.shape[1]))
         liked = liked[:, events]
         by_user, by_event = np.diff(liked.indptr), np.bincount(liked.indices, minlength=len(events))
@@ -49,15 +54,19 @@ class GraphFilter(UserSignal):
         transposed = normalized.T.tocsr()
         for begin in range(0, len(events), _CHUNK):
             product = (transposed[begin : begin + _CHUNK] @ normalized).tocsr()
-            owners = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
-            apart = product.indices != owners + begin
-            owners, others, values = owners[apart], product.indices[apart], product.data[apart]
-            # One key to sort by: the row, then the value from above, as bits, which positive floats are ordered by.
-            order = np.argsort(owners.astype(np.uint64) << np.uint64(32) | ~values.view(np.uint32), kind="stable")
-            ranks = np.arange(len(order)) - np.searchsorted(owners, owners[order])
+            rows = np.repeat(np.arange(product.shape[0]), np.diff(product.indptr))
+            is_off_diagonal = product.indices != rows + begin
+            rows, neighbours, values = (
+                rows[is_off_diagonal],
+                product.indices[is_off_diagonal],
+                product.data[is_off_diagonal],
+            )
+            # A single sort key: the row, then the value in descending order, since positive floats sort by their bits.
+            order = np.argsort(rows.astype(np.uint64) << np.uint64(32) | ~values.view(np.uint32), kind="stable")
+            ranks = np.arange(len(order)) - np.searchsorted(rows, rows[order])
             kept = order[ranks < _NEIGHBOURS]
-            lengths.append(np.bincount(owners[kept], minlength=product.shape[0]))
-            columns.append(others[kept])
+            lengths.append(np.bincount(rows[kept], minlength=product.shape[0]))
+            columns.append(neighbours[kept])
             weights.append(values[kept] ** _SIMILARITY_POWER)
         return {
             "events": events.astype(np.int32),
@@ -67,25 +76,25 @@ class GraphFilter(UserSignal):
         }
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """The neighbours of the users' events."""
+        """One term: sums of similarities, for the candidates that neighbour an event that users liked."""
         catalog, candidates, events = batch.candidates.catalog, batch.candidates, params["events"]
         found, local = batch.events
-        entries = places(events, catalog.trained[found])
-        rows = entries[entries >= 0]
+        positions = positions_of(events, catalog.trained[found])
+        rows = positions[positions >= 0]
         if not len(rows):
             return
         starts = params["starts"][rows]
         lengths = params["starts"][rows + 1] - starts
         picked = ranges(starts, lengths)
         columns = candidate_columns(candidates)[events[params["places"][picked]]]
-        shown = columns >= 0
-        # Neighbours that are no candidates go before users meet them: most of them lie in the past.
-        owned = np.bincount(np.repeat(np.arange(len(rows)), lengths)[shown], minlength=len(rows))
-        weights = params["weights"][picked[shown]].astype(np.float32)
-        shown_columns, places_of = np.unique(columns[shown], return_inverse=True)
-        of_rows = np.where(entries >= 0, np.cumsum(entries >= 0) - 1, -1)[local]
+        is_candidate = columns >= 0
+        # Neighbours that are no candidates are dropped before lists repeat by user: most of them lie in the past.
+        sizes = np.bincount(np.repeat(np.arange(len(rows)), lengths)[is_candidate], minlength=len(rows))
+        weights = params["weights"][picked[is_candidate]].astype(np.float32)
+        kept, of_kept = np.unique(columns[is_candidate], return_inverse=True)
+        of_rows = np.where(positions >= 0, np.cumsum(positions >= 0) - 1, -1)[local]
         pairs = np.unique(batch.user_of_entry[batch.liked[of_rows >= 0]] * len(rows) + of_rows[of_rows >= 0])
-        owners, of_rows = pairs // len(rows), pairs % len(rows)
-        each = ranges((np.cumsum(owned) - owned)[of_rows], owned[of_rows])
-        owners = np.repeat(owners, owned[of_rows])
-        yield PerEvent(scatter(owners, places_of[each], weights[each], (len(batch), len(shown_columns))), shown_columns)
+        users, of_rows = pairs // len(rows), pairs % len(rows)
+        cells = ranges((np.cumsum(sizes) - sizes)[of_rows], sizes[of_rows])
+        users = np.repeat(users, sizes[of_rows])
+        yield PerEvent(scatter(users, of_kept[cells], weights[cells], (len(batch), len(kept))), kept)

@@ -1,4 +1,4 @@
-"""Whether an event is news: how long it has been known, and whether the user could have chosen it before."""
+"""Novelty signals: how long an event has been known, and whether the user passed it over before."""
 
 from collections.abc import Iterator
 
@@ -13,8 +13,11 @@ from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
 
 
-def _known_since(data: TrainingData) -> SignalParams:
-    """`since` float64 of shape (n_events,): POSIX seconds of the first sign of an event, inf without any."""
+def _first_seen(data: TrainingData) -> SignalParams:
+    """First-seen time of each event: `since` float64 of shape (n_events,), POSIX seconds, inf where not seen yet.
+
+    An event is first seen at its creation or at its first like, whichever is earlier.
+    """
     since = np.full(len(data.catalog), np.inf)
     np.minimum.at(since, data.table.event_rows[data.liked], data.table.occurred_at[data.liked])
     created = data.catalog.created_at
@@ -23,69 +26,72 @@ def _known_since(data: TrainingData) -> SignalParams:
 
 
 def _age_days(params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-    """Days since each candidate has been known, float32 of shape (c,); -1 where it is not known yet."""
+    """Days since each candidate was first seen, float32 of shape (c,), at least 0; -1 where it is not seen yet."""
     rows = candidates.catalog.trained[candidates.rows]
     since = np.append(params["since"], np.inf)[rows]
     return np.where(np.isfinite(since), np.maximum(candidates.now_s - since, 0) / DAY_S, -1).astype(np.float32)
 
 
 class Freshness(EventSignal):
-    """−log(1 + days since the first sign of the event), 0 where there is none yet."""
+    """Freshness: −log(1 + days since the event was first seen), 0 where it is not seen yet."""
 
     name = "freshness"
     may_be_negative = True
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """See `_known_since`."""
-        return _known_since(data)
+        """First-seen times, see `_first_seen`."""
+        return _first_seen(data)
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), at most 0."""
+        """Freshness of c candidates, float32 of shape (c,), at most 0."""
         return -np.log1p(np.maximum(_age_days(params, candidates), 0))
 
 
 class Unseen(EventSignal):
-    """1 where there is no sign of the event yet."""
+    """Unseen events: 1 where the event has neither a creation time before training nor a like, else 0."""
 
     name = "unseen"
     may_be_negative = True
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """See `_known_since`."""
-        return _known_since(data)
+        """First-seen times, see `_first_seen`."""
+        return _first_seen(data)
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), 0 or 1."""
+        """Unseen flag of c candidates, float32 of shape (c,), 0 or 1."""
         return (_age_days(params, candidates) < 0).astype(np.float32)
 
 
 class PassedOver(UserSignal):
-    """−1 where the event was known when the user last liked something with the same value of a field, and was left."""
+    """Passed-over events: −1 where the event was first seen before the user's last like of the same value of a field.
+
+    0 where it was first seen later, or where the user has no such like.
+    """
 
     def __init__(self, field: str) -> None:
         self.name = f"passed_{field}"
         self._field = field
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """See `_known_since`."""
-        return _known_since(data)
+        """First-seen times, see `_first_seen`."""
+        return _first_seen(data)
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """The candidates whose value the users liked."""
+        """One term: the candidates whose value of the field users liked."""
         affinity, candidates = batch.affinity(self._field), batch.candidates
         if not len(affinity.columns):
             return
-        starts, holders = candidates.holders(self._field)
+        starts, column_of_value = candidates.candidates_of_values(self._field)
         lengths = starts[affinity.columns + 1] - starts[affinity.columns]
-        columns = holders[ranges(starts[affinity.columns], lengths)]
-        # As nearness to now, so that 0 says that there was no like.
-        nearest = 1 / (1 + affinity.days)
-        bars = candidates.cached(f"{self.name} {id(params)}", lambda: _bars(params, candidates))
-        passed = nearest.repeat(lengths, axis=1) > bars[columns]
-        yield PerEvent(-passed.astype(np.float32), columns)
+        columns = column_of_value[ranges(starts[affinity.columns], lengths)]
+        # Recency 1 / (1 + days) instead of days, so that 0 says that there is no like.
+        last_like = 1 / (1 + affinity.days)
+        first_seen = candidates.cached(f"{self.name} {id(params)}", lambda: _seen_recency(params, candidates))
+        is_passed = last_like.repeat(lengths, axis=1) > first_seen[columns]
+        yield PerEvent(-is_passed.astype(np.float32), columns)
 
 
-def _bars(params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-    """How near to now each candidate came to be known, float32 of shape (c,); inf where it is not known yet."""
-    known = _age_days(params, candidates)
-    return np.where(known >= 0, 1 / (1 + np.maximum(known, 0)), np.float32(np.inf)).astype(np.float32)
+def _seen_recency(params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
+    """Recency, 1 / (1 + days), of the time each candidate was first seen, float32 of shape (c,); inf where not seen."""
+    age_days = _age_days(params, candidates)
+    return np.where(age_days >= 0, 1 / (1 + np.maximum(age_days, 0)), np.float32(np.inf)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What is liked by all: the event itself, and what it has in common with events that were liked."""
+"""Popularity signals: likes by all users, of the event itself and of events with the same attribute."""
 
 from typing import Final
 
@@ -10,23 +10,28 @@ from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams, TrainingData, standardized
 
 _FLOOR: Final = 1e-3
+"""Added to a mean before the logarithm, so that a mean of 0 gives a finite score."""
 _LIKES_FLOOR: Final = 0.1
+"""Added to an event's likes before the logarithm, so that an event without likes has a finite score."""
 
 
 class PopularityRank(EventSignal):
-    """−log(1 + how many candidates are more popular), with decayed popularity."""
+    """Popularity rank: −log(1 + number of candidates with higher decayed popularity)."""
 
     name = "popularity"
 
-    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), at most 0."""
+    def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
+        """Negated log ranks of c candidates, float32 of shape (c,), at most 0."""
         ascending = np.sort(candidates.popularity)
         more = len(ascending) - np.searchsorted(ascending, candidates.popularity, side="right")
         return -np.log1p(more.astype(np.float32))
 
 
 class Likes(EventSignal):
-    """log of an event's likes, halved with every `half_life_days` of their age, standardised over the candidates."""
+    """Log popularity: log of an event's likes by all users, standardized over the candidates.
+
+    A like counts half after `half_life_days`; inf for no decay.
+    """
 
     is_timeless = True
 
@@ -35,34 +40,36 @@ class Likes(EventSignal):
         self._half_life_days = half_life_days
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """`likes` float32 of shape (n_events,)."""
+        """Parameters `likes` float32 of shape (n_events,): decayed sum of the likes of each event."""
         ages = (data.now_s - data.table.occurred_at[data.liked]) / DAY_S
         weights = data.likes[data.liked] * np.exp2(-ages / self._half_life_days)
         sums = np.bincount(data.table.event_rows[data.liked], weights=weights, minlength=len(data.catalog))
         return {"likes": sums.astype(np.float32)}
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,)."""
+        """Standardized log likes of c candidates, float32 of shape (c,)."""
         likes = np.append(params["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
         return standardized(np.log(_LIKES_FLOOR + likes))
 
 
 class LikesPerEvent(EventSignal):
-    """log of the likes per event that events with the same value of a field got, standardised over the candidates.
+    """Log mean popularity of events with the same value of a field, standardized over the candidates.
 
-    Means are weighted by freshness and shrunk towards the mean of all events by `damping` events.
+    Mean likes per event are weighted by the events' freshness (see `TrainingData.freshness`) and shrunk towards the
+    mean of all events by `damping` events. `past_only` leaves out events to come, whose likes are not complete.
     """
 
     is_timeless = True
 
-    def __init__(self, field: str, *, damping: float) -> None:
+    def __init__(self, field: str, *, damping: float, past_only: bool = False) -> None:
         self.name = f"liked_{field}"
         self._field = field
         self._damping = damping
+        self._past_only = past_only
 
     def fit(self, data: TrainingData) -> SignalParams:
-        """`means` float32 of shape (m + 1,), the last for values not known."""
-        weights = data.freshness
+        """Parameters `means` float32 of shape (m + 1,): damped mean likes of each of m values, the last for unknown."""
+        weights = data.freshness_of_past if self._past_only else data.freshness
         field = data.catalog.fields[self._field]
         known = field.codes >= 0
         mean = float(data.likes_by_event @ weights / max(weights.sum(), 1e-9))
@@ -74,5 +81,5 @@ class LikesPerEvent(EventSignal):
         return {"means": np.append(means, mean).astype(np.float32)}
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,)."""
+        """Standardized log mean likes of c candidates, float32 of shape (c,)."""
         return standardized(np.log(_FLOOR + params["means"][candidates.trained_codes(self._field)]))

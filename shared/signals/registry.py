@@ -1,4 +1,4 @@
-"""All signals that the blend may weigh. A new one is a class and a line here."""
+"""Registry of signals: every feature that the blend may weigh. To add a signal, write a class and a line here."""
 
 from typing import Final
 
@@ -48,6 +48,8 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Budget(),
     PopularityRank(),
     LikesPerEvent("organizer", damping=3),
+    LikesPerEvent("slot", damping=10, past_only=True),
+    LikesPerEvent("hour", damping=10, past_only=True),
     Soonness(),
     Beyond(30),
     NextOf("series"),
@@ -64,9 +66,7 @@ RETIRED: Final = frozenset(
         "ease_venue",
         "followed_tags",
         "liked_category",
-        "liked_hour",
         "liked_series",
-        "liked_slot",
         "liked_tags",
         "liked_venue",
         "rate_organizer",
@@ -81,4 +81,4 @@ RETIRED: Final = frozenset(
         "usual_price",
     }
 )
-"""Names that a stored model may still weigh: they are passed over, until the next training replaces that model."""
+"""Names of removed signals that a stored model may still weigh: ignored until the next training replaces the model."""

@@ -1,7 +1,10 @@
-"""What a signal is: one number for a user and an event, before it is weighed against the others.
+"""Signal: a feature of the ranker, one number for a user and an event, which the blend weighs against the others.
 
-A signal learns its state from the past, arrays only, and scores with nothing but numpy. Names of attributes are places
-among those of the training, so that a state never has to be moved when events come.
+A signal learns parameters from past interactions, plain arrays only, and scores with numpy alone. Parameters refer to
+attribute values by their row among the names of the training, so they stay valid when the catalog grows.
+
+A *like* is an interaction with positive confidence (implicit feedback) for a known event; its weight is that
+confidence, see `feedback/weights.py`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,44 +18,51 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.profiles import Declared
-from shared.feedback.weights import taste_weights
+from shared.feedback.weights import confidence_weights
 from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
 from shared.signals.terms import ScoreSum, Term
 from shared.signals.users import UserBatch
 
 SignalParams = Mapping[str, NDArray[Any]]
+"""Learned parameters of a signal: arrays by name, stored in the model's artifact."""
 _Value = TypeVar("_Value")
 EVENT_HALF_LIFE_DAYS: Final = 180.0
+"""Half-life of an event's weight in means over events, by its distance in time from now."""
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What signals learn from: interactions before `now_s`, POSIX seconds, the catalog they point into, and users.
+    """Training data of signals as of a past time.
 
-    `declared` holds the features of the users of `table`, row by row.
+    Attributes
+    ----------
+    table : interactions before `now_s`.
+    catalog : the events that `table` points into.
+    now_s : POSIX seconds.
+    declared : declared features of the users of `table`, row by row.
     """
 
     table: InteractionTable
     catalog: Catalog
     now_s: float
     declared: Declared
-    _parts: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def cached(self, name: str, make: Callable[[], _Value]) -> _Value:
-        """What `make` gives, made on the first call under this name; signals that learn the same share it."""
-        return cached(self._parts, name, make)
+        """Value that `make` computes on the first call under this name; signals share it."""
+        return cached(self._cache, name, make)
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
-        """What each interaction says for its event, undecayed, float32 of shape (n,); 0 without a known event."""
+        """Positive confidence of each interaction, undecayed, float32 of shape (n,); 0 without a known event."""
         no_age = np.zeros(len(self.table), np.float32)
-        weights = taste_weights(self.table.codes, self.table.values, no_age, half_life_days=np.inf)
+        weights = confidence_weights(self.table.codes, self.table.values, no_age, half_life_days=np.inf)
         return np.where(self.table.event_rows >= 0, np.maximum(weights, 0), 0).astype(np.float32)
 
     @cached_property
     def liked(self) -> NDArray[np.int64]:
-        """The interactions with a like, int64."""
+        """Indices of the interactions that are likes, int64, ascending."""
         return np.flatnonzero(self.likes > 0)
 
     @cached_property
@@ -64,10 +74,10 @@ class TrainingData:
 
     @cached_property
     def freshness(self) -> NDArray[np.float64]:
-        """How much each event says of the present, float64 of shape (n_events,).
+        """Weights of events by their distance in time from now, float64 of shape (n_events,), 0..1.
 
-        Half for each `EVENT_HALF_LIFE_DAYS` that an event lies farther from now than the nearest one, which has 1; 0
-        for events that nobody could know yet.
+        The event nearest to now has 1. The weight halves with each `EVENT_HALF_LIFE_DAYS` that an event is farther
+        from now; 0 for events that users could not know yet.
         """
         start = self.catalog.starts_at
         dated = np.isfinite(start)
@@ -77,50 +87,57 @@ class TrainingData:
         nearest = days[known].min(initial=np.inf)
         return np.where(known, np.exp2(-(days - nearest) / EVENT_HALF_LIFE_DAYS), 0.0)
 
+    @cached_property
+    def freshness_of_past(self) -> NDArray[np.float64]:
+        """Weights of events that have begun, see `freshness`, float64 of shape (n_events,); 0 for events to come."""
+        return np.where(self.catalog.starts_at < self.now_s, self.freshness, 0.0)
+
 
 class Signal:
-    """Base of all signals.
+    """Base class of all signals.
 
     Attributes
     ----------
-    name : unique; names the weight in the manifest and the state's arrays.
-    source : what an answer calls the reason of an item that this signal put forward.
-    is_free : whether its weight may be negative.
+    name : unique; names the weight in the manifest and the parameters in the artifact.
+    source : name that a response gives as the reason for an item that this signal ranked high.
+    may_be_negative : whether the learned weight may be negative.
     """
 
     name: str
     source: str
     may_be_negative: bool = False
 
-    def fit(self, _past: TrainingData) -> SignalParams:
-        """What the signal learns; nothing unless it says otherwise."""
+    def fit(self, _data: TrainingData) -> SignalParams:
+        """Parameters learned from training data; empty by default."""
         return {}
 
     def as_float32(self, params: SignalParams) -> SignalParams:
-        """The state as it is quickest to score with, where that is not how it is stored."""
+        """Parameters with half-precision arrays converted to float32, which is faster to score with."""
         return params
 
 
 class EventSignal(Signal):
-    """A signal that is the same for every user.
+    """Signal of an event alone, the same for every user.
 
     Attributes
     ----------
-    is_timeless : whether it depends on neither the time nor present popularity, so that its scores outlast the moment.
+    is_timeless : whether scores depend on neither time nor current popularity, so that they can be cached for all
+        times, see `Candidates.cached_static`.
     """
 
     source = "popularity"
     is_timeless: bool = False
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,)."""
+        """Scores of c candidates, float32 of shape (c,)."""
         raise NotImplementedError
 
 
 class UserSignal(Signal):
-    """Signal of a user and an event together: a sum of sparse terms, which all signals share before they are expanded.
+    """Signal of a user and an event together: a sum of sparse terms.
 
-    A term that is left out costs nothing, so a signal that has nothing to say yields none.
+    Terms of all signals are weighted and summed before they are expanded to candidates, see `terms.py`. A signal whose
+    scores are all 0 yields no term, which costs nothing.
     """
 
     source = "content"
@@ -130,15 +147,15 @@ class UserSignal(Signal):
         raise NotImplementedError
 
     def score(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
-        """Sum of the terms, float32 of shape (b, c); 0 where there is nothing to say."""
-        whole, ones = ScoreSum(batch), np.ones(len(batch), np.float32)
+        """Sum of the terms, float32 of shape (b, c); 0 where no term applies."""
+        scores, ones = ScoreSum(batch), np.ones(len(batch), np.float32)
         for term in self.terms(params, batch):
-            whole.add(term, ones)
-        return whole.total()
+            scores.add(term, ones)
+        return scores.total()
 
 
 def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Mean 0 and deviation 1 over the candidates; zeros where all are equal."""
+    """Standardized values (z-scores), float32 of shape (c,): mean 0, deviation 1; zeros where all values are equal."""
     if not len(values):
         return np.zeros(0, np.float32)
     deviation = values.std()
@@ -149,12 +166,15 @@ def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def in_single_precision(params: SignalParams, name: str) -> SignalParams:
-    """The state with an array that is stored in half precision, which takes ten times as long to read from."""
+    """Parameters with the array `name`, stored as float16, as float32: float16 takes ten times as long to read."""
     return {**params, name: params[name].astype(np.float32)}
 
 
 def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
-    """The place among the candidates of each event of the training, int64 of shape (n_trained + 1,), -1 for none."""
+    """Candidate columns of the training's events, int64 of shape (n_trained + 1,), -1 where an event is no candidate.
+
+    The last is -1, so that the row -1 of an unknown event gives -1, too.
+    """
 
     def make() -> NDArray[np.int64]:
         trained = candidates.catalog.trained[candidates.rows]

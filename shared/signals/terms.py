@@ -1,7 +1,7 @@
-"""Scores as sums of parts: what signals say of the values of a field, of the names of a bag, and of single candidates.
+"""Sparse score terms, summed before they are expanded to candidates.
 
-Most of what a signal says of an event, it says of all events with the same organizer, or with the same tag. So signals
-are weighed and summed over values and names, of which there are few, and only the sums meet the candidates.
+Most signals give the same score to all events with the same organizer or the same tag. So terms are weighted and summed
+by value of a field and by name of a bag, of which there are few, and only the sums are expanded to candidates.
 """
 
 from collections import defaultdict
@@ -16,12 +16,13 @@ from shared.signals.users import UserBatch
 
 @dataclass(frozen=True, slots=True)
 class PerValue:
-    """What is said to b users of values of a field, of places or of prices, see `Candidates.groups`.
+    """Scores of a field's values (or of places or prices) for b users, see `Candidates.group_ids`.
 
     Attributes
     ----------
-    columns : int64 of shape (t,) – places among the values that candidates have, each once; None for all.
-    values : float of shape (b, t).
+    field : name of a categorical attribute, or `place` or `price`.
+    values : float of shape (b, t) – scores.
+    columns : int64 of shape (t,) – positions among the values that candidates have, without repeats; None for all.
     """
 
     field: str
@@ -31,7 +32,13 @@ class PerValue:
 
 @dataclass(frozen=True, slots=True)
 class PerToken:
-    """What is said to users of names of a bag, times the weight that the name has for an event."""
+    """Scores of a bag's names for b users; an event's score sums them, each times the name's weight in the event.
+
+    Attributes
+    ----------
+    bag : name of a TF-IDF attribute.
+    profiles : users, names and scores of a sparse matrix of shape (b, n_names).
+    """
 
     bag: str
     profiles: Sparse
@@ -39,12 +46,12 @@ class PerToken:
 
 @dataclass(frozen=True, slots=True)
 class PerEvent:
-    """What is said to b users of candidates.
+    """Scores of single candidates for b users.
 
     Attributes
     ----------
-    columns : int64 of shape (t,) – candidates, each once; None for all.
-    values : float of shape (b, t).
+    values : float of shape (b, t) – scores.
+    columns : int64 of shape (t,) – candidates, without repeats; None for all.
     """
 
     values: NDArray[np.floating]
@@ -55,7 +62,7 @@ Term = PerValue | PerToken | PerEvent
 
 
 class ScoreSum:
-    """The weighted sum of parts for b users and c candidates."""
+    """Weighted sum of score terms for b users and c candidates."""
 
     def __init__(self, batch: UserBatch) -> None:
         self._batch = batch
@@ -63,31 +70,31 @@ class ScoreSum:
         self._fields: dict[str, NDArray[np.float32]] = {}
         self._bags: defaultdict[str, list[Sparse]] = defaultdict(list)
 
-    def add(self, part: Term, weights: NDArray[np.float32]) -> None:
-        """Put in a part, times the weight that it has for each user, float32 of shape (b,)."""
-        if isinstance(part, PerToken):
-            owners, columns, values = part.profiles
-            if len(owners):
-                self._bags[part.bag].append((owners, columns, values * weights[owners]))
+    def add(self, term: Term, weights: NDArray[np.float32]) -> None:
+        """Add a term, times its weight for each user, float32 of shape (b,)."""
+        if isinstance(term, PerToken):
+            users, names, values = term.profiles
+            if len(users):
+                self._bags[term.bag].append((users, names, values * weights[users]))
             return
-        # Numpy adds in place to all columns much faster than to some.
-        places: NDArray[np.int64] | slice = slice(None) if part.columns is None else part.columns
-        values = part.values * weights[:, None]
-        if isinstance(part, PerEvent):
-            self._events[:, places] += values
+        # A slice, since numpy adds in place to all columns much faster than to an index of them.
+        columns: NDArray[np.int64] | slice = slice(None) if term.columns is None else term.columns
+        values = term.values * weights[:, None]
+        if isinstance(term, PerEvent):
+            self._events[:, columns] += values
         elif values.size:
-            if part.field not in self._fields:
-                # The last column stays 0: it is that of candidates without a value.
-                size, _ = self._batch.candidates.group_ids(part.field)
-                self._fields[part.field] = np.zeros((len(self._batch), size + 1), np.float32)
-            self._fields[part.field][:, :-1][:, places] += values
+            if term.field not in self._fields:
+                # The last column stays 0: it belongs to candidates without a value.
+                size, _ = self._batch.candidates.group_ids(term.field)
+                self._fields[term.field] = np.zeros((len(self._batch), size + 1), np.float32)
+            self._fields[term.field][:, :-1][:, columns] += values
 
     def total(self) -> NDArray[np.float32]:
-        """Float32 of shape (b, c)."""
+        """Summed scores of all terms, expanded to candidates, float32 of shape (b, c); call it once, at the end."""
         candidates, total = self._batch.candidates, self._events
         for field, table in self._fields.items():
             total += table.take(candidates.group_ids(field)[1], axis=1)
         for bag, profiles in self._bags.items():
-            owners, columns, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
-            total += candidates.dot(bag, (owners, columns, values), len(self._batch))
+            users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
+            total += candidates.dot(bag, (users, names, values), len(self._batch))
         return total

@@ -1,4 +1,4 @@
-"""Time to the start, of the event and within its series."""
+"""Time-to-start signals: days until the event, and its order in time among candidates of the same series."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,22 +8,23 @@ from shared.signals.signal import EventSignal, SignalParams
 
 
 class Soonness(EventSignal):
-    """−log(1 + days to the start); what soonness is worth, and whether, is for the weights to say."""
+    """Soonness: −log(1 + days to the start). Its weight may have either sign, learned from the deployment's past."""
 
     name = "soonness"
     source = "soonest"
     may_be_negative = True
 
-    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), at most 0."""
-        return -np.log1p(candidates.wait_days())
+    def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
+        """Soonness of c candidates, float32 of shape (c,), at most 0."""
+        return -np.log1p(candidates.days_to_start())
 
 
 class Beyond(EventSignal):
-    """max(0, log((1 + days to the start) / (1 + d))): with soonness, a slope of its own for what starts after d days.
+    """Hinge of the time to the start: max(0, log((1 + days to the start) / (1 + d))).
 
-    What time to the start is worth differs between tomorrow, next week and next month, and from one deployment to
-    another: with a few of these the weights draw that curve piece by piece.
+    With `Soonness` it gives events that start after d days a slope of their own. The effect of time differs
+    between tomorrow, next week and next month, and between deployments: hinges make it a piecewise linear function of
+    log(1 + days).
     """
 
     source = "soonest"
@@ -33,13 +34,13 @@ class Beyond(EventSignal):
         self.name = f"beyond_{days}_days"
         self._bound = np.float32(np.log1p(days))
 
-    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), at least 0."""
-        return np.maximum(np.log1p(candidates.wait_days()) - self._bound, 0)
+    def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
+        """Hinge values of c candidates, float32 of shape (c,), at least 0."""
+        return np.maximum(np.log1p(candidates.days_to_start()) - self._bound, 0)
 
 
 class NextOf(EventSignal):
-    """−log(1 + how many candidates with the same value of a field start earlier): 0 for the next of a series."""
+    """Order in time: −log(1 + number of earlier candidates with the same value of a field), 0 for the next one."""
 
     source = "soonest"
 
@@ -47,10 +48,10 @@ class NextOf(EventSignal):
         self.name = f"next_of_{field}"
         self._field = field
 
-    def score(self, _state: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
-        """Float32 of shape (c,), at most 0; 0 where the value is unknown."""
+    def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
+        """Negated log ranks by start time, float32 of shape (c,), at most 0; 0 where the value is unknown."""
         codes = candidates.codes(self._field)
-        order = np.lexsort((candidates.rows, candidates.wait_days(), codes))
+        order = np.lexsort((candidates.rows, candidates.days_to_start(), codes))
         begins = np.flatnonzero(np.diff(codes[order], prepend=-2))
         sizes = np.diff(np.append(begins, len(order)))
         ranks = np.empty(len(order), np.float32)

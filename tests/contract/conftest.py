@@ -1,4 +1,4 @@
-"""Every store that the ports have, one a parameter."""
+"""Fixtures of the contract tests: every adapter of the ports is a parameter."""
 
 import json
 import uuid
@@ -19,7 +19,13 @@ _ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "intera
 
 @dataclass(frozen=True)
 class Stores:
-    """`spoil` sets fields of a stored document as another program could, past the adapter."""
+    """Document stores under test.
+
+    Attributes
+    ----------
+    documents : the ports of the store.
+    spoil : sets fields of a stored document without the adapter, as another program could.
+    """
 
     documents: Documents
     spoil: Callable[[str, str, Mapping[str, object]], None]
@@ -64,7 +70,7 @@ def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ObjectSt
 
 @pytest.fixture
 def bucket(storage_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An empty bucket on the emulator."""
+    """Empty bucket on the emulator."""
     from google.cloud.storage import Client
 
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage_host)

@@ -1,4 +1,4 @@
-"""Entities for the contract tests: short to make, or with every field set."""
+"""Example entities of the contract tests: with few fields, or with every field set."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

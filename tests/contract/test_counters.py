@@ -24,20 +24,20 @@ def saved(interaction_id: str, **given: object) -> Interaction:
 
 
 def open_counts(stores: Stores) -> dict[str, dict[int, EventCounts]]:
-    """By event and slot, whatever shard they lie in."""
+    """Unsettled counts by event and slot, summed over shards."""
     found: dict[str, list[OpenCounts]] = {}
-    for one in stores.documents.counters.open_since(NOW - DAY):
-        found.setdefault(one.event_id, []).append(one)
+    for counts in stores.documents.counters.open_since(NOW - DAY):
+        found.setdefault(counts.event_id, []).append(counts)
     return {
         event_id: {
-            slot: EventCounts.total(one.slots[slot] for one in parts if slot in one.slots)
-            for slot in {slot for one in parts for slot in one.slots}
+            slot: EventCounts.total(counts.slots[slot] for counts in parts if slot in counts.slots)
+            for slot in {slot for counts in parts for slot in counts.slots}
         }
         for event_id, parts in found.items()
     }
 
 
-def test_an_interaction_is_counted_and_remembered_once(stores: Stores) -> None:
+def test_record_counts_an_interaction_once_and_adds_it_to_the_history(stores: Stores) -> None:
     counters = stores.documents.counters
     assert counters.record(saved("a"), ONE, slot=7, now=NOW) is Recorded.NEW
     assert counters.record(saved("a"), ONE, slot=7, now=NOW + DAY) is Recorded.KNOWN
@@ -46,7 +46,7 @@ def test_an_interaction_is_counted_and_remembered_once(stores: Stores) -> None:
     assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(saved("a")),)
 
 
-def test_what_adds_nothing_is_remembered_as_often_as_it_comes(stores: Stores) -> None:
+def test_an_interaction_without_counts_enters_the_history_on_every_delivery(stores: Stores) -> None:
     counters = stores.documents.counters
     for _ in range(2):
         assert counters.record(did("a", recorded_at=NOW), NOTHING, slot=7, now=NOW) is Recorded.NEW
@@ -54,7 +54,7 @@ def test_what_adds_nothing_is_remembered_as_often_as_it_comes(stores: Stores) ->
     assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(did("a")),)
 
 
-def test_of_concurrent_deliveries_one_counts(stores: Stores) -> None:
+def test_only_one_of_concurrent_deliveries_is_counted(stores: Stores) -> None:
     with ThreadPoolExecutor(8) as pool:
         record = stores.documents.counters.record
         counted = list(pool.map(lambda _: record(saved("a"), ONE, slot=7, now=NOW), range(8)))
@@ -67,9 +67,9 @@ def test_concurrent_interactions_with_a_hot_event_all_count(stores: Stores, mome
     kinds = (SAVE, InteractionType.BOOKING)
     done = [did(f"{n}", user_id=f"user_{n % 3}", kind=kinds[n % 2], recorded_at=NOW) for n in range(48)]
 
-    def record(one: Interaction) -> Recorded:
-        added = EventCounts({one.type: 1}, {4: 1, 5: 2})
-        return stores.documents.counters.record(one, added, slot=7, now=NOW)
+    def record(interaction: Interaction) -> Recorded:
+        added = EventCounts({interaction.type: 1}, {4: 1, 5: 2})
+        return stores.documents.counters.record(interaction, added, slot=7, now=NOW)
 
     with ThreadPoolExecutor(8) as pool:
         assert {*pool.map(record, done)} == {Recorded.NEW}
@@ -79,7 +79,7 @@ def test_concurrent_interactions_with_a_hot_event_all_count(stores: Stores, mome
     assert len(stores.documents.users.profile("user_0", timeout_s=10).history) == 16
 
 
-def test_all_of_a_hot_event_is_told_when_any_of_it_changed(stores: Stores) -> None:
+def test_changed_since_sums_all_shards_of_a_hot_event(stores: Stores) -> None:
     counters = stores.documents.counters
     for number in range(40):
         counters.record(saved(f"{number}"), ONE, slot=7, now=NOW)
@@ -89,11 +89,11 @@ def test_all_of_a_hot_event_is_told_when_any_of_it_changed(stores: Stores) -> No
         assert (counts.by_type, updated_at) == ({SAVE: number + 1}, NOW + DAY)
 
 
-def test_what_has_no_event_counts_for_none(stores: Stores) -> None:
+def test_interactions_without_an_event_change_no_counts(stores: Stores) -> None:
     follow = did("a", kind=FOLLOW, event_id="", organizer_id="org_1", recorded_at=NOW)
     search = did("b", kind=SEARCH, event_id="", query="jazz", recorded_at=NOW)
-    for one in (follow, search):
-        assert stores.documents.counters.record(one, NOTHING, slot=7, now=NOW) is Recorded.NEW
+    for interaction in (follow, search):
+        assert stores.documents.counters.record(interaction, NOTHING, slot=7, now=NOW) is Recorded.NEW
     assert list(stores.documents.counters.changed_since(None)) == []
     assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(follow),)
 
@@ -115,7 +115,7 @@ def test_counts_add_up(stores: Stores) -> None:
     assert open_counts(stores)["event_1"] == {7: EventCounts({SAVE: 1}, {1: 5})}
 
 
-def test_settling_corrects_in_all_and_by_slot_and_drops_what_is_closed(stores: Stores) -> None:
+def test_settle_corrects_totals_and_slots_and_drops_closed_slots(stores: Stores) -> None:
     counters = stores.documents.counters
     for slot in (6, 7):
         counters.record(saved(f"{slot}"), ONE, slot=slot, now=NOW)
@@ -139,7 +139,7 @@ def test_settling_corrects_in_all_and_by_slot_and_drops_what_is_closed(stores: S
     assert open_counts(stores)["event_2"] == {}
 
 
-def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Stores) -> None:
+def test_changed_since_includes_the_moment_and_is_ordered_by_time_then_id(stores: Stores) -> None:
     counters = stores.documents.counters
     counters.add({"d": ONE, "b": ONE}, key="add-4", now=NOW + SECOND)
     counters.add({"c": ONE, "a": ONE}, key="add-5", now=NOW)
@@ -148,17 +148,17 @@ def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Sto
     assert [event_id for event_id, _, _ in counters.changed_since(NOW)] == ["c", "b", "d", "a"]
     assert [event_id for event_id, _, _ in counters.changed_since(NOW + SECOND)] == ["b", "d", "a"]
     assert {event_id for event_id, _, _ in counters.changed_since(None)} == {"a", "b", "c", "d", "old"}
-    assert {one.event_id for one in counters.open_since(NOW + SECOND)} == {"a", "b", "d"}
+    assert {counts.event_id for counts in counters.open_since(NOW + SECOND)} == {"a", "b", "d"}
 
 
 @pytest.mark.parametrize("moment", [NOW, None])
-def test_lists_longer_than_a_page_hold_each_event_once(stores: Stores, moment: datetime | None) -> None:
+def test_pagination_lists_each_event_once(stores: Stores, moment: datetime | None) -> None:
     ids = [f"event_{number:04}" for number in range(1_010)]
     stores.documents.counters.add(dict.fromkeys(ids, ONE), key="add-8", now=NOW)
     assert sorted(event_id for event_id, _, _ in stores.documents.counters.changed_since(moment)) == ids
 
 
-def test_what_was_added_under_a_key_is_not_added_again(stores: Stores) -> None:
+def test_add_is_idempotent_by_key(stores: Stores) -> None:
     counters = stores.documents.counters
     counts = dict.fromkeys((f"event_{n}" for n in range(700)), ONE)
     assert counters.add(counts, key="load-1", now=NOW)
@@ -168,17 +168,17 @@ def test_what_was_added_under_a_key_is_not_added_again(stores: Stores) -> None:
     assert found == dict.fromkeys(counts, EventCounts.total([ONE, ONE]))
 
 
-def test_a_forgotten_users_late_interactions_vanish_and_later_ones_count(stores: Stores) -> None:
+def test_interactions_before_an_erasure_are_deleted_and_later_ones_count(stores: Stores) -> None:
     store = stores.documents
     late, later = saved("late"), did("later", kind=SAVE, recorded_at=NOW + SECOND)
-    for one in (late, later):
-        store.interactions.append([one], now=one.recorded_at or NOW, counted=False)
+    for interaction in (late, later):
+        store.interactions.append([interaction], now=interaction.recorded_at or NOW, counted=False)
     store.personal.mark("user_1", at=NOW)
     assert store.counters.record(late, ONE, slot=7, now=NOW) is Recorded.FORGOTTEN
     assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.NEW
     assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.KNOWN
     assert store.counters.record(saved("b", user_id="user_2"), ONE, slot=7, now=NOW) is Recorded.NEW
-    assert [one.interaction_id for one in store.interactions.since(None)] == ["later"]
+    assert [interaction.interaction_id for interaction in store.interactions.since(None)] == ["later"]
     assert store.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(later),)
     ((_, counts, _),) = store.counters.changed_since(None)
     assert counts.by_type == {SAVE: 2}

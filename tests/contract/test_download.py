@@ -1,4 +1,4 @@
-"""How reading behaves before a server that does not do as Cloud Storage should."""
+"""Object downloads from a faulty server, and access tokens."""
 
 import base64
 import gc
@@ -33,7 +33,7 @@ WHOLE: Final = Blob(BODY, 7)
 
 
 class Server:
-    """Says its lines one after the other, the last one again and again, and remembers what it was asked."""
+    """Scripted HTTP server: gives its responses in order, repeats the last one, and records the requests."""
 
     def __init__(self, certificate: Path | None = None) -> None:
         self.lines: list[Say] = []
@@ -57,7 +57,7 @@ class Server:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
             self._http.socket = context.wrap_socket(self._http.socket, server_side=True)
-        self.place = f"127.0.0.1:{self._http.server_port}"
+        self.address = f"127.0.0.1:{self._http.server_port}"
         self._thread = Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
@@ -71,7 +71,7 @@ class Server:
 def say(
     status: int = 200, body: bytes = BODY, *, length: int | None = None, chunked: bool = False, **headers: str
 ) -> Say:
-    """An answer of this body that claims `length` bytes and then ends the connection if that is not so."""
+    """Scripted response that declares `length` bytes; a wrong length also closes the connection."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
@@ -100,7 +100,7 @@ def hash_of(data: bytes) -> str:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{server.place}")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{server.address}")
     yield server
     server.close()
 
@@ -117,7 +117,7 @@ def downloads(server: Server) -> Iterator[Downloads]:
     [say(), say(x_goog_hash=hash_of(BODY)), say(chunked=True), say(Connection="close")],
     ids=["plain", "with its hash", "chunked", "closing"],
 )
-def test_a_whole_answer_is_taken(server: Server, downloads: Downloads, line: Say) -> None:
+def test_a_complete_response_gives_data_and_generation(server: Server, downloads: Downloads, line: Say) -> None:
     server.lines = [line]
     assert downloads.read("models/v=1") == WHOLE
     assert downloads.read("models/v=1") == WHOLE
@@ -136,26 +136,26 @@ def test_a_whole_answer_is_taken(server: Server, downloads: Downloads, line: Say
     ],
     ids=["408", "429", "500", "502", "503", "504", "too short", "cut", "other bytes", "hung up", "garbage"],
 )
-def test_what_may_pass_is_tried_again(server: Server, downloads: Downloads, first: Say) -> None:
+def test_transient_failures_are_retried(server: Server, downloads: Downloads, first: Say) -> None:
     server.lines = [first, say()]
     assert downloads.read("a") == WHOLE
     assert len(server.asked) == 2
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 412, 416])
-def test_what_will_not_pass_is_said_at_once(server: Server, downloads: Downloads, status: int) -> None:
-    server.lines = [say(status, b"why", Location=f"http://{server.place}/elsewhere")]
+def test_permanent_failures_raise_at_once(server: Server, downloads: Downloads, status: int) -> None:
+    server.lines = [say(status, b"why", Location=f"http://{server.address}/elsewhere")]
     with pytest.raises(StoreUnavailable, match=f"^expected 200 or 404, got {status} b'why'$"):
         downloads.read("a")
     assert len(server.asked) == 1
 
 
-def test_what_is_not_there_is_none(server: Server, downloads: Downloads) -> None:
+def test_a_missing_object_is_none(server: Server, downloads: Downloads) -> None:
     server.lines = [say(404, b"no such object")]
     assert downloads.read("a") is None
 
 
-def test_the_deadline_holds_over_all_attempts(server: Server) -> None:
+def test_the_deadline_includes_all_retries(server: Server) -> None:
     server.lines = [say(503, b"later")]
     downloads = Downloads("bucket", deadline_s=0.5)
     started = time.monotonic()
@@ -166,7 +166,7 @@ def test_the_deadline_holds_over_all_attempts(server: Server) -> None:
     assert len(server.asked) > 1
 
 
-def test_a_body_that_trickles_ends_at_the_deadline(server: Server) -> None:
+def test_a_slow_body_is_abandoned_at_the_deadline(server: Server) -> None:
     def trickle(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000000")
@@ -186,7 +186,7 @@ def test_a_body_that_trickles_ends_at_the_deadline(server: Server) -> None:
 
 
 @pytest.mark.parametrize("line", [say(body=b"x", length=2_000_001), say(body=b"x" * 2_000_001, chunked=True)])
-def test_what_is_too_large_is_refused(server: Server, downloads: Downloads, line: Say) -> None:
+def test_an_object_that_is_too_large_is_refused(server: Server, downloads: Downloads, line: Say) -> None:
     server.lines = [line]
     with pytest.raises(StoreUnavailable, match=r"^expected at most 2,000,000 bytes, got 2,\d{3},\d{3}$"):
         downloads.read("a")
@@ -200,7 +200,7 @@ def test_an_answer_without_a_generation_is_refused(server: Server, downloads: Do
         downloads.read("a")
 
 
-def test_reads_of_one_burst_share_a_connection_and_threads_do_not(server: Server, downloads: Downloads) -> None:
+def test_consecutive_reads_share_a_connection_and_threads_do_not(server: Server, downloads: Downloads) -> None:
     server.lines = [say()]
     for name in "abc":
         downloads.read(name)
@@ -209,7 +209,7 @@ def test_reads_of_one_burst_share_a_connection_and_threads_do_not(server: Server
         assert list(pool.map(downloads.read, "abcdefgh")) == [WHOLE] * 8
 
 
-def test_a_connection_that_the_server_has_closed_meanwhile_is_replaced(server: Server, downloads: Downloads) -> None:
+def test_a_connection_closed_by_the_server_is_replaced(server: Server, downloads: Downloads) -> None:
     def leave(handler: BaseHTTPRequestHandler) -> None:
         say()(handler)
         handler.close_connection = True
@@ -219,7 +219,7 @@ def test_a_connection_that_the_server_has_closed_meanwhile_is_replaced(server: S
 
 
 def certificate_of(address: str) -> bytes:
-    """A key and its certificate, signed by nobody else."""
+    """Self-signed certificate for an address, with its key, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([]), datetime.now(UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -234,7 +234,7 @@ def certificate_of(address: str) -> bytes:
     [("127.0.0.1", True), ("127.0.0.1", False), ("10.0.0.1", True)],
     ids=["trusted", "unknown", "of another"],
 )
-def test_only_a_server_with_a_trusted_certificate_of_its_own_is_asked(
+def test_only_a_server_with_a_trusted_certificate_for_its_name_is_asked(
     address: str,
     is_trusted: bool,  # noqa: FBT001
     tmp_path: Path,
@@ -244,7 +244,7 @@ def test_only_a_server_with_a_trusted_certificate_of_its_own_is_asked(
     certificate.write_bytes(certificate_of(address))
     server = Server(certificate)
     server.lines = [say()]
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"https://{server.place}")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"https://{server.address}")
     if is_trusted:
         monkeypatch.setattr("certifi.where", lambda: str(certificate))
     downloads = Downloads("bucket", deadline_s=0.5)
@@ -267,9 +267,9 @@ def test_an_emulator_without_a_scheme_is_refused(place: str, monkeypatch: pytest
         Downloads("bucket", deadline_s=1)
 
 
-def test_a_reader_that_is_forgotten_leaves_no_connection(server: Server) -> None:
+def test_a_garbage_collected_reader_closes_its_connection(server: Server) -> None:
     server.lines = [say()]
-    # Warnings are errors, that of an open socket too.
+    # Warnings are errors, including that of an unclosed socket.
     Downloads("bucket", deadline_s=1).read("a")
     gc.collect()
 
@@ -280,10 +280,10 @@ def token(text: str, lifetime_s: int, *, flavor: str = "Google") -> Say:
 
 
 def tokens(server: Server) -> Tokens:
-    return Tokens({"K_SERVICE": "api", "GCE_METADATA_HOST": server.place}, timeout_s=1)
+    return Tokens({"K_SERVICE": "api", "GCE_METADATA_HOST": server.address}, timeout_s=1)
 
 
-def test_on_google_cloud_a_token_is_kept_until_shortly_before_it_expires(server: Server) -> None:
+def test_on_google_cloud_a_token_is_cached_until_shortly_before_it_expires(server: Server) -> None:
     kept, short = tokens(server), tokens(server)
     server.lines = [token("one", 3_600), token("two", 200), token("three", 200)]
     assert [kept.current(), kept.current()] == ["one", "one"]
@@ -291,7 +291,7 @@ def test_on_google_cloud_a_token_is_kept_until_shortly_before_it_expires(server:
     assert server.asked[0][0] == "/computeMetadata/v1/instance/service-accounts/default/token"
 
 
-def test_a_token_that_was_refused_is_dropped_unless_there_is_a_newer_one(server: Server) -> None:
+def test_a_refused_token_is_dropped_unless_it_was_replaced(server: Server) -> None:
     kept = tokens(server)
     server.lines = [token("one", 3_600), token("two", 3_600)]
     kept.drop(kept.current())
@@ -312,13 +312,13 @@ def test_a_token_that_was_refused_is_dropped_unless_there_is_a_newer_one(server:
         lambda handler: handler.connection.shutdown(SHUT_RDWR),
     ],
 )
-def test_without_a_token_there_is_a_reason(server: Server, line: Say) -> None:
+def test_a_failure_to_get_a_token_names_the_reason(server: Server, line: Say) -> None:
     server.lines = [line]
-    with pytest.raises(StoreUnavailable, match=f"^{server.place}: expected a token, got "):
+    with pytest.raises(StoreUnavailable, match=f"^{server.address}: expected a token, got "):
         tokens(server).current()
 
 
-def test_elsewhere_the_default_credentials_are_asked_for(
+def test_outside_google_cloud_the_default_credentials_give_the_token(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refresh = {
@@ -326,7 +326,7 @@ def test_elsewhere_the_default_credentials_are_asked_for(
         "client_id": "id",
         "client_secret": "secret",
         "refresh_token": "refresh",
-        "token_uri": f"http://{server.place}/token",
+        "token_uri": f"http://{server.address}/token",
     }
     key = tmp_path / "key.json"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
@@ -338,10 +338,10 @@ def test_elsewhere_the_default_credentials_are_asked_for(
         Tokens({}, timeout_s=1).current()
 
 
-def test_a_token_goes_to_google_only(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_is_sent_to_google_only(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.lines = [say()]
     monkeypatch.setenv("K_SERVICE", "api")
-    monkeypatch.setenv("GCE_METADATA_HOST", server.place)
+    monkeypatch.setenv("GCE_METADATA_HOST", server.address)
     downloads = Downloads("bucket", deadline_s=1)
     downloads.read("a")
     downloads.close()
@@ -350,7 +350,7 @@ def test_a_token_goes_to_google_only(server: Server, monkeypatch: pytest.MonkeyP
     ]
 
 
-def test_the_adapter_says_what_could_not_be_read(server: Server) -> None:
+def test_the_error_names_the_object_that_could_not_be_read(server: Server) -> None:
     server.lines = [say(403, b"not yours")]
     objects = CloudObjects("bucket")
     with pytest.raises(StoreUnavailable, match=r"^gs://bucket: models/current\.json: expected 200 or 404, got 403"):

@@ -1,4 +1,4 @@
-"""What only Firestore has: documents that other programs wrote, limits and markers."""
+"""Firestore specifics: documents written by other programs, request limits and markers."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.emulator
 ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 
 
-def test_events_of_organizers_own_programs_are_live(database: Database) -> None:
+def test_events_written_by_organizers_programs_are_live_and_changed(database: Database) -> None:
     from google.cloud.firestore import GeoPoint
 
     written = {
@@ -30,18 +30,18 @@ def test_events_of_organizers_own_programs_are_live(database: Database) -> None:
     for event_id, fields in written.items():
         database.document("events", event_id).set(fields)
     events = FirestoreEvents(database)
-    assert sorted(one.event_id for one in events.live(NOW)) == ["under way", "without status"]
-    assert [one.event_id for one in events.changed_since(None)] == sorted(written)
+    assert sorted(stored.event_id for stored in events.live(NOW)) == ["under way", "without status"]
+    assert [stored.event_id for stored in events.changed_since(None)] == sorted(written)
     assert list(events.changed_since(NOW - 100 * DAY)) == []
-    # Their own `updated_at` says nothing; the server's note of the change does.
+    # The change feed decides, not the documents' own `updated_at`.
     database.document("events", "over").set({"updated_at": NOW + 100 * DAY}, merge=True)
     events.touch("over", now=NOW)
     events.touch("deleted", now=NOW + SECOND)
-    changed = [(one.event_id, one.status, one.updated_at) for one in events.changed_since(NOW)]
+    changed = [(stored.event_id, stored.status, stored.updated_at) for stored in events.changed_since(NOW)]
     assert changed == [("over", Status.PUBLISHED, NOW), ("deleted", Status.HIDDEN, NOW + SECOND)]
 
 
-def test_large_events_are_put_in_requests_that_firestore_takes(database: Database) -> None:
+def test_large_events_are_split_into_requests_within_firestore_s_limit(database: Database) -> None:
     large = [event(f"{n:03}", description="x" * 100_000) for n in range(130)]
     events = FirestoreEvents(database)
     assert events.put(large, now=NOW) == Written(loaded=130)
@@ -49,10 +49,10 @@ def test_large_events_are_put_in_requests_that_firestore_takes(database: Databas
 
 
 @pytest.mark.parametrize("size", [0, 1, 6, 7])
-def test_pages_join_without_gap_or_repeat(database: Database, size: int) -> None:
+def test_pagination_has_no_gap_or_repeat(database: Database, size: int) -> None:
     ids = [f"{n}" for n in range(size)]
-    for one in ids:
-        database.document("things", one).set({"at": NOW})
+    for key in ids:
+        database.document("things", key).set({"at": NOW})
     for listing in (Listing("things"), Listing("things", "at")):
         found = documents(database, listing, NOW, page=3)
         assert [document_id for document_id, _ in found] == ids
@@ -65,38 +65,40 @@ def test_a_history_document_stays_bounded(database: Database) -> None:
         users.remember(done[start : start + 200])
     entries = database.read([database.document("histories", "user_1")])["histories", "user_1"]["entries"]
     assert MAX_HISTORY <= len(entries) <= MAX_HISTORY + 200
-    expected = tuple(HistoryEntry.of(one) for one in reversed(done[-MAX_HISTORY:]))
+    expected = tuple(HistoryEntry.of(interaction) for interaction in reversed(done[-MAX_HISTORY:]))
     assert users.profile("user_1", timeout_s=10).history == expected
 
 
-def test_a_history_that_grew_is_shortened_when_counts_are_settled_and_counting_reads_nothing(
+def test_a_long_history_is_trimmed_when_counts_are_settled_and_record_reads_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     users, counters = FirestoreUsers(database), FirestoreCounters(database)
     old = [did(f"old {n}", at=NOW - n * SECOND) for n in range(MAX_HISTORY + 100)]
     for part in (old[:300], old[300:]):
-        users._histories.remember([one for one in part if not is_due([history.key_of(one.interaction_id)])])
-    place = database.document("histories", "user_1")
+        users._histories.remember(
+            [interaction for interaction in part if not is_due([history.key_of(interaction.interaction_id)])]
+        )
+    reference = database.document("histories", "user_1")
 
     def size() -> int:
-        return len(database.read([place])["histories", "user_1"]["entries"])
+        return len(database.read([reference])["histories", "user_1"]["entries"])
 
     before = size()
     assert before > MAX_HISTORY
     new = [did(f"new {n}", at=NOW + (n + 1) * SECOND, recorded_at=NOW) for n in range(70)]
-    assert any(is_due([history.key_of(one.interaction_id)]) for one in new)
+    assert any(is_due([history.key_of(interaction.interaction_id)]) for interaction in new)
     with monkeypatch.context() as blind:
         blind.setattr(database.client._firestore_api, "batch_get_documents", None)
-        for one in new:
-            counters.record(one, ONE, slot=1, now=NOW)
+        for interaction in new:
+            counters.record(interaction, ONE, slot=1, now=NOW)
     assert size() == before + 70
     assert users.trim_histories([new[0]]) == []
     assert size() == MAX_HISTORY
     kept = users.profile("user_1", timeout_s=10).history
-    assert kept[:70] == tuple(HistoryEntry.of(one) for one in reversed(new))
+    assert kept[:70] == tuple(HistoryEntry.of(interaction) for interaction in reversed(new))
 
 
-def test_about_one_interaction_in_64_has_its_turn_to_trim() -> None:
+def test_about_one_interaction_in_64_triggers_trimming() -> None:
     turns = sum(is_due([history.key_of(f"user_{n}_event_{n}_view")]) for n in range(64_000))
     assert 800 < turns < 1_200
 

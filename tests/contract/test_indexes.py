@@ -1,4 +1,4 @@
-"""The emulator needs no indexes, so the definitions are compared to the queries here."""
+"""Firestore index definitions, compared to the queries, since the emulator needs no indexes."""
 
 import json
 from importlib import import_module
@@ -45,7 +45,7 @@ def definitions() -> dict[str, Any]:
     return json.loads((ROOT / "firestore.indexes.json").read_text())
 
 
-def test_every_query_is_a_listing() -> None:
+def test_every_list_query_is_a_listing() -> None:
     listed = {"events", "event_changes", "users", "interactions", "event_counts", "dead_letters", "forgotten"}
     assert {listing.collection for listing in LISTINGS} == listed
     for module in MODULES:
@@ -58,7 +58,7 @@ def test_there_are_exactly_the_composite_indexes_that_queries_need(definitions: 
     needed = {
         (listing.collection, fields)
         for listing in LISTINGS
-        # Firestore itself keeps an index of every single field, with the document id behind it.
+        # Firestore itself keeps an index of every single field, followed by the document id.
         if len(fields := tuple(field for field in listing.orders() if field != BY_ID)) > 1
     }
     defined = {
@@ -69,15 +69,21 @@ def test_there_are_exactly_the_composite_indexes_that_queries_need(definitions: 
 
 
 def test_no_field_that_a_query_uses_is_exempt_from_indexing(definitions: dict[str, Any]) -> None:
-    exempt = {(one["collectionGroup"], one["fieldPath"]) for one in definitions["fieldOverrides"] if not one["indexes"]}
+    exempt = {
+        (override["collectionGroup"], override["fieldPath"])
+        for override in definitions["fieldOverrides"]
+        if not override["indexes"]
+    }
     used = {(listing.collection, listing.field) for listing in LISTINGS if listing.field}
     assert len(used) == 10
     assert not exempt & used
     assert {collection for collection, _ in exempt} <= COLLECTIONS
 
 
-def test_what_grows_without_bound_is_exempt_or_expires(definitions: dict[str, Any]) -> None:
-    overrides = {(one["collectionGroup"], one["fieldPath"]): one for one in definitions["fieldOverrides"]}
+def test_unbounded_fields_are_exempt_from_indexing_or_expire(definitions: dict[str, Any]) -> None:
+    overrides = {
+        (override["collectionGroup"], override["fieldPath"]): override for override in definitions["fieldOverrides"]
+    }
     assert overrides["histories", "entries"]["indexes"] == []
     assert overrides["events", "description"]["indexes"] == []
     assert overrides["processed", "expires_at"]["ttl"] is True

@@ -13,58 +13,60 @@ def test_every_field_of_an_interaction_survives(stores: Stores, counted: bool) -
     assert list(stores.documents.interactions.since(None)) == [replace(FULL_INTERACTION, recorded_at=NOW)]
 
 
-def test_an_id_is_appended_once_and_the_first_stays(stores: Stores) -> None:
+def test_append_keeps_the_first_document_of_an_id(stores: Stores) -> None:
     log = stores.documents.interactions
     assert log.append([did("a"), did("b"), did("a", event_id="later")], now=NOW, counted=True) == [True, True, False]
     again = [did("c"), did("b", event_id="later"), did("d"), did("c")]
     assert log.append(again, now=NOW + DAY, counted=False) == [True, False, True, False]
     assert log.append(again, now=NOW + DAY, counted=False) == [False] * 4
     assert log.append([], now=NOW, counted=False) == []
-    stored = {one.interaction_id: (one.event_id, one.recorded_at) for one in log.since(None)}
+    stored = {
+        interaction.interaction_id: (interaction.event_id, interaction.recorded_at) for interaction in log.since(None)
+    }
     later = ("event_1", NOW + DAY)
     assert stored == {"a": ("event_1", NOW), "b": ("event_1", NOW), "c": later, "d": later}
 
 
-def test_the_stores_own_time_replaces_a_given_one(stores: Stores) -> None:
+def test_append_stamps_its_own_time(stores: Stores) -> None:
     stores.documents.interactions.append([did("a", recorded_at=NOW - DAY)], now=NOW, counted=False)
     assert list(stores.documents.interactions.since(NOW)) == [did("a", recorded_at=NOW)]
 
 
-def test_of_concurrent_appends_one_creates_each_document(stores: Stores) -> None:
+def test_only_one_of_concurrent_appends_creates_a_document(stores: Stores) -> None:
     done = [did(f"{number}") for number in range(40)]
 
     def append(start: int) -> list[str]:
         mine = done[start:] + done[:start]
         created = stores.documents.interactions.append(mine, now=NOW, counted=False)
-        return [one.interaction_id for one, is_new in zip(mine, created, strict=True) if is_new]
+        return [interaction.interaction_id for interaction, is_new in zip(mine, created, strict=True) if is_new]
 
     with ThreadPoolExecutor(8) as pool:
         created = [key for keys in pool.map(append, range(0, 40, 5)) for key in keys]
-    assert sorted(created) == sorted(one.interaction_id for one in done)
+    assert sorted(created) == sorted(interaction.interaction_id for interaction in done)
 
 
-def test_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Stores) -> None:
+def test_since_includes_the_moment_and_is_ordered_by_time_then_id(stores: Stores) -> None:
     log = stores.documents.interactions
     log.append([did("d"), did("b")], now=NOW + SECOND, counted=False)
     log.append([did("c")], now=NOW, counted=True)
     log.append([did("old", at=NOW + DAY)], now=NOW - SECOND, counted=False)
-    assert [one.interaction_id for one in log.since(NOW)] == ["c", "b", "d"]
-    assert [one.interaction_id for one in log.since(NOW + SECOND)] == ["b", "d"]
-    assert [one.interaction_id for one in log.since(NOW + 2 * SECOND)] == []
-    assert {one.interaction_id for one in log.since(None)} == {"b", "c", "d", "old"}
+    assert [interaction.interaction_id for interaction in log.since(NOW)] == ["c", "b", "d"]
+    assert [interaction.interaction_id for interaction in log.since(NOW + SECOND)] == ["b", "d"]
+    assert [interaction.interaction_id for interaction in log.since(NOW + 2 * SECOND)] == []
+    assert {interaction.interaction_id for interaction in log.since(None)} == {"b", "c", "d", "old"}
 
 
 def test_unreadable_interactions_are_logged_and_left_out(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
     stores.documents.interactions.append([did("bad"), did("good")], now=NOW, counted=False)
     stores.spoil("interactions", "bad", {"type": "yawn"})
-    assert [one.interaction_id for one in stores.documents.interactions.since(NOW)] == ["good"]
+    assert [interaction.interaction_id for interaction in stores.documents.interactions.since(NOW)] == ["good"]
     assert [(record.document_id, record.field) for record in caplog.records] == [("bad", "type")]
 
 
-def test_lists_longer_than_a_page_hold_each_interaction_once(stores: Stores) -> None:
+def test_pagination_lists_each_interaction_once(stores: Stores) -> None:
     ids = [f"interaction_{number:04}" for number in range(1_010)]
     log = stores.documents.interactions
-    assert log.append([did(one) for one in ids[1:]], now=NOW, counted=True) == [True] * 1_009
-    assert log.append([did(one) for one in ids], now=NOW, counted=True) == [True] + [False] * 1_009
-    assert [one.interaction_id for one in log.since(NOW)] == ids
-    assert sorted(one.interaction_id for one in log.since(None)) == ids
+    assert log.append([did(key) for key in ids[1:]], now=NOW, counted=True) == [True] * 1_009
+    assert log.append([did(key) for key in ids], now=NOW, counted=True) == [True] + [False] * 1_009
+    assert [interaction.interaction_id for interaction in log.since(NOW)] == ids
+    assert sorted(interaction.interaction_id for interaction in log.since(None)) == ids

@@ -9,7 +9,7 @@ from shared.ports import Blob, ObjectStore
 BAD_NAMES = ("", "/a", "a/", "a//b", "..", "../a", "a/../b", ".a", "a/.b", "a b", "a\nb", "ü", "a" * 501)
 
 
-def test_an_object_that_is_not_there_is_none(objects: ObjectStore) -> None:
+def test_a_missing_object_is_none(objects: ObjectStore) -> None:
     assert objects.read("models/current.json") is None
     objects.write("models/v1/model.npz", b"1", generation=0)
     assert objects.read("models") is None
@@ -34,7 +34,7 @@ def test_a_write_needs_the_current_generation(objects: ObjectStore) -> None:
     assert objects.read("pointer") == Blob(b"2", second)
 
 
-def test_a_write_to_what_is_gone_conflicts(objects: ObjectStore) -> None:
+def test_a_write_to_a_deleted_object_conflicts(objects: ObjectStore) -> None:
     generation = objects.write("pointer", b"1", generation=0)
     objects.delete("pointer")
     with pytest.raises(Conflict):
@@ -42,14 +42,14 @@ def test_a_write_to_what_is_gone_conflicts(objects: ObjectStore) -> None:
     assert objects.read("pointer") is None
 
 
-def test_an_object_made_again_has_another_generation(objects: ObjectStore) -> None:
+def test_a_recreated_object_has_a_new_generation(objects: ObjectStore) -> None:
     first = objects.write("pointer", b"1", generation=0)
     objects.delete("pointer")
     assert objects.write("pointer", b"1", generation=0) != first
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_of_eight_concurrent_writers_one_wins(objects: ObjectStore, exists: bool) -> None:  # noqa: FBT001
+def test_exactly_one_of_eight_concurrent_writers_succeeds(objects: ObjectStore, exists: bool) -> None:  # noqa: FBT001
     before = objects.write("pointer", b"before", generation=0) if exists else 0
 
     def write(number: int) -> Blob | None:
@@ -63,7 +63,7 @@ def test_of_eight_concurrent_writers_one_wins(objects: ObjectStore, exists: bool
     assert objects.read("pointer") == winners[0]
 
 
-def test_no_step_of_concurrent_writers_is_lost(objects: ObjectStore) -> None:
+def test_no_update_of_concurrent_writers_is_lost(objects: ObjectStore) -> None:
     objects.write("pointer", b"0", generation=0)
 
     def step(_: int) -> None:
@@ -81,7 +81,7 @@ def test_no_step_of_concurrent_writers_is_lost(objects: ObjectStore) -> None:
     assert blob.data == b"12"
 
 
-def test_a_reader_gets_bytes_and_generation_that_belong_together(objects: ObjectStore) -> None:
+def test_a_concurrent_reader_gets_matching_data_and_generation(objects: ObjectStore) -> None:
     written = {objects.write("pointer", b"0", generation=0): b"0"}
 
     def write() -> None:

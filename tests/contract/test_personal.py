@@ -1,4 +1,4 @@
-"""All that a store holds about one user, wherever it lies."""
+"""Personal data of a user in every store: export and erasure."""
 
 from shared.entities import InteractionType, User, pseudonym
 from shared.ports import DeadLetter
@@ -19,26 +19,26 @@ def fill(stores: Stores) -> None:
     store.dead_letters.put(DeadLetter("b", "interactions", "y", "bad"), now=NOW)
 
 
-def test_every_document_about_a_user_is_listed_as_it_is(stores: Stores) -> None:
+def test_export_lists_every_document_about_a_user_unchanged(stores: Stores) -> None:
     fill(stores)
     held = list(stores.documents.personal.of(GONE))
-    by_collection = {one.collection: one for one in held}
-    assert len([one for one in held if one.collection == "interactions"]) == 1_011
+    by_collection = {document.collection: document for document in held}
+    assert len([document for document in held if document.collection == "interactions"]) == 1_011
     assert by_collection["users"].fields["city"] == FULL_USER.city
     assert len(by_collection["histories"].fields["entries"]) >= 500
     assert by_collection["dead_letters"].fields["reason"] == "bad"
-    rating = next(one for one in held if one.document_id == FULL_INTERACTION.interaction_id)
+    rating = next(document for document in held if document.document_id == FULL_INTERACTION.interaction_id)
     assert (rating.fields["user_id"], rating.fields["value"]) == (GONE, 4.0)
     assert list(stores.documents.personal.of("nobody")) == []
 
 
-def test_what_is_erased_is_gone_and_the_rest_stays(stores: Stores) -> None:
+def test_erase_deletes_a_user_s_documents_and_keeps_all_others(stores: Stores) -> None:
     fill(stores)
     store = stores.documents
     assert store.personal.erase(GONE, now=NOW + SECOND) == 1_015
     assert list(store.personal.of(GONE)) == []
     assert store.users.profile(GONE, timeout_s=10).history == ()
-    assert [one.interaction_id for one in store.interactions.since(None)] == ["theirs"]
+    assert [interaction.interaction_id for interaction in store.interactions.since(None)] == ["theirs"]
     assert [letter.key for letter in store.dead_letters.since(NOW)] == ["b"]
     assert {user.user_id: user.friends for user in store.users.changed_since(None)} == {
         "other": ("user_2",),
@@ -48,7 +48,7 @@ def test_what_is_erased_is_gone_and_the_rest_stays(stores: Stores) -> None:
     assert store.personal.erase(GONE, now=NOW) == 0
 
 
-def test_the_forgotten_are_known_by_pseudonym_and_last_time(stores: Stores) -> None:
+def test_forgotten_gives_the_last_erasure_by_pseudonym(stores: Stores) -> None:
     personal = stores.documents.personal
     assert personal.forgotten() == {}
     personal.mark("user_1", at=NOW)
@@ -57,7 +57,7 @@ def test_the_forgotten_are_known_by_pseudonym_and_last_time(stores: Stores) -> N
     assert personal.forgotten() == {pseudonym("user_1"): NOW + DAY, pseudonym("user_2"): NOW}
 
 
-def test_letters_are_kept_once_a_key_and_listed_by_time(stores: Stores) -> None:
+def test_dead_letters_are_unique_by_key_and_listed_by_time(stores: Stores) -> None:
     letters = stores.documents.dead_letters
     first = DeadLetter("a", "interactions", "x", "bad", user_id="user_1", data='{"type": 5}')
     letters.put(first, now=NOW - SECOND)
@@ -70,7 +70,7 @@ def test_letters_are_kept_once_a_key_and_listed_by_time(stores: Stores) -> None:
     assert [letter.key for letter in letters.since(NOW)] == ["b"]
 
 
-def test_a_bookmark_is_where_it_was_moved(stores: Stores) -> None:
+def test_a_watermark_is_read_as_written(stores: Stores) -> None:
     bookmarks = stores.documents.bookmarks
     assert bookmarks.read("job") is None
     bookmarks.move("job", NOW)
@@ -79,7 +79,7 @@ def test_a_bookmark_is_where_it_was_moved(stores: Stores) -> None:
     assert bookmarks.read("job") == NOW + DAY
 
 
-def test_what_histories_lack_is_told(stores: Stores) -> None:
+def test_trim_histories_returns_the_interactions_that_histories_lack(stores: Stores) -> None:
     store = stores.documents
     done = [did(f"{number}", user_id=f"user_{number % 3}") for number in range(9)]
     store.users.remember(done[:5])
@@ -88,25 +88,25 @@ def test_what_histories_lack_is_told(stores: Stores) -> None:
     assert store.users.trim_histories([]) == []
 
 
-def test_interactions_are_got_by_id(stores: Stores) -> None:
+def test_get_returns_interactions_by_id(stores: Stores) -> None:
     log = stores.documents.interactions
     log.append([did("a"), did("b"), did("bad")], now=NOW, counted=False)
     stores.spoil("interactions", "bad", {"type": "yawn"})
     found = log.get(["b", "bad", "none"])
-    assert [(key, one.recorded_at) for key, one in found.items()] == [("b", NOW)]
+    assert [(key, interaction.recorded_at) for key, interaction in found.items()] == [("b", NOW)]
     assert log.get([]) == {}
 
 
-def test_what_its_writer_counted_is_left_out(stores: Stores) -> None:
+def test_uncounted_leaves_out_interactions_that_their_writer_counted(stores: Stores) -> None:
     log = stores.documents.interactions
     log.append([did("a"), did("b")], now=NOW, counted=False)
     log.append([did("loaded")], now=NOW, counted=True)
     log.append([did("old")], now=NOW - SECOND, counted=False)
-    assert [one.interaction_id for one in log.uncounted(NOW)] == ["a", "b"]
-    assert [one.interaction_id for one in log.uncounted(NOW - DAY)] == ["old", "a", "b"]
+    assert [interaction.interaction_id for interaction in log.uncounted(NOW)] == ["a", "b"]
+    assert [interaction.interaction_id for interaction in log.uncounted(NOW - DAY)] == ["old", "a", "b"]
 
 
-def test_dismissals_stay_however_much_is_done_later(stores: Stores) -> None:
+def test_dismissals_outlast_500_newer_entries(stores: Stores) -> None:
     users = stores.documents.users
     hidden = [did(f"d{n}", kind=InteractionType.DISMISS, event_id=f"hidden_{n}", at=NOW - DAY) for n in range(3)]
     done = [did(f"{n}", event_id=f"event_{n}", at=NOW + n * SECOND) for n in range(700)]

@@ -1,4 +1,4 @@
-"""What people decide about lists, in every store."""
+"""Business rules of lists in every store."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_rules_are_read_as_they_were_written_and_replaced_as_a_whole(stores: Sto
     assert stores.documents.rules.read() == Rules(blocked_organizers=("o2",))
 
 
-def test_a_document_that_somebody_spoiled_is_refused_by_field(stores: Stores) -> None:
+def test_an_invalid_document_is_refused_by_field(stores: Stores) -> None:
     stores.documents.rules.write(Rules(max_per_organizer=2))
     stores.spoil("rules", "current", {"max_per_organizer": "two"})
     with pytest.raises(InvalidField, match="max_per_organizer"):

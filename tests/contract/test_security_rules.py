@@ -1,4 +1,4 @@
-"""What the security rules let clients do with Firestore directly, each case with its reason."""
+"""Firestore security rules: allowed and denied reads and writes of clients, each case with its reason."""
 
 import uuid
 from collections.abc import Iterator
@@ -43,12 +43,12 @@ def client(host: str, project: str, user_id: str = "alice", **claims: Any) -> Re
 
 
 def owner(host: str, project: str) -> Rest:
-    """Passes by the rules, as the functions do."""
+    """Client that bypasses the rules, as the functions do."""
     return Rest(host, project, "owner")
 
 
 def create(rest: Rest, entry: dict[str, Any], *, key: str = "", stamp: str = "recorded_at") -> requests.Response:
-    """Write an interaction of Alice's, with the id that follows from it unless told."""
+    """Create an interaction of Alice; without `key` under the id that follows from its contents."""
     fields = {"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND} | entry
     fields = {name: value for name, value in fields.items() if value is not None}
     return rest.create("interactions", key or key_of(fields), fields, stamp=stamp)
@@ -146,14 +146,14 @@ def test_denied_is(host: str, project: str, entry: dict[str, Any]) -> None:
     assert "PERMISSION_DENIED" in written.text
 
 
-def test_denied_is_anything_that_the_server_did_not_stamp(host: str, project: str) -> None:
+def test_denied_is_an_interaction_without_the_server_s_time_stamp(host: str, project: str) -> None:
     rest = client(host, project)
     assert create(rest, BOOKING, stamp="").status_code == 403
     assert create(rest, BOOKING | {"recorded_at": datetime.now(UTC)}, stamp="").status_code == 403
 
 
 @pytest.mark.parametrize("key", ["alice_e_booking_2", "alice_f_booking", "bob_e_booking", "alice_e_save", "x"])
-def test_denied_is_another_id_than_the_one_that_follows(host: str, project: str, key: str) -> None:
+def test_denied_is_an_id_that_does_not_follow_from_the_contents(host: str, project: str, key: str) -> None:
     assert create(client(host, project), BOOKING, key=key).status_code == 403
 
 
@@ -162,11 +162,11 @@ def test_denied_is_another_day_in_the_id(host: str, project: str) -> None:
     assert create(client(host, project), VIEW, key="alice_e_view").status_code == 403
 
 
-def test_denied_is_whoever_is_not_signed_in(host: str, project: str) -> None:
+def test_denied_is_a_client_that_is_not_signed_in(host: str, project: str) -> None:
     assert create(client(host, project, ""), BOOKING).status_code == 403
 
 
-def test_a_fact_is_created_once_and_never_changed(host: str, project: str) -> None:
+def test_an_interaction_is_created_once_and_never_changed(host: str, project: str) -> None:
     rest = client(host, project)
     assert create(rest, BOOKING).status_code == 200
     assert create(rest, BOOKING).status_code in {403, 409}
@@ -187,7 +187,7 @@ def test_a_fact_is_created_once_and_never_changed(host: str, project: str) -> No
         "anything_else",
     ],
 )
-def test_what_the_functions_keep_is_theirs(host: str, project: str, collection: str) -> None:
+def test_clients_cannot_access_collections_of_the_functions(host: str, project: str, collection: str) -> None:
     for rest in (client(host, project), client(host, project, "root", admin=True)):
         assert rest.create(collection, "alice", {"at": datetime.now(UTC)}).status_code == 403
     assert owner(host, project).create(collection, "alice", {"at": datetime.now(UTC)}).status_code == 200
@@ -206,7 +206,7 @@ def test_only_administrators_write_events_and_only_published_ones_are_read(host:
     assert alice.get("events", "e").status_code == 403
 
 
-def test_profiles_are_their_users_and_stamped(host: str, project: str) -> None:
+def test_profiles_are_written_by_their_own_users_with_the_server_s_time_stamp(host: str, project: str) -> None:
     alice = client(host, project)
     assert alice.create("users", "alice", {"city": "Bern"}, stamp="updated_at").status_code == 200
     assert alice.create("users", "bob", {"city": "Bern"}, stamp="updated_at").status_code == 403
@@ -215,6 +215,6 @@ def test_profiles_are_their_users_and_stamped(host: str, project: str) -> None:
     assert client(host, project, "bob").get("users", "alice").status_code == 403
 
 
-def test_the_table_is_long_enough() -> None:
+def test_the_tables_cover_enough_cases() -> None:
     assert len(ALLOWED) + len(DENIED) >= 60
     assert len({why for why, _ in ALLOWED + DENIED}) == len(ALLOWED + DENIED)

@@ -12,7 +12,7 @@ from shared.adapters.stores import open_documents, open_objects
 from shared.errors import SettingsError
 
 
-def test_a_place_says_which_store_it_is(tmp_path: Path) -> None:
+def test_a_place_selects_the_kind_of_store(tmp_path: Path) -> None:
     files = open_documents(f"sqlite:{tmp_path}/a/documents.db")
     cloud = open_documents("firestore:project")
     assert isinstance(files.events, SqliteEvents)
@@ -29,13 +29,13 @@ def test_a_place_says_which_store_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "firestore", "firestore:", "gs:bucket", "mongo:db"])
-def test_documents_elsewhere_are_refused(place: str) -> None:
+def test_unknown_document_stores_are_refused(place: str) -> None:
     with pytest.raises(SettingsError, match=r"^documents: expected sqlite:… or firestore:…, got "):
         open_documents(place)
 
 
 @pytest.mark.parametrize("place", ["", "gs", "gs:", "firestore:project", "s3:bucket"])
-def test_objects_elsewhere_are_refused(place: str) -> None:
+def test_unknown_object_stores_are_refused(place: str) -> None:
     with pytest.raises(SettingsError, match=r"^objects: expected folder:… or gs:…, got "):
         open_objects(place)
 

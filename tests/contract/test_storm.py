@@ -1,4 +1,7 @@
-"""Triggers late, twice, out of order, eight at a time, killed and failing: the end is what one delivery each gives."""
+"""Fault injection for triggers: late, repeated, reordered, concurrent, killed and failing deliveries.
+
+The final state equals that of a single delivery of each document.
+"""
 
 import json
 import logging
@@ -40,11 +43,11 @@ KINDS |= {T.DISMISS: 3, T.FOLLOW: 3, T.SEARCH: 3, T.CATEGORY_CLICK: 2, T.IMPRESS
 
 
 class Killed(BaseException):
-    """The instance is gone, so nothing of ours may catch it."""
+    """Simulated end of an instance; no code of the application may catch it."""
 
 
 class Weather:
-    """Fails commits: before them, as a store out of reach and as a kill, and after them, as a kill or a lost answer."""
+    """Fault injector: fails before a commit (store unavailable, kill) or after it (kill, lost response)."""
 
     def __init__(self, rng: Random, shares: dict[str, float]) -> None:
         self._rng = rng
@@ -68,7 +71,7 @@ def documents(firestore_project: str) -> Iterator[Documents]:
 
 
 def struck(documents: Documents, weather: Weather) -> Documents:
-    """The same documents, reached through bad weather."""
+    """Document stores on the same database whose commits fail as `weather` decides."""
     database: Database = documents.counters._database
     commit = database.commit
 
@@ -83,34 +86,34 @@ def struck(documents: Documents, weather: Weather) -> Documents:
         if weather.strikes("answer lost"):
             raise StoreUnavailable("the answer is lost")
 
-    other = Database(database._project)
-    other._client = database.client
-    other.commit = fragile
+    faulty = Database(database._project)
+    faulty._client = database.client
+    faulty.commit = fragile
     reopened = open_documents(f"firestore:{database._project}")
     for name in ("events", "users", "interactions", "counters", "personal", "dead_letters", "bookmarks"):
         port = getattr(reopened, name)
         for holder in (port, getattr(port, "_histories", None)):
             if holder is not None:
-                holder._database = other
+                holder._database = faulty
     return reopened
 
 
 def some_interactions(rng: Random) -> list[Interaction]:
-    """Distinct ones, recorded within two slots, a fifth of the bookings cancelled again."""
+    """Distinct interactions recorded within two slots; a fifth of the bookings are cancelled again."""
     made: dict[str, Interaction] = {}
     while len(made) < SIZE:
-        one = _made(rng)
-        made.setdefault(one.interaction_id, one)
-        if one.type is T.BOOKING and rng.random() < 0.2 and len(made) < SIZE:
-            recorded_at = (one.recorded_at or START) + rng.randrange(2) * MINUTE
-            cancel = replace(one, type=T.CANCEL, occurred_at=one.occurred_at + MINUTE, recorded_at=recorded_at)
+        drawn = _made(rng)
+        made.setdefault(drawn.interaction_id, drawn)
+        if drawn.type is T.BOOKING and rng.random() < 0.2 and len(made) < SIZE:
+            recorded_at = (drawn.recorded_at or START) + rng.randrange(2) * MINUTE
+            cancel = replace(drawn, type=T.CANCEL, occurred_at=drawn.occurred_at + MINUTE, recorded_at=recorded_at)
             made.setdefault(cancel.expected_id(), replace(cancel, interaction_id=cancel.expected_id()))
     return list(made.values())
 
 
 def _made(rng: Random) -> Interaction:
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
-    # A few events and users do most of it.
+    # Most interactions are of few users with few events.
     event_id = f"event_{min(int(rng.expovariate(0.1)), EVENTS - 1)}"
     recorded_at = START + rng.randrange(13) * MINUTE
     about: dict[str, Any] = {"event_id": event_id}
@@ -123,7 +126,7 @@ def _made(rng: Random) -> Interaction:
     elif kind is T.IMPRESSION:
         page = tuple(f"event_{n}" for n in rng.sample(range(EVENTS), 10))
         about = {"event_ids": page, "recommendation_id": f"list_{rng.randrange(10**6)}"}
-    one = Interaction(
+    drawn = Interaction(
         interaction_id="",
         user_id=f"user_{min(int(rng.expovariate(0.02)), USERS - 1)}",
         type=kind,
@@ -132,12 +135,12 @@ def _made(rng: Random) -> Interaction:
         value=float(rng.randrange(1, 6)) if kind is T.RATING else None,
         **about,
     )
-    return replace(one, interaction_id=one.expected_id())
+    return replace(drawn, interaction_id=drawn.expected_id())
 
 
 @dataclass
 class Storm:
-    """Delivers until everything is acknowledged."""
+    """Concurrent trigger deliveries, repeated until all are acknowledged."""
 
     rng: Random
     left: int = 0
@@ -150,13 +153,13 @@ class Storm:
                 with lock:
                     if not waiting:
                         return
-                    one = waiting.pop()
+                    delivery = waiting.pop()
                 try:
-                    interaction(created(one.interaction_id, one.to_document()))
+                    interaction(created(delivery.interaction_id, delivery.to_document()))
                 except (Killed, StoreUnavailable):
                     with lock:
-                        # Comes again some time, before or after others.
-                        waiting.insert(self.rng.randrange(len(waiting) + 1), one)
+                        # Delivered again later, at a random position among the others.
+                        waiting.insert(self.rng.randrange(len(waiting) + 1), delivery)
 
         with ThreadPoolExecutor(PARALLEL) as pool:
             for future in [pool.submit(work) for _ in range(PARALLEL)]:
@@ -180,7 +183,9 @@ def histories(documents: Documents, users: set[str]) -> dict[str, set[tuple[str,
     result = {}
     for user_id in users:
         entries = documents.users.profile(user_id, timeout_s=30).history
-        result[user_id] = {(str(one.type), one.event_id, one.organizer_id, one.occurred_at) for one in entries}
+        result[user_id] = {
+            (str(entry.type), entry.event_id, entry.organizer_id, entry.occurred_at) for entry in entries
+        }
         assert len(result[user_id]) == len(entries)
     return result
 
@@ -195,7 +200,7 @@ def attributes(event_id: str) -> dict[str, Any]:
 
 
 def popularity_by_place(documents: Documents, folder: Path, clock: Clock) -> dict[str, float]:
-    """As a serving instance has it: everywhere, and by city, category and cell, from what each event is."""
+    """Popularity in a serving instance: overall, and by city, category and district of the events."""
     events = [an_event(f"event_{number}", **attributes(f"event_{number}")) for number in range(EVENTS)]
     documents.events.put(events, now=clock.now)
     recommender = deployment.wire(documents, folder, clock).serving.current(clock.now).recommender
@@ -219,23 +224,25 @@ def popularity_of(truth: oracle.Truth) -> dict[str, float]:
     return {name: float(total) for name, total in sums.items()}
 
 
-def test_a_storm_of_deliveries_leaves_what_the_documents_say(
+def test_faulty_deliveries_converge_to_the_state_of_the_documents(
     documents: Documents, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     rng = Random(4)
     given = some_interactions(rng)
     assert len(given) == SIZE
-    for minute in sorted({one.recorded_at for one in given if one.recorded_at}):
-        documents.interactions.append([one for one in given if one.recorded_at == minute], now=minute, counted=False)
-    # Of some users every delivery is late, of one none ever comes.
-    never = [one for one in given if one.user_id == f"user_{USERS - 1}"]
-    late = [one for one in given if 150 <= int(one.user_id[5:]) < USERS - 1]
-    on_time = [one for one in given if int(one.user_id[5:]) < 150]
+    for minute in sorted({entry.recorded_at for entry in given if entry.recorded_at}):
+        documents.interactions.append(
+            [entry for entry in given if entry.recorded_at == minute], now=minute, counted=False
+        )
+    # Some users' deliveries are all late, those of a further user never come.
+    never = [entry for entry in given if entry.user_id == f"user_{USERS - 1}"]
+    late = [entry for entry in given if 150 <= int(entry.user_id[5:]) < USERS - 1]
+    on_time = [entry for entry in given if int(entry.user_id[5:]) < 150]
     assert len(never) > 50
     assert len(late) > 100
-    twice = [one for one in on_time if rng.random() < 0.3]
-    deliveries = on_time + twice + [one for one in twice if rng.random() < 0.5]
+    twice = [entry for entry in on_time if rng.random() < 0.3]
+    deliveries = on_time + twice + [entry for entry in twice if rng.random() < 0.5]
     rng.shuffle(deliveries)
 
     weather = Weather(
@@ -247,10 +254,12 @@ def test_a_storm_of_deliveries_leaves_what_the_documents_say(
         Storm(Random(6)).deliver(deliveries)
     took_s = time.monotonic() - began
     assert sum(weather.happened.values()) > 300, weather.happened
-    assert documents.interactions.known([one.interaction_id for one in given]) == {one.interaction_id for one in given}
+    assert documents.interactions.known([entry.interaction_id for entry in given]) == {
+        entry.interaction_id for entry in given
+    }
 
-    # What counts at once is right before anything is settled.
-    at_once = [one for one in on_time if one.type not in oracle.REPEATING]
+    # Interactions that are counted immediately are counted correctly before any settlement.
+    at_once = [entry for entry in on_time if entry.type not in oracle.REPEATING]
     assert found(documents) == expected(oracle.truth(at_once))
 
     clock.forward(60 * MINUTE)
@@ -270,7 +279,7 @@ def test_a_storm_of_deliveries_leaves_what_the_documents_say(
 
     truth = oracle.truth(given)
     assert found(documents) == expected(truth)
-    users = {one.user_id for one in given}
+    users = {entry.user_id for entry in given}
     assert histories(documents, users) == {user_id: truth.histories[user_id] for user_id in users}
     assert popularity_by_place(documents, tmp_path, clock) == pytest.approx(popularity_of(truth), rel=1e-9)
     calm = reconcile(documents, now=clock.forward(20 * MINUTE))

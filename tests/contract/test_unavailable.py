@@ -70,7 +70,7 @@ def deaf_host(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("call", DOCUMENT_CALLS.values(), ids=DOCUMENT_CALLS)
-def test_firestore_out_of_reach_is_said_in_time(
+def test_unreachable_firestore_raises_within_the_deadline(
     deaf_host: str, call: Callable[[Documents], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", deaf_host)
@@ -95,7 +95,7 @@ def test_firestore_out_of_reach_is_said_in_time(
 
 
 @pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)
-def test_cloud_storage_out_of_reach_is_said_in_time(
+def test_unreachable_cloud_storage_raises_within_the_deadline(
     deaf_host: str, call: Callable[[ObjectStore], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://{deaf_host}")
@@ -107,7 +107,7 @@ def test_cloud_storage_out_of_reach_is_said_in_time(
     objects.close()
 
 
-def test_a_profile_waits_for_a_busy_file_no_longer_than_it_may(tmp_path: Path) -> None:
+def test_profile_of_a_busy_file_raises_within_its_timeout(tmp_path: Path) -> None:
     database = sqlite.Database(tmp_path / "documents.db")
     users = sqlite.SqliteUsers(database)
     with ThreadPoolExecutor(1) as pool:
@@ -121,14 +121,14 @@ def test_a_profile_waits_for_a_busy_file_no_longer_than_it_may(tmp_path: Path) -
     database.close()
 
 
-def test_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_a_missing_folder_raises_unavailable(tmp_path: Path) -> None:
     objects = FolderObjects(tmp_path / "gone")
     with pytest.raises(StoreUnavailable, match="gone"):
         objects.write("a", b"", generation=0)
 
 
 @pytest.mark.emulator
-def test_a_bucket_that_does_not_exist_is_said_by_a_write(bucket: str) -> None:
+def test_a_write_to_a_missing_bucket_names_the_bucket(bucket: str) -> None:
     objects = CloudObjects(f"{bucket}-other")
     with pytest.raises(StoreUnavailable, match="-other"):
         objects.write("a", b"", generation=0)

@@ -18,7 +18,7 @@ def test_an_unknown_user_has_an_empty_profile(stores: Stores) -> None:
     assert stores.documents.users.profile("nobody", timeout_s=10) == Profile(User(user_id="nobody"))
 
 
-def test_put_counts_what_it_wrote_and_what_was_there(stores: Stores) -> None:
+def test_put_reports_written_and_unchanged_profiles(stores: Stores) -> None:
     users = stores.documents.users
     assert users.put([User(user_id="b"), User(user_id="a"), FULL_USER], now=NOW) == Written(loaded=3)
     again = [User(user_id="b"), User(user_id="a", city="Bern"), FULL_USER]
@@ -26,7 +26,7 @@ def test_put_counts_what_it_wrote_and_what_was_there(stores: Stores) -> None:
     assert list(users.changed_since(None)) == [User(user_id="a", city="Bern"), User(user_id="b"), FULL_USER]
 
 
-def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Stores) -> None:
+def test_changed_since_includes_the_moment_and_is_ordered_by_time_then_id(stores: Stores) -> None:
     users = stores.documents.users
     users.put([User(user_id="d"), User(user_id="b")], now=NOW + SECOND)
     users.put([User(user_id="c")], now=NOW)
@@ -39,18 +39,18 @@ def test_changed_since_begins_at_the_moment_and_goes_by_time_then_id(stores: Sto
     assert list(users.changed_since(NOW + 2 * SECOND)) == []
 
 
-def test_lists_of_everything_go_on_behind_an_id(stores: Stores) -> None:
+def test_full_lists_continue_after_an_id(stores: Stores) -> None:
     store = stores.documents
     store.users.put([User(user_id=key) for key in "cab"], now=NOW)
     store.events.put([event(key) for key in "cab"], now=NOW)
     store.interactions.append([did(key) for key in "cab"], now=NOW, counted=False)
     for after, expected in (("", ["a", "b", "c"]), ("a", ["b", "c"]), ("bb", ["c"]), ("c", [])):
         assert [user.user_id for user in store.users.changed_since(None, after=after)] == expected
-        assert [one.event_id for one in store.events.changed_since(None, after=after)] == expected
-        assert [one.interaction_id for one in store.interactions.since(None, after=after)] == expected
+        assert [event.event_id for event in store.events.changed_since(None, after=after)] == expected
+        assert [interaction.interaction_id for interaction in store.interactions.since(None, after=after)] == expected
 
 
-def test_what_lists_read_is_counted(stores: Stores) -> None:
+def test_listed_counts_the_documents_that_lists_read(stores: Stores) -> None:
     store = stores.documents
     store.users.put([User(user_id=f"user_{number:04}") for number in range(1_010)], now=NOW)
     before = store.listed()
@@ -70,7 +70,7 @@ def test_putting_a_profile_leaves_the_history(stores: Stores) -> None:
     )
 
 
-def test_a_history_alone_declares_nobody(stores: Stores) -> None:
+def test_a_history_alone_creates_no_profile(stores: Stores) -> None:
     stores.documents.users.remember([did("1")])
     assert list(stores.documents.users.changed_since(None)) == []
 
@@ -86,7 +86,7 @@ def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, ca
     assert [user.user_id for user in users.changed_since(None)] == ["user_2"]
 
 
-def test_a_history_is_the_same_in_every_order_and_however_often(stores: Stores) -> None:
+def test_remember_is_idempotent_and_independent_of_order(stores: Stores) -> None:
     rating = did("4", kind=InteractionType.RATING, value=4.0, at=NOW + DAY)
     done = [did("1", at=NOW), did("2", at=NOW + SECOND), did("3", at=NOW - DAY, event_id="event_2"), rating]
     expected = tuple(HistoryEntry.of(done[place]) for place in (3, 1, 0, 2))
@@ -96,7 +96,7 @@ def test_a_history_is_the_same_in_every_order_and_however_often(stores: Stores) 
         assert stores.documents.users.profile("user_1", timeout_s=10).history == expected
 
 
-def test_histories_stay_apart(stores: Stores) -> None:
+def test_users_have_separate_histories(stores: Stores) -> None:
     stores.documents.users.remember([did("1"), did("2", user_id="user_2")])
     for user_id, interaction_id in (("user_1", "1"), ("user_2", "2")):
         history = stores.documents.users.profile(user_id, timeout_s=10).history
@@ -111,15 +111,15 @@ def test_follows_are_remembered_and_searches_are_not(stores: Stores) -> None:
     stores.documents.users.remember([])
 
 
-def test_the_newest_500_entries_count(stores: Stores) -> None:
+def test_a_history_has_the_newest_500_entries(stores: Stores) -> None:
     done = [did(f"{number}", event_id=f"event_{number}", at=NOW + number * SECOND) for number in range(620)]
     for start in (310, 0):
         stores.documents.users.remember(done[start : start + 310])
     history = stores.documents.users.profile("user_1", timeout_s=10).history
-    assert history == tuple(HistoryEntry.of(one) for one in reversed(done[120:]))
+    assert history == tuple(HistoryEntry.of(interaction) for interaction in reversed(done[120:]))
 
 
-def test_lists_longer_than_a_page_hold_each_user_once_by_id(stores: Stores) -> None:
+def test_pagination_lists_each_user_once_by_id(stores: Stores) -> None:
     ids = [f"user_{number:04}" for number in range(1_010)]
-    stores.documents.users.put([User(user_id=one) for one in reversed(ids)], now=NOW)
+    stores.documents.users.put([User(user_id=user_id) for user_id in reversed(ids)], now=NOW)
     assert [user.user_id for user in stores.documents.users.changed_since(None)] == ids

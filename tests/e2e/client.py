@@ -1,4 +1,4 @@
-"""Talks to the running suite as an app on a phone would: Auth, Firestore and the API, all by HTTP."""
+"""HTTP client of the emulator suite, as a mobile app: Auth, Firestore and the API."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ _PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """The suite with data and a model in it, and those users who did most."""
+    """Emulator suite with loaded data and a published model; `regulars` are user ids, most active first."""
 
     suite: Suite
     model_version: str
@@ -25,17 +25,17 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user who has signed in."""
+    """Signed-in user with an ID token."""
 
     user_id: str
     token: str
 
 
 def sign_in(suite: Suite, user_id: str) -> Account:
-    """Make an account with this id and sign in with its password."""
+    """Sign-in: create an account with this user id and sign in with its password."""
     toolkit = f"{suite.auth}/identitytoolkit.googleapis.com/v1"
     login = {"email": f"{user_id.lower()}@example.com", "password": "correct horse"}
-    # The emulator takes "owner" for the project's owner, who may choose an account's id.
+    # The emulator accepts the token "owner" for the project owner, who may choose the id of an account.
     owner = {"Authorization": "Bearer owner"}
     _json(
         requests.post(
@@ -51,14 +51,14 @@ def sign_in(suite: Suite, user_id: str) -> Account:
 
 
 def recommendations(suite: Suite, *, user_id: str = "", account: Account | None = None) -> requests.Response:
-    """GET the list through Hosting."""
+    """Response of GET recommendations through Hosting."""
     query = {"user_id": user_id} if user_id else {}
     headers = {"Authorization": f"Bearer {account.token}"} if account else {}
     return requests.get(f"{suite.hosting}/api/v1/recommendations", query, headers=headers, timeout=60)
 
 
 def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id: str, type_: str) -> requests.Response:
-    """Create a document of `interactions` under the security rules, stamped by the server."""
+    """Response of a write to `interactions` under the security rules, with `recorded_at` set by the server."""
     fields = {
         "user_id": {"stringValue": user_id},
         "event_id": {"stringValue": event_id},
@@ -77,7 +77,7 @@ def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id:
 
 
 def eventually(ask: Callable[[], dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first answer of which `holds` is true, or the last one after half a minute."""
+    """Polling: first answer for which `holds` is true, or the last answer after 30 seconds."""
     give_up = time.monotonic() + _PATIENCE_S
     answer = ask()
     while not holds(answer) and time.monotonic() < give_up:

@@ -1,3 +1,5 @@
+"""Fixtures of end-to-end tests: data, the Firebase emulator suite and a browser."""
+
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -23,11 +25,11 @@ REAL_DATA = programs.ROOT.parent / "shared" / "data" / "meetup_montana"
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Real events where there are some, otherwise a generated city."""
+    """Folder with real data if available, otherwise with a synthetic city."""
     folder = tmp_path_factory.mktemp("data")
     source, now = Path(os.environ.get("MARQUEE_E2E_DATA", REAL_DATA)), datetime.now(UTC)
     if source.is_dir():
-        # The Firestore emulator runs some 60 triggers a second, and the tests' own would wait behind those of the load.
+        # The Firestore emulator runs about 60 triggers a second; triggers of the tests queue behind those of the load.
         write_recent(source, folder, now=now, weeks=26)
     else:
         write_sample(folder, users=99, events=50, interactions=467, seed=1, now=now)
@@ -38,8 +40,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def app(data: Path) -> Iterator[App]:
     with skipped_when_missing(), emulator_suite() as suite:
         suite.load(data)
-        did = Counter(row["user_id"] for row in read(data / "interactions.csv"))
-        yield App(suite, suite.retrain()["version"], [user_id for user_id, _ in did.most_common(20)])
+        counts = Counter(row["user_id"] for row in read(data / "interactions.csv"))
+        yield App(suite, suite.retrain()["version"], [user_id for user_id, _ in counts.most_common(20)])
 
 
 @pytest.fixture(scope="session")
@@ -52,10 +54,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """An empty page; what its scripts throw fails the test."""
-    thrown: list[str] = []
+    """Empty browser page; an uncaught script error fails the test."""
+    page_errors: list[str] = []
     with browser.new_context() as context:
         page = context.new_page()
-        page.on("pageerror", lambda error: thrown.append(str(error)))
+        page.on("pageerror", lambda error: page_errors.append(str(error)))
         yield page
-    assert thrown == []
+    assert page_errors == []

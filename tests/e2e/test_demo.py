@@ -1,4 +1,4 @@
-"""The demo server, in a browser and as a process."""
+"""Demo server in a browser and as a process."""
 
 import signal
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_a_booking_changes_the_list_at_once(tmp_path: Path, page: Page) -> None:
         assert before[0] not in _shown(page)
 
 
-def test_the_client_records_by_beacon_exports_and_forgets(tmp_path: Path, page: Page) -> None:
+def test_the_client_records_by_beacon_exports_and_erases_user_data(tmp_path: Path, page: Page) -> None:
     with demo(tmp_path) as (_, url):
         page.goto(url)
         found = page.evaluate(
@@ -42,7 +42,7 @@ def test_the_client_records_by_beacon_exports_and_forgets(tmp_path: Path, page: 
               const visitor = await marquee.record([{ type: "click", event_id: booking[0].event_id }]);
               const { erased } = await marquee.forget("beacon");
               const after = await marquee.data("beacon");
-              return { sent, kinds: held.documents.map((one) => one.collection), erased, after, visitor };
+              return { sent, kinds: held.documents.map((document) => document.collection), erased, after, visitor };
             }"""
         )
     assert (found["sent"], found["kinds"], found["erased"]) == (True, ["histories", "interactions"], 2)
@@ -51,7 +51,7 @@ def test_the_client_records_by_beacon_exports_and_forgets(tmp_path: Path, page: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_demo_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stopped_demo_deletes_its_files(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path) as (process, _):
         assert list(tmp_path.iterdir()) != []
         process.send_signal(number)

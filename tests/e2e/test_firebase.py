@@ -1,4 +1,4 @@
-"""The deployed surface on the Firebase emulators: Hosting, functions, rules, triggers, Auth and Cloud Storage."""
+"""End-to-end tests on the Firebase emulators: Hosting, functions, rules, triggers, Auth and Cloud Storage."""
 
 import pytest
 import requests
@@ -18,7 +18,7 @@ def test_a_model_trained_by_the_schedule_serves_a_full_list_through_hosting(app:
     assert len({item["event_id"] for item in answer["items"]}) == 10
 
 
-def test_a_known_user_gets_a_list_of_their_own(app: App) -> None:
+def test_a_warm_user_gets_a_personalized_list(app: App) -> None:
     user_id = app.regulars[0]
     own = recommendations(app.suite, user_id=user_id, account=sign_in(app.suite, user_id))
     assert own.status_code == 200
@@ -27,9 +27,9 @@ def test_a_known_user_gets_a_list_of_their_own(app: App) -> None:
     assert ids != [item["event_id"] for item in recommendations(app.suite).json()["items"]]
 
 
-@pytest.mark.parametrize(("place", "type_"), [(1, "booking"), (2, "dismiss")])
-def test_what_an_app_writes_to_firestore_changes_the_next_list(app: App, place: int, type_: str) -> None:
-    user_id = app.regulars[place]
+@pytest.mark.parametrize(("regular", "type_"), [(1, "booking"), (2, "dismiss")])
+def test_an_interaction_written_to_firestore_changes_the_next_list(app: App, regular: int, type_: str) -> None:
+    user_id = app.regulars[regular]
     account = sign_in(app.suite, user_id)
 
     def ids() -> list[str]:
@@ -43,13 +43,13 @@ def test_what_an_app_writes_to_firestore_changes_the_next_list(app: App, place: 
     assert top not in eventually(ids, lambda ids: top not in ids)
 
 
-def test_the_rules_let_nobody_write_for_another(app: App) -> None:
+def test_the_security_rules_deny_writes_for_another_user(app: App) -> None:
     account = sign_in(app.suite, app.regulars[3])
     written = write_interaction(app.suite, account, user_id=app.regulars[4], event_id="any", type_="booking")
     assert written.status_code == 403
 
 
-def test_a_users_list_needs_that_users_token(app: App) -> None:
+def test_a_personal_list_requires_the_token_of_that_user(app: App) -> None:
     account = sign_in(app.suite, app.regulars[5])
     anonymous = recommendations(app.suite, user_id=app.regulars[5])
     assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -57,14 +57,14 @@ def test_a_users_list_needs_that_users_token(app: App) -> None:
     assert recommendations(app.suite, user_id=app.regulars[5], account=account).status_code == 200
 
 
-def test_the_page_shows_ten_events_to_a_stranger(app: App, page: Page) -> None:
+def test_the_page_shows_ten_events_to_a_cold_start_user(app: App, page: Page) -> None:
     page.goto(app.suite.hosting)
     expect(page.locator("#list > li")).to_have_count(10)
     expect(page.locator("#model")).to_have_text(f"model {app.model_version}")
     assert all(title.strip() for title in page.locator("#list h2").all_text_contents())
 
 
-def test_every_list_answers_through_hosting(app: App) -> None:
+def test_every_list_endpoint_answers_through_hosting(app: App) -> None:
     api = f"{app.suite.hosting}/api/v1"
     account = sign_in(app.suite, app.regulars[7])
     headers = {"Authorization": f"Bearer {account.token}"}

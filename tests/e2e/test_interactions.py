@@ -1,4 +1,4 @@
-"""What people do and what organizers write, on the Firebase emulators: felt on the next request, and forgotten."""
+"""End-to-end tests of interactions, event changes and user erasure on the Firebase emulators."""
 
 import json
 import time
@@ -22,7 +22,7 @@ BUCKET = f"{PROJECT}.appspot.com"
 
 
 def owner(suite: Suite) -> Rest:
-    """Writes as a program of the project's owner does, past the rules."""
+    """Firestore client of the project owner, which bypasses the security rules."""
     return Rest(suite.firestore, PROJECT, "owner")
 
 
@@ -43,7 +43,7 @@ def record(app: App, account: Account, *entries: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("way", ["api", "firestore"])
-def test_a_click_changes_the_same_users_next_answer(app: App, way: str) -> None:
+def test_a_click_changes_the_next_list_of_that_user(app: App, way: str) -> None:
     account = sign_in(app.suite, f"newcomer_{way}")
     before = ids(app, account)
     assert before == ids(app)
@@ -63,7 +63,7 @@ def test_a_click_changes_the_same_users_next_answer(app: App, way: str) -> None:
     assert ids(app) == before
 
 
-def test_an_event_that_nobody_stamped_is_recommended_in_time_and_gone_when_it_is_deleted(app: App) -> None:
+def test_an_event_without_updated_at_is_recommended_in_time_and_removed_when_deleted(app: App) -> None:
     category, now = "end-to-end", datetime.now(UTC)
     event = {"title": "A new one", "category": category, "starts_at": now + timedelta(days=3)}
     rest = owner(app.suite)
@@ -75,7 +75,8 @@ def test_an_event_that_nobody_stamped_is_recommended_in_time_and_gone_when_it_is
         return {"ids": ids(app, category=category)}
 
     assert eventually(shown, lambda answer: answer["ids"] == ["e2e_new"])["ids"] == ["e2e_new"]
-    # The suite's instances look every second, deployed ones every 30: what is left of a minute is for the trigger.
+    # Instances of the suite refresh every second, deployed instances every 30 seconds; this leaves 30 seconds of
+    # a minute to the trigger.
     assert time.monotonic() - began < 30
     assert rest.update("events", "e2e_new", {"price": -5}).status_code == 200
     assert eventually(shown, lambda answer: answer["ids"] == [])["ids"] == []
@@ -94,7 +95,7 @@ def test_monitor_runs_on_its_schedule(app: App) -> None:
     assert (report["lost"], report["doubled"]) == (0, 0)
 
 
-def test_of_a_forgotten_user_no_document_and_no_object_tells(app: App) -> None:
+def test_no_document_and_no_object_contains_an_erased_user(app: App) -> None:
     account = sign_in(app.suite, "forgetmenot")
     rest = Rest(app.suite.firestore, PROJECT, account.token)
     assert rest.create("users", account.user_id, {"city": "Bern"}, stamp="updated_at").status_code == 200
@@ -107,9 +108,9 @@ def test_of_a_forgotten_user_no_document_and_no_object_tells(app: App) -> None:
     assert account.user_id in everything(app.suite)
 
     data = _api(app, "GET", account, f"/users/{account.user_id}/data")
-    assert {one["collection"] for one in data["documents"]} == {"users", "histories", "interactions"}
+    assert {document["collection"] for document in data["documents"]} == {"users", "histories", "interactions"}
     assert _api(app, "DELETE", account, f"/users/{account.user_id}")["erased"] == 6
-    time.sleep(1.1)  # a run is named after its second
+    time.sleep(1.1)  # run ids have a resolution of one second
     app.suite.retrain()
     assert account.user_id not in everything(app.suite)
     assert ids(app, account) == ids(app)
@@ -123,7 +124,7 @@ def _api(app: App, method: str, account: Account, path: str) -> dict[str, Any]:
 
 
 def everything(suite: Suite) -> str:
-    """Every document of every collection and every object of the bucket, as text."""
+    """Full content as text: all documents of Firestore and all objects of the bucket."""
     url = f"http://{suite.firestore}/v1/projects/{PROJECT}/databases/(default)/documents:listCollectionIds"
     answer = requests.post(url, json={}, headers={"Authorization": "Bearer owner"}, timeout=60)
     names = answer.json()["collectionIds"]
@@ -149,5 +150,5 @@ def objects_of(suite: Suite) -> Iterator[str]:
         url = f"{base}/{urllib.parse.quote(item['name'], safe='')}?alt=media"
         data = requests.get(url, timeout=60).content
         yield item["name"]
-        # The ledger is compressed, so its bytes alone would hide an id.
+        # Ledger files are compressed, so a search of their bytes would miss an id.
         yield repr(parquet.read_table(pa.BufferReader(data)).to_pylist()) if "parquet" in item["name"] else repr(data)

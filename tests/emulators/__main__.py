@@ -1,4 +1,4 @@
-"""Runs the whole app on the Firebase emulators until stopped: `python -m tests.emulators [FOLDER]`."""
+"""Command line of the emulator suite: runs the whole app until stopped, `python -m tests.emulators [FOLDER]`."""
 
 import argparse
 import signal

@@ -1,4 +1,4 @@
-"""The real Firestore emulator, alone."""
+"""Firestore emulator alone, without the rest of the suite."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 @contextmanager
 def firestore_emulator(rules: Path | None = None) -> Iterator[str]:
-    """Run it on a free port and yield "127.0.0.1:PORT"; without `rules` everybody may do everything."""
+    """Firestore emulator on a free port; yields "127.0.0.1:PORT". Without `rules`, everything is allowed."""
     port = free_port()
     command = [programs.java(), "-cp", str(programs.firestore_jar()), MAIN_CLASS, "start"]
     command += ["--host=127.0.0.1", f"--port={port}"]

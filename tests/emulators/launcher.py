@@ -1,4 +1,4 @@
-"""Makes a jar that starts another one, for jars that do not name their main class."""
+"""Launcher jars, which start another jar that does not name its main class."""
 
 import zipfile
 from pathlib import Path
@@ -7,7 +7,7 @@ _LINE_BYTES = 72
 
 
 def write_launcher(to: Path, jar: Path, *, main_class: str) -> None:
-    """Write a jar to `to` that holds nothing but a manifest: start `main_class` of `jar`."""
+    """Write a launcher jar to `to`, which contains only a manifest: start `main_class` of `jar`."""
     headers = {"Manifest-Version": "1.0", "Main-Class": main_class, "Class-Path": jar.resolve().as_uri()}
     manifest = "".join(f"{_wrapped(f'{name}: {value}')}\r\n" for name, value in headers.items())
     with zipfile.ZipFile(to, "w") as archive:
@@ -15,7 +15,7 @@ def write_launcher(to: Path, jar: Path, *, main_class: str) -> None:
 
 
 def _wrapped(header: str) -> str:
-    """The header in lines of at most 72 bytes, each but the first beginning with a space, as manifests demand.
+    """Manifest header in lines of at most 72 bytes, each but the first beginning with a space, as the format requires.
 
     >>> _wrapped("Class-Path: " + "x" * 70).splitlines()[1]
     ' xxxxxxxxxx'

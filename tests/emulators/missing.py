@@ -1,4 +1,4 @@
-"""What tests do when a program is not installed."""
+"""Skipping of tests whose programs are not installed."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Runs a server in its own session, from its first answer to the end of its process group."""
+"""Server processes, each in its own session, from the first response to the end of the process group."""
 
 import os
 import signal
@@ -18,13 +18,13 @@ _STOP_S = 10.0
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Free port of 127.0.0.1."""
     [port] = free_ports(1)
     return port
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports of 127.0.0.1 that nobody listens on now."""
+    """Distinct free ports of 127.0.0.1."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -42,12 +42,14 @@ def running(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
 ) -> Iterator[None]:
-    """Run `command` until the block ends; the block begins when the URL `answers` gives any HTTP status.
+    """Server process of a block: `command` runs until the block ends.
 
     Parameters
     ----------
+    command : the program and its arguments.
+    answers : URL that is requested until it gives any HTTP status; then the block begins.
     success : wait for a status below 400 instead.
-    patience_s : how long one request may take.
+    patience_s : seconds that a request may take.
     cwd, env : the working folder and the environment of the process, its parent's for None.
     """
     with tempfile.TemporaryFile() as log:
@@ -91,7 +93,7 @@ def _is_answering(url: str, *, success: bool, patience_s: float) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    # The group outlives its leader where that left children behind.
+    # The process group outlives its leader if the leader left children behind.
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)

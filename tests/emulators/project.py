@@ -1,4 +1,4 @@
-"""Makes a project folder for one run of the Firebase CLI: links to the sources, its own ports and settings."""
+"""Project folder for a run of the Firebase CLI: links to the sources, with its own ports and settings."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from tests.emulators.firestore import MAIN_CLASS
 from tests.emulators.launcher import write_launcher
 
 _CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "FIREBASE_TOKEN")
-# What firebase.json names, and what lies beside it in the functions' source.
+# Files that firebase.json names, and the source files of the functions.
 _SOURCES = (
     *("main.py", "functions", "shared", "requirements.txt", "functions.yaml", "venv", "web"),
     *("firestore.rules", "firestore.indexes.json", "storage.rules"),
@@ -19,7 +19,7 @@ _SOURCES = (
 
 
 def write_project(folder: Path, ports: Mapping[str, int]) -> None:
-    """Fill `folder`; the Firebase CLI moves only some ports that are taken, so all are given."""
+    """Write a project to `folder` with all ports given, since the Firebase CLI avoids only some ports in use."""
     for name in _SOURCES:
         (folder / name).symlink_to(programs.ROOT / name)
     config = json.loads((programs.ROOT / "firebase.json").read_text())
@@ -30,13 +30,13 @@ def write_project(folder: Path, ports: Mapping[str, int]) -> None:
 
 
 def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the Firebase CLI and of the functions that it starts.
+    """Environment variables of the Firebase CLI and of the functions that it starts.
 
-    The CLI keeps its own files in `folder` and finds nobody's credentials. Its emulators are those of the Google Cloud
-    CLI; where that is missing, it downloads its own.
+    The CLI keeps its own files in `folder` and finds no credentials. Its emulators are those of the Google Cloud CLI;
+    without it, the Firebase CLI downloads its own.
     """
     own = folder / ".cli"
-    # The message of the day counts as fetched, so that the CLI does not ask for it.
+    # The message of the day counts as fetched, so that the CLI does not request it.
     fetched = {"motd": {"fetched": int((time.time() + 86_400) * 1000)}}
     (own / "configstore").mkdir(parents=True)
     (own / "configstore" / "firebase-tools.json").write_text(json.dumps(fetched))
@@ -47,7 +47,7 @@ def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "XDG_CONFIG_HOME": str(own),
         "TMPDIR": str(own),
         "NO_UPDATE_NOTIFIER": "1",
-        # Each call at a time has its own process with its own model; a laptop does not want fifty.
+        # Each concurrent call has its own process with its own model; fifty are too many for a laptop.
         "FUNCTIONS_EMULATOR_PARALLEL": "4",
     }
 

@@ -1,4 +1,4 @@
-"""The whole project on the Firebase emulators, with fake-gcs-server for Cloud Storage."""
+"""Firebase emulator suite with the whole project, and fake-gcs-server for Cloud Storage."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.emulators import programs, project
 from tests.emulators.process import free_ports, running
 from tests.emulators.storage import storage_emulator
 
-# The Firebase CLI asks nothing of Google for a project whose name begins with "demo-".
+# For a project whose name begins with "demo-", the Firebase CLI sends no requests to Google.
 PROJECT = "demo-marquee"
 REGION = "us-central1"
 _BUCKET = "demo-marquee.appspot.com"
@@ -27,7 +27,7 @@ _LISTENERS = (*_EMULATORS, "hub", "logging", "eventarc", "tasks", "websocket")
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Where everything listens.
+    """Running emulator suite: its addresses, and calls of the scheduled functions.
 
     Attributes
     ----------
@@ -44,22 +44,22 @@ class Suite:
     folder: Path
 
     def load(self, data: Path) -> None:
-        """Load a folder of CSV files as a deployment's owner would."""
+        """Bulk load of a folder of CSV files, as a deployment's owner would."""
         command = [sys.executable, "-m", "jobs.load", str(data), "--store", f"firestore:{PROJECT}"]
         command += ["--rejected", str(self.folder / "rejected.csv")]
         environ = {**os.environ, "FIRESTORE_EMULATOR_HOST": self.firestore}
         subprocess.run(command, cwd=programs.ROOT, env=environ, check=True)
 
     def retrain(self) -> dict[str, Any]:
-        """Train, as Cloud Scheduler would have it."""
+        """Training run, as Cloud Scheduler starts it."""
         return self._scheduled("retrain")
 
     def monitor(self) -> dict[str, Any]:
-        """Settle counts, as Cloud Scheduler would have it."""
+        """Reconciliation of counts, as Cloud Scheduler starts it."""
         return self._scheduled("monitor")
 
     def _scheduled(self, name: str) -> dict[str, Any]:
-        """Call a scheduled function, which the emulators never do."""
+        """Call of a scheduled function, since the emulators never call it."""
         request = Request(f"{self.functions}/{PROJECT}/{REGION}/{name}-0", b"", method="POST")  # noqa: S310  # ours
         with urlopen(request, timeout=600) as answer:  # noqa: S310  # ours
             return dict(json.load(answer))
@@ -67,11 +67,11 @@ class Suite:
 
 @contextmanager
 def emulator_suite(*, hosting_port: int = 0) -> Iterator[Suite]:
-    """Start everything with empty stores; when the block ends, so has everything.
+    """Emulator suite of a block: all emulators, with empty stores, until the block ends.
 
     Parameters
     ----------
-    hosting_port : where the web page is, 0 for a free port.
+    hosting_port : the port of the web page, 0 for a free port.
     """
     firebase = programs.firebase()
     programs.java()
@@ -84,24 +84,24 @@ def emulator_suite(*, hosting_port: int = 0) -> Iterator[Suite]:
             "STORAGE_EMULATOR_HOST": storage,
             "MARQUEE_OBJECTS": f"gs:{_BUCKET}",
             "MARQUEE_REFRESH_S": "1",
-            # A machine that runs all this is slow; a test must not see a list without the user's history for that.
+            # The emulators slow the machine down, which must not make lists lack the user's history.
             "MARQUEE_DEADLINE_S": "30",
         }
         command = [str(firebase), "emulators:start", "--project", PROJECT, "--only", ",".join(_EMULATORS)]
         environ = project.environ(folder, settings)
-        place = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
-        # Health proves Hosting, its rewrite, the function and both stores.
-        health = f"http://{place['hosting']}/api/v1/health"
+        address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+        # The health route proves Hosting, its rewrite, the function and both stores.
+        health = f"http://{address['hosting']}/api/v1/health"
         groups: list[int] = []
         try:
             with running(command, answers=health, success=True, patience_s=60, cwd=folder, env=environ):
-                groups += _process_groups(f"http://{place['hub']}")
+                groups += _process_groups(f"http://{address['hub']}")
                 yield Suite(
-                    hosting=f"http://{place['hosting']}",
-                    functions=f"http://{place['functions']}",
-                    auth=f"http://{place['auth']}",
+                    hosting=f"http://{address['hosting']}",
+                    functions=f"http://{address['functions']}",
+                    auth=f"http://{address['auth']}",
                     storage=storage,
-                    firestore=place["firestore"],
+                    firestore=address["firestore"],
                     folder=folder,
                 )
         finally:
@@ -117,6 +117,6 @@ def _create_bucket(storage: str) -> None:
 
 
 def _process_groups(hub: str) -> list[int]:
-    """The process groups of emulators that the CLI starts in their own sessions, and leaves when it is killed."""
+    """Process groups of the emulators that the CLI starts in their own sessions and leaves behind when killed."""
     with urlopen(f"{hub}/emulators", timeout=10) as answer:  # noqa: S310  # ours
         return [emulator["pid"] for emulator in json.load(answer).values() if emulator.get("pid")]

@@ -33,7 +33,7 @@ def test_a_server_answers_within_the_block_and_ends_with_its_children(tmp_path: 
     assert not is_running(child)
 
 
-def test_a_server_that_ends_at_once_is_quoted() -> None:
+def test_the_output_of_a_server_that_exits_at_once_is_quoted() -> None:
     with (
         pytest.raises(RuntimeError, match=r"exit status 3; it said: no port for me"),
         running(["sh", "-c", "echo no port for me; exit 3"], answers=f"http://127.0.0.1:{free_port()}/"),

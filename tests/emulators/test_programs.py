@@ -13,9 +13,7 @@ def program(folder: Path, name: str, script: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.8.0_402", "9.0.4", "10"])
-def test_a_java_that_is_too_old_is_refused_with_advice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
+def test_an_outdated_java_is_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     program(tmp_path, "java", f"""echo 'openjdk version "{version}"' >&2""")
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramMissing, match=r"install Java 11 or later"):
@@ -23,13 +21,13 @@ def test_a_java_that_is_too_old_is_refused_with_advice(
 
 
 @pytest.mark.parametrize("version", ["11.0.2", "17", "21.0.1"])
-def test_a_java_that_will_do_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+def test_a_supported_java_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     program(tmp_path, "java", f"""echo 'openjdk version "{version}" 2024-01-16' >&2""")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert programs.java() == str(tmp_path / "java")
 
 
-def test_a_machine_with_nothing_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_programs_are_named_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ProgramMissing, match=r"needs Java: install Java 11"):
         programs.java()
@@ -48,7 +46,7 @@ def test_gcloud_is_asked_for_its_root(tmp_path: Path, monkeypatch: pytest.Monkey
     assert programs.firestore_jar() == jar
 
 
-def test_a_node_that_is_too_old_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outdated_node_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "bin", "node", "echo v18.20.4")
     program(tmp_path / ".tools" / "node_modules" / ".bin", "firebase", "")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))

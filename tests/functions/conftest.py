@@ -1,4 +1,4 @@
-"""One instance with a small city, a clock and a client."""
+"""Fixtures of the function tests: an instance with a small city, a clock and a client."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -39,11 +39,11 @@ def store() -> Iterator[Documents]:
 
 @pytest.fixture
 def wire(store: Documents, tmp_path: Path, clock: Clock) -> Iterator[Wire]:
-    """Puts services into place until the test ends; takes other settings and a store instead of the city's."""
+    """Service replacement until the test ends; takes settings, and a store instead of the city's."""
     with ExitStack() as stack:
 
-        def put(other: Documents | None = None, **settings: Any) -> Services:
-            wired = deployment.wire(other or store, tmp_path, clock, **settings)
+        def put(documents: Documents | None = None, **settings: Any) -> Services:
+            wired = deployment.wire(documents or store, tmp_path, clock, **settings)
             return stack.enter_context(wiring.use(wired))
 
         yield put

@@ -1,4 +1,4 @@
-"""Tells schemathesis what the API's document means by its formats; it is read by schemathesis, not by pytest."""
+"""Schemathesis hooks: generators of the formats in the OpenAPI document; loaded by schemathesis, not by pytest."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""The HTTPS function: what each request gets."""
+"""HTTPS function `api`: responses, refusals, access control and failures."""
 
 import io
 import json
@@ -25,7 +25,7 @@ CLICK = {"type": "click", "event_id": "jazz_1"}
 
 
 def _problem(response: TestResponse, status: int) -> dict[str, Any]:
-    """The problem document of a refusal, checked for its form."""
+    """Problem document of a refusal, checked for its format."""
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "private, no-store"
@@ -41,7 +41,7 @@ def _shown(client: FlaskClient, **query: str) -> list[str]:
     return [item["event_id"] for item in response.get_json()["items"]]
 
 
-def test_a_known_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock) -> None:
+def test_a_warm_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock) -> None:
     client.post("/retrain")
     clock.forward()
     response = client.get(RECOMMENDATIONS, query_string={"user_id": "jazz_fan_0", "limit": "3"})
@@ -62,13 +62,13 @@ def test_a_known_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock
     assert first["reasons"][0].startswith("because you booked Jazz ")
 
 
-def test_an_unknown_user_gets_what_a_stranger_gets(client: FlaskClient) -> None:
-    stranger = client.get(RECOMMENDATIONS).get_json()
+def test_an_unknown_user_gets_the_list_of_a_cold_start_user(client: FlaskClient) -> None:
+    cold_start = client.get(RECOMMENDATIONS).get_json()
     unknown = client.get(RECOMMENDATIONS, query_string={"user_id": "nobody_knows"}).get_json()
-    assert len(stranger["items"]) == 10
-    assert {item["source"] for item in stranger["items"]} <= laws.FALLBACKS
-    assert unknown["items"] == stranger["items"]
-    assert unknown["recommendation_id"] != stranger["recommendation_id"]
+    assert len(cold_start["items"]) == 10
+    assert {item["source"] for item in cold_start["items"]} <= laws.FALLBACKS
+    assert unknown["items"] == cold_start["items"]
+    assert unknown["recommendation_id"] != cold_start["recommendation_id"]
 
 
 @pytest.mark.parametrize("limit", [1, 9, 10, 99, 100])
@@ -79,7 +79,7 @@ def test_every_limit_in_range_is_accepted(client: FlaskClient, limit: int) -> No
 @pytest.mark.parametrize(
     "limit", ["0", "101", "1000", "10000000000000000000000", "abc", "01", "00", "-1", "1.0", " 1", "", "²", "１", "1\n"]
 )
-def test_any_other_limit_is_refused_by_name(client: FlaskClient, limit: str) -> None:
+def test_an_invalid_limit_is_refused_by_name(client: FlaskClient, limit: str) -> None:
     problem = _problem(client.get(RECOMMENDATIONS, query_string={"limit": limit}), 400)
     assert problem["field"] == "limit"
     assert problem["detail"] == f"limit: expected a whole number in 1..100, got {limit!r}"
@@ -99,13 +99,13 @@ def test_any_other_limit_is_refused_by_name(client: FlaskClient, limit: str) -> 
         ("=5", ""),
     ],
 )
-def test_parameters_that_are_unknown_repeated_or_no_ids_are_refused_by_name(
+def test_unknown_repeated_or_malformed_parameters_are_refused_by_name(
     client: FlaskClient, query: str, field: str
 ) -> None:
     assert _problem(client.get(f"{RECOMMENDATIONS}?{query}"), 400)["field"] == field
 
 
-def test_health_takes_no_parameters_and_tells_about_the_model(client: FlaskClient, clock: Clock) -> None:
+def test_health_reports_the_model_and_takes_no_parameters(client: FlaskClient, clock: Clock) -> None:
     assert _problem(client.get(f"{HEALTH}?verbose=1"), 400)["field"] == "verbose"
     live = 2 * laws.LIVE_EVENTS
     fresh = {"status": "ok", "degraded": [], "model_version": None, "model_age_s": None, "live_events": live}
@@ -120,12 +120,12 @@ def test_unknown_paths_are_not_found(client: FlaskClient, path: str) -> None:
     assert "/api/v1/recommendations" in _problem(client.get(path), 404)["detail"]
 
 
-def test_a_slash_at_the_end_does_not_matter(client: FlaskClient) -> None:
+def test_a_trailing_slash_is_ignored(client: FlaskClient) -> None:
     assert client.get(f"{RECOMMENDATIONS}/").status_code == 200
 
 
 @pytest.mark.parametrize(("path", "allowed"), [(RECOMMENDATIONS, "GET"), (INTERACTIONS, "POST"), (HEALTH, "GET")])
-def test_other_methods_are_told_which_one_is_allowed(client: FlaskClient, path: str, allowed: str) -> None:
+def test_a_wrong_method_gets_405_with_the_allowed_methods(client: FlaskClient, path: str, allowed: str) -> None:
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {allowed}:
         response = client.open(path, method=method, json={})
         _problem(response, 405)
@@ -162,7 +162,7 @@ def _post(client: FlaskClient, user_id: str | None, token: str | None) -> TestRe
         ("alice", "Bearer down", 503, 503),
     ],
 )
-def test_a_user_s_data_takes_that_user_s_token_or_an_admin_s(
+def test_acting_for_a_user_needs_the_user_s_or_an_admin_s_token(
     wire: Wire, client: FlaskClient, user_id: str | None, token: str | None, get: int, post: int
 ) -> None:
     wire(require_auth=True)
@@ -174,11 +174,11 @@ def test_a_user_s_data_takes_that_user_s_token_or_an_admin_s(
         assert ("WWW-Authenticate" in response.headers) == (status == 401)
 
 
-def test_the_token_s_user_is_who_acts(wire: Wire, client: FlaskClient, store: Documents) -> None:
+def test_the_acting_user_is_the_token_s(wire: Wire, client: FlaskClient, store: Documents) -> None:
     wire(require_auth=True)
     _post(client, None, "Bearer user:alice")
     _post(client, "bob", "Bearer admin:root")
-    fresh = [one.user_id for one in store.interactions.since(NOW)]
+    fresh = [interaction.user_id for interaction in store.interactions.since(NOW)]
     assert fresh == ["alice", "bob"]
     client.post("/retrain")
     taken = laws.seen(laws.city(), "jazz_fan_0")
@@ -192,12 +192,12 @@ def test_a_batch_is_answered_entry_by_entry(client: FlaskClient, store: Document
     assert response.status_code == 200
     body = response.get_json()
     assert body["accepted"] == ["u_jazz_1_click_20260501", "u_yoga_1_booking"]
-    assert [(one["index"], one["field"]) for one in body["rejected"]] == [(1, "type"), (2, "interactions")]
-    assert all("expected" in one["reason"] for one in body["rejected"])
-    assert {one.interaction_id for one in store.interactions.since(NOW)} == set(body["accepted"])
+    assert [(entry["index"], entry["field"]) for entry in body["rejected"]] == [(1, "type"), (2, "interactions")]
+    assert all("expected" in entry["reason"] for entry in body["rejected"])
+    assert {interaction.interaction_id for interaction in store.interactions.since(NOW)} == set(body["accepted"])
 
 
-def test_a_beacon_s_plain_text_is_read_as_json(client: FlaskClient) -> None:
+def test_a_text_plain_body_is_read_as_json(client: FlaskClient) -> None:
     body = json.dumps({"user_id": "u", "interactions": [CLICK]})
     assert client.post(INTERACTIONS, data=body, content_type="text/plain;charset=UTF-8").status_code == 200
 
@@ -222,23 +222,23 @@ def test_a_beacon_s_plain_text_is_read_as_json(client: FlaskClient) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value[:24]),
 )
-def test_a_body_that_is_no_batch_is_refused_by_field(client: FlaskClient, body: bytes, field: str) -> None:
+def test_a_malformed_batch_is_refused_by_field(client: FlaskClient, body: bytes, field: str) -> None:
     assert _problem(client.post(INTERACTIONS, data=body), 400)["field"] == field
 
 
-def test_501_entries_are_too_many_at_once(client: FlaskClient) -> None:
+def test_a_batch_of_501_entries_is_too_large(client: FlaskClient) -> None:
     response = client.post(INTERACTIONS, json={"user_id": "u", "interactions": [CLICK] * 501})
     assert _problem(response, 413)["field"] == "interactions"
 
 
-def test_500_entries_are_a_batch(client: FlaskClient) -> None:
+def test_a_batch_of_500_entries_is_accepted(client: FlaskClient) -> None:
     entries = [CLICK | {"event_id": f"e{number}"} for number in range(500)]
     response = client.post(INTERACTIONS, json={"user_id": "u", "interactions": entries})
     assert len(response.get_json()["accepted"]) == 500
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-def test_a_body_beyond_a_megabyte_is_refused_whether_or_not_it_tells_its_size(
+def test_a_body_over_a_megabyte_is_refused_with_or_without_content_length(
     client: FlaskClient, *, is_chunked: bool
 ) -> None:
     body = json.dumps({"user_id": "u", "interactions": [CLICK | {"session_id": "x" * 1_000_000}]}).encode()
@@ -276,7 +276,7 @@ def test_interactions_need_a_user(client: FlaskClient) -> None:
         (Conflict("another writer was first"), 409),
     ],
 )
-def test_whatever_fails_the_client_gets_a_clean_answer_and_the_log_the_cause(
+def test_a_failure_gives_the_client_a_problem_document_and_the_log_the_cause(
     wire: Wire, client: FlaskClient, caplog: pytest.LogCaptureFixture, failure: Exception, status: int
 ) -> None:
     def fail() -> str:
@@ -292,7 +292,7 @@ def test_whatever_fails_the_client_gets_a_clean_answer_and_the_log_the_cause(
     assert str(failure) in caplog.text
 
 
-def test_without_the_history_a_list_still_comes_and_says_so(
+def test_without_the_history_the_list_is_degraded(
     wire: Wire, client: FlaskClient, store: Documents, clock: Clock
 ) -> None:
     client.post("/retrain")
@@ -303,7 +303,7 @@ def test_without_the_history_a_list_still_comes_and_says_so(
     assert len(body["items"]) == 10
 
 
-def test_without_events_health_says_degraded(wire: Wire, client: FlaskClient, store: Documents) -> None:
+def test_without_events_health_is_degraded(wire: Wire, client: FlaskClient, store: Documents) -> None:
     wire(fragile(store, events=Outage(is_on=True)))
     body = client.get(HEALTH).get_json()
     assert (body["status"], body["degraded"], body["live_events"]) == ("degraded", ["events"], 0)

@@ -1,4 +1,4 @@
-"""What browsers need and what keeps others out: CORS, App Check and tags."""
+"""Requests from browsers: CORS, App Check and ETags."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -21,18 +21,18 @@ def test_an_allowed_origin_may_read_every_answer(wire: Wire, client: FlaskClient
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "", f"{APP}.evil.example", "HTTPS://app.example.com"]
 )
-def test_other_origins_may_not(wire: Wire, client: FlaskClient, origin: str) -> None:
+def test_other_origins_get_no_cors_headers(wire: Wire, client: FlaskClient, origin: str) -> None:
     wire(origins=(APP,))
     answer = client.get(HEALTH, headers={"Origin": origin})
     assert "Access-Control-Allow-Origin" not in answer.headers
     assert answer.headers["Vary"] == "Origin"
 
 
-def test_without_a_list_no_origin_is_allowed(client: FlaskClient) -> None:
+def test_without_configured_origins_none_is_allowed(client: FlaskClient) -> None:
     assert "Access-Control-Allow-Origin" not in client.get(HEALTH, headers={"Origin": APP}).headers
 
 
-def test_a_preflight_needs_no_token_and_tells_what_is_allowed(wire: Wire, client: FlaskClient) -> None:
+def test_a_preflight_needs_no_token_and_lists_methods_and_headers(wire: Wire, client: FlaskClient) -> None:
     wire(origins=(APP,), require_auth=True, require_app_check=True)
     answer = client.options("/api/v1/rules", headers={"Origin": APP, "Access-Control-Request-Method": "PUT"})
     assert (answer.status_code, answer.data) == (204, b"")
@@ -42,7 +42,7 @@ def test_a_preflight_needs_no_token_and_tells_what_is_allowed(wire: Wire, client
 
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("forged", 401), ("own app", 200)])
-def test_where_it_is_on_app_check_guards_all_but_the_public(
+def test_app_check_protects_all_but_public_operations(
     wire: Wire, client: FlaskClient, token: str | None, status: int
 ) -> None:
     wire(require_app_check=True)
@@ -52,14 +52,14 @@ def test_where_it_is_on_app_check_guards_all_but_the_public(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/docs"])
-def test_who_has_the_document_does_not_get_it_again(client: FlaskClient, path: str) -> None:
+def test_an_unchanged_document_is_not_sent_again(client: FlaskClient, path: str) -> None:
     first = client.get(path)
     again = client.get(path, headers={"If-None-Match": first.headers["ETag"]})
     assert (first.status_code, again.status_code, again.data) == (200, 304, b"")
     assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_lists_have_no_tag_and_nobody_keeps_them(client: FlaskClient) -> None:
+def test_lists_have_no_etag_and_are_not_cached(client: FlaskClient) -> None:
     answer = client.get(LIST)
     assert "ETag" not in answer.headers
     assert answer.headers["Cache-Control"] == "private, no-store"

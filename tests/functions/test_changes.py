@@ -1,4 +1,4 @@
-"""The functions that nobody calls: changed events reach the lists, and monitor settles counts."""
+"""Functions `event` and `monitor`: changed events reach the lists, and counts are reconciled."""
 
 import json
 import logging
@@ -36,11 +36,11 @@ def shown(client: FlaskClient) -> set[str]:
 
 
 def write_behind(store: Documents, given: Event) -> None:
-    """Write as another program does, which leaves `updated_at` as it was long ago."""
+    """Write an event as another program does, with an old `updated_at`."""
     store.events.put([given], now=NOW - 100 * DAY)
 
 
-def test_a_new_event_that_nobody_stamped_is_shown_at_the_next_look(
+def test_a_new_event_without_a_stamp_is_listed_after_the_next_refresh(
     client: FlaskClient, store: Documents, clock: Clock
 ) -> None:
     client.post("/retrain")
@@ -57,7 +57,7 @@ def test_a_new_event_that_nobody_stamped_is_shown_at_the_next_look(
 
 
 @pytest.mark.parametrize("status", [Status.CANCELLED, Status.HIDDEN, Status.SOLD_OUT])
-def test_a_cancelled_event_is_gone_at_the_next_look(
+def test_a_cancelled_event_is_not_listed_after_the_next_refresh(
     client: FlaskClient, store: Documents, clock: Clock, status: Status
 ) -> None:
     assert "yoga_9" in shown(client)
@@ -69,19 +69,23 @@ def test_a_cancelled_event_is_gone_at_the_next_look(
     assert "yoga_9" not in shown(client)
 
 
-def test_a_deleted_event_is_gone_at_the_next_look(client: FlaskClient, store: Documents, clock: Clock) -> None:
+def test_a_deleted_event_is_not_listed_after_the_next_refresh(
+    client: FlaskClient, store: Documents, clock: Clock
+) -> None:
     assert "yoga_9" in shown(client)
-    # SQLite has no other programs that could delete, so the event is hidden behind the function's back.
+    # No other program deletes from SQLite, so the event is hidden without the function.
     write_behind(store, an_event("yoga_9", status=Status.HIDDEN))
     event(written("yoga_9", None))
     clock.forward()
     assert "yoga_9" not in shown(client)
 
 
-def test_an_unreadable_event_is_reported_until_it_is_mended(store: Documents, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreadable_event_is_reported_until_it_is_corrected(
+    store: Documents, caplog: pytest.LogCaptureFixture
+) -> None:
     bad = {"title": "Jazz", "price": -5.0}
     event(written("bad", bad))
-    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    (record,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
     said = json.loads(record.message)
     assert (said["message"], said["event_id"]) == ("event cannot be read", "bad")
     assert said["reason"].startswith("price: expected a number")
@@ -93,13 +97,13 @@ def test_an_unreadable_event_is_reported_until_it_is_mended(store: Documents, ca
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xff no protobuf", None, {"json": True}])
-def test_what_is_no_change_is_acknowledged_and_logged(data: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_malformed_delivery_is_acknowledged_and_logged(data: Any, caplog: pytest.LogCaptureFixture) -> None:
     event(delivered(data))
-    (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+    (record,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
     assert "delivery_1" in record.message
 
 
-def test_monitor_counts_what_triggers_leave_to_it_and_says_so(
+def test_monitor_counts_what_triggers_leave_to_it_and_logs_a_report(
     client: FlaskClient, store: Documents, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     click = an_interaction("u", "jazz_1", InteractionType.CLICK, recorded_at=NOW)
@@ -112,13 +116,13 @@ def test_monitor_counts_what_triggers_leave_to_it_and_says_so(
     assert answer.status_code == 200
     body = answer.get_json()
     assert (body["settled"], body["lost"], body["doubled"], body["remembered"]) == (1, 1, 0, 1)
-    (record,) = [one for one in caplog.records if "counts reconciled" in one.message]
+    (record,) = [entry for entry in caplog.records if "counts reconciled" in entry.message]
     assert (record.levelno, json.loads(record.message)["lost"]) == (logging.WARNING, 1)
     ((event_id, counts, _),) = store.counters.changed_since(NOW)
     assert (event_id, sum(counts.by_type.values())) == ("jazz_1", 2)
     assert client.post("/monitor").get_json()["interactions"] == 0
 
 
-def test_a_probe_of_monitor_is_refused_before_it_costs_anything(client: FlaskClient) -> None:
+def test_a_get_request_to_monitor_is_refused_without_a_read(client: FlaskClient) -> None:
     answer = client.get("/monitor")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")

@@ -1,4 +1,4 @@
-"""The API's document: that it is whole, that it is what requests are checked against, and its page."""
+"""OpenAPI document: its completeness, its use for validation, and the API reference page."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def _within(found: list[Any]) -> Iterator[schemas.Schema]:
     for schema in found:
         yield schema
         nested = [schema.get("items", {}), *schema.get("prefixItems", ()), *schema.get("properties", {}).values()]
-        yield from _within([one for one in nested if one])
+        yield from _within([schema for schema in nested if schema])
 
 
 def test_every_operation_has_a_handler_and_every_handler_is_documented() -> None:
@@ -54,11 +54,11 @@ def test_only_these_operations_answer_without_a_token() -> None:
     }
 
 
-def test_the_document_holds_no_keyword_that_would_be_ignored() -> None:
+def test_the_document_has_no_unsupported_keyword() -> None:
     assert {keyword for schema in _checked_schemas() for keyword in schema} <= schemas.KEYWORDS
 
 
-def test_everything_that_a_request_may_hold_has_a_limit() -> None:
+def test_every_part_of_a_request_has_a_limit() -> None:
     for schema in _checked_schemas():
         match schema.get("type"):
             case "string":
@@ -69,7 +69,7 @@ def test_everything_that_a_request_may_hold_has_a_limit() -> None:
                 assert {"minimum", "maximum"} <= schema.keys()
 
 
-def test_the_document_is_served_as_it_is(client: FlaskClient) -> None:
+def test_the_document_is_served_unchanged(client: FlaskClient) -> None:
     answer = client.get("/api/v1/openapi.json")
     assert answer.content_type == "application/json"
     assert answer.headers["Cache-Control"] == "public, max-age=300"
@@ -77,7 +77,7 @@ def test_the_document_is_served_as_it_is(client: FlaskClient) -> None:
 
 
 class Tags(HTMLParser):
-    """Counts the tags of a page and keeps its links."""
+    """HTML parser that counts the tags of a page and collects its links."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Tags(HTMLParser):
         self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
 
 
-def test_the_page_tells_of_every_operation_and_loads_nothing(client: FlaskClient) -> None:
+def test_the_page_describes_every_operation_and_loads_nothing(client: FlaskClient) -> None:
     answer = client.get("/api/v1/docs")
     assert answer.content_type == "text/html; charset=utf-8"
     page = Tags(answer.text)
@@ -108,7 +108,7 @@ def test_a_head_request_is_answered_as_a_get_without_its_body(client: FlaskClien
 
 
 @pytest.mark.parametrize("header", [None, "Bearer forged"])
-def test_public_operations_look_at_no_token(wire: Wire, client: FlaskClient, header: str | None) -> None:
+def test_public_operations_ignore_tokens(wire: Wire, client: FlaskClient, header: str | None) -> None:
     wire(require_auth=True)
     headers = {"Authorization": header} if header else {}
     assert client.get("/api/v1/health", headers=headers).status_code == 200

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 ENDPOINTS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions.yaml").read_text())["endpoints"]
 ARGUMENT = {"httpsTrigger": flask.Request, "scheduleTrigger": flask.Request, "eventTrigger": CloudEvent}
 
-# What a working folder gathers beside the committed files.
+# Files that a working folder may contain besides the committed ones.
 LITTER = (
     ".env",
     ".firebase/hosting.cache",
@@ -59,7 +59,7 @@ def test_every_entry_point_is_described_and_every_description_has_one() -> None:
 
 
 @pytest.mark.parametrize("name", ENDPOINTS)
-def test_an_entry_point_takes_what_its_trigger_gives(name: str) -> None:
+def test_an_entry_point_has_the_signature_of_its_trigger(name: str) -> None:
     [trigger] = ARGUMENT.keys() & ENDPOINTS[name].keys()
     function = getattr(main, ENDPOINTS[name]["entryPoint"])
     [parameter] = inspect.signature(function).parameters
@@ -72,7 +72,7 @@ def test_hosting_sends_api_calls_to_a_described_function() -> None:
     assert rewrite["function"]["region"] in ENDPOINTS[rewrite["function"]["functionId"]]["region"]
 
 
-def test_every_file_that_the_deployment_names_is_there() -> None:
+def test_every_file_named_by_the_deployment_exists() -> None:
     config = _firebase_json()
     named = [*config["firestore"].values(), config["storage"]["rules"], f"{config['hosting']['public']}/index.html"]
     assert [path for path in named if not (ROOT / path).is_file()] == []
@@ -87,7 +87,7 @@ def test_importing_main_is_light_and_opens_no_connection() -> None:
     assert [name for name in loaded if name.startswith(heavy)] == []
 
 
-def test_an_import_that_opens_a_connection_would_be_seen() -> None:
+def test_an_import_that_opens_a_connection_is_detected() -> None:
     program = IMPORT.replace("import main", "import socket; socket.socket()")
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "opens a connection" in done.stderr
@@ -102,7 +102,7 @@ def test_only_what_the_functions_need_is_uploaded() -> None:
     assert uploaded == code | {"main.py", "requirements.txt", "functions.yaml", "functions/openapi.json"}
 
 
-def test_a_probe_of_retrain_is_refused_before_it_costs_a_training() -> None:
+def test_a_get_request_to_retrain_is_refused_without_training() -> None:
     with flask.Flask("test").test_request_context("/__/health", method="GET"):
         answer = retrain(flask.request)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
@@ -113,7 +113,7 @@ def _firebase_json() -> dict[str, Any]:
 
 
 def _is_ignored(path: str, patterns: list[str]) -> bool:
-    """As firebase-tools: a pattern without a slash matches any file's or folder's name (matchBase, dot)."""
+    """Ignore rule of firebase-tools: a pattern without a slash matches any file or folder name (matchBase, dot)."""
     assert not any("/" in pattern for pattern in patterns)
     parts = PurePosixPath(path).parts
     return any(fnmatchcase(part, pattern) for part in parts for pattern in patterns)

@@ -1,4 +1,4 @@
-"""Stores that refuse, hang, fail or talk nonsense: lists still come and say so, or an honest 503, and in time."""
+"""Failing stores: refused, hanging, failing and malformed connections give degraded lists or 503 in time."""
 
 import socket
 import threading
@@ -41,7 +41,7 @@ def _refusing() -> Iterator[str]:
 
 @contextmanager
 def _socket_that(answer: Callable[[socket.socket], None] | None) -> Iterator[str]:
-    """A port that takes connections and hands each to `answer`; None leaves them waiting."""
+    """Local server that accepts connections and hands each to `answer`; None leaves them waiting."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
 
@@ -69,7 +69,7 @@ def _talk_nonsense(connection: socket.socket) -> None:
 
 @contextmanager
 def _http(status: int, body: bytes) -> Iterator[str]:
-    """A web server that always answers the same."""
+    """HTTP server with a constant response."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -80,7 +80,7 @@ def _http(status: int, body: bytes) -> Iterator[str]:
             self.wfile.write(body)
 
         def log_message(self, *_: object) -> None:
-            """Nothing: its requests are no news."""
+            """No log of requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever)
@@ -93,7 +93,7 @@ def _http(status: int, body: bytes) -> Iterator[str]:
 
 @contextmanager
 def _grpc(answer: grpc.StatusCode | bytes) -> Iterator[str]:
-    """A server that answers every call with the same status, or the same bytes."""
+    """Server of gRPC with a constant status, or constant bytes, for every call."""
 
     class Handler(grpc.GenericRpcHandler):
         def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
@@ -135,7 +135,7 @@ OBJECTS = {
 
 @contextmanager
 def _broken(wired: Services, documents: str, objects: str) -> Iterator[Services]:
-    """The same services on stores that are broken, with nothing in memory."""
+    """Services on failing stores, with nothing loaded."""
     with ExitStack() as stack:
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("FIRESTORE_EMULATOR_HOST", stack.enter_context(DOCUMENTS[documents]()))
@@ -170,7 +170,7 @@ def _ask(client: FlaskClient, method: str, path: str, **arguments: Any) -> tuple
     ("documents", "objects"),
     [*((name, "refuses") for name in DOCUMENTS), *(("refuses", name) for name in OBJECTS if name != "refuses")],
 )
-def test_whatever_the_stores_do_an_answer_comes_and_says_what_is_missing(
+def test_failing_stores_give_a_degraded_list_or_503_within_the_deadline(
     wire: Wire, client: FlaskClient, store: Documents, clock: Clock, tmp_path: Path, documents: str, objects: str
 ) -> None:
     settings = {"deadline_s": DEADLINE_S}
@@ -190,7 +190,7 @@ def test_whatever_the_stores_do_an_answer_comes_and_says_what_is_missing(
             ("GET", "rules", None),
         ):
             assert _ask(client, method, path, json=sent)[0] == 503
-        # An instance that has seen better days goes on with what it has.
+        # An instance that loaded its data before the failure keeps serving from it.
         wired.serving._snapshot = healthy.serving.current(clock.now)
         wired.serving._due = clock.now
         for path in LISTS:

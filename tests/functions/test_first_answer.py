@@ -1,4 +1,4 @@
-"""What a new instance loads before it has answered once; benchmarks/coldstart.py says how long that takes."""
+"""Imports of a new instance up to its first response; benchmarks/coldstart.py measures the time."""
 
 import json
 import os
@@ -25,7 +25,7 @@ with Flask("first").test_request_context("/api/v1/recommendations?limit=2"):
     answer = api(request)
 print(json.dumps([answer.status_code, answer.json, [*sys.modules]]))
 """
-# Each takes 5 to 300 ms of a start, and no first answer needs it.
+# Each takes 5 to 300 ms of a cold start, and no first response needs it.
 NEVER = (
     *("google.api_core", "google.auth", "google.cloud.storage", "google.cloud.firestore", "grpc", "requests"),
     *("firebase_admin", "urllib3", "scipy", "sklearn", "pandas", "pyarrow", "numpy.random", "subprocess"),
@@ -59,7 +59,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return f"gs:{bucket}"
 
 
-def test_a_first_answer_loads_only_what_it_needs(place: str, tmp_path: Path) -> None:
+def test_the_first_response_imports_no_heavy_module(place: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     data = laws.moved(laws.city(), now - NOW)
     documents, objects = open_documents(f"sqlite:{tmp_path / 'documents.db'}"), open_objects(place)

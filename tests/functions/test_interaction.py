@@ -1,4 +1,4 @@
-"""The Firestore function: new interaction documents, delivered once, twice or damaged."""
+"""Firestore trigger `interaction`: new documents, repeated deliveries and unusable documents."""
 
 import json
 import logging
@@ -26,8 +26,8 @@ CLICK = an_interaction("curious", "jazz_1", InteractionType.CLICK, recorded_at=N
 Wire = Callable[..., Services]
 
 
-def _document(one: Interaction = ONE, **changes: Any) -> dict[str, Any]:
-    return one.to_document() | changes
+def _document(entity: Interaction = ONE, **changes: Any) -> dict[str, Any]:
+    return entity.to_document() | changes
 
 
 def _counts(store: Documents) -> dict[str, dict[str, int]]:
@@ -52,7 +52,7 @@ def test_a_document_enters_the_history_and_the_counts(store: Documents) -> None:
     assert (entry.type, entry.event_id, entry.occurred_at) == (InteractionType.SAVE, "jazz_1", ONE.occurred_at)
 
 
-def test_delivered_twice_it_counts_once(store: Documents, clock: Clock) -> None:
+def test_a_repeated_delivery_is_counted_once(store: Documents, clock: Clock) -> None:
     interaction(created(ONE.interaction_id, _document()))
     clock.forward()
     interaction(created(ONE.interaction_id, _document(), event_id="delivery_2"))
@@ -61,7 +61,7 @@ def test_delivered_twice_it_counts_once(store: Documents, clock: Clock) -> None:
     assert len(store.users.profile("curious", timeout_s=1).history) == 1
 
 
-def test_what_a_bulk_load_counted_itself_is_left_alone(store: Documents) -> None:
+def test_interactions_counted_by_a_bulk_load_are_not_counted_again(store: Documents) -> None:
     interaction(created(ONE.interaction_id, _document(counted=True)))
     assert _counts(store) == {}
     assert store.users.profile("curious", timeout_s=1).history == ()
@@ -91,13 +91,13 @@ def test_only_true_means_counted(store: Documents, counted: object) -> None:
         created("__x__", _document()),
     ],
 )
-def test_what_can_never_be_used_is_acknowledged_logged_and_kept_with_the_reason(
+def test_an_unusable_document_is_acknowledged_logged_and_becomes_a_dead_letter(
     store: Documents, caplog: pytest.LogCaptureFixture, event: Any
 ) -> None:
     for _ in range(2):
         caplog.clear()
         interaction(event)
-        (record,) = [one for one in caplog.records if one.levelno == logging.ERROR]
+        (record,) = [entry for entry in caplog.records if entry.levelno == logging.ERROR]
         assert "interaction refused" in record.message
         assert "delivery_1" in record.message
     assert _counts(store) == {}
@@ -107,14 +107,14 @@ def test_what_can_never_be_used_is_acknowledged_logged_and_kept_with_the_reason(
     assert "curious" not in letter.key
 
 
-def test_a_dead_letter_is_its_users(store: Documents) -> None:
+def test_a_dead_letter_belongs_to_its_user_s_personal_data(store: Documents) -> None:
     interaction(created("x", _document(type="dance")))
     (letter,) = store.dead_letters.since(NOW)
     assert (letter.user_id, letter.document_id, json.loads(letter.data)["type"]) == ("curious", "x", "dance")
     assert [held.collection for held in store.personal.of("curious")][-1] == "dead_letters"
 
 
-def test_a_failing_store_raises_so_that_the_delivery_comes_again(wire: Wire, store: Documents) -> None:
+def test_a_failing_store_raises_so_that_the_delivery_is_retried(wire: Wire, store: Documents) -> None:
     class DownCounters:
         def record(self, interaction: Interaction, added: object, *, slot: int, now: object) -> Recorded:
             raise StoreUnavailable("the store is down")
@@ -126,7 +126,7 @@ def test_a_failing_store_raises_so_that_the_delivery_comes_again(wire: Wire, sto
         interaction(created(ONE.interaction_id, _document()))
 
 
-def test_the_next_list_reflects_it_without_a_retrain(client: FlaskClient, clock: Clock) -> None:
+def test_the_next_list_reflects_an_interaction_without_a_retrain(client: FlaskClient, clock: Clock) -> None:
     client.post("/retrain")
     clock.forward()
 
@@ -153,7 +153,7 @@ def test_a_booked_event_leaves_the_list_at_once(client: FlaskClient) -> None:
     assert before - shown() == {"jazz_2"}
 
 
-def test_popularity_moves_up_for_everybody_at_the_next_look(client: FlaskClient, clock: Clock) -> None:
+def test_popularity_changes_all_lists_after_the_next_refresh(client: FlaskClient, clock: Clock) -> None:
     def first() -> str:
         return client.get("/api/v1/recommendations").get_json()["items"][0]["event_id"]
 

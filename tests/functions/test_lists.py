@@ -1,4 +1,4 @@
-"""Every route that lists events: whose they are, which conditions hold, and how pages follow each other."""
+"""Routes that list events: personalization, filters, pagination, rules, ranking and audiences."""
 
 from dataclasses import replace
 from typing import Any
@@ -23,7 +23,7 @@ LISTS = ("/recommendations", "/events/jazz_1/similar", "/events/popular", "/even
 
 @pytest.fixture
 def trained(client: FlaskClient, store: Documents, clock: Clock) -> FlaskClient:
-    """A client of an instance with a model, since whose training every event was booked once."""
+    """Client of an instance with a model; every event was booked once since the training."""
     client.post("/retrain")
     clock.forward()
     for event_id in sorted(ALL):
@@ -47,7 +47,7 @@ def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_pages_follow_each_other_without_repeats(trained: FlaskClient, clock: Clock, path: str) -> None:
+def test_pagination_never_repeats_an_event(trained: FlaskClient, clock: Clock, path: str) -> None:
     whole, seen, cursor = _ids(trained, path), list[str](), ""
     for _ in range(1 + len(whole) // 4):
         page = _get(trained, path, limit=4, **({"cursor": cursor} if cursor else {}))
@@ -62,7 +62,7 @@ def test_pages_follow_each_other_without_repeats(trained: FlaskClient, clock: Cl
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_conditions_hold_on_every_list(trained: FlaskClient, path: str) -> None:
+def test_filters_apply_to_every_list(trained: FlaskClient, path: str) -> None:
     jazz, yoga = ({name for name in ALL if name.startswith(kind)} - {"jazz_1"} for kind in ("jazz", "yoga"))
     everything = set(_ids(trained, path))
     for query, kind in (
@@ -83,7 +83,7 @@ def test_conditions_hold_on_every_list(trained: FlaskClient, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_a_known_viewer_is_not_shown_what_they_took_or_dismissed(
+def test_consumed_and_dismissed_events_are_left_out_for_a_known_viewer(
     trained: FlaskClient, store: Documents, path: str
 ) -> None:
     store.users.remember([an_interaction("viewer", "yoga_3", InteractionType.DISMISS)])
@@ -94,19 +94,19 @@ def test_a_known_viewer_is_not_shown_what_they_took_or_dismissed(
 
 
 @pytest.mark.parametrize("path", LISTS)
-def test_without_explanations_a_list_says_neither_source_nor_reasons(trained: FlaskClient, path: str) -> None:
+def test_explain_false_leaves_out_source_and_reasons(trained: FlaskClient, path: str) -> None:
     for item in _get(trained, path, explain="false")["items"]:
         assert (item["source"], item["reasons"]) == (None, [])
 
 
-def test_a_session_s_events_count_for_a_stranger_at_once(trained: FlaskClient) -> None:
+def test_session_events_change_the_list_of_a_cold_start_user_at_once(trained: FlaskClient) -> None:
     first = _get(trained, "/recommendations", recent="yoga_0,yoga_1", limit=3)["items"]
     assert {item["event_id"].partition("_")[0] for item in first} == {"yoga"}
     assert first[0]["reasons"][0].startswith("because you looked at Yoga")
     assert _get(trained, "/recommendations", recent="unknown")["items"] == _get(trained, "/recommendations")["items"]
 
 
-def test_organizers_are_capped_and_lists_mixed(trained: FlaskClient) -> None:
+def test_per_organizer_caps_and_diversity_mixes_lists(trained: FlaskClient) -> None:
     query = {"user_id": "jazz_fan_0", "limit": 4}
     assert len(_get(trained, "/recommendations", per_organizer=1, **query)["items"]) == 4
     best, mixed = (
@@ -116,7 +116,7 @@ def test_organizers_are_capped_and_lists_mixed(trained: FlaskClient) -> None:
     assert (best, mixed) == ({"jazz"}, {"jazz", "yoga"})
 
 
-def test_what_is_like_an_event_is_of_its_kind_and_says_so(trained: FlaskClient) -> None:
+def test_similar_events_share_attributes_and_name_the_reason(trained: FlaskClient) -> None:
     for event_id in ("yoga_1", "yoga_12"):
         items = _get(trained, f"/events/{event_id}/similar", limit=5)["items"]
         assert {item["event_id"].partition("_")[0] for item in items} == {"yoga"}
@@ -124,14 +124,14 @@ def test_what_is_like_an_event_is_of_its_kind_and_says_so(trained: FlaskClient) 
         assert {item["source"] for item in items} == {"content"}
 
 
-def test_an_event_that_no_instance_has_seen_has_its_like(trained: FlaskClient, store: Documents) -> None:
+def test_an_event_unknown_to_the_instance_has_similar_events(trained: FlaskClient, store: Documents) -> None:
     fresh = replace(laws.city().events[0], event_id="fresh", status=laws.city().events[0].status)
     store.events.put([fresh], now=NOW)
     items = _get(trained, "/events/fresh/similar", limit=5)["items"]
     assert {item["event_id"].partition("_")[0] for item in items} == {"jazz"}
 
 
-def test_nothing_is_like_an_event_that_does_not_exist(trained: FlaskClient, wire: Wire, store: Documents) -> None:
+def test_similar_events_of_a_missing_event_are_not_found(trained: FlaskClient, wire: Wire, store: Documents) -> None:
     response = trained.get(f"{API}/events/unknown/similar")
     assert (response.status_code, response.content_type) == (404, "application/problem+json")
     assert "'unknown'" in response.get_json(force=True)["detail"]
@@ -139,7 +139,7 @@ def test_nothing_is_like_an_event_that_does_not_exist(trained: FlaskClient, wire
     assert trained.get(f"{API}/events/unknown/similar").status_code == 503
 
 
-def test_popular_events_follow_what_is_counted_lately(trained: FlaskClient, store: Documents, clock: Clock) -> None:
+def test_popular_events_follow_recent_counts(trained: FlaskClient, store: Documents, clock: Clock) -> None:
     for number in range(8):
         _count(store, f"u{number}", "yoga_9", clock)
     clock.forward()
@@ -155,7 +155,7 @@ def _rank(client: FlaskClient, **body: Any) -> dict[str, Any]:
     return dict(response.get_json())
 
 
-def test_a_caller_s_list_is_ordered_for_the_user(trained: FlaskClient) -> None:
+def test_rank_orders_the_caller_s_events_for_the_user(trained: FlaskClient) -> None:
     ids = [f"{kind}_{number}" for number in range(10) for kind in ("jazz", "yoga")]
     answer = _rank(trained, event_ids=[*ids, "jazz_11", "unknown"], user_id="yoga_fan_0")
     ranked = [item["event_id"] for item in answer["items"]]
@@ -167,11 +167,11 @@ def test_a_caller_s_list_is_ordered_for_the_user(trained: FlaskClient) -> None:
     assert ranked == [name for name in best if name in ranked]
 
 
-def test_repeats_in_a_caller_s_list_count_once(trained: FlaskClient) -> None:
+def test_rank_ignores_repeated_ids(trained: FlaskClient) -> None:
     assert len(_rank(trained, event_ids=["jazz_1", "jazz_1"])["items"]) == 1
 
 
-def test_nobody_is_recommended_the_events_of_those_they_organize_for(wire: Wire, trained: FlaskClient) -> None:
+def test_organizers_are_not_recommended_their_own_events(wire: Wire, trained: FlaskClient) -> None:
     wire(require_auth=True)
     for path in LISTS:
         headers = {"Authorization": "Bearer user:olga:jazz_club_0"}
@@ -181,12 +181,12 @@ def test_nobody_is_recommended_the_events_of_those_they_organize_for(wire: Wire,
         assert everything - shown == {name for name in everything if name in {f"jazz_{n}" for n in range(0, 10, 2)}}
 
 
-def test_a_token_speaks_of_its_own_user_only() -> None:
+def test_organizer_ids_are_known_for_the_token_s_own_user_only() -> None:
     call = Call(Caller("root", is_admin=True, organizer_ids=("club",)), {"user_id": "alice"}, None)
     assert (call.acting_user(), call.organizer_ids("alice"), call.organizer_ids("root")) == ("alice", (), ("club",))
 
 
-def test_rules_take_effect_at_the_next_look(trained: FlaskClient, clock: Clock) -> None:
+def test_rules_take_effect_after_the_next_refresh(trained: FlaskClient, clock: Clock) -> None:
     rules = {
         "pinned": [{"event_id": "yoga_5"}],
         "blocked_events": ["jazz_0"],
@@ -204,7 +204,7 @@ def test_rules_take_effect_at_the_next_look(trained: FlaskClient, clock: Clock) 
         assert not blocked & set(_ids(trained, path))
 
 
-def test_rules_that_cannot_be_followed_are_refused_by_field(client: FlaskClient) -> None:
+def test_invalid_rules_are_refused_by_field(client: FlaskClient) -> None:
     for rules, field in (
         ({"pinned": [{}]}, "event_id"),
         ({"max_per_organizer": 0}, "max_per_organizer"),
@@ -222,8 +222,8 @@ def test_rules_are_for_admins(wire: Wire, client: FlaskClient, token: str | None
     assert client.put(f"{API}/rules", headers=headers, json={}).status_code == status
 
 
-def test_an_unreadable_event_has_no_like(trained: FlaskClient, store: Documents) -> None:
-    _get(trained, "/events/popular")  # looks for news, so that the next request does not
+def test_similar_events_of_an_unreadable_event_are_not_found(trained: FlaskClient, store: Documents) -> None:
+    _get(trained, "/events/popular")  # refreshes, so that the next request does not
     store.events.put([an_event("odd", starts_at=NOW + DAY)], now=NOW)
     with store.events._database.transaction() as connection:
         connection.execute("""UPDATE events SET document = '{"price": "free"}' WHERE event_id = 'odd'""")
@@ -252,10 +252,10 @@ def test_an_audience_is_for_the_organizer_and_admins(
     assert _audience(trained, token).status_code == status
 
 
-def test_an_audience_holds_those_of_its_kind_first_and_nobody_who_comes_already(trained: FlaskClient) -> None:
+def test_an_audience_ranks_matching_users_first_and_leaves_out_attendees(trained: FlaskClient) -> None:
     body = _audience(trained, None, limit=100).get_json()
     guests = [guest["user_id"] for guest in body["users"]]
-    coming = {one.user_id for one in laws.city().interactions if one.event_id == "jazz_1"}
+    coming = {interaction.user_id for interaction in laws.city().interactions if interaction.event_id == "jazz_1"}
     assert body["considered"] == len(guests) + len(coming)
     assert not coming & set(guests)
     kinds = [guest.partition("_")[0] for guest in guests]
@@ -263,5 +263,5 @@ def test_an_audience_holds_those_of_its_kind_first_and_nobody_who_comes_already(
     assert [guest["user_id"] for guest in _audience(trained, None, limit=2).get_json()["users"]] == guests[:2]
 
 
-def test_an_audience_of_nothing_is_not_found(trained: FlaskClient) -> None:
+def test_an_audience_of_a_missing_event_is_not_found(trained: FlaskClient) -> None:
     assert _audience(trained, None, "unknown").status_code == 404

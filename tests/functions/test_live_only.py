@@ -1,4 +1,4 @@
-"""No list ever holds an event that is over, cancelled, hidden or sold out, whatever happens in between."""
+"""Property test of lists: none contains an event that is over, cancelled, hidden or sold out, after any steps."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -50,7 +50,7 @@ steps = st.lists(
 
 
 def _may_be_shown(event: Event, now: Any) -> bool:
-    """The rule, said again in other words."""
+    """Visibility rule, written independently of the implementation."""
     is_full = None not in (event.capacity, event.booked) and event.booked >= event.capacity
     last_moment = event.starts_at if event.ends_at is None else event.ends_at
     return event.status == "published" and not is_full and last_moment > now
@@ -58,7 +58,7 @@ def _may_be_shown(event: Event, now: Any) -> bool:
 
 @given(happenings=steps)
 @settings(max_examples=60)
-def test_lists_hold_all_that_may_be_shown_and_nothing_else(happenings: list[tuple[str, Any]]) -> None:
+def test_lists_contain_exactly_the_events_that_may_be_shown(happenings: list[tuple[str, Any]]) -> None:
     clock, store, truth, booked = Clock(), documents(), dict[str, Event](), set[str]()
     with (
         TemporaryDirectory() as folder,
@@ -66,7 +66,7 @@ def test_lists_hold_all_that_may_be_shown_and_nothing_else(happenings: list[tupl
     ):
         client = deployment.client()
         for what, given_value in happenings:
-            # Changes are promised within a refresh; the end of an event holds to the moment.
+            # Changes take effect within a refresh; the end of an event takes effect at once.
             clock.forward(REFRESH)
             if what == "write":
                 store.events.put(given_value, now=clock.now)
@@ -77,9 +77,9 @@ def test_lists_hold_all_that_may_be_shown_and_nothing_else(happenings: list[tupl
                 assert client.post("/retrain").status_code == 200
             else:
                 kind = InteractionType.BOOKING if what == "book" else InteractionType.CLICK
-                one = an_interaction("u", given_value, kind, occurred_at=clock.now)
-                store.interactions.append([one], now=clock.now, counted=False)
-                interaction(created(one.interaction_id, one.to_document() | {"recorded_at": clock.now}))
+                done = an_interaction("u", given_value, kind, occurred_at=clock.now)
+                store.interactions.append([done], now=clock.now, counted=False)
+                interaction(created(done.interaction_id, done.to_document() | {"recorded_at": clock.now}))
                 booked |= {given_value} if what == "book" else set()
             for query, left_out in (({}, set()), ({"user_id": "u"}, booked)):
                 response = client.get("/api/v1/recommendations", query_string={"limit": "100"} | query)

@@ -1,4 +1,4 @@
-"""Starting an instance costs nothing that a request may not need."""
+"""Entry points in `main`: imports and startup of an instance."""
 
 import json
 import os
@@ -21,19 +21,19 @@ NAMES = ["api", "event", "interaction", "monitor", "retrain"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_loads_nothing_heavy_and_no_other_function_and_needs_no_environment(name: str) -> None:
+def test_a_function_imports_no_heavy_module_and_no_other_function_without_environment(name: str) -> None:
     code = f"import json, sys, main; main.{name}; print(json.dumps([sorted(sys.modules), sorted(main.__all__)]))"
     found = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], cwd=ROOT, env={}, capture_output=True, text=True, check=True
     )
     modules, names = json.loads(found.stdout)
     assert not LATE & set(modules)
-    assert [other for other in NAMES if f"functions.{other}" in modules] == [name]
+    assert [loaded for loaded in NAMES if f"functions.{loaded}" in modules] == [name]
     assert names == NAMES
     assert found.stderr == ""
 
 
-def test_main_has_nothing_but_the_functions() -> None:
+def test_main_has_only_the_functions() -> None:
     with pytest.raises(AttributeError, match="main has no 'serve', only api, event, interaction, monitor, retrain"):
         main.serve  # noqa: B018  # reading it is what fails
 
@@ -48,7 +48,7 @@ def test_main_has_nothing_but_the_functions() -> None:
         ("MARQUEE_ORIGINS", "*"),
     ],
 )
-def test_on_google_cloud_it_does_not_start_with_what_is_for_local_use(variable: str, value: str) -> None:
+def test_google_cloud_does_not_start_with_settings_for_local_use(variable: str, value: str) -> None:
     environ = {name: text for name, text in os.environ.items() if not name.startswith("MARQUEE_")}
     environ |= {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
     command = [sys.executable, "-c", "import main"]

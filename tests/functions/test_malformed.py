@@ -1,4 +1,4 @@
-"""Whatever is sent or delivered, nothing fails and no good neighbour is lost."""
+"""Property tests of malformed input: no request or delivery fails, and valid entries beside it are stored."""
 
 import json
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ nearly_good = st.builds(
 
 @contextmanager
 def instance() -> Iterator[tuple[Documents, FlaskClient]]:
-    """Fresh services for one example."""
+    """Fresh services for a generated example."""
     store = documents()
     with TemporaryDirectory() as folder, wiring.use(deployment.wire(store, Path(folder), Clock())):
         yield store, deployment.client()
@@ -63,7 +63,7 @@ def instance() -> Iterator[tuple[Documents, FlaskClient]]:
 
 @given(before=st.lists(entries | nearly_good, max_size=4), after=st.lists(entries | nearly_good, max_size=4))
 @settings(max_examples=200)
-def test_a_batch_takes_every_good_entry_whatever_lies_around_it(before: list[Any], after: list[Any]) -> None:
+def test_valid_entries_of_a_batch_are_stored_among_malformed_ones(before: list[Any], after: list[Any]) -> None:
     body = {"user_id": "good", "interactions": [*before, {"type": "save", "event_id": "e"}, *after]}
     with instance() as (store, client):
         answer = client.post("/api/v1/interactions", data=json.dumps(body))
@@ -71,14 +71,14 @@ def test_a_batch_takes_every_good_entry_whatever_lies_around_it(before: list[Any
         received = answer.get_json()
         assert len(received["accepted"]) + len(received["rejected"]) == len(body["interactions"])
         assert GOOD.interaction_id in received["accepted"]
-        assert all(one["field"] and one["reason"] for one in received["rejected"])
-        stored = {one.interaction_id for one in store.interactions.since(None)}
+        assert all(entry["field"] and entry["reason"] for entry in received["rejected"])
+        stored = {entity.interaction_id for entity in store.interactions.since(None)}
         assert stored == set(received["accepted"])
 
 
-@given(body=st.binary(max_size=60) | values.map(lambda one: json.dumps(one).encode()))
+@given(body=st.binary(max_size=60) | values.map(lambda value: json.dumps(value).encode()))
 @settings(max_examples=200)
-def test_a_body_that_is_nothing_is_the_senders_fault(body: bytes) -> None:
+def test_a_malformed_body_is_a_client_error(body: bytes) -> None:
     with instance() as (store, client):
         answer = client.post("/api/v1/interactions", data=body)
         assert 400 <= answer.status_code < 500
@@ -87,11 +87,11 @@ def test_a_body_that_is_nothing_is_the_senders_fault(body: bytes) -> None:
 
 
 def encodable(value: Any) -> bool:
-    """Whether Firestore could hold it: it knows 64 bits and valid Unicode, and no lists in lists."""
+    """Storability in Firestore: integers of 64 bits, valid Unicode and no nested lists."""
     if isinstance(value, dict):
-        return all(encodable(key) and encodable(one) for key, one in value.items())
+        return all(encodable(key) and encodable(item) for key, item in value.items())
     if isinstance(value, list):
-        return all(not isinstance(one, list) and encodable(one) for one in value)
+        return all(not isinstance(item, list) and encodable(item) for item in value)
     if isinstance(value, str):
         return not any(0xD800 <= ord(letter) < 0xE000 for letter in value)
     return isinstance(value, bool) or not isinstance(value, int) or -(2**63) <= value < 2**63

@@ -1,4 +1,4 @@
-"""Published models over HTTP, and requests that go on being answered while models come, go and fail."""
+"""Published models over HTTP: activation, rollback, and requests during model swaps and failures."""
 
 import json
 import threading
@@ -34,7 +34,7 @@ def _retrain(client: FlaskClient) -> str:
 
 @pytest.fixture
 def two(client: FlaskClient, clock: Clock) -> tuple[str, str]:
-    """Two published versions."""
+    """Two published versions, older first."""
     first = _retrain(client)
     clock.forward()
     return first, _retrain(client)
@@ -43,7 +43,7 @@ def two(client: FlaskClient, clock: Clock) -> tuple[str, str]:
 def test_models_are_listed_and_activated(client: FlaskClient, clock: Clock, two: tuple[str, str]) -> None:
     first, second = two
     listed = client.get(MODELS).get_json()["models"]
-    assert [(one["version"], one["is_current"]) for one in listed] == [(second, True), (first, False)]
+    assert [(model["version"], model["is_current"]) for model in listed] == [(second, True), (first, False)]
     assert listed[0]["model"] in models.MODELS
     response = client.post(f"{MODELS}/{first}:activate", json={"hold": True})
     assert response.status_code == 200
@@ -76,7 +76,7 @@ def test_only_admins_see_and_activate_models(wire: Wire, clock: Clock, two: tupl
         ("first", {"force": True}, 400),
     ],
 )
-def test_what_cannot_be_activated_is_refused(
+def test_an_invalid_activation_is_refused(
     client: FlaskClient, two: tuple[str, str], version: str, body: dict[str, object], status: int
 ) -> None:
     version = two[0] if version == "first" else version
@@ -94,7 +94,7 @@ def test_a_damaged_version_is_not_activated(client: FlaskClient, two: tuple[str,
 
 
 def _point_to(folder: Path, version: str, change: Callable[[Path], None]) -> None:
-    """A rival that publishes a copy of the current version under another name, damaged."""
+    """Publish a damaged copy of the current version, as another program could."""
     current = Pointer.from_json((folder / POINTER).read_bytes()).version
     source, target = folder / "models" / current, folder / "models" / version
     target.mkdir()
@@ -122,7 +122,7 @@ def _future_format(version: Path) -> None:
     (version / "manifest.json").write_text(json.dumps(manifest | {"format": 99}))
 
 
-def test_requests_are_answered_through_every_swap_and_no_version_goes_back_but_for_a_rollback(
+def test_requests_succeed_during_swaps_and_versions_only_advance_except_for_a_rollback(
     wire: Wire, store: Documents, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wired = wire(model="blend", challengers_s=0.0)
@@ -136,10 +136,10 @@ def test_requests_are_answered_through_every_swap_and_no_version_goes_back_but_f
             seen.append((response.status_code, response.get_json().get("model_version")))
 
     def settle() -> str | None:
-        """Let every instance poll, and say what serves."""
+        """Let every instance refresh; returns the version in service."""
         clock.forward()
         version = client.get(HEALTH).get_json()["model_version"]
-        # Counted from here, since answers that came during this one still have what was before.
+        # Counted from here, since concurrent responses may still come from the previous version.
         count = len(seen)
         while len(seen) < count + 8:
             assert any(asker.is_alive() for asker in askers)
@@ -160,12 +160,12 @@ def test_requests_are_answered_through_every_swap_and_no_version_goes_back_but_f
             patch.setattr(TruncatedSVD, "fit", _of_nan)
             assert client.post("/retrain").get_json()["decision"] == "refused"
         assert settle() == first
-        # Uploads that arrive damaged: nobody's model is touched, and the reply says that something is wrong.
+        # Damaged uploads: the model in service stays, and the response is degraded.
         for number, change in enumerate((_truncate, _flip_a_bit, _future_format)):
             _point_to(tmp_path, f"20260501T13000{number}Z-bad", change)
             assert settle() == first
             assert client.get(HEALTH).get_json()["degraded"] == ["model"]
-        # A good one follows, then a rollback, then a better one still.
+        # A good version, then a rollback, then a better version.
         clock.forward(timedelta(days=1))
         store.interactions.append([an_interaction("u", "jazz_1")], now=NOW + DAY, counted=True)
         second = _retrain(client)
@@ -183,6 +183,6 @@ def test_requests_are_answered_through_every_swap_and_no_version_goes_back_but_f
     assert {status for status, _ in seen} == {200}
     versions = [version for number, (_, version) in enumerate(seen) if number == 0 or version != seen[number - 1][1]]
     assert [version for version in dict.fromkeys(versions) if version] == [first, second, third]
-    # Two askers may pass each other by one answer at a swap, no more.
+    # At a swap, the responses of two concurrent clients may be out of order by one.
     assert versions.count(second) <= 3
     assert Manifest.from_json((tmp_path / f"models/{third}/manifest.json").read_bytes()).model == "blend"

@@ -1,7 +1,7 @@
-"""10,000 drawn requests, over all lists, conditions, pages and outages, with the clock moving: none shows the dead.
+"""Randomized test of visibility: 10,000 requests over all lists, filters, pages and outages, with a moving clock.
 
-Whatever happens, an event that is over is in no list. What is cancelled, hidden, sold out, blocked, booked or
-dismissed is in no list from the first request on that could know it; where a store is down, the answer says so.
+No list contains an event that is over. No list contains an event that is cancelled, hidden, sold out, blocked, booked
+or dismissed from the first request on that could know it; if a store is down, the response is degraded.
 """
 
 import random
@@ -45,7 +45,7 @@ CONDITIONS: list[tuple[str, list[Any]]] = [
 
 
 class Ticking(Clock):
-    """A clock that goes on by a second whenever somebody looks at it."""
+    """Clock that advances by a second with each reading."""
 
     def __call__(self) -> Any:
         self.now += timedelta(seconds=1)
@@ -54,7 +54,7 @@ class Ticking(Clock):
 
 @dataclass
 class World:
-    """What is true, what an instance could know of it, and the ways to change it."""
+    """Model of the stores: the true state, the state that an instance must know, and random changes."""
 
     rng: random.Random
     store: Documents
@@ -159,7 +159,7 @@ class World:
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
-def test_no_list_shows_what_may_not_be_shown(seed: int, tmp_path: Path) -> None:
+def test_no_list_contains_an_event_that_may_not_be_shown(seed: int, tmp_path: Path) -> None:
     outages = {name: Outage() for name in ("events", "users", "counters", "objects")}
     clock, store, rng = Ticking(), documents(), random.Random(seed)
     parts = {name: outage for name, outage in outages.items() if name != "objects"}
@@ -169,7 +169,7 @@ def test_no_list_shows_what_may_not_be_shown(seed: int, tmp_path: Path) -> None:
         for number in range(REQUESTS):
             if number % 4 == 0:
                 world.happen()
-            # A change is promised within a refresh; the end of an event holds to the moment.
+            # A change takes effect within a refresh; the end of an event takes effect at once.
             clock.forward(REFRESH if number % 4 == 0 else timedelta(seconds=rng.choice([0, 5, 600])))
             world.ask()
     store.close()

@@ -1,4 +1,4 @@
-"""The scheduled function."""
+"""Scheduled function `retrain`."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from tests.deployment import Clock
 from tests.functions.conftest import Wire
 
 
-def test_it_trains_and_publishes(client: FlaskClient, clock: Clock) -> None:
+def test_retrain_trains_and_publishes(client: FlaskClient, clock: Clock) -> None:
     assert client.get("/api/v1/health").get_json()["model_version"] is None
     response = client.post("/retrain")
     assert response.status_code == 200
@@ -26,7 +26,7 @@ def test_it_trains_and_publishes(client: FlaskClient, clock: Clock) -> None:
     assert client.get("/api/v1/health").get_json()["model_version"] == body["version"]
 
 
-def test_the_schedule_names_the_run_so_a_retry_does_not_train_twice(client: FlaskClient, clock: Clock) -> None:
+def test_a_retry_with_the_same_schedule_time_does_not_train_twice(client: FlaskClient, clock: Clock) -> None:
     headers = {"X-CloudScheduler-ScheduleTime": "2026-05-01T11:58:00Z"}
     first = client.post("/retrain", headers=headers)
     clock.forward()
@@ -41,7 +41,7 @@ def test_a_schedule_of_another_day_is_refused(client: FlaskClient, given: str) -
     assert (response.status_code, response.get_json()["field"]) == (400, "X-CloudScheduler-ScheduleTime")
 
 
-def test_what_fails_is_said_without_internals(
+def test_a_failed_run_is_reported_without_internals(
     client: FlaskClient, wire: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(_: bytes) -> bytes:
@@ -55,7 +55,7 @@ def test_what_fails_is_said_without_internals(
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
-def test_nothing_but_post_trains(client: FlaskClient, clock: Clock, method: str) -> None:
+def test_only_post_requests_train(client: FlaskClient, clock: Clock, method: str) -> None:
     response = client.open("/retrain", method=method)
     assert response.status_code == 405
     assert response.headers["Allow"] == "POST"

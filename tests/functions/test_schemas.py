@@ -36,7 +36,7 @@ THING = {
         (PLACE, "1.5,7", [1.5, 7]),
     ],
 )
-def test_a_text_that_fits_is_parsed(schema: dict[str, object], text: str, value: object) -> None:
+def test_a_valid_text_is_parsed(schema: dict[str, object], text: str, value: object) -> None:
     assert parse(schema, text, "x") == value
 
 
@@ -62,13 +62,13 @@ def test_a_text_that_fits_is_parsed(schema: dict[str, object], text: str, value:
         (PLACE, "1,2.5", "a whole number in 0..500"),
     ],
 )
-def test_any_other_text_is_refused_with_what_was_expected(schema: dict[str, object], text: str, wanted: str) -> None:
+def test_an_invalid_text_is_refused_with_the_expected_value(schema: dict[str, object], text: str, wanted: str) -> None:
     with pytest.raises(InvalidField, match=r"^x: expected") as caught:
         parse(schema, text, "x")
     assert caught.value.expected.startswith(wanted)
 
 
-def test_a_body_that_fits_passes_as_it_is() -> None:
+def test_a_valid_body_is_returned_unchanged() -> None:
     body = {"name": "abcde", "flag": False, "words": ["a"]}
     assert check(THING, body, "body") == body
 
@@ -88,30 +88,30 @@ def test_a_body_that_fits_passes_as_it_is() -> None:
         ({"name": "a", "other": 1}, "other"),
     ],
 )
-def test_a_body_that_does_not_fit_is_refused_by_field(body: object, field: str) -> None:
+def test_an_invalid_body_is_refused_by_field(body: object, field: str) -> None:
     with pytest.raises(InvalidField) as caught:
         check(THING, body, "body")
     assert caught.value.field == field
 
 
-def test_a_whole_number_may_be_written_with_a_point() -> None:
+def test_an_integer_may_be_written_as_a_float() -> None:
     assert repr(check(WHOLE, 65.0, "x")) == "65"
     for value in (65.5, float("inf"), float("nan"), 1e300):
         with pytest.raises(InvalidField):
             check(WHOLE, value, "x")
 
 
-def test_true_is_no_number_and_one_is_not_true() -> None:
+def test_booleans_and_numbers_are_distinct() -> None:
     for schema, value in ((WHOLE, True), ({"type": "boolean"}, 1)):
         with pytest.raises(InvalidField):
             check(schema, value, "x")
 
 
-def test_what_is_nested_deeper_is_named_with_its_place() -> None:
+def test_an_error_in_a_nested_field_names_its_path() -> None:
     outer = {"type": "object", "properties": {"thing": THING}}
     with pytest.raises(InvalidField, match=r"^thing\.flag: expected true or false, got 'no'"):
         check(outer, {"thing": {"name": "a", "flag": "no"}}, "body")
 
 
-def test_a_schema_s_own_words_say_what_is_expected() -> None:
+def test_x_expected_is_the_text_of_the_error() -> None:
     assert expected({"type": "string", "x-expected": "an id"}) == "an id"

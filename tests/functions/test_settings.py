@@ -1,4 +1,4 @@
-"""Settings: what the environment says and what it may not say."""
+"""Settings from environment variables: defaults, valid and invalid values."""
 
 import dataclasses
 import json
@@ -12,7 +12,7 @@ from shared.settings import Settings, check_store
 PRODUCTION = {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
 
 
-def test_an_empty_environment_means_one_machine() -> None:
+def test_the_defaults_are_for_a_single_machine() -> None:
     assert read_settings({}) == Settings(
         documents="sqlite:.marquee/documents.db",
         objects="folder:.marquee/bucket",
@@ -27,7 +27,7 @@ def test_an_empty_environment_means_one_machine() -> None:
     )
 
 
-def test_empty_variables_mean_the_same_as_absent_ones() -> None:
+def test_empty_variables_equal_absent_ones() -> None:
     names = [
         "DOCUMENTS",
         "OBJECTS",
@@ -102,20 +102,20 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
         ("FIREBASE_CONFIG", "[]"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_by_its_variable(variable: str, given: str) -> None:
+def test_an_invalid_value_is_refused_with_its_variable(variable: str, given: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable}: expected .*, got ") as refused:
         read_settings({variable: given})
     assert repr(given) in str(refused.value)
 
 
-def test_on_google_cloud_the_stores_are_the_project_s() -> None:
+def test_google_cloud_defaults_to_the_stores_of_the_project() -> None:
     settings = read_settings(PRODUCTION)
     assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
     named = PRODUCTION | {"FIREBASE_CONFIG": json.dumps({"storageBucket": "city.firebasestorage.app"})}
     assert read_settings(named).objects == "gs:city.firebasestorage.app"
 
 
-def test_without_a_project_google_cloud_has_nowhere_to_keep_documents() -> None:
+def test_google_cloud_without_a_project_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"^GOOGLE_CLOUD_PROJECT: .*MARQUEE_DOCUMENTS"):
         read_settings({"K_SERVICE": "api"})
 
@@ -129,18 +129,18 @@ EMULATORS = [
 
 
 @pytest.mark.parametrize("variable", EMULATORS)
-def test_google_cloud_refuses_to_talk_to_an_emulator(variable: str) -> None:
+def test_google_cloud_refuses_emulator_variables(variable: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable} is set on Google Cloud"):
         read_settings(PRODUCTION | {variable: "localhost:8080"})
     assert read_settings({variable: "localhost:8080"}) == Settings()
 
 
-def test_google_cloud_refuses_to_go_without_authentication() -> None:
+def test_google_cloud_requires_authentication() -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH: 'off' is for local use"):
         read_settings(PRODUCTION | {"MARQUEE_AUTH": "off"})
 
 
-def test_the_functions_emulator_may_do_both() -> None:
+def test_the_functions_emulator_may_use_emulators_without_authentication() -> None:
     emulated = PRODUCTION | {"FUNCTIONS_EMULATOR": "true", "MARQUEE_AUTH": "off"} | dict.fromkeys(EMULATORS, "host:1")
     settings = read_settings(emulated)
     assert not settings.require_auth
@@ -148,7 +148,7 @@ def test_the_functions_emulator_may_do_both() -> None:
 
 
 @pytest.mark.parametrize("value", ["false", "1", "TRUE", ""])
-def test_only_true_makes_it_an_emulator(value: str) -> None:
+def test_only_the_value_true_means_the_functions_emulator(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH"):
         read_settings(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
 

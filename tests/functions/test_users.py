@@ -1,4 +1,4 @@
-"""What users may ask about their data, visitors who sign in, and how much one may send."""
+"""Personal data over HTTP: export and erasure, visitors who sign in, and the rate limit of interactions."""
 
 import json
 from collections.abc import Callable
@@ -35,9 +35,9 @@ def click(event_id: str, **given: Any) -> dict[str, Any]:
 
 
 def deliver_all(store: Documents) -> None:
-    """Run the trigger on every document, as Firestore does, in any order and not for the first time."""
-    for one in store.interactions.uncounted(NOW):
-        interaction(created(one.interaction_id, one.to_document()))
+    """Deliver every document to the trigger, in any order and repeatedly, as Firestore does."""
+    for stored in store.interactions.uncounted(NOW):
+        interaction(created(stored.interaction_id, stored.to_document()))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def signed_in(wire: Wire, client: FlaskClient) -> FlaskClient:
 
 
 def everything(store: Documents, folder: Path) -> str:
-    """Every row of every table and every object, as text; the ledger's files are decoded, for they are compressed."""
+    """Contents of all tables and objects as text, with the compressed files of the ledger decoded."""
     database = store.events._database
     tables = [name for (name,) in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", ())]
     rows = [database.rows(f"SELECT * FROM {table}", ()) for table in tables]  # noqa: S608  # names of the schema
@@ -59,14 +59,12 @@ def everything(store: Documents, folder: Path) -> str:
     return repr((rows, blobs, tables))
 
 
-def test_a_forgotten_user_leaves_no_trace(
-    signed_in: FlaskClient, store: Documents, tmp_path: Path, clock: Clock
-) -> None:
+def test_an_erased_user_leaves_no_data(signed_in: FlaskClient, store: Documents, tmp_path: Path, clock: Clock) -> None:
     store.users.put([User(user_id=GONE, city="Bern"), User(user_id="friend", friends=(GONE,))], now=NOW)
     entries = [click("jazz_1"), {"type": "booking", "event_id": "jazz_2"}, {"type": "dismiss", "event_id": "yoga_1"}]
     entries += [{"type": "search", "query": "jazz"}]
     assert signed_in.post(INTERACTIONS, json={"interactions": entries}, headers=TOKEN).status_code == 200
-    late = [(one.interaction_id, one.to_document()) for one in store.interactions.uncounted(NOW)]
+    late = [(stored.interaction_id, stored.to_document()) for stored in store.interactions.uncounted(NOW)]
     deliver_all(store)
     interaction(created(f"{GONE}_x", {"user_id": GONE, "type": "dance"}))
     assert signed_in.post("/retrain").status_code == 200
@@ -87,7 +85,7 @@ def test_a_forgotten_user_leaves_no_trace(
     assert [counts for _, counts, _ in store.counters.changed_since(NOW)] == before
 
 
-def test_a_forgotten_user_is_a_stranger_and_may_begin_anew(
+def test_an_erased_user_is_a_cold_start_user_and_may_start_again(
     signed_in: FlaskClient, store: Documents, clock: Clock
 ) -> None:
     signed_in.post("/retrain")
@@ -96,33 +94,33 @@ def test_a_forgotten_user_is_a_stranger_and_may_begin_anew(
     def items() -> list[dict[str, Any]]:
         return signed_in.get("/api/v1/recommendations", headers=TOKEN).get_json()["items"]
 
-    stranger = signed_in.get("/api/v1/recommendations").get_json()["items"]
+    cold_start = signed_in.get("/api/v1/recommendations").get_json()["items"]
     signed_in.post(INTERACTIONS, json={"interactions": [{"type": "booking", "event_id": "jazz_1"}]}, headers=TOKEN)
     deliver_all(store)
-    assert items() != stranger
+    assert items() != cold_start
     signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN)
-    assert items() == stranger
+    assert items() == cold_start
     clock.forward(timedelta(minutes=2))
     signed_in.post(INTERACTIONS, json={"interactions": [{"type": "save", "event_id": "jazz_1"}]}, headers=TOKEN)
     deliver_all(store)
     assert [entry.type for entry in store.users.profile(GONE, timeout_s=1).history] == [InteractionType.SAVE]
 
 
-def test_everything_that_is_held_is_exported(signed_in: FlaskClient, store: Documents) -> None:
+def test_an_export_contains_all_documents_about_the_user(signed_in: FlaskClient, store: Documents) -> None:
     store.users.put([User(user_id=GONE, city="Bern")], now=NOW)
     signed_in.post(INTERACTIONS, json={"interactions": [click("jazz_1"), click("jazz_2")]}, headers=TOKEN)
     deliver_all(store)
     answer = signed_in.get(f"/api/v1/users/{GONE}/data", headers=TOKEN)
     body = json.loads(answer.text)
     assert (body["user_id"], body["cursor"]) == (GONE, None)
-    collections = [one["collection"] for one in body["documents"]]
+    collections = [document["collection"] for document in body["documents"]]
     assert collections == ["users", "histories", "interactions", "interactions"]
     assert body["documents"][2]["fields"]["event_id"] == "jazz_1"
     refused = signed_in.get(f"/api/v1/users/{GONE}/data?cursor=elsewhere/none", headers=TOKEN)
     assert (refused.status_code, refused.get_json()["field"]) == (400, "cursor")
 
 
-def test_an_export_in_parts_holds_every_document_once(store: Documents) -> None:
+def test_a_paginated_export_contains_every_document_once(store: Documents) -> None:
     store.users.put([User(user_id=GONE)], now=NOW)
     done = [an_interaction(GONE, f"e{n}") for n in range(7)]
     store.interactions.append(done, now=NOW, counted=False)
@@ -130,23 +128,23 @@ def test_an_export_in_parts_holds_every_document_once(store: Documents) -> None:
     found, cursor = [], ""
     while cursor is not None:
         part = export(store.personal, user_id=GONE, cursor=cursor, page=2)
-        found += [(one["collection"], one["id"]) for one in part.documents]
+        found += [(document["collection"], document["id"]) for document in part.documents]
         cursor = part.cursor
-    assert found == [(one.collection, one.document_id) for one in store.personal.of(GONE)]
+    assert found == [(held.collection, held.document_id) for held in store.personal.of(GONE)]
     assert len(found) == 9
     with pytest.raises(InvalidField, match=r"^cursor: "):
         export(store.personal, user_id=GONE, cursor="elsewhere/x")
 
 
 @pytest.mark.parametrize(("method", "path"), [("delete", f"/users/{GONE}"), ("get", f"/users/{GONE}/data")])
-def test_only_the_user_and_admins_may_ask(signed_in: FlaskClient, method: str, path: str) -> None:
+def test_only_the_user_and_admins_may_export_and_erase(signed_in: FlaskClient, method: str, path: str) -> None:
     call = getattr(signed_in, method)
     assert call(f"/api/v1{path}").status_code == 401
     assert call(f"/api/v1{path}", headers={"Authorization": "Bearer user:other"}).status_code == 403
     assert call(f"/api/v1{path}", headers={"Authorization": "Bearer admin:root"}).status_code == 200
 
 
-def test_a_visitor_s_doings_become_the_user_s_who_signs_in(
+def test_a_visitor_s_interactions_move_to_the_user_who_signs_in(
     signed_in: FlaskClient, store: Documents, clock: Clock
 ) -> None:
     visit = {"anonymous_id": VISITOR, "interactions": [click("jazz_1"), {"type": "save", "event_id": "jazz_2"}]}
@@ -158,7 +156,7 @@ def test_a_visitor_s_doings_become_the_user_s_who_signs_in(
         clock.forward()
         assert signed_in.post(INTERACTIONS, json=signing_in, headers=TOKEN).status_code == 200
         deliver_all(store)
-    ids = {one.interaction_id for one in store.interactions.uncounted(NOW)}
+    ids = {stored.interaction_id for stored in store.interactions.uncounted(NOW)}
     assert ids == {f"{GONE}_jazz_{n}_{what}" for n, what in enumerate(("click_20260501", "save", "click_20260501"), 1)}
     assert len(store.users.profile(GONE, timeout_s=1).history) == 3
     assert list(store.personal.of(f"~{VISITOR}")) == []
@@ -166,18 +164,18 @@ def test_a_visitor_s_doings_become_the_user_s_who_signs_in(
     assert (event_id, counts.by_type) == ("jazz_2", {InteractionType.SAVE: 1})
 
 
-def test_nobody_passes_for_a_visitor_by_name(client: FlaskClient) -> None:
+def test_a_user_id_cannot_name_a_visitor(client: FlaskClient) -> None:
     answer = client.post(INTERACTIONS, json={"user_id": f"~{VISITOR}", "interactions": [click("e")]})
     assert (answer.status_code, answer.get_json()["field"]) == (400, "user_id")
 
 
 @pytest.mark.parametrize("anonymous_id", ["short", "x" * 65, "with space in it !", 5])
-def test_a_visitor_s_id_is_long_and_plain(client: FlaskClient, anonymous_id: object) -> None:
+def test_a_malformed_anonymous_id_is_refused(client: FlaskClient, anonymous_id: object) -> None:
     answer = client.post(INTERACTIONS, json={"anonymous_id": anonymous_id, "interactions": [click("e")]})
     assert (answer.status_code, answer.get_json()["field"]) == (400, "anonymous_id")
 
 
-def test_a_beacon_s_token_is_in_its_body(signed_in: FlaskClient) -> None:
+def test_a_token_in_the_body_is_accepted(signed_in: FlaskClient) -> None:
     beacon = json.dumps({"id_token": f"user:{GONE}", "interactions": [click("e")]})
     answer = signed_in.post(INTERACTIONS, data=beacon, content_type="text/plain;charset=UTF-8")
     assert answer.get_json()["accepted"] == [f"{GONE}_e_click_20260501"]
@@ -185,19 +183,19 @@ def test_a_beacon_s_token_is_in_its_body(signed_in: FlaskClient) -> None:
     assert signed_in.post(INTERACTIONS, data=forged).status_code == 401
 
 
-def test_who_sends_too_much_is_told_when_to_go_on(signed_in: FlaskClient, clock: Clock) -> None:
+def test_exceeding_the_rate_limit_gives_429_with_retry_after(signed_in: FlaskClient, clock: Clock) -> None:
     batch = {"interactions": [click("e")] * 500}
     for _ in range(MAX_SENT // 500):
         assert signed_in.post(INTERACTIONS, json=batch, headers=TOKEN).status_code == 200
     refused = signed_in.post(INTERACTIONS, json=batch, headers=TOKEN)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "600")
-    other = {"Authorization": "Bearer user:other"}
-    assert signed_in.post(INTERACTIONS, json=batch, headers=other).status_code == 200
+    another_user = {"Authorization": "Bearer user:other"}
+    assert signed_in.post(INTERACTIONS, json=batch, headers=another_user).status_code == 200
     clock.forward(timedelta(minutes=10))
     assert signed_in.post(INTERACTIONS, json=batch, headers=TOKEN).status_code == 200
 
 
-def test_a_quota_is_each_sender_s_own_and_new_in_each_stretch() -> None:
+def test_a_rate_limit_is_per_sender_and_period() -> None:
     quota = Quota(10, timedelta(minutes=1))
     quota.take("a", 10, now=NOW)
     quota.take("b", 4, now=NOW)
@@ -208,7 +206,7 @@ def test_a_quota_is_each_sender_s_own_and_new_in_each_stretch() -> None:
     quota.take("a", 10, now=NOW + timedelta(minutes=1))
 
 
-def test_a_dismissal_hides_an_event_for_good(signed_in: FlaskClient, store: Documents, clock: Clock) -> None:
+def test_a_dismissed_event_stays_hidden(signed_in: FlaskClient, store: Documents, clock: Clock) -> None:
     def shown() -> set[str]:
         answer = signed_in.get("/api/v1/recommendations?limit=100", headers=TOKEN).get_json()
         return {item["event_id"] for item in answer["items"]}

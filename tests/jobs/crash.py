@@ -1,6 +1,6 @@
-"""A training that may be killed at a named step: `python -m tests.jobs.crash DOCUMENTS BUCKET AT LATE_S STEP TURN`.
+"""Training run that may be killed at a step: `python -m tests.jobs.crash DOCUMENTS BUCKET AT LATE_S STEP TURN`.
 
-It writes how many documents it has listed, and ends with what it decided and the version in a line of its own.
+Prints the number of listed documents; a run that is not killed also prints its decision and version on that line.
 """
 
 import os
@@ -19,11 +19,11 @@ from tests.training import a_trainer
 
 FLUSH_ROWS = 150
 PAGE = 50
-"""So few that even a small city is read in several pieces."""
+"""Small enough that even a small data set is read in several batches."""
 
 
 def main(documents: str, bucket: str, at: datetime, late_s: float, step: str, turn: int) -> None:
-    """Train as of `at`, begun `late_s` after it; with a step, be killed when it is reached for the `turn`-th time."""
+    """Training run scheduled at `at` and started `late_s` seconds later; killed at the `turn`-th `step`, if given."""
     ledger_sync.FLUSH_ROWS, database.PAGE = FLUSH_ROWS, PAGE  # type: ignore[misc]  # smaller for the test
     store = open_documents(documents)
     times = 0
@@ -36,7 +36,7 @@ def main(documents: str, bucket: str, at: datetime, late_s: float, step: str, tu
             os.kill(os.getpid(), signal.SIGKILL)
 
     begun = a_trainer(store, FolderObjects(bucket), now=at + timedelta(seconds=late_s), report=report)
-    # Ids of a counter would be the same in every process.
+    # Random ids, since a counter would give equal ids in every process.
     trainer = replace(begun, new_id=lambda: os.urandom(8).hex())
     plan = Plan(model="svd", half_life_days=90.0, challengers_s=0.0)
     document = retrain(trainer, plan, scheduled_at=at)

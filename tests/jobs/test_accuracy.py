@@ -1,4 +1,4 @@
-"""The accuracy benchmark: who is judged on what, what peers rank, and figures that lists written elsewhere confirm."""
+"""Accuracy benchmark: folds, peers, and metrics checked against lists of the backtest."""
 
 import csv
 import io
@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks import accuracy, folds
 from benchmarks.folds import Fold, Plan
-from benchmarks.judging import judge_peer
-from benchmarks.peers import MOST_POPULAR, PEERS, Evidence, Peer
+from benchmarks.judging import evaluate_peer
+from benchmarks.peers import MOST_POPULAR, PEERS, Peer, PeerData
 from jobs import backtest
 from jobs.console import Console
 from jobs.sample import write_sample
@@ -27,7 +27,7 @@ from tests.examples import DAY, NOW
 WINDOW_DAYS, HORIZON_DAYS, K = 10, 30, 5
 
 EVENTS = {
-    # Starts, organizer. Popular in the order east, north; nobody touched south.
+    # Start in days, organizer. Popularity order: east, north; south has no interaction.
     "past_rock": (-2, "rock"),
     "past_jazz": (-3, "jazz"),
     "east": (25, "rock"),
@@ -43,7 +43,7 @@ INTERACTIONS = [
     ("dan", "east", "save", -90),
     ("eve", "east", "booking", -90),
     ("fay", "north", "view", -1),
-    # What follows is judged: of ann east and south, of bob nothing, of gus north.
+    # Interactions after the cutoff. Hits: east and south of ann, north of gus; bob has none.
     ("ann", "east", "booking", 0),
     ("ann", "south", "save", 9),
     ("ann", "north", "booking", 11),
@@ -80,8 +80,8 @@ def small(tmp_path: Path) -> Path:
     events = [(name, at(start), organizer) for name, (start, organizer) in EVENTS.items()]
     write(tmp_path / "events.csv", "event_id,starts_at,organizer_id", events)
     write(tmp_path / "users.csv", "user_id", [(name,) for name in ("gus", "ann", "bob", "cat", "dan", "eve")])
-    taken = [(user, event, kind, at(days)) for user, event, kind, days in INTERACTIONS]
-    write(tmp_path / "interactions.csv", "user_id,event_id,type,occurred_at", taken)
+    interactions = [(user, event, kind, at(days)) for user, event, kind, days in INTERACTIONS]
+    write(tmp_path / "interactions.csv", "user_id,event_id,type,occurred_at", interactions)
     return tmp_path
 
 
@@ -92,28 +92,28 @@ def fold(small: Path, console: Console) -> Fold:
     return fold
 
 
-def test_a_fold_knows_the_past_offers_what_is_near_and_judges_by_what_is_new_to_a_user(fold: Fold) -> None:
+def test_a_fold_has_past_interactions_candidates_within_the_horizon_and_hits_not_booked_before(fold: Fold) -> None:
     names = fold.catalog.events.ids(fold.candidates)
     assert names == ["east", "north", "south"]
     assert len(fold.data.interactions) == len(fold.past) == 7
-    assert max(one.occurred_at for one in fold.data.interactions) < NOW
+    assert max(interaction.occurred_at for interaction in fold.data.interactions) < NOW
     assert list(fold.user_ids) == ["ann", "gus"]
-    taken = {(fold.user_ids[owner], names[column]) for owner, column in zip(fold.owners, fold.taken, strict=True)}
-    assert taken == {("ann", "east"), ("ann", "south"), ("gus", "north")}
+    hits = {(fold.user_ids[user], names[column]) for user, column in zip(fold.hit_users, fold.hit_columns, strict=True)}
+    assert hits == {("ann", "east"), ("ann", "south"), ("gus", "north")}
     assert fold.relevant(0, 2).tolist() == [[True, False, True], [False, True, False]]
     assert fold.relevant(1, 2).tolist() == [[False, True, False]]
     assert fold.warm.tolist() == [True, False]
     assert fold.is_new.tolist() == [False, False, True]
 
 
-def test_without_a_cutoff_it_lies_after_the_share_and_without_an_end_everything_later_counts(
+def test_the_default_cutoff_follows_the_share_and_without_a_window_all_later_hits_count(
     small: Path, console: Console
 ) -> None:
     [fold] = folds.folds(small, Plan(share=0.5), console)
-    # The seventh of thirteen bookings and saves.
+    # The time of the seventh of thirteen bookings and saves.
     assert fold.cutoff == NOW
     assert fold.catalog.events.ids(fold.candidates) == ["east", "far", "north", "south"]
-    assert len(fold.taken) == 5
+    assert len(fold.hit_columns) == 5
 
 
 def test_a_cutoff_before_or_after_everything_is_refused(small: Path, console: Console) -> None:
@@ -125,58 +125,60 @@ def test_a_cutoff_before_or_after_everything_is_refused(small: Path, console: Co
 @pytest.mark.parametrize(
     ("name", "of_ann", "of_gus"),
     [
-        # Ties in the order of events.csv.
+        # Ties are broken by the order in events.csv.
         ("most popular", ["east", "north", "south"], ["east", "north", "south"]),
         ("trending, 7 days", ["north", "east", "south"], ["north", "east", "south"]),
         ("soonest", ["north", "south", "east"], ["north", "south", "east"]),
-        # What ann did was by rock, and on the weekday of south.
+        # The past event of ann has the organizer of east and the weekday of south.
         ("attribute cosine", ["east", "south", "north"], ["east", "north", "south"]),
     ],
 )
-def test_simple_peers_rank_as_their_names_say(name: str, of_ann: list[str], of_gus: list[str], fold: Fold) -> None:
-    [peer] = [one for one in PEERS if one.name == name]
+def test_simple_peers_rank_candidates_by_their_criterion(
+    name: str, of_ann: list[str], of_gus: list[str], fold: Fold
+) -> None:
+    [peer] = [peer for peer in PEERS if peer.name == name]
     assert ranked(peer, fold, "ann") == of_ann
     assert ranked(peer, fold, "gus") == of_gus
     first_of_ann, first_of_gus = of_ann.index("east"), of_gus.index("north")
-    judged = judge_peer(peer, Evidence.of(fold), fold, 1)
-    assert judged.ndcg.tolist() == [first_of_ann == 0, first_of_gus == 0]
+    metrics = evaluate_peer(peer, PeerData.of(fold), fold, 1)
+    assert metrics.ndcg.tolist() == [first_of_ann == 0, first_of_gus == 0]
 
 
-def test_events_of_like_users_are_near_in_the_decomposition_and_what_was_taken_is_left_out(fold: Fold) -> None:
-    [peer] = [one for one in PEERS if one.name == "SVD-50 cosine"]
+def test_svd_prefers_events_of_similar_users_and_lists_exclude_consumed_events(fold: Fold) -> None:
+    [peer] = [peer for peer in PEERS if peer.name == "SVD-50 cosine"]
     assert ranked(peer, fold, "bob")[0] == "north"
-    shown = judge_peer(peer, Evidence.of(fold), fold, 3)
+    shown = evaluate_peer(peer, PeerData.of(fold), fold, 3)
     assert np.isfinite(shown.ndcg).all()
 
 
 def ranked(peer: Peer, fold: Fold, user_id: str) -> list[str]:
-    evidence = Evidence.of(fold)
+    data = PeerData.of(fold)
     ids = fold.catalog.events.ids()
-    by_place = dict(zip(evidence.event_rows.tolist(), ids, strict=True))
-    places = np.sort(evidence.event_rows[fold.candidates])
-    scores = peer.fit(evidence)(evidence.places([user_id]), places)[0]
-    return [by_place[place] for place in places[np.argsort(-np.asarray(scores), kind="stable")].tolist()]
+    by_row = dict(zip(data.event_rows.tolist(), ids, strict=True))
+    rows = np.sort(data.event_rows[fold.candidates])
+    scores = peer.fit(data)(data.rows_of([user_id]), rows)[0]
+    return [by_row[row] for row in rows[np.argsort(-np.asarray(scores), kind="stable")].tolist()]
 
 
-def test_lists_are_judged_by_what_was_taken(fold: Fold) -> None:
-    judged = judge_peer(MOST_POPULAR, Evidence.of(fold), fold, 2)
-    # Both get east and north; ann took east and south, gus took north.
-    assert judged.ndcg == pytest.approx([1 / (1 + 1 / math.log2(3)), 1 / math.log2(3)])
-    assert judged.recall.tolist() == [0.5, 1.0]
-    assert judged.recall_of_all.tolist() == [0.5, 1.0]
-    assert judge_peer(MOST_POPULAR, Evidence.of(fold), fold, 1).recall_of_all.tolist() == [0.5, 0.0]
-    # Nobody had touched south, which ann took and does not see.
-    assert judged.new_ndcg[0] == 0
-    assert np.isnan(judged.new_ndcg[1])
-    # Of five users two took east, one north.
-    assert judged.variety["all"] == {
+def test_metrics_compare_lists_with_hits(fold: Fold) -> None:
+    metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
+    # Both lists are east, north; relevant are east and south for ann, north for gus.
+    assert metrics.ndcg == pytest.approx([1 / (1 + 1 / math.log2(3)), 1 / math.log2(3)])
+    assert metrics.recall.tolist() == [0.5, 1.0]
+    assert metrics.recall_of_all.tolist() == [0.5, 1.0]
+    assert evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 1).recall_of_all.tolist() == [0.5, 0.0]
+    # South, the relevant event without feedback, is not in the list of ann.
+    assert metrics.new_ndcg[0] == 0
+    assert np.isnan(metrics.new_ndcg[1])
+    # Of five users with hits, two have east and one has north.
+    assert metrics.variety["all"] == {
         "coverage": pytest.approx(2 / 3),
         "novelty": pytest.approx(math.log2(5) - 0.5),
         "unlikeness": 0.0,
     }
 
 
-def test_a_peer_that_is_not_installed_is_named_with_how_to_get_it() -> None:
+def test_a_missing_peer_is_reported_with_its_install_command() -> None:
     said = io.StringIO()
     absent = Peer("oracle", MOST_POPULAR.fit, package="oracle-of-delphi", module="oracle_of_delphi")
     assert accuracy.usable([MOST_POPULAR, absent], Console(said)) == [MOST_POPULAR]
@@ -204,14 +206,14 @@ def run(folder: Path, out: Path, *options: str) -> dict[str, Any]:
     return result
 
 
-def test_the_figures_are_those_of_backtests_judged_by_hand(
+def test_metrics_equal_those_computed_by_hand_from_backtest_lists(
     city: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     systems = run(city, tmp_path / "accuracy.json")["systems"]
     printed = capsys.readouterr().out
     assert set(systems) == set(MODELS)
     for model in MODELS:
-        rows = [row for cutoff in CUTOFFS for row in judged_by_hand(city, cutoff, model, tmp_path / "recs.csv")]
+        rows = [row for cutoff in CUTOFFS for row in metrics_by_hand(city, cutoff, model, tmp_path / "recs.csv")]
         for segment, kept in (("all", (True, False)), ("warm", (True,)), ("cold", (False,))):
             mine = [row for row in rows if row[0] in kept]
             measures = systems[model][segment]
@@ -222,16 +224,16 @@ def test_the_figures_are_those_of_backtests_judged_by_hand(
         assert f"{systems[model]['all']['ndcg']:.4f}" in printed
 
 
-def judged_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list[tuple[bool, float, float]]:
-    """Whether each user was warm, their NDCG and their recall, from the files alone."""
+def metrics_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list[tuple[bool, float, float]]:
+    """Warm flag, NDCG and recall of each evaluated user, computed from the files alone."""
     options = ["--cutoff", cutoff.isoformat(), "--model", model, "--k", str(K), "--horizon-days", str(HORIZON_DAYS)]
     assert backtest.main([str(city), *options, "--out", str(out)]) == 0
-    got = defaultdict(list)
+    lists = defaultdict(list)
     for row in read(out):
-        got[row["user_id"]].append(row["event_id"])
+        lists[row["user_id"]].append(row["event_id"])
     latest = cutoff + timedelta(days=HORIZON_DAYS)
     starts = {row["event_id"]: datetime.fromisoformat(row["starts_at"]) for row in read(city / "events.csv")}
-    had, warm, want = defaultdict(set), set(), defaultdict(set)
+    booked, warm, relevant = defaultdict(set), set(), defaultdict(set)
     rows = sorted(read(city / "interactions.csv"), key=lambda row: datetime.fromisoformat(row["occurred_at"]))
     for row in rows:
         if row["type"] not in {"booking", "save"}:
@@ -240,21 +242,23 @@ def judged_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list[
         if time < cutoff:
             warm.add(user)
             if row["type"] == "booking":
-                had[user].add(event)
+                booked[user].add(event)
         elif (
-            time < cutoff + timedelta(days=WINDOW_DAYS) and cutoff < starts[event] <= latest and event not in had[user]
+            time < cutoff + timedelta(days=WINDOW_DAYS)
+            and cutoff < starts[event] <= latest
+            and event not in booked[user]
         ):
-            want[user].add(event)
-    judged = []
-    for user, wanted in want.items():
-        hits = [event in wanted for event in got[user]]
-        gain = sum(1 / math.log2(place + 2) for place, hit in enumerate(hits) if hit)
-        best = sum(1 / math.log2(place + 2) for place in range(min(K, len(wanted))))
-        judged.append((user in warm, gain / best, sum(hits) / min(K, len(wanted))))
-    return judged
+            relevant[user].add(event)
+    metrics = []
+    for user, relevant_events in relevant.items():
+        hits = [event in relevant_events for event in lists[user]]
+        gain = sum(1 / math.log2(position + 2) for position, hit in enumerate(hits) if hit)
+        best = sum(1 / math.log2(position + 2) for position in range(min(K, len(relevant_events))))
+        metrics.append((user in warm, gain / best, sum(hits) / min(K, len(relevant_events))))
+    return metrics
 
 
-def test_with_ids_only_nothing_else_in_the_files_matters(city: Path, tmp_path: Path) -> None:
+def test_ids_only_ignores_all_attributes(city: Path, tmp_path: Path) -> None:
     plain = run(city, tmp_path / "plain.json", "--ids-only", "--model", "blend")
     bare = tmp_path / "bare"
     bare.mkdir()
@@ -263,9 +267,9 @@ def test_with_ids_only_nothing_else_in_the_files_matters(city: Path, tmp_path: P
     write(bare / "events.csv", "event_id,starts_at", starts)
     write(bare / "users.csv", "user_id", [(row["user_id"],) for row in read(city / "users.csv")])
     stripped = run(bare, tmp_path / "stripped.json", "--ids-only", "--model", "blend")
-    told = run(city, tmp_path / "told.json", "--model", "blend")
+    with_attributes = run(city, tmp_path / "told.json", "--model", "blend")
     assert without_times(stripped) == without_times(plain)
-    assert without_times(told) != without_times(plain)
+    assert without_times(with_attributes) != without_times(plain)
 
 
 def without_times(result: dict[str, Any]) -> dict[str, Any]:

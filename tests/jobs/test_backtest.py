@@ -1,4 +1,4 @@
-"""Backtests: lists for everybody from what was known at the cutoff, and from nothing else."""
+"""Backtest: lists of all users, computed from data before the cutoff only."""
 
 import csv
 from collections import Counter
@@ -16,7 +16,7 @@ from shared.models.registry import MODELS
 
 CUTOFF = "2026-05-01T12:00:00Z"
 _NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-# The city's present lies after the cutoff, so part of what happened in it is the future.
+# The data set ends after the cutoff, so some of its interactions are in the future of the backtest.
 _LATER = _NOW + timedelta(days=20)
 
 Row = dict[str, str]
@@ -59,9 +59,7 @@ def time_of(row: Row, field: str = "occurred_at") -> datetime:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens_after_the_cutoff_the_output_is_the_same_byte_for_byte(
-    model: str, seed: int, folder: Path, run: Run
-) -> None:
+def test_interactions_after_the_cutoff_do_not_change_the_output(model: str, seed: int, folder: Path, run: Run) -> None:
     before = run("--model", model).read_bytes()
     rng = Random(seed)
     event_ids = [row["event_id"] for row in read(folder / "events.csv")]
@@ -77,7 +75,7 @@ def test_whatever_happens_after_the_cutoff_the_output_is_the_same_byte_for_byte(
     late[0]["occurred_at"] = CUTOFF
     rng.shuffle(interactions)
     write(folder / "interactions.csv", interactions)
-    # Sales are of today, not of the cutoff.
+    # Status and bookings are the values of today, not of the cutoff.
     events = read(folder / "events.csv")
     for row in events:
         row["status"] = rng.choice(["published", "cancelled", "hidden", "sold_out"])
@@ -87,7 +85,7 @@ def test_whatever_happens_after_the_cutoff_the_output_is_the_same_byte_for_byte(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_happened_before_the_cutoff_matters(model: str, folder: Path, run: Run) -> None:
+def test_interactions_before_the_cutoff_change_the_output(model: str, folder: Path, run: Run) -> None:
     before = run("--model", model).read_bytes()
     interactions = [row for row in read(folder / "interactions.csv") if time_of(row) >= _NOW - timedelta(days=30)]
     write(folder / "interactions.csv", interactions)
@@ -95,7 +93,7 @@ def test_what_happened_before_the_cutoff_matters(model: str, folder: Path, run: 
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_every_user_gets_ranked_events_to_come_that_they_have_not_booked(model: str, folder: Path, run: Run) -> None:
+def test_every_user_gets_a_ranked_list_of_upcoming_events_not_booked_before(model: str, folder: Path, run: Run) -> None:
     out = run("--model", model, "--k", "5")
     assert out.read_text().splitlines()[0] == "user_id,event_id,rank,score"
     rows = read(out)
@@ -119,8 +117,8 @@ def test_every_user_gets_ranked_events_to_come_that_they_have_not_booked(model: 
     assert not booked & {(row["user_id"], row["event_id"]) for row in rows}
 
 
-def test_the_seed_decides_what_the_blend_learns_from(tmp_path: Path) -> None:
-    # Enough choices to learn from, and so many events to come that only a part of them is drawn as alternatives.
+def test_the_seed_changes_the_sampled_negatives_of_the_blend(tmp_path: Path) -> None:
+    # Enough positives to learn from, and enough upcoming events that negatives are a sample of them.
     write_sample(tmp_path / "city", users=300, events=500, interactions=5_000, seed=3, now=_LATER)
 
     def lists(seed: str) -> bytes:

@@ -1,4 +1,4 @@
-"""Every command line explains itself."""
+"""Command lines: help texts, and errors of the demo."""
 
 import signal
 import subprocess
@@ -11,7 +11,7 @@ from tests.emulators.programs import ROOT
 
 
 @pytest.mark.parametrize("name", ["load", "retrain", "rollback", "backtest", "sample", "demo"])
-def test_help_tells_what_a_command_does(name: str) -> None:
+def test_help_is_printed_by_every_command(name: str) -> None:
     command = [sys.executable, "-m", f"jobs.{name}", "--help"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -26,9 +26,7 @@ def test_help_tells_what_a_command_does(name: str) -> None:
         (["--users", "0"], "error: --users: expected a whole number in 1..1000000, got 0"),
     ],
 )
-def test_a_demo_that_cannot_be_set_up_says_why(
-    options: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_demo_reports_invalid_options(options: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         assert demo.main(options) == 1

@@ -1,4 +1,4 @@
-"""Rows of a CSV file: what is read, what is rejected, and that a bad row costs that row alone."""
+"""CSV reader: accepted and rejected rows; a bad row does not affect the rows around it."""
 
 import csv
 import io
@@ -77,7 +77,7 @@ def test_columns_come_in_any_order_and_unknown_ones_are_named(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("cells", [b"2", b"2,Folk", b"2,Folk,Bergen,more", b'2,"Folk,Bergen"'])
-def test_a_wrong_number_of_columns_costs_one_row(read: Read, cells: bytes) -> None:
+def test_a_wrong_number_of_columns_rejects_only_that_row(read: Read, cells: bytes) -> None:
     found = read(b"1,Jazz,Oslo\n" + cells + b"\n3,Soul,Moss\n")
     got = len(next(csv.reader([cells.decode()])))
     assert found == [
@@ -90,17 +90,17 @@ def test_a_wrong_number_of_columns_costs_one_row(read: Read, cells: bytes) -> No
 @pytest.mark.parametrize(
     ("title", "byte"), [(b"Caf\xe9", "0xe9"), (b"\xff\xfe", "0xff"), (b"\xed\xa0\x80", "0xed"), (b"a\0b", "0x00")]
 )
-def test_a_broken_byte_is_named_with_its_column(read: Read, title: bytes, byte: str) -> None:
+def test_an_invalid_byte_is_reported_with_its_column(read: Read, title: bytes, byte: str) -> None:
     found = read(b'"1,5",' + title + b",Oslo\n2,Folk,Bergen\n")
     assert found == [rejection(2, f"UTF-8 text, got the byte {byte}", "title"), row(3, "2", "Folk", "Bergen")]
 
 
-def test_a_broken_byte_in_a_quoted_cell_of_many_lines_is_one_rejection(read: Read) -> None:
+def test_an_invalid_byte_in_a_multiline_cell_is_a_single_rejection(read: Read) -> None:
     found = read(b'1,"Caf\xe9\n2,not a row,Oslo\n",Oslo\n3,Folk,Bergen\n')
     assert found == [rejection(2, "UTF-8 text, got the byte 0xe9", "title"), row(5, "3", "Folk", "Bergen")]
 
 
-def test_a_quote_that_nobody_closes_costs_its_line_alone(read: Read) -> None:
+def test_an_unclosed_quote_rejects_only_its_line(read: Read) -> None:
     found = read(b'1,"Jazz,Oslo\n2,Folk,Bergen\n3,"Soul",Moss\n')
     assert found == [
         rejection(2, f"a record of at most {MAX_RECORD_BYTES:,} bytes with closed quotes"),
@@ -109,16 +109,16 @@ def test_a_quote_that_nobody_closes_costs_its_line_alone(read: Read) -> None:
     ]
 
 
-def test_two_unclosed_quotes_cost_their_own_lines_alone(read: Read) -> None:
+def test_two_unclosed_quotes_reject_only_their_lines(read: Read) -> None:
     found = read(b'1,"Jazz,Oslo\n2,Folk,Bergen\n3,"Soul,Moss\n4,Rock,Bodo\n')
-    assert [one for one in found if isinstance(one, Row)] == [
+    assert [item for item in found if isinstance(item, Row)] == [
         row(3, "2", "Folk", "Bergen"),
         row(5, "4", "Rock", "Bodo"),
     ]
-    assert [one.line for one in found if isinstance(one, Rejection)] == [2, 4]
+    assert [item.line for item in found if isinstance(item, Rejection)] == [2, 4]
 
 
-def test_a_quote_inside_a_cell_costs_one_row(read: Read) -> None:
+def test_a_quote_inside_a_cell_rejects_only_that_row(read: Read) -> None:
     found = read(b'1,"Jazz"y,Oslo\n2,Folk,Bergen\n')
     assert isinstance(found[0], Rejection)
     assert (found[0].line, found[0].field) == (2, "row")
@@ -126,9 +126,9 @@ def test_a_quote_inside_a_cell_costs_one_row(read: Read) -> None:
     assert found[1:] == [row(3, "2", "Folk", "Bergen")]
 
 
-def test_an_endless_line_costs_itself_alone(read: Read) -> None:
+def test_an_overlong_line_rejects_only_that_line(read: Read) -> None:
     found = read(b"1," + b"x" * (2 * MAX_RECORD_BYTES + 5) + b",Oslo\n2,Folk,Bergen\n")
-    assert [one.line for one in found] == [2, 3]
+    assert [item.line for item in found] == [2, 3]
     assert isinstance(found[0], Rejection)
     assert found[1] == row(3, "2", "Folk", "Bergen")
 
@@ -151,7 +151,7 @@ def test_the_longest_record_is_read(read: Read) -> None:
         (b"\n1,Jazz,Oslo\n", "1 to 200 different names of columns"),
     ],
 )
-def test_a_header_that_cannot_be_used_is_refused_by_the_files_name(read: Read, header: bytes, expected: str) -> None:
+def test_an_invalid_header_is_refused_with_the_name_of_the_file(read: Read, header: bytes, expected: str) -> None:
     with pytest.raises(InvalidField) as caught:
         read(b"", header=header)
     assert caught.value.field == "some.csv: header"
@@ -171,14 +171,14 @@ cells = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",
 
 
 @given(rows=st.lists(st.tuples(cells, cells, cells), max_size=12))
-def test_reads_whatever_the_standard_writer_wrote(rows: list[tuple[str, str, str]]) -> None:
+def test_reads_any_output_of_the_standard_csv_writer(rows: list[tuple[str, str, str]]) -> None:
     stream = io.StringIO(newline="")
     csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(rows)
     with TemporaryDirectory() as folder:
         path = Path(folder, "some.csv")
         path.write_bytes(HEADER + stream.getvalue().encode())
         found = list(CsvFile(path, columns=COLUMNS, required=("id",)))
-    assert [one.cells for one in found if isinstance(one, Row)] == [row(0, *given).cells for given in rows]
+    assert [item.cells for item in found if isinstance(item, Row)] == [row(0, *given).cells for given in rows]
 
 
 pieces = (
@@ -187,21 +187,21 @@ pieces = (
 
 
 @given(data=st.lists(pieces, max_size=40).map(b"".join))
-def test_every_line_of_whatever_bytes_is_a_row_a_rejection_or_blank(data: bytes) -> None:
+def test_every_line_of_arbitrary_bytes_is_a_row_a_rejection_or_blank(data: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "some.csv")
         path.write_bytes(HEADER + data)
         found = list(CsvFile(path, columns=COLUMNS, required=("id",)))
     lines = io.BytesIO(data).readlines()
-    starts = [one.line - 2 for one in found]
+    starts = [item.line - 2 for item in found]
     assert starts == sorted(set(starts))
     not_blank = [number for number, line in enumerate(lines) if line.decode(errors="replace").strip()]
     assert starts[:1] == not_blank[:1]
-    for one, start, end in zip(found, starts, [*starts[1:], len(lines)], strict=False):
-        # A record spans the lines that its quotes hold; what follows until the next one is blank.
-        if isinstance(one, Row) or one.field == "row":
-            held = sum(cell.count("\n") for cell in one.cells.values()) if isinstance(one, Row) else 0
-            assert not b"".join(lines[start + 1 + held : end]).decode(errors="replace").strip()
+    for item, start, end in zip(found, starts, [*starts[1:], len(lines)], strict=False):
+        # A record spans the lines within its quotes; all lines from there to the next record are blank.
+        if isinstance(item, Row) or item.field == "row":
+            extra_lines = sum(cell.count("\n") for cell in item.cells.values()) if isinstance(item, Row) else 0
+            assert not b"".join(lines[start + 1 + extra_lines : end]).decode(errors="replace").strip()
 
 
 def test_rejections_are_written_as_a_csv_file(tmp_path: Path) -> None:

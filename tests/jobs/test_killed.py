@@ -1,4 +1,4 @@
-"""A training killed anywhere and begun again ends as if nothing had happened; of eight at once one publishes."""
+"""Crash recovery and concurrency of training runs: killed runs are repeated; of eight concurrent runs one publishes."""
 
 import json
 import shutil
@@ -30,14 +30,14 @@ from tests.training import run
 
 MINUTE = timedelta(minutes=1)
 AT = NOW + DAY
-NEWS = 400
+NEW_INTERACTIONS = 400
 LAST_BATCH = 22
-"""What came just before the last run, which the overlap gives again."""
+"""Interactions appended just before the last run, which the next run reads again due to the overlap."""
 OVERLAP_DOCUMENTS = LAST_BATCH + 11
-"""News come a minute apart, and a reading goes ten minutes back."""
+"""Documents that a run reads again: new interactions are a minute apart, and the overlap is ten minutes."""
 LIST_ENDS = 3
 
-# The run of a deployment with a past, in which everything happens: reading, merging, publishing and pruning.
+# Steps of a run on a deployment with earlier runs, which reads, merges, publishes and prunes.
 POINTS = [
     ("lease taken", 1),
     ("events committed", 1),
@@ -64,129 +64,136 @@ POINTS = [
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store and a bucket after many runs, with news for the next one."""
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Deployment folder: a store and a bucket after many runs, with new interactions for the next run."""
     folder = tmp_path_factory.mktemp("deployment")
     data, store = laws.city(), open_documents(f"sqlite:{folder / 'documents.db'}")
     store.events.put(data.events, now=NOW - 9 * DAY)
     store.users.put([*data.users.values()], now=NOW - 9 * DAY)
     (folder / "bucket").mkdir()
     objects = FolderObjects(folder / "bucket")
-    ordered = sorted(data.interactions, key=lambda one: one.interaction_id)
+    ordered = sorted(data.interactions, key=lambda interaction: interaction.interaction_id)
     for number in range(MAX_SMALL):
         moment = NOW - 8 * DAY + number * timedelta(hours=3)
         store.interactions.append(ordered[number::MAX_SMALL], now=moment, counted=True)
         assert run(store, objects, model="svd", now=moment).decision == PUBLISHED
     users = sorted(data.users)
-    for number in range(NEWS):
-        one = an_interaction(
+    for number in range(NEW_INTERACTIONS):
+        interaction = an_interaction(
             users[number % len(users)],
             f"{'jazz' if number % 2 else 'yoga'}_{number % 10}",
             InteractionType.VIEW,
             interaction_id=f"new_{number}",
-            occurred_at=min(one.occurred_at for one in ordered),
+            occurred_at=min(interaction.occurred_at for interaction in ordered),
         )
-        store.interactions.append([one], now=NOW + number * MINUTE, counted=True)
+        store.interactions.append([interaction], now=NOW + number * MINUTE, counted=True)
     store.close()
     return folder
 
 
-def _command(place: Path, at: datetime, late: timedelta, step: str, turn: int) -> list[str]:
-    arguments = [f"sqlite:{place / 'documents.db'}", str(place / "bucket"), at.isoformat(), str(late.total_seconds())]
+def _command(deployment: Path, at: datetime, late: timedelta, step: str, turn: int) -> list[str]:
+    arguments = [
+        f"sqlite:{deployment / 'documents.db'}",
+        str(deployment / "bucket"),
+        at.isoformat(),
+        str(late.total_seconds()),
+    ]
     return [sys.executable, "-m", "tests.jobs.crash", *arguments, step, str(turn)]
 
 
-def _train(place: Path, *, late: timedelta = timedelta(0), step: str = "", turn: int = 1) -> tuple[int, int, str, str]:
-    """Exit status, documents listed, decision and version."""
+def _train(
+    deployment: Path, *, late: timedelta = timedelta(0), step: str = "", turn: int = 1
+) -> tuple[int, int, str, str]:
+    """Training run in a subprocess: exit status, number of listed documents, decision and version."""
     done = subprocess.run(
-        _command(place, AT, late, step, turn), cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+        _command(deployment, AT, late, step, turn), cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode in {0, -9}, done.stderr
     listed, decision, version, *_ = [*done.stdout.split(), "", ""]
     return done.returncode, int(listed), decision, version
 
 
-def _published(place: Path) -> tuple[datetime, dict[str, Any]]:
-    objects = FolderObjects(place / "bucket")
+def _published(deployment: Path) -> tuple[datetime, dict[str, Any]]:
+    objects = FolderObjects(deployment / "bucket")
     version = Pointer.from_json(objects.read(POINTER).data).version
     manifest = Manifest.from_json(objects.read(f"models/{version}/manifest.json").data)
     return manifest.trained_at, unpack(objects.read(f"models/{version}/model.npz").data, manifest)
 
 
-def _ids(place: Path) -> list[str]:
-    files = LedgerFiles(FolderObjects(place / "bucket"))
+def _ids(deployment: Path) -> list[str]:
+    files = LedgerFiles(FolderObjects(deployment / "bucket"))
     files = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
     tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
     return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
 
 
 @pytest.fixture(scope="module")
-def calm(place: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
-    """The same place after an undisturbed run, and how many documents that listed."""
-    copy = tmp_path_factory.mktemp("calm") / "place"
-    shutil.copytree(place, copy)
+def uninterrupted(deployment: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Copy of the deployment after an uninterrupted run, and the number of documents that the run listed."""
+    copy = tmp_path_factory.mktemp("uninterrupted") / "deployment"
+    shutil.copytree(deployment, copy)
     status, listed, decision, _ = _train(copy)
     assert (status, decision) == (0, PUBLISHED)
-    assert listed == NEWS + LAST_BATCH + LIST_ENDS
-    assert len(_ids(copy)) == len(set(_ids(copy))) == len(laws.city().interactions) + NEWS
+    assert listed == NEW_INTERACTIONS + LAST_BATCH + LIST_ENDS
+    assert len(_ids(copy)) == len(set(_ids(copy))) == len(laws.city().interactions) + NEW_INTERACTIONS
     return copy, listed
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("step", "turn"), POINTS, ids=[f"{step} {turn}" for step, turn in POINTS])
-def test_killed_there_and_begun_again_it_ends_in_the_same_model(
-    place: Path, calm: tuple[Path, int], tmp_path: Path, step: str, turn: int
+def test_a_run_killed_at_any_step_and_repeated_publishes_the_model_of_an_uninterrupted_run(
+    deployment: Path, uninterrupted: tuple[Path, int], tmp_path: Path, step: str, turn: int
 ) -> None:
-    undisturbed, listed = calm
-    mine = tmp_path / "place"
-    shutil.copytree(place, mine)
-    status, first, _, _ = _train(mine, step=step, turn=turn)
+    uninterrupted_copy, listed = uninterrupted
+    copy_of_deployment = tmp_path / "deployment"
+    shutil.copytree(deployment, copy_of_deployment)
+    status, first, _, _ = _train(copy_of_deployment, step=step, turn=turn)
     assert status == -9, "it was to be killed"
-    # The lease of the dead runs out, and the schedule's retry takes over.
-    status, second, decision, _ = _train(mine, late=DURATION)
+    # The lease of the killed run expires, and the retry of the schedule takes over.
+    status, second, decision, _ = _train(copy_of_deployment, late=DURATION)
     assert (status, decision) == (0, PUBLISHED)
-    (trained_at, arrays), (expected_at, expected) = _published(mine), _published(undisturbed)
+    (trained_at, arrays), (expected_at, expected) = _published(copy_of_deployment), _published(uninterrupted_copy)
     assert trained_at == expected_at == AT
     assert arrays.keys() == expected.keys()
     assert [name for name in arrays if arrays[name].tobytes() != expected[name].tobytes()] == []
-    assert _ids(mine) == _ids(undisturbed)
-    # Read twice are the overlap and, when killed while reading, the piece that was not yet made sure of.
-    in_hand = FLUSH_ROWS + PAGE if step == "interactions written" else PAGE
-    assert first + second <= listed + LIST_ENDS + OVERLAP_DOCUMENTS + in_hand
+    assert _ids(copy_of_deployment) == _ids(uninterrupted_copy)
+    # The overlap is read twice and, if the run is killed while reading, so is the batch that was not yet committed.
+    uncommitted = FLUSH_ROWS + PAGE if step == "interactions written" else PAGE
+    assert first + second <= listed + LIST_ENDS + OVERLAP_DOCUMENTS + uncommitted
 
 
-def test_a_retry_before_the_lease_has_expired_yields(place: Path, tmp_path: Path) -> None:
-    mine = tmp_path / "place"
-    shutil.copytree(place, mine)
-    assert _train(mine, step="ledger loaded")[0] == -9
-    status, listed, decision, version = _train(mine, late=DURATION - MINUTE)
+def test_a_retry_before_the_lease_has_expired_yields(deployment: Path, tmp_path: Path) -> None:
+    copy_of_deployment = tmp_path / "deployment"
+    shutil.copytree(deployment, copy_of_deployment)
+    assert _train(copy_of_deployment, step="ledger loaded")[0] == -9
+    status, listed, decision, version = _train(copy_of_deployment, late=DURATION - MINUTE)
     assert (status, listed, decision, version) == (0, 0, YIELDED, "")
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("apart", [timedelta(0), timedelta(seconds=1)], ids=["one schedule", "eight schedules"])
-def test_of_eight_trainers_at_once_one_publishes(place: Path, tmp_path: Path, apart: timedelta) -> None:
-    mine = tmp_path / "place"
-    shutil.copytree(place, mine)
-    objects = FolderObjects(mine / "bucket")
+def test_of_eight_concurrent_runs_one_publishes(deployment: Path, tmp_path: Path, apart: timedelta) -> None:
+    copy_of_deployment = tmp_path / "deployment"
+    shutil.copytree(deployment, copy_of_deployment)
+    objects = FolderObjects(copy_of_deployment / "bucket")
     before = Pointer.from_json(objects.read(POINTER).data).version
-    commands = [_command(mine, AT + number * apart, timedelta(0), "", 1) for number in range(8)]
-    started = [subprocess.Popen(one, cwd=ROOT, stdout=subprocess.PIPE, text=True) for one in commands]
+    commands = [_command(copy_of_deployment, AT + number * apart, timedelta(0), "", 1) for number in range(8)]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
     seen = [before]
     with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(one.communicate) for one in started]
-        while not all(one.done() for one in waiting):
+        waiting = [pool.submit(process.communicate) for process in started]
+        while not all(future.done() for future in waiting):
             seen.append(Pointer.from_json(objects.read(POINTER).data).version)
-    assert [one.returncode for one in started] == [0] * 8
-    said = [one.result()[0].split() for one in waiting]
-    published = {version for _, decision, *version in said for version in version if decision == PUBLISHED}
-    assert {decision for _, decision, *_ in said} <= {PUBLISHED, YIELDED}
+    assert [process.returncode for process in started] == [0] * 8
+    outputs = [future.result()[0].split() for future in waiting]
+    published = {version for _, decision, *version in outputs for version in version if decision == PUBLISHED}
+    assert {decision for _, decision, *_ in outputs} <= {PUBLISHED, YIELDED}
     if not apart:
-        # Whoever came after the winner had finished was told what it had decided.
+        # A run that starts after the winner has finished reports the decision of the winner.
         assert len(published) == 1
     assert max(published) == Pointer.from_json(objects.read(POINTER).data).version
     assert seen == sorted(seen), "the pointer only moves forward"
     stored = {name.split("/")[1] for name in objects.names("models/") if name.endswith("manifest.json")}
     assert published <= stored
     assert json.loads(objects.read("runs/lease.json").data)["owner"] == ""
-    assert len(_ids(mine)) == len(set(_ids(mine)))
+    assert len(_ids(copy_of_deployment)) == len(set(_ids(copy_of_deployment)))

@@ -1,4 +1,4 @@
-"""Loading a folder: what is taken, what is rejected and why, and that no repeat or interruption changes the result."""
+"""Bulk load of a CSV folder: accepted and rejected rows, idempotence and recovery from interruptions."""
 
 import csv
 import os
@@ -37,7 +37,7 @@ NAMES = ("events.csv", "users.csv", "interactions.csv")
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with one good row before and one after whatever a test adds."""
+    """CSV folder with a valid row before and a valid row after the rows that a test adds."""
     made = tmp_path / "data"
     made.mkdir()
     write(made, "events.csv", EVENTS, "")
@@ -115,7 +115,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_row_is_rejected_with_its_reason_and_its_neighbours_are_loaded(
+def test_an_invalid_row_is_rejected_with_its_reason_and_the_rows_around_it_are_loaded(
     kind: str, folder: Path, tmp_path: Path, load: Callable[..., Documents]
 ) -> None:
     name, bad, field, reason = BAD[kind]
@@ -123,7 +123,7 @@ def test_a_bad_row_is_rejected_with_its_reason_and_its_neighbours_are_loaded(
     write(folder, name, header, (bad if isinstance(bad, bytes) else bad.encode()) + b"\n")
     loaded = state(load())
     assert set(loaded["events"]) == set(loaded["users"]) == {"good_1", "good_2"}
-    assert {one.user_id for one in loaded["interactions"].values()} == {"good_1", "good_2"}
+    assert {interaction.user_id for interaction in loaded["interactions"].values()} == {"good_1", "good_2"}
     [(file, line, at, why)] = rejected(tmp_path)
     assert (file, line, at) == (name, "3", field)
     assert reason in why
@@ -135,15 +135,15 @@ def test_the_report_counts_loaded_unchanged_and_rejected_rows(
     write(folder, "events.csv", EVENTS, "bad\n")
     for loaded, unchanged in (("2", "0"), ("0", "2")):
         load()
-        said = capsys.readouterr().err
-        lines = [line.split()[:4] for line in said.splitlines()]
+        output = capsys.readouterr().err
+        lines = [line.split()[:4] for line in output.splitlines()]
         assert ["loaded", "unchanged", "rejected", "seconds"] in lines
         assert ["events.csv", loaded, unchanged, "1"] in lines
         assert ["interactions.csv", loaded, unchanged, "0"] in lines
-        assert f"{tmp_path / 'rejected.csv'} lists the rejected rows, 1 in all" in said
+        assert f"{tmp_path / 'rejected.csv'} lists the rejected rows, 1 in all" in output
 
 
-def test_what_is_loaded_is_what_the_file_says(folder: Path, load: Callable[..., Documents]) -> None:
+def test_loaded_entities_equal_the_rows_of_the_files(folder: Path, load: Callable[..., Documents]) -> None:
     folder.joinpath("events.csv").write_bytes(
         b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode() + b'e,"Jazz, ""live""","Two\r\nlines",'
         b"2026-05-02T20:00:00+02:00,59.9,10.7,12.5,hidden,music| live |music\r\n"
@@ -172,15 +172,15 @@ def test_what_is_loaded_is_what_the_file_says(folder: Path, load: Callable[..., 
     assert (rating.interaction_id, rating.value) == ("u_e_rating", 4.0)
 
 
-def test_unknown_columns_and_missing_files_are_named(
+def test_unknown_columns_and_missing_files_are_reported(
     folder: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder.joinpath("users.csv").unlink()
     folder.joinpath("events.csv").write_text("event_id,colour,mood\ne,red,good\n")
     assert set(state(load())["events"]) == {"e"}
-    said = capsys.readouterr().err
-    assert "events.csv: ignores the columns colour, mood" in said
-    assert "users.csv is not there; going on without it" in said
+    output = capsys.readouterr().err
+    assert "events.csv: ignores the columns colour, mood" in output
+    assert "users.csv is not there; going on without it" in output
 
 
 def test_a_folder_without_any_file_is_an_error_that_says_what_was_expected(
@@ -191,8 +191,8 @@ def test_a_folder_without_any_file_is_an_error_that_says_what_was_expected(
     load(status=1)
     folder.rmdir()
     load(status=1)
-    said = capsys.readouterr().err
-    assert said.count(f"error: {folder}: expected a folder with events.csv, users.csv, interactions.csv") == 2
+    output = capsys.readouterr().err
+    assert output.count(f"error: {folder}: expected a folder with events.csv, users.csv, interactions.csv") == 2
 
 
 def test_an_unknown_store_is_an_error_that_names_the_option(
@@ -234,7 +234,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def uninterrupted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     documents = open_documents("sqlite::memory:")
     put(city, documents, tmp_path_factory.mktemp("out"))
     found = state(documents)
@@ -249,16 +249,16 @@ def put(folder: Path, documents: Documents, out: Path, *, now: datetime = NOW) -
     load_folder(folder, documents, rejected=out / "rejected.csv", now=now, console=Console())
 
 
-def test_repeating_changes_nothing(city: Path, undisturbed: dict[str, Any], tmp_path: Path) -> None:
+def test_a_load_is_idempotent(city: Path, uninterrupted: dict[str, Any], tmp_path: Path) -> None:
     documents = open_documents("sqlite::memory:")
     for _ in range(3):
         put(city, documents, tmp_path)
-        assert state(documents) == undisturbed
+        assert state(documents) == uninterrupted
     documents.close()
 
 
-class Power:
-    """Fails at one call of all, as a store does that goes away; a failing append has stored half of its chunk."""
+class FailingStore:
+    """Fault injection: the n-th call of any store fails; a failing append has stored half of its chunk."""
 
     def __init__(self, documents: Documents, fails_at: int) -> None:
         self._calls = count(1)
@@ -287,8 +287,8 @@ class Power:
         return call
 
 
-class AnswersLost(Power):
-    """Fails at one call after that did its work."""
+class LostAnswers(FailingStore):
+    """Fault injection: the n-th call of any store succeeds, but its answer is lost."""
 
     def _call(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **options: Any) -> Any:
@@ -300,28 +300,28 @@ class AnswersLost(Power):
         return call
 
 
-@pytest.mark.parametrize("failing", [Power, AnswersLost])
+@pytest.mark.parametrize("failing", [FailingStore, LostAnswers])
 @pytest.mark.parametrize("fails_at", range(1, 8))
-def test_a_load_that_failed_at_any_call_and_ran_again_leaves_nothing_out_and_counts_nothing_twice(
-    fails_at: int, failing: type[Power], city: Path, undisturbed: dict[str, Any], tmp_path: Path
+def test_a_load_that_fails_at_any_call_and_is_repeated_ends_as_an_uninterrupted_load(
+    fails_at: int, failing: type[FailingStore], city: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ) -> None:
     documents = open_documents("sqlite::memory:")
     with pytest.raises(StoreUnavailable):
         put(city, failing(documents, fails_at).documents, tmp_path)
     put(city, documents, tmp_path)
-    assert state(documents) == undisturbed
+    assert state(documents) == uninterrupted
     documents.close()
 
 
-def test_an_undisturbed_load_makes_seven_calls(city: Path, tmp_path: Path) -> None:
+def test_an_uninterrupted_load_makes_seven_calls(city: Path, tmp_path: Path) -> None:
     documents = open_documents("sqlite::memory:")
-    put(city, Power(documents, 8).documents, tmp_path)
+    put(city, FailingStore(documents, 8).documents, tmp_path)
     with pytest.raises(StoreUnavailable):
-        Power(documents, 1).documents.interactions.known([])
+        FailingStore(documents, 1).documents.interactions.known([])
     documents.close()
 
 
-def test_a_load_that_was_killed_again_and_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_a_load_that_is_killed_repeatedly_ends_as_an_uninterrupted_load(tmp_path: Path) -> None:
     folder = tmp_path / "city"
     write_sample(folder, users=500, events=300, interactions=22_000, seed=1, now=NOW)
 
@@ -331,7 +331,7 @@ def test_a_load_that_was_killed_again_and_again_ends_as_an_undisturbed_one(tmp_p
         return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
 
     began = time.monotonic()
-    assert start("undisturbed.db").wait() == 0
+    assert start("uninterrupted.db").wait() == 0
     took_s = time.monotonic() - began
     for share in (0.35, 0.5, 0.65, 0.8):
         with start("killed.db") as process:
@@ -339,7 +339,7 @@ def test_a_load_that_was_killed_again_and_again_ends_as_an_undisturbed_one(tmp_p
             process.send_signal(signal.SIGKILL)
     assert start("killed.db").wait() == 0
     states = []
-    for name in ("undisturbed.db", "killed.db"):
+    for name in ("uninterrupted.db", "killed.db"):
         documents = open_documents(f"sqlite:{tmp_path / name}")
         states.append(state(documents))
         documents.close()
@@ -357,7 +357,7 @@ lines = st.sampled_from(
     header=st.sampled_from([b"", EVENTS.encode()]),
 )
 @settings(deadline=None)
-def test_no_bytes_stop_a_load(data: bytes, header: bytes) -> None:
+def test_arbitrary_bytes_do_not_stop_a_load(data: bytes, header: bytes) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.joinpath("events.csv").write_bytes(header + data)

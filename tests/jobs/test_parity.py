@@ -1,4 +1,4 @@
-"""The same folder gives the same recommendations on this machine's stores and on Google's."""
+"""Parity of stores: recommendations are equal on local stores and on Firestore with Cloud Storage."""
 
 import os
 from collections import Counter
@@ -16,10 +16,10 @@ from shared.services.serving.recommend import recommend
 from shared.services.serving.snapshot import Serving
 from tests.emulators.programs import ROOT
 
-# Real events are no part of the project; where some lie beside it, they are used as well.
+# Real data is not part of the project; it is used if the folder exists.
 REAL_DATA = Path(os.environ.get("MARQUEE_E2E_DATA", ROOT.parent / "shared" / "data" / "meetup_montana"))
 FOLDERS = ["sample", *([str(REAL_DATA)] if REAL_DATA.is_dir() else [])]
-STRANGER = ""
+COLD_START_USER = ""
 
 Lists = dict[str, list[Recommendation]]
 
@@ -34,7 +34,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def google(firestore_host: str, storage_host: str, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
-    """An empty project and an empty bucket on the emulators."""
+    """Empty Firestore project and empty bucket on the emulators, as settings of the stores."""
     from google.cloud.storage import Client
 
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_host)
@@ -47,31 +47,33 @@ def google(firestore_host: str, storage_host: str, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.emulator
-def test_both_pairs_of_stores_give_the_same_recommendations(
+def test_local_and_google_stores_give_equal_recommendations(
     folder: Path, google: tuple[str, str], tmp_path: Path
 ) -> None:
     local = (f"sqlite:{tmp_path / 'documents.db'}", f"folder:{tmp_path / 'bucket'}")
-    here, there = (lists(folder, tmp_path, *stores) for stores in (local, google))
-    assert len(here) == 51
-    assert all(len(items) == 10 for items in here.values())
-    # Personal lists, not one for all.
-    assert sum(items != here[STRANGER] for items in here.values()) > 25
-    assert there == here
+    local_lists, google_lists = (recommend_batch(folder, tmp_path, *stores) for stores in (local, google))
+    assert len(local_lists) == 51
+    assert all(len(items) == 10 for items in local_lists.values())
+    # Lists are personalized.
+    assert sum(items != local_lists[COLD_START_USER] for items in local_lists.values()) > 25
+    assert google_lists == local_lists
 
 
-def lists(folder: Path, out: Path, store: str, place: str) -> Lists:
-    """Load, train and recommend at the time of the folder's last interaction."""
+def recommend_batch(folder: Path, out: Path, store: str, bucket: str) -> Lists:
+    """Recommendations by user id, after a load and a training run, at the time of the last interaction."""
     assert load.main([str(folder), "--store", store, "--rejected", str(out / "rejected.csv")]) == 0
-    assert retrain.main(["--store", store, "--objects", place]) == 0
+    assert retrain.main(["--store", store, "--objects", bucket]) == 0
     documents = open_documents(store)
     done = list(documents.interactions.since(None))
-    now = max(one.occurred_at for one in done)
-    active = Counter(one.user_id for one in sorted(done, key=lambda one: one.interaction_id))
-    serving = Serving(documents, open_objects(place), refresh_s=30, first_s=60)
+    now = max(interaction.occurred_at for interaction in done)
+    active = Counter(
+        interaction.user_id for interaction in sorted(done, key=lambda interaction: interaction.interaction_id)
+    )
+    serving = Serving(documents, open_objects(bucket), refresh_s=30, first_s=60)
     context = ServingContext(serving, documents, lambda: now, deadline_s=10)
     answers = {
         user_id: recommend(context, user_id=user_id, query=ListQuery(k=10), recommendation_id="")
-        for user_id in [STRANGER, *(user_id for user_id, _ in active.most_common(50))]
+        for user_id in [COLD_START_USER, *(user_id for user_id, _ in active.most_common(50))]
     }
     documents.close()
     assert all(answer.degraded == () and answer.model_version for answer in answers.values())

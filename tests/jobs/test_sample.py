@@ -1,3 +1,5 @@
+"""Synthetic data: sizes, determinism, consistency, and the preferences that a model can learn."""
+
 import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -29,7 +31,7 @@ class City(NamedTuple):
     interactions: list[Interaction]
 
     def of(self, *kinds: InteractionType) -> list[Interaction]:
-        return [one for one in self.interactions if one.type in kinds]
+        return [interaction for interaction in self.interactions if interaction.type in kinds]
 
 
 def accepted(rows: Iterable[Row | Rejection]) -> list[Row]:
@@ -46,7 +48,9 @@ def city(folder: Path, *, seed: int = 1, now: datetime = NOW, **counts: int) -> 
     assert list(files.warnings()) == []
     events, users = accepted(files.events), accepted(files.users)
     return City(
-        {one.event_id: one for one in events}, {one.user_id: one for one in users}, accepted(files.interactions)
+        {event.event_id: event for event in events},
+        {user.user_id: user for user in users},
+        accepted(files.interactions),
     )
 
 
@@ -60,7 +64,7 @@ def large(tmp_path_factory) -> City:
     return city(tmp_path_factory.mktemp("large"), users=400, events=400, interactions=12_000)
 
 
-def test_writes_exactly_what_is_asked_for_under_plain_ids(sized):
+def test_writes_the_exact_number_of_rows_with_numbered_ids(sized):
     found, asked = sized
     assert set(found.users) == {f"user_{number}" for number in range(1, asked["users"] + 1)}
     assert set(found.events) == {f"event_{number}" for number in range(1, asked["events"] + 1)}
@@ -69,29 +73,29 @@ def test_writes_exactly_what_is_asked_for_under_plain_ids(sized):
 
 def test_no_two_interactions_share_their_deterministic_id(sized):
     found, _ = sized
-    assert len({one.expected_id() for one in found.interactions}) == len(found.interactions)
-    assert all(one.interaction_id == one.expected_id() for one in found.interactions)
+    assert len({interaction.expected_id() for interaction in found.interactions}) == len(found.interactions)
+    assert all(interaction.interaction_id == interaction.expected_id() for interaction in found.interactions)
 
 
-def test_interactions_name_what_exists(sized):
+def test_interactions_reference_existing_entities(sized):
     found, _ = sized
     organizers = {event.organizer_id for event in found.events.values()}
     categories = {event.category for event in found.events.values()}
-    for one in found.interactions:
-        assert one.user_id in found.users
-        assert not one.event_id or one.event_id in found.events
-        assert not one.organizer_id or one.organizer_id in organizers
-        assert not one.category or one.category in categories
+    for interaction in found.interactions:
+        assert interaction.user_id in found.users
+        assert not interaction.event_id or interaction.event_id in found.events
+        assert not interaction.organizer_id or interaction.organizer_id in organizers
+        assert not interaction.category or interaction.category in categories
 
 
 @pytest.mark.parametrize("counts", [DEFAULT, TENFOLD], ids=["default", "tenfold"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_type_occurs(tmp_path, counts, seed):
     found = city(tmp_path, seed=seed, **counts)
-    assert {one.type for one in found.interactions} == set(InteractionType)
+    assert {interaction.type for interaction in found.interactions} == set(InteractionType)
 
 
-def test_about_three_fifths_of_the_events_are_over_and_the_others_are_near(sized):
+def test_about_three_fifths_of_the_events_have_started_and_the_rest_starts_soon(sized):
     found, asked = sized
     starts = [event.starts_at for event in found.events.values()]
     assert 0.55 <= sum(start <= NOW for start in starts) / asked["events"] <= 0.65
@@ -127,7 +131,7 @@ def test_events_are_described_in_full(sized):
         assert event.capacity
 
 
-def test_series_come_back_at_the_same_hour_weeks_apart(large):
+def test_series_repeat_weekly_at_an_equal_hour(large):
     dates = defaultdict(list)
     for event in large.events.values():
         stem = (event.organizer_id, event.title.partition(":")[0], event.venue_id, event.starts_at.strftime("%a %H"))
@@ -137,30 +141,30 @@ def test_series_come_back_at_the_same_hour_weeks_apart(large):
     assert all((later - earlier) % timedelta(weeks=1) == timedelta() for earlier, later in repeats)
 
 
-def test_nothing_happens_before_the_event_is_announced_or_the_user_joined_or_after_now(sized):
+def test_interactions_occur_after_the_event_is_announced_and_the_user_has_joined_and_before_now(sized):
     found, _ = sized
-    for one in found.interactions:
-        assert found.users[one.user_id].created_at < one.occurred_at <= NOW
-        event = found.events.get(one.event_id)
+    for interaction in found.interactions:
+        assert found.users[interaction.user_id].created_at < interaction.occurred_at <= NOW
+        event = found.events.get(interaction.event_id)
         if event is None:
             continue
-        assert event.created_at <= one.occurred_at
-        if one.type not in (InteractionType.ATTEND, InteractionType.RATING, InteractionType.REVIEW):
-            assert one.occurred_at <= event.ends_at
+        assert event.created_at <= interaction.occurred_at
+        if interaction.type not in (InteractionType.ATTEND, InteractionType.RATING, InteractionType.REVIEW):
+            assert interaction.occurred_at <= event.ends_at
 
 
 def test_the_file_is_in_the_order_of_time(sized):
-    times = [one.occurred_at for one in sized[0].interactions]
+    times = [interaction.occurred_at for interaction in sized[0].interactions]
     assert times == sorted(times)
 
 
 def test_funnels_are_consistent(sized):
     found, _ = sized
     when = defaultdict(dict)
-    for one in found.interactions:
-        if one.event_id:
-            times = when[one.user_id, one.event_id]
-            times[one.type] = min(one.occurred_at, times.get(one.type, one.occurred_at))
+    for interaction in found.interactions:
+        if interaction.event_id:
+            times = when[interaction.user_id, interaction.event_id]
+            times[interaction.type] = min(interaction.occurred_at, times.get(interaction.type, interaction.occurred_at))
     needs = {
         InteractionType.CLICK: InteractionType.VIEW,
         InteractionType.SAVE: InteractionType.VIEW,
@@ -184,19 +188,19 @@ def test_funnels_are_consistent(sized):
 
 
 def test_only_ratings_have_a_value_and_it_is_in_stars(sized):
-    for one in sized[0].interactions:
-        is_rating = one.type is InteractionType.RATING
-        assert one.value in {1, 2, 3, 4, 5} if is_rating else one.value is None
+    for interaction in sized[0].interactions:
+        is_rating = interaction.type is InteractionType.RATING
+        assert interaction.value in {1, 2, 3, 4, 5} if is_rating else interaction.value is None
 
 
-def test_nobody_books_a_seat_that_is_not_there(tmp_path):
+def test_bookings_do_not_exceed_the_capacity(tmp_path):
     found = city(tmp_path, users=3_000, events=3, interactions=9_000)
-    bookings = Counter(one.event_id for one in found.of(InteractionType.BOOKING))
+    bookings = Counter(interaction.event_id for interaction in found.of(InteractionType.BOOKING))
     assert all(count <= found.events[event_id].capacity for event_id, count in bookings.items())
     assert any(count == found.events[event_id].capacity for event_id, count in bookings.items())
 
 
-def test_most_people_declare_something_and_some_nothing(large):
+def test_most_users_declare_some_fields_and_some_users_none(large):
     users = large.users.values()
     for field in ("preferred_categories", "preferred_tags", "max_price", "location", "birth_year", "friends"):
         share = np.mean([bool(getattr(user, field)) for user in users])
@@ -206,59 +210,73 @@ def test_most_people_declare_something_and_some_nothing(large):
 
 
 def _same_rate(groups: dict[str, list[str]]) -> float:
-    """How often two bookings of one user agree."""
-    pairs = [one == two for values in groups.values() for one, two in pairwise(values)]
+    """Share of consecutive bookings of a user with equal values."""
+    pairs = [first == second for values in groups.values() for first, second in pairwise(values)]
     return float(np.mean(pairs))
 
 
 @pytest.mark.parametrize(("field", "lift"), [("category", 2.5), ("organizer_id", 5.0), ("venue_id", 2.0)])
-def test_people_book_alike_events_much_more_often_than_chance(large, field, lift):
+def test_users_book_similar_events_much_more_often_than_by_chance(large, field, lift):
     bookings = large.of(InteractionType.BOOKING)
-    values = [getattr(large.events[one.event_id], field) for one in bookings]
+    values = [getattr(large.events[interaction.event_id], field) for interaction in bookings]
     by_user = defaultdict(list)
-    for one, value in zip(bookings, values, strict=True):
-        by_user[one.user_id].append(value)
+    for interaction, value in zip(bookings, values, strict=True):
+        by_user[interaction.user_id].append(value)
     by_chance = sum((count / len(values)) ** 2 for count in Counter(values).values())
     assert _same_rate(by_user) > lift * by_chance
 
 
-def test_people_book_what_they_declare_to_like(large):
-    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].preferred_categories]
-    liked = [large.users[one.user_id].preferred_categories for one in bookings]
-    booked = [large.events[one.event_id].category for one in bookings]
+def test_users_book_their_declared_categories(large):
+    bookings = [
+        interaction
+        for interaction in large.of(InteractionType.BOOKING)
+        if large.users[interaction.user_id].preferred_categories
+    ]
+    liked = [large.users[interaction.user_id].preferred_categories for interaction in bookings]
+    booked = [large.events[interaction.event_id].category for interaction in bookings]
     hits = np.mean([category in categories for category, categories in zip(booked, liked, strict=True)])
     shifted = np.mean([category in categories for category, categories in zip(booked[1:], liked, strict=False)])
     assert hits > 2 * shifted
 
 
-def test_people_prefer_what_is_near_and_what_they_can_pay(large):
-    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].location]
-    homes = np.array([(p.lat, 0.66 * p.lng) for one in bookings for p in [large.users[one.user_id].location]])
-    places = np.array([(p.lat, 0.66 * p.lng) for one in bookings for p in [large.events[one.event_id].location]])
+def test_users_prefer_near_and_affordable_events(large):
+    bookings = [
+        interaction for interaction in large.of(InteractionType.BOOKING) if large.users[interaction.user_id].location
+    ]
+    homes = np.array(
+        [(p.lat, 0.66 * p.lng) for interaction in bookings for p in [large.users[interaction.user_id].location]]
+    )
+    places = np.array(
+        [(p.lat, 0.66 * p.lng) for interaction in bookings for p in [large.events[interaction.event_id].location]]
+    )
     assert np.hypot(*(homes - places).T).mean() < 0.93 * np.hypot(*(homes - places[::-1]).T).mean()
 
-    bookings = [one for one in large.of(InteractionType.BOOKING) if large.users[one.user_id].max_price]
-    limits = np.array([large.users[one.user_id].max_price for one in bookings])
-    prices = np.array([large.events[one.event_id].price for one in bookings])
+    bookings = [
+        interaction for interaction in large.of(InteractionType.BOOKING) if large.users[interaction.user_id].max_price
+    ]
+    limits = np.array([large.users[interaction.user_id].max_price for interaction in bookings])
+    prices = np.array([large.events[interaction.event_id].price for interaction in bookings])
     assert (prices > limits).mean() < 0.7 * (prices > limits[::-1]).mean()
 
 
-def test_friends_book_the_same_events_more_often_than_strangers(large):
+def test_friends_share_booked_events_more_often_than_unrelated_users(large):
     booked = defaultdict(set)
-    for one in large.of(InteractionType.BOOKING):
-        booked[one.user_id].add(one.event_id)
+    for interaction in large.of(InteractionType.BOOKING):
+        booked[interaction.user_id].add(interaction.event_id)
     users = list(large.users)
-    with_friends = [len(booked[user] & booked[friend]) for user in users for friend in large.users[user].friends]
-    strangers = [len(booked[one] & booked[two]) for one, two in zip(users, users[100:], strict=False)]
-    assert np.mean(with_friends) > 2 * np.mean(strangers)
+    shared_with_friends = [len(booked[user] & booked[friend]) for user in users for friend in large.users[user].friends]
+    shared_with_unrelated = [
+        len(booked[user] & booked[unrelated_user]) for user, unrelated_user in zip(users, users[100:], strict=False)
+    ]
+    assert np.mean(shared_with_friends) > 2 * np.mean(shared_with_unrelated)
 
 
-def test_who_rates_liked_it_more_when_it_is_to_their_taste(large):
+def test_ratings_are_higher_for_declared_categories(large):
     stars = {True: [], False: []}
-    for one in large.of(InteractionType.RATING):
-        liked = large.users[one.user_id].preferred_categories
+    for interaction in large.of(InteractionType.RATING):
+        liked = large.users[interaction.user_id].preferred_categories
         if liked:
-            stars[large.events[one.event_id].category in liked].append(one.value)
+            stars[large.events[interaction.event_id].category in liked].append(interaction.value)
     assert np.mean(stars[True]) > np.mean(stars[False])
     assert set(stars[True]) | set(stars[False]) >= {2, 3, 4, 5}
 
@@ -267,21 +285,23 @@ def _bytes(folder: Path) -> list[bytes]:
     return [(folder / name).read_bytes() for name in NAMES]
 
 
-def test_the_same_seed_and_time_give_the_same_bytes(tmp_path):
+def test_equal_seeds_and_times_give_equal_bytes(tmp_path):
     for name, seed in (("one", 7), ("two", 7), ("other", 8)):
         write_sample(tmp_path / name, **DEFAULT, seed=seed, now=NOW)
     assert _bytes(tmp_path / "one") == _bytes(tmp_path / "two")
     assert all(a != b for a, b in zip(_bytes(tmp_path / "one"), _bytes(tmp_path / "other"), strict=True))
 
 
-def test_more_interactions_only_add(tmp_path):
+def test_a_larger_number_of_interactions_extends_the_smaller_data_set(tmp_path):
     few, many = city(tmp_path / "few", interactions=200), city(tmp_path / "many", interactions=900)
     assert few.events == many.events
     assert few.users == many.users
-    assert {one.expected_id() for one in few.interactions} < {one.expected_id() for one in many.interactions}
+    assert {interaction.expected_id() for interaction in few.interactions} < {
+        interaction.expected_id() for interaction in many.interactions
+    }
 
 
-def test_a_time_in_another_zone_or_with_microseconds_is_the_same_city(tmp_path):
+def test_time_zone_and_microseconds_of_now_do_not_matter(tmp_path):
     write_sample(tmp_path / "utc", **DEFAULT, seed=1, now=NOW)
     elsewhere = datetime.fromisoformat("2026-05-01T14:00:00.999999+02:00")
     write_sample(tmp_path / "there", **DEFAULT, seed=1, now=elsewhere)
@@ -295,15 +315,15 @@ def test_small_cities_work(tmp_path, counts):
     users, events, interactions = counts
     found = city(tmp_path, users=users, events=events, interactions=interactions)
     assert (len(found.users), len(found.events), len(found.interactions)) == counts
-    assert len({one.expected_id() for one in found.interactions}) == interactions
+    assert len({interaction.expected_id() for interaction in found.interactions}) == interactions
 
 
-def test_as_many_interactions_as_are_possible_and_no_more(tmp_path):
+def test_the_maximum_number_of_interactions_is_accepted_and_more_are_refused(tmp_path):
     with pytest.raises(
         InvalidField, match=r"--interactions: expected at most (\d+) for --users 2 and --events 3"
-    ) as no:
+    ) as caught:
         city(tmp_path, users=2, events=3, interactions=5_000)
-    most = int(no.value.expected.split()[2])
+    most = int(caught.value.expected.split()[2])
     assert len(city(tmp_path, users=2, events=3, interactions=most).interactions) == most
     with pytest.raises(InvalidField, match=f"at most {most} "):
         city(tmp_path, users=2, events=3, interactions=most + 1)

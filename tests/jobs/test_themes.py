@@ -1,3 +1,5 @@
+"""Word lists of the synthetic city: completeness, uniqueness and valid patterns."""
+
 import re
 
 from jobs.city.themes import read_themes
@@ -5,12 +7,12 @@ from jobs.city.themes import read_themes
 TOPICS = [topic for theme in read_themes() for topic in theme.topics]
 
 
-def test_every_topic_has_the_words_that_the_generator_counts_on():
+def test_every_topic_has_the_word_lists_that_the_generator_requires():
     assert {(len(topic.tags), len(topic.queries)) for topic in TOPICS} == {(5, 2)}
     assert all(topic.titles and topic.subjects and topic.details for topic in TOPICS)
 
 
-def test_names_are_unique_and_queries_make_different_ids():
+def test_names_are_unique_and_queries_give_distinct_ids():
     categories = [theme.category for theme in read_themes()]
     assert len(set(categories)) == len(categories)
     assert len({topic.name for topic in TOPICS}) == len(TOPICS)
@@ -18,7 +20,7 @@ def test_names_are_unique_and_queries_make_different_ids():
     assert len(set(slugs)) == len(slugs)
 
 
-def test_patterns_use_only_words_that_are_known():
+def test_patterns_use_only_known_placeholders():
     words = {"subject": "Subject", "venue": "V", "area": "A"}
     for theme in read_themes():
         for pattern in (*theme.openings, *theme.closings, *(text for topic in theme.topics for text in topic.details)):
@@ -29,5 +31,5 @@ def test_patterns_use_only_words_that_are_known():
         assert "Subject" in pattern.format(**words, weekday="Monday")
 
 
-def test_no_tag_holds_the_separator_of_the_files():
+def test_no_tag_contains_the_list_separator():
     assert not [tag for topic in TOPICS for tag in topic.tags if "|" in tag]

@@ -1,4 +1,4 @@
-"""How Hypothesis runs: machines that test may be busy, so time says nothing."""
+"""Hypothesis profile without deadlines, since test machines may be busy."""
 
 from hypothesis import HealthCheck, settings
 

@@ -1,4 +1,4 @@
-"""What errors say."""
+"""Error messages of `InvalidField`."""
 
 import pytest
 
@@ -20,11 +20,11 @@ def test_a_refused_field_is_named_with_what_was_got_and_expected() -> None:
     assert isinstance(error, MarqueeError)
 
 
-def test_a_long_value_is_shortened_and_its_length_told() -> None:
+def test_a_long_value_is_shortened_with_its_length() -> None:
     assert str(InvalidField("f", "x" * 1_000, "less")) == f"f: expected less, got '{'x' * 79}… (1002 characters)"
     assert str(InvalidField("f", "x" * 78, "less")) == f"f: expected less, got '{'x' * 78}'"
 
 
 @pytest.mark.parametrize("value", [_nested(100_000), 10**5_000], ids=["too deep", "too many digits"])
-def test_a_value_that_python_cannot_print_is_refused_all_the_same(value: object) -> None:
+def test_a_value_without_a_repr_is_described_by_its_type(value: object) -> None:
     assert str(InvalidField("f", value, "less")) == f"f: expected less, got a value of type {type(value).__name__}"

@@ -1,11 +1,12 @@
-"""Writes what this version of the program stores, for later ones to read: `python -m tests.upgrade.make_fixture NAME`.
+"""Upgrade fixture: data stored by this version, for tests of later ones: `python -m tests.upgrade.make_fixture NAME`.
 
-A folder `fixture/NAME` is written once, by the program that stored so, and never again: one that a later program wrote
-anew would only show that it reads what it writes itself. When what is stored changes, another folder goes beside it.
+A folder `fixture/NAME` is written once, by the version that introduces a storage format, and never rewritten: a folder
+that a later version rewrote would only prove that the version reads its own data. A new storage format gets a new
+folder.
 
-The same small past is lived through twice, on SQLite with trainings into a folder and on the Firestore emulator: a city
-is loaded, people use the API, triggers run, counts are settled, users are forgotten. Some of it comes after the last
-training, for the next one to find.
+A small scenario is played twice, on SQLite with training runs into a folder and on the Firestore emulator: a city is
+loaded, users call the API, triggers run, counts are settled, users are erased. Some interactions follow the last
+training run, so that the next run has new documents to read.
 """
 
 import argparse
@@ -49,26 +50,26 @@ from tests.rest import encoded
 FIXTURES: Final = Path(__file__).parent / "fixture"
 MINUTE: Final = timedelta(minutes=1)
 LOADED: Final = NOW - 120 * MINUTE
-ASKED: Final = NOW + 30 * MINUTE
-"""When `expected.json` was asked for, after everything else."""
+REQUESTED: Final = NOW + 30 * MINUTE
+"""Time of the requests in `expected.json`, after all interactions."""
 
-PEOPLE: Final = 200
-GONE: Final = "user_7"
-"""Forgotten before the last training, so already out of the ledger."""
-LEAVING: Final = "user_8"
-"""Forgotten after it, so that the next one has to drop them."""
+USERS: Final = 200
+ERASED_BEFORE: Final = "user_7"
+"""User erased before the last training run, so no longer in the ledger."""
+ERASED_AFTER: Final = "user_8"
+"""User erased after the last training run, so that the next run must remove the user from the ledger."""
 APP_EVENT: Final = "app_event"
 NEW_EVENT: Final = "new_event"
 _VISITOR, _JOINING = "a-visitor-who-never-signs-in", "a-visitor-who-signs-in-later"
-_PLACE: Final = Location(46.9, 7.4)
-_GLANCES: Final = frozenset({"impression", "view", "click", "search", "category_click"})
-_TAKEN: Final = (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)
+_LOCATION: Final = Location(46.9, 7.4)
+_WEAK_TYPES: Final = frozenset({"impression", "view", "click", "search", "category_click"})
+_CONSUMING: Final = (InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS)
 _LISTS: Final = 5
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.upgrade.make_fixture")
-    parser.add_argument("name", help="of the new folder, such as format-2; one that is there is never replaced")
+    parser.add_argument("name", help="name of the new folder, such as format-2; an existing folder is never replaced")
     out = FIXTURES / parser.parse_args().name
     out.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as scratch:
@@ -82,13 +83,13 @@ def main() -> int:
 
 
 def _write_city(folder: Path) -> None:
-    """A city in which enough is chosen for weights to be learned, without two thirds of what says little."""
-    write_sample(folder, users=PEOPLE, events=60, interactions=3_500, seed=1, now=LOADED)
+    """CSV folder of a city with enough positives to learn weights; two thirds of the weak interactions are dropped."""
+    write_sample(folder, users=USERS, events=60, interactions=3_500, seed=1, now=LOADED)
     path = folder / "interactions.csv"
     with path.open(newline="", encoding="utf-8") as stream:
         header, *rows = csv.reader(stream)
     kind = header.index("type")
-    kept = [row for number, row in enumerate(rows) if row[kind] not in _GLANCES or number % 3 == 0]
+    kept = [row for number, row in enumerate(rows) if row[kind] not in _WEAK_TYPES or number % 3 == 0]
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, lineterminator="\n").writerows([header, *kept])
 
@@ -104,7 +105,7 @@ def _on_sqlite(city: Path, scratch: Path, out: Path) -> None:
         runs.append(training.run(documents, objects, model=model, now=now))
         assert runs[-1].decision == PUBLISHED, runs[-1].reason
 
-    _live(documents, bucket, city, scratch, train)
+    _play(documents, bucket, city, scratch, train)
     (out / "expected.json").write_text(json.dumps(_expected(documents, bucket, runs), indent=1) + "\n")
     documents.close()
     (bucket / ".lock").unlink()
@@ -117,46 +118,46 @@ def _on_sqlite(city: Path, scratch: Path, out: Path) -> None:
 def _on_firestore(city: Path, scratch: Path, out: Path) -> None:
     with firestore_emulator() as host:
         os.environ["FIRESTORE_EMULATOR_HOST"] = host
-        # Which shard of a hot event's counts is taken is drawn.
+        # The shard of the counts of a hot event is random.
         random.seed(1)
         documents = open_documents("firestore:fixture")
-        _live(documents, scratch, city, scratch, lambda model, now: None)
+        _play(documents, scratch, city, scratch, lambda model, now: None)
         _as_apps_write(documents)
         lines = []
         for collection in documents.events._database.client.collections():
-            for one in collection.stream():
-                fields = {name: encoded(value) for name, value in sorted((one.to_dict() or {}).items())}
-                lines.append(f"{json.dumps(f'{collection.id}/{one.id}')}: {json.dumps(fields)}")
+            for document in collection.stream():
+                fields = {name: encoded(value) for name, value in sorted((document.to_dict() or {}).items())}
+                lines.append(f"{json.dumps(f'{collection.id}/{document.id}')}: {json.dumps(fields)}")
         documents.close()
     text = "{\n" + ",\n".join(sorted(lines)) + "\n}\n"
     (out / "firestore.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def _live(
+def _play(
     documents: Documents, bucket: Path, city: Path, scratch: Path, train: Callable[[str, datetime], None]
 ) -> None:
-    """All that is stored comes about here, in the same way on each store."""
+    """Scenario: load, training runs, API requests and triggers; equal on each store."""
     load_folder(city, documents, rejected=scratch / "rejected.csv", now=LOADED, console=Console(StringIO()))
     train("svd", LOADED + 30 * MINUTE)
     clock = Clock(LOADED + 60 * MINUTE)
-    # The emulator alone runs no triggers.
+    # The Firestore emulator alone does not run triggers.
     log = TriggeringLog(documents.interactions, interaction_function)
     wired = deployment.wire(replace(documents, interactions=log), bucket, clock)
     with wiring.use(wired):
         client = deployment.client()
-        _use(client, documents, clock)
+        _before_training(client, documents, clock)
         clock.forward(30 * MINUTE)
         assert client.post("/monitor").status_code == 200
-        # Within the ten minutes that the next reading of the ledger goes back.
+        # Within the overlap of ten minutes that the next ledger sync reads again.
         clock.now = NOW - 5 * MINUTE
         _record(client, "user_3", {"type": "save", "event_id": "event_50"}, {"type": "view", "event_id": "event_51"})
         train("blend", NOW)
         clock.now = NOW + 10 * MINUTE
-        _use_later(client, documents, clock)
+        _after_training(client, documents, clock)
 
 
-def _use(client: FlaskClient, documents: Documents, clock: Clock) -> None:
-    """Each type of interaction, and everything else that leaves a document."""
+def _before_training(client: FlaskClient, documents: Documents, clock: Clock) -> None:
+    """Scenario before the last training run: each interaction type, and every operation that stores a document."""
     about = [{"type": kind, "event_id": "event_58"} for kind in ("view", "click", "save", "share", "booking", "review")]
     about += [{"type": "booking", "event_id": "event_57"}, {"type": "cancel", "event_id": "event_57"}]
     about += [{"type": "rating", "event_id": "event_20", "value": 4}, {"type": "attend", "event_id": "event_21"}]
@@ -175,7 +176,7 @@ def _use(client: FlaskClient, documents: Documents, clock: Clock) -> None:
     _send(client, {"user_id": "user_2", **signing_in})
     _deliver("interactions", "user_3_event_50_dance", {"user_id": "user_3", "type": "dance"})
     known = {"created_at": NOW - 10 * DAY, "organizer_id": "organizer_1"}
-    documents.events.put([an_event(APP_EVENT, location=_PLACE, price=5.0, **known)], now=clock.now)
+    documents.events.put([an_event(APP_EVENT, location=_LOCATION, price=5.0, **known)], now=clock.now)
     _deliver("events", APP_EVENT, {"title": "App_Event", "starts_at": NOW + DAY})
     _deliver("events", "unreadable", {"title": 5})
     rules = {
@@ -185,38 +186,38 @@ def _use(client: FlaskClient, documents: Documents, clock: Clock) -> None:
         "max_per_organizer": 5,
     }
     assert client.put("/api/v1/rules", json=rules).status_code == 200
-    assert client.delete(f"/api/v1/users/{GONE}").status_code == 200
+    assert client.delete(f"/api/v1/users/{ERASED_BEFORE}").status_code == 200
 
 
-def _use_later(client: FlaskClient, documents: Documents, clock: Clock) -> None:
-    """What the next training has to find."""
+def _after_training(client: FlaskClient, documents: Documents, clock: Clock) -> None:
+    """Scenario after the last training run: changes that the next run must read."""
     for user_id in ("user_1", "user_9", "newcomer"):
         _record(client, user_id, {"type": "booking", "event_id": "event_60"}, *_views(56))
     event = documents.events.get("event_59")
     assert event
     documents.events.put([replace(event, status=Status.CANCELLED)], now=clock.now)
     documents.events.put([an_event(NEW_EVENT, created_at=NOW, tags=("new",))], now=clock.now)
-    documents.users.put([User(user_id="newcomer", city="Bern", location=_PLACE, friends=("user_1",))], now=clock.now)
-    assert client.delete(f"/api/v1/users/{LEAVING}").status_code == 200
+    documents.users.put([User(user_id="newcomer", city="Bern", location=_LOCATION, friends=("user_1",))], now=clock.now)
+    assert client.delete(f"/api/v1/users/{ERASED_AFTER}").status_code == 200
 
 
 def _expected(documents: Documents, bucket: Path, runs: list[RunDocument]) -> dict[str, Any]:
-    """What any later program has to find in this, and the lists as this one gives them, to be looked at by people."""
-    client, clock = deployment.client(), Clock(ASKED)
+    """Expectations for later versions, and the lists of this version for manual inspection."""
+    client, clock = deployment.client(), Clock(REQUESTED)
     done = list(documents.interactions.since(None))
     with wiring.use(deployment.wire(documents, bucket, clock, model="blend")):
         health = client.get("/api/v1/health").get_json()
         assert health["status"] == "ok", health
-        active = [user_id for user_id, _ in Counter(one.user_id for one in done).most_common(_LISTS)]
+        active = [user_id for user_id, _ in Counter(interaction.user_id for interaction in done).most_common(_LISTS)]
         lists = {user_id: _events(client, f"recommendations?user_id={user_id}") for user_id in active}
-        stranger, popular = _events(client, "recommendations"), _events(client, "events/popular")
+        cold_start, popular = _events(client, "recommendations"), _events(client, "events/popular")
     ledger = json.loads((bucket / "ledger/current.json").read_bytes())["feeds"]
     return {
-        "asked_at": ASKED.isoformat(),
+        "asked_at": REQUESTED.isoformat(),
         "trained_at": NOW.isoformat(),
         "model_version": health["model_version"],
-        "versions": [one.version for one in runs],
-        "runs": [one.run_id for one in runs],
+        "versions": [run.version for run in runs],
+        "runs": [run.run_id for run in runs],
         "live_events": health["live_events"],
         "documents": {
             "events": len(list(documents.events.changed_since(None))),
@@ -225,32 +226,38 @@ def _expected(documents: Documents, bucket: Path, runs: list[RunDocument]) -> di
         },
         "ledger": {name: sum(chunk["rows"] for chunk in feed["chunks"]) for name, feed in ledger.items()},
         "new": {
-            "events": sum(1 for one in documents.events.changed_since(NOW)),
-            "users": sum(1 for one in documents.users.changed_since(NOW)),
-            "interactions": sum(1 for one in documents.interactions.since(NOW)),
+            "events": sum(1 for _ in documents.events.changed_since(NOW)),
+            "users": sum(1 for _ in documents.users.changed_since(NOW)),
+            "interactions": sum(1 for _ in documents.interactions.since(NOW)),
         },
-        "gone": GONE,
-        "leaving": LEAVING,
+        "gone": ERASED_BEFORE,
+        "leaving": ERASED_AFTER,
         "cancelled_event": "event_59",
         "taken": {
-            user_id: sorted({one.event_id for one in done if one.user_id == user_id and one.type in _TAKEN})
+            user_id: sorted(
+                {
+                    interaction.event_id
+                    for interaction in done
+                    if interaction.user_id == user_id and interaction.type in _CONSUMING
+                }
+            )
             for user_id in active
         },
-        "lists": {"": stranger, **lists},
+        "lists": {"": cold_start, **lists},
         "popular": popular,
     }
 
 
 def _events(client: FlaskClient, path: str) -> list[str]:
-    return [one["event_id"] for one in client.get(f"/api/v1/{path}").get_json()["items"]]
+    return [item["event_id"] for item in client.get(f"/api/v1/{path}").get_json()["items"]]
 
 
 def _as_apps_write(documents: Documents) -> None:
-    """Give some documents the form in which apps write them, past the adapters."""
+    """Rewrite of some documents to the form in which apps write them, without the adapters."""
     from google.cloud.firestore import DELETE_FIELD, GeoPoint
 
     database = documents.events._database
-    place = GeoPoint(_PLACE.lat, _PLACE.lng)
+    place = GeoPoint(_LOCATION.lat, _LOCATION.lng)
     database.document("events", APP_EVENT).update(
         {"location": place, "status": DELETE_FIELD, "updated_at": DELETE_FIELD}
     )

@@ -1,7 +1,7 @@
-"""Stores of an earlier program: this one reads and serves them, trains on, forgets and rolls back as in its own.
+"""Upgrade tests: this version serves, trains, erases and rolls back on data stored by earlier versions.
 
-The fixtures hold that program's bytes, see `make_fixture.py`; a test here that fails says that an update would break a
-deployment. Nothing demands the order of personal lists, which may change with the signals behind them.
+The fixtures are the stored bytes of those versions, see `make_fixture.py`. A failure here means that an update would
+break a deployment. The order of personal lists is not checked, since it may change with the signals.
 """
 
 import gzip
@@ -51,7 +51,7 @@ Exported = dict[str, dict[str, Fields]]
 
 @pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
 def folder(request: pytest.FixtureRequest) -> Path:
-    """As it was committed, not to be touched."""
+    """Fixture folder as committed; read-only."""
     return request.param
 
 
@@ -81,7 +81,7 @@ def sqlite(folder: Path, tmp_path: Path) -> Iterator[Documents]:
 
 @pytest.fixture
 def exported(folder: Path) -> Exported:
-    """The documents of Firestore, with the values that its library gives."""
+    """Firestore documents of the fixture, with values as decoded by the client library."""
     found: Exported = {}
     for path, values in json.loads(gzip.decompress((folder / "firestore.json.gz").read_bytes())).items():
         collection, _, document_id = path.partition("/")
@@ -92,7 +92,7 @@ def exported(folder: Path) -> Exported:
 
 @pytest.fixture
 def firestore(exported: Exported, firestore_project: str) -> Iterator[Documents]:
-    """The documents in the emulator, as they are."""
+    """Firestore emulator with the unchanged documents of the fixture."""
     opened = open_documents(f"firestore:{firestore_project}")
     database = opened.events._database
     items = [(collection, *item) for collection, found in exported.items() for item in found.items()]
@@ -123,8 +123,8 @@ def client(store: Documents, bucket: Path, clock: Clock) -> Iterator[FlaskClient
 
 def test_every_version_and_run_can_be_read(objects: FolderObjects, expected: dict[str, Any]) -> None:
     listed = versions(objects)
-    assert [one.version for one in listed] == sorted(expected["versions"], reverse=True)
-    assert [one.version for one in listed if one.is_current] == [expected["model_version"]]
+    assert [version.version for version in listed] == sorted(expected["versions"], reverse=True)
+    assert [version.version for version in listed if version.is_current] == [expected["model_version"]]
     for version in expected["versions"]:
         recommender, manifest = load_version(objects, version)
         assert manifest.version == version
@@ -135,7 +135,7 @@ def test_every_version_and_run_can_be_read(objects: FolderObjects, expected: dic
         assert (document.run_id, document.version, document.decision) == (run_id, version, PUBLISHED)
 
 
-def test_the_published_model_answers_from_python(objects: FolderObjects, expected: dict[str, Any]) -> None:
+def test_the_published_model_recommends_from_python(objects: FolderObjects, expected: dict[str, Any]) -> None:
     now = datetime.fromisoformat(expected["trained_at"])
     liked = expected["popular"][0]
     items = load(objects).recommend([(liked, "booking")], now=now, k=5)
@@ -143,7 +143,7 @@ def test_the_published_model_answers_from_python(objects: FolderObjects, expecte
     assert liked not in {item.event_id for item in items}
 
 
-def test_the_ledger_holds_what_it_held(objects: FolderObjects, expected: dict[str, Any]) -> None:
+def test_the_ledger_has_all_stored_rows(objects: FolderObjects, expected: dict[str, Any]) -> None:
     now = datetime.fromisoformat(expected["trained_at"])
     files = LedgerFiles(objects)
     assert {name: feed.rows for name, feed in files.ledger.feeds.items()} == expected["ledger"]
@@ -151,38 +151,38 @@ def test_the_ledger_holds_what_it_held(objects: FolderObjects, expected: dict[st
     assert TrainingSet.of_ledger(files, now=now).counts() == expected["ledger"]
 
 
-def test_the_store_holds_what_it_held(store: Documents, expected: dict[str, Any]) -> None:
-    held = state(store)
-    assert {name: len(held[name]) for name in expected["documents"]} == expected["documents"]
+def test_the_store_has_all_stored_documents(store: Documents, expected: dict[str, Any]) -> None:
+    stored = state(store)
+    assert {name: len(stored[name]) for name in expected["documents"]} == expected["documents"]
     assert set(store.personal.forgotten()) >= {pseudonym(expected[name]) for name in ("gone", "leaving")}
     assert store.rules.read() != Rules()
     letters = list(store.dead_letters.since(datetime.fromisoformat(expected["trained_at"]) - DAY))
-    assert sorted(one.collection for one in letters) == ["events", "interactions"]
+    assert sorted(letter.collection for letter in letters) == ["events", "interactions"]
 
 
 @pytest.mark.emulator
-def test_both_stores_hold_the_same(firestore: Documents, sqlite: Documents) -> None:
+def test_both_stores_have_equal_content(firestore: Documents, sqlite: Documents) -> None:
     assert state(firestore) == state(sqlite)
     assert firestore.personal.forgotten() == sqlite.personal.forgotten()
     assert firestore.rules.read() == sqlite.rules.read()
     assert firestore.bookmarks.read("reconciled") == sqlite.bookmarks.read("reconciled")
 
 
-def test_every_document_of_firestore_is_read_as_that_of_sqlite(exported: Exported, sqlite: Documents) -> None:
-    """Holds without the emulator that what it once stored is still understood."""
-    held = state(sqlite)
+def test_firestore_documents_are_read_as_those_of_sqlite(exported: Exported, sqlite: Documents) -> None:
+    """Compatibility of stored Firestore documents, tested without the emulator."""
+    stored = state(sqlite)
     events = [Event.from_document(*item) for item in exported.pop("events").items()]
-    assert {one.event_id: _unstamped(one, "updated_at") for one in events} == {
-        key: _unstamped(one, "updated_at") for key, one in held["events"].items()
+    assert {event.event_id: _unstamped(event, "updated_at") for event in events} == {
+        key: _unstamped(event, "updated_at") for key, event in stored["events"].items()
     }
     users = [User.from_document(*item) for item in exported.pop("users").items()]
-    assert {one.user_id: one for one in users} == held["users"]
+    assert {user.user_id: user for user in users} == stored["users"]
     done = [Interaction.from_document(*item) for item in exported.pop("interactions").items()]
-    assert {one.interaction_id: _unstamped(one, "recorded_at") for one in done} == {
-        key: _unstamped(one, "recorded_at") for key, one in held["interactions"].items()
+    assert {entry.interaction_id: _unstamped(entry, "recorded_at") for entry in done} == {
+        key: _unstamped(entry, "recorded_at") for key, entry in stored["interactions"].items()
     }
     histories = exported.pop("histories")
-    for user_id, entries in held["histories"].items():
+    for user_id, entries in stored["histories"].items():
         found = history.newest(user_id, histories.pop(user_id, {}).get("entries", {}))
         assert sorted(map(repr, found)) == entries, user_id
     assert histories == {}
@@ -190,36 +190,36 @@ def test_every_document_of_firestore_is_read_as_that_of_sqlite(exported: Exporte
     for values in exported.pop(counters.COLLECTION).values():
         parts.setdefault(values["event_id"], []).append(counts.from_document(values))
         assert isinstance(values["shard"], int)
-        assert all(counts.from_document(one) for one in values.get("slots", {}).values())
+        assert all(counts.from_document(slot) for slot in values.get("slots", {}).values())
         assert fields.required_time(values, "updated_at")
     totals = {event_id: EventCounts.total(found) for event_id, found in parts.items()}
-    assert {key: (dict(one.by_type), round(one.popularity, 9)) for key, one in totals.items()} == held["counts"]
-    forgotten = {key: fields.required_time(one, "at") for key, one in exported.pop("forgotten").items()}
+    assert {key: (dict(total.by_type), round(total.popularity, 9)) for key, total in totals.items()} == stored["counts"]
+    forgotten = {key: fields.required_time(tombstone, "at") for key, tombstone in exported.pop("forgotten").items()}
     assert forgotten == sqlite.personal.forgotten()
     assert Rules.from_document(exported.pop("rules")["current"]) == sqlite.rules.read()
     for name, values in exported.pop("bookmarks").items():
         assert fields.required_time(values, "at") == sqlite.bookmarks.read(name)
-    assert all(fields.required_time(one, "expires_at") for one in exported.pop(counters.PROCESSED).values())
-    assert all(fields.required_time(one, "changed_at") for one in exported.pop("event_changes").values())
+    assert all(fields.required_time(marker, "expires_at") for marker in exported.pop(counters.PROCESSED).values())
+    assert all(fields.required_time(change, "changed_at") for change in exported.pop("event_changes").values())
     for values in exported.pop(deadletters.COLLECTION).values():
         assert {*deadletters._FIELDS, "at", "expires_at"} == set(values)
     assert exported == {}, "no collection that nobody reads"
 
 
 def test_the_stored_model_is_served(client: FlaskClient, expected: dict[str, Any]) -> None:
-    """Holds where it weighs a signal that this program no longer has: an update must not take an app's model away."""
+    """Compatibility of stored models: an update keeps them in service, even if a signal with a weight was removed."""
     health = _get(client, "health")
     assert (health["status"], health["degraded"]) == ("ok", [])
     assert (health["model_version"], health["live_events"]) == (expected["model_version"], expected["live_events"])
     lists = {user_id: _shown(client, f"recommendations?user_id={user_id}") for user_id in expected["lists"] if user_id}
-    stranger = _shown(client, "recommendations")
+    cold_start = _shown(client, "recommendations")
     live = {*_shown(client, "events/popular?limit=100")}
     for user_id, shown in lists.items():
         assert len(shown) == len(set(shown)) == 10
         assert set(shown) <= live
         assert not set(shown) & {*expected["taken"][user_id], expected["cancelled_event"]}, user_id
-        assert shown != stranger, "somebody whom the model knows sees what everybody sees"
-    # What is popular follows from the counts alone.
+        assert shown != cold_start, "the list of a warm user is not personalized"
+    # Popularity depends on the counts alone.
     assert _shown(client, "events/popular") == expected["popular"]
     assert _shown(client, f"events/{expected['popular'][0]}/similar")
     assert client.get("/api/v1/events/trending?window=week").status_code == 200
@@ -228,14 +228,14 @@ def test_the_stored_model_is_served(client: FlaskClient, expected: dict[str, Any
     assert ranked["degraded"] == []
 
 
-def test_what_was_counted_does_not_count_again(
+def test_counted_interactions_are_not_counted_again(
     client: FlaskClient, store: Documents, clock: Clock, expected: dict[str, Any]
 ) -> None:
     before, trained_at = state(store), datetime.fromisoformat(expected["trained_at"])
-    # Soon enough after them for the triggers to count what is new to them.
+    # Recent enough that the triggers would count an interaction that was not counted before.
     clock.now = trained_at + timedelta(minutes=14)
-    for one in store.interactions.uncounted(trained_at - 3 * HOUR):
-        interaction(created(one.interaction_id, one.to_document()))
+    for entry in store.interactions.uncounted(trained_at - 3 * HOUR):
+        interaction(created(entry.interaction_id, entry.to_document()))
     assert state(store) == before
     clock.forward(HOUR)
     report = client.post("/monitor").get_json()
@@ -243,7 +243,7 @@ def test_what_was_counted_does_not_count_again(
     assert (report["lost"], report["doubled"], report["remembered"]) == (0, 0, 0)
 
 
-def test_a_training_goes_on_from_there(
+def test_a_training_run_continues_from_the_stored_ledger(
     client: FlaskClient, store: Documents, bucket: Path, clock: Clock, expected: dict[str, Any]
 ) -> None:
     columns = {name: _schema(bucket, name) for name in FEEDS}
@@ -261,7 +261,7 @@ def test_a_training_goes_on_from_there(
     total = expected["documents"]["interactions"]
     assert run["rows"]["interactions"] == total == len(_rows(bucket, "interactions"))
     for name in FEEDS:
-        # Others read these files too, by the names of their columns.
+        # External programs read these files by column name.
         assert set(columns[name]) <= set(_schema(bucket, name))
     clock.forward()
     served = run["version"] or expected["model_version"]
@@ -270,38 +270,38 @@ def test_a_training_goes_on_from_there(
     assert len(_shown(client, "recommendations?user_id=user_1")) == 10
 
 
-def test_a_run_that_was_made_is_not_made_again(client: FlaskClient, expected: dict[str, Any]) -> None:
+def test_a_finished_run_is_not_repeated(client: FlaskClient, expected: dict[str, Any]) -> None:
     scheduled = {"X-CloudScheduler-ScheduleTime": expected["trained_at"]}
     run = client.post("/retrain", headers=scheduled).get_json()
     assert (run["decision"], run["version"]) == (PUBLISHED, expected["model_version"])
 
 
-def test_a_user_is_forgotten_everywhere(
+def test_a_user_is_erased_everywhere(
     client: FlaskClient, store: Documents, bucket: Path, clock: Clock, expected: dict[str, Any]
 ) -> None:
-    gone = next(user_id for user_id in expected["lists"] if user_id not in {"", "user_1"})
+    erased = next(user_id for user_id in expected["lists"] if user_id not in {"", "user_1"})
     leaving = expected["leaving"]
-    assert {gone, leaving} <= {row["user_id"] for row in _rows(bucket, "interactions")}
+    assert {erased, leaving} <= {row["user_id"] for row in _rows(bucket, "interactions")}
     assert expected["gone"] not in {row["user_id"] for row in _rows(bucket, "interactions")}
     counted = state(store)["counts"]
-    assert client.delete(f"/api/v1/users/{gone}").get_json()["erased"] > 0
-    assert _get(client, f"users/{gone}/data")["documents"] == []
-    held = state(store)
-    assert gone not in held["users"]
-    assert gone not in held["histories"]
-    assert not any(gone in user.friends for user in held["users"].values())
-    assert gone not in {one.user_id for one in held["interactions"].values()}
-    # Counts say how many, not who.
-    assert held["counts"] == counted
+    assert client.delete(f"/api/v1/users/{erased}").get_json()["erased"] > 0
+    assert _get(client, f"users/{erased}/data")["documents"] == []
+    stored = state(store)
+    assert erased not in stored["users"]
+    assert erased not in stored["histories"]
+    assert not any(erased in user.friends for user in stored["users"].values())
+    assert erased not in {entry.user_id for entry in stored["interactions"].values()}
+    # Counts are not personal data and stay unchanged.
+    assert stored["counts"] == counted
     assert _retrain(client, clock)["decision"] != FAILED
-    for user_id in (gone, leaving, expected["gone"]):
+    for user_id in (erased, leaving, expected["gone"]):
         assert user_id not in {row["user_id"] for name in ("users", "interactions") for row in _rows(bucket, name)}
         assert not any(user_id in (row["friends"] or ()) for row in _rows(bucket, "users"))
     clock.forward()
     assert _get(client, "health")["degraded"] == []
 
 
-def test_a_later_version_gives_way_to_each_stored_one(
+def test_each_stored_version_can_be_activated_after_a_later_training_run(
     client: FlaskClient, clock: Clock, expected: dict[str, Any]
 ) -> None:
     _retrain(client, clock)
@@ -328,7 +328,7 @@ def _shown(client: FlaskClient, path: str) -> list[str]:
 
 
 def _retrain(client: FlaskClient, clock: Clock) -> dict[str, Any]:
-    """A training an hour later, while what was to come still is."""
+    """Training run an hour later, when the upcoming events are still upcoming."""
     clock.forward(HOUR)
     answer = client.post("/retrain")
     assert answer.status_code == 200, answer.get_json()
@@ -336,7 +336,7 @@ def _retrain(client: FlaskClient, clock: Clock) -> dict[str, Any]:
 
 
 def _files(bucket: Path, feed: str) -> list[pa.Table]:
-    """The files of a feed that the ledger names, read as other programs do."""
+    """Parquet files of a feed that are listed in the ledger, read without the ledger code."""
     chunks = json.loads((bucket / "ledger/current.json").read_bytes())["feeds"][feed]["chunks"]
     return [parquet.read_table(pa.BufferReader((bucket / chunk["name"]).read_bytes())) for chunk in chunks]
 
@@ -346,9 +346,9 @@ def _rows(bucket: Path, feed: str) -> list[dict[str, Any]]:
 
 
 def _schema(bucket: Path, feed: str) -> list[tuple[str, str]]:
-    """The columns of the newest file, with their types."""
+    """Column names and types of the newest file of a feed."""
     return [(field.name, str(field.type)) for field in _files(bucket, feed)[-1].schema]
 
 
-def _unstamped(one: Event | Interaction, stamp: str) -> Event | Interaction:
-    return replace(one, **{stamp: None})
+def _unstamped(entity: Event | Interaction, stamp: str) -> Event | Interaction:
+    return replace(entity, **{stamp: None})

@@ -1,4 +1,4 @@
-"""Documents in Firestore; `google.cloud.firestore` is imported by the first use, not by importing this."""
+"""Document stores on Firestore; the first use imports `google.cloud.firestore`, importing this package does not."""
 
 from shared.adapters.firestore.bookmarks import FirestoreBookmarks
 from shared.adapters.firestore.client import Database

@@ -1,4 +1,4 @@
-"""One Firestore database: its client, its deadlines, and reads and writes of many documents at once."""
+"""Firestore database connection: its client, deadlines, retries, and batched reads and writes."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,16 +21,16 @@ _Result = TypeVar("_Result")
 
 
 class Database:
-    """A project's default database, connected on first use and shared by threads.
+    """Firestore connection to a project's default database, opened on first use and shared by threads.
 
     Parameters
     ----------
     project : the Google Cloud project; with FIRESTORE_EMULATOR_HOST set, any name on the emulator.
-    deadline_s : seconds that one request, with its retries, may take.
+    deadline_s : seconds that a request, with its retries, may take.
 
     Attributes
     ----------
-    listed : documents that lists have read, as they are billed: one at least for each page.
+    listed : documents that list queries have read, as they are billed: at least one for each page.
     """
 
     def __init__(self, project: str, *, deadline_s: float = DEADLINE_S) -> None:
@@ -42,7 +42,7 @@ class Database:
 
     @property
     def client(self) -> "Client":
-        """The connected client; raises `StoreUnavailable` without credentials."""
+        """Firestore client, connected on first use; raises `StoreUnavailable` without credentials."""
         with self._lock:
             if self._client is None:
                 from google.cloud.firestore import Client
@@ -52,24 +52,28 @@ class Database:
             return self._client
 
     def document(self, collection: str, document_id: str) -> "DocumentReference":
-        """Where a document is."""
+        """Reference to a document."""
         return self.client.collection(collection).document(document_id)
 
     def read(
         self, references: Iterable["DocumentReference"], *, timeout_s: float | None = None, only: str | None = None
     ) -> dict[tuple[str, str], dict[str, Any]]:
-        """Those documents that exist, by `(collection, id)`, in one request; `only` names a single field to fetch."""
+        """Batched read: the existing documents by `(collection, id)`, in one request; `only` names a field to fetch."""
         seconds = timeout_s or self.deadline_s
         wanted = list(references)
         paths = None if only is None else [only]
         with unavailable(f"cannot read {_named(wanted)}"):
             found = self.client.get_all(wanted, paths, retry=retries(seconds), timeout=seconds)
-            return {(one.reference.parent.id, one.id): one.to_dict() or {} for one in found if one.exists}
+            return {
+                (snapshot.reference.parent.id, snapshot.id): snapshot.to_dict() or {}
+                for snapshot in found
+                if snapshot.exists
+            }
 
     def commit(self, batch: "WriteBatch", what: str, *, is_repeatable: bool = True) -> None:
-        """Write a batch as a whole; lets `AlreadyExists` through.
+        """Atomic batch write; lets `AlreadyExists` through and raises `StoreUnavailable` for other failures.
 
-        `is_repeatable` says that doing it twice does no harm, so it is sent again when its fate is unknown.
+        `is_repeatable` marks an idempotent batch, which is sent again when the outcome of an attempt is unknown.
         """
         from google.api_core.exceptions import AlreadyExists
 
@@ -84,7 +88,7 @@ class Database:
         raise existing
 
     def close(self) -> None:
-        """End the connection; the next use opens it again."""
+        """Close the connection; the next use opens it again."""
         with self._lock:
             if self._client is not None:
                 self._client._firestore_api.transport.close()  # noqa: SLF001  # the client itself has no close
@@ -92,7 +96,10 @@ class Database:
 
 
 def retries(timeout_s: float, *, is_repeatable: bool = True) -> "Retry":
-    """Tries again for at most `timeout_s` what Firestore may answer later."""
+    """Retry policy for transient Firestore errors: exponential backoff for at most `timeout_s` seconds.
+
+    Errors that leave the outcome unknown are retried only if the request `is_repeatable`.
+    """
     from google.api_core import exceptions
     from google.api_core.retry import Retry, if_exception_type
 
@@ -102,7 +109,7 @@ def retries(timeout_s: float, *, is_repeatable: bool = True) -> "Retry":
 
 
 def chunks(items: Iterable[_Item], weight: Callable[[_Item], int]) -> Iterator[list[_Item]]:
-    """Parts that each fit one request; `weight` estimates an item's bytes."""
+    """Batches of items that each fit one request; `weight` estimates an item's bytes."""
     part: list[_Item] = []
     bytes_in_part = 0
     for item in items:
@@ -117,7 +124,7 @@ def chunks(items: Iterable[_Item], weight: Callable[[_Item], int]) -> Iterator[l
 
 
 def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
-    """`work` of each item, in order, a few at a time; the first failure is raised."""
+    """Parallel map: results of `work` in the items' order, `_THREADS` at a time; the first failure is raised."""
     todo = list(items)
     if len(todo) < 2:
         return [work(item) for item in todo]
@@ -126,7 +133,7 @@ def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> lis
 
 
 def without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The fields that somebody wrote, to compare them to what they would write now."""
+    """Document without its `updated_at` stamp, for comparing contents."""
     return document and {field: value for field, value in document.items() if field != "updated_at"}
 
 

@@ -21,13 +21,14 @@ COLLECTION: Final = "event_counts"
 PROCESSED: Final = "processed"
 CHANGED: Final = Listing(COLLECTION, "updated_at")
 ALL: Final = Listing(COLLECTION)
-# Deliveries are repeated for a day; Firestore deletes a marker some time after it expires.
+# Deliveries are repeated for a day; Firestore deletes a marker at some time after it expires.
 _MARKER_LIFE: Final = timedelta(days=30)
 _BYTES: Final = 2_000
+"""Estimated size of a document of counts, for requests within Firestore's limit."""
 
 
 class FirestoreCounters:
-    """`Counters` on the collections `event_counts` and `processed`; counting reads nothing."""
+    """Event counters (`Counters`) on the collections `event_counts` and `processed`; recording reads no document."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,7 +36,7 @@ class FirestoreCounters:
         self._spread = Spread()
 
     def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Remember an interaction in its user's history and add to its event's counts, atomically and once."""
+        """Record an interaction in its user's history and its event's counts: atomic and idempotent."""
         from google.api_core.exceptions import AlreadyExists
 
         try:
@@ -54,18 +55,18 @@ class FirestoreCounters:
         return Recorded.NEW
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Add to the counts of many events; False when all were added under this key before.
+        """Add to the counts of many events, idempotent by `key`; False when all were added under this key before.
 
-        Each commit marks its part of the key, so after an interruption the same call adds what is missing.
+        Each commit marks its part of the key, so repeating an interrupted call adds only the missing parts.
         """
         parts = chunks(sorted(counts.items(), key=lambda item: item[0]), lambda _: _BYTES)
         added = in_parallel(lambda part: self._add_part(part[1], f"{key}-{part[0]}", now), enumerate(parts))
         return any(added)
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
-        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None.
+        """Changed counts: `(event_id, counts, updated_at)` of events counted at or after `moment`; all for None.
 
-        The counts of an event that was hot lie in several documents, of which those that did not change are read too.
+        Oldest first. The counts of a hot event are sharded over several documents; its unchanged shards are read too.
         """
         found: dict[str, dict[str, dict[str, Any]]] = {}
         for key, data in documents(self._database, ALL if moment is None else CHANGED, moment):
@@ -80,34 +81,34 @@ class FirestoreCounters:
             )
             for event_id, parts in found.items()
         ]
-        for updated_at, event_id, counts in sorted(totals, key=lambda one: one[:2]):
+        for updated_at, event_id, counts in sorted(totals, key=lambda total: total[:2]):
             yield event_id, counts, updated_at
 
     def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """What documents that changed at or after `moment` hold by slot, in any order."""
+        """Unsettled counts by slot of the shards that changed at or after `moment`, in any order."""
         for _, data in documents(self._database, CHANGED, moment):
-            slots = {int(key[1:]): stored.from_document(one) for key, one in data.get("slots", {}).items()}
+            slots = {int(key[1:]): stored.from_document(counts) for key, counts in data.get("slots", {}).items()}
             yield OpenCounts(data["event_id"], data["shard"], slots)
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Correct counts, both in all and by slot, and drop closed slots."""
+        """Correct counts, both the totals and those by slot, and drop closed slots."""
 
         def commit(part: Sequence[Settlement]) -> None:
             batch = self._database.client.batch()
-            for one in part:
-                self._settle(batch, one, now)
-            # An addition that was repeated would count twice; the next run sees what became of it.
+            for settlement in part:
+                self._settle(batch, settlement, now)
+            # Increments are not idempotent: a retry could count twice. The next run corrects a commit that failed.
             self._database.commit(batch, f"corrections of {len(part)} events", is_repeatable=False)
 
         in_parallel(commit, chunks(settlements, lambda _: _BYTES))
 
     def _record(self, interaction: Interaction, added: EventCounts, slot: int, now: datetime, *, guarded: bool) -> None:
         batch = self._database.client.batch()
-        is_untold = False
+        needs_flag = False
         if guarded:
-            # Deleting what must not exist changes nothing, and stops everything else once the user is forgotten.
+            # A precondition without a read: the batch fails if the marker of a forgotten user exists.
             absent = self._database.client.write_option(exists=False)
-            batch.delete(personal.place_of(self._database, interaction.user_id), option=absent)
+            batch.delete(personal.marker_of(self._database, interaction.user_id), option=absent)
         if interaction.is_remembered():
             entry = {history.key_of(interaction.interaction_id): history.text_of(interaction)}
             self._histories.merge(batch, interaction.user_id, entry)
@@ -116,18 +117,18 @@ class FirestoreCounters:
             batch.create(marker, {"expires_at": now + _MARKER_LIFE})
             shard = self._spread.choose(interaction.event_id)
             self._add(batch, interaction.event_id, shard, added, {slot: added}, now)
-            if is_untold := self._spread.is_untold(interaction.event_id, shard):
+            if needs_flag := self._spread.needs_flag(interaction.event_id, shard):
                 first = {"event_id": interaction.event_id, "shard": 0, "updated_at": now, "spread": True}
                 batch.set(self._database.document(COLLECTION, interaction.event_id), first, merge=True)
         if len(batch):
             self._database.commit(batch, f"the counts of {interaction.interaction_id}")
-        if is_untold:
-            self._spread.told(interaction.event_id)
+        if needs_flag:
+            self._spread.mark_flagged(interaction.event_id)
 
     def _forgotten_at(self, user_id: str) -> datetime | None:
-        place = personal.place_of(self._database, user_id)
-        found = self._database.read([place])
-        return fields.required_time(found[personal.FORGOTTEN, place.id], "at") if found else None
+        marker = personal.marker_of(self._database, user_id)
+        found = self._database.read([marker])
+        return fields.required_time(found[personal.FORGOTTEN, marker.id], "at") if found else None
 
     def _drop(self, interaction: Interaction) -> None:
         batch = self._database.client.batch()
@@ -135,7 +136,7 @@ class FirestoreCounters:
         self._database.commit(batch, "a late interaction of a forgotten user")
 
     def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
-        """Read the other documents of those events whose counts lie in several."""
+        """Read the missing shards of those events whose counts are sharded."""
         firsts = [event_id for event_id, parts in found.items() if event_id not in parts]
         self._read_into(found, [(event_id, event_id) for event_id in firsts])
         spread = [event_id for event_id, parts in found.items() if parts.get(event_id, {}).get("spread")]
@@ -175,15 +176,16 @@ class FirestoreCounters:
         changes = _changes(added, by_slot) | {"event_id": event_id, "shard": shard, "updated_at": now}
         batch.set(self._database.document(COLLECTION, name_of(event_id, shard)), changes, merge=True)
 
-    def _settle(self, batch: "WriteBatch", one: Settlement, now: datetime) -> None:
+    def _settle(self, batch: "WriteBatch", settlement: Settlement, now: datetime) -> None:
         from google.cloud.firestore import DELETE_FIELD
 
-        changes = _changes(EventCounts.total(one.added.values()), one.added)
-        for slot in one.closed:
+        event_id, shard, added = settlement.event_id, settlement.shard, settlement.added
+        changes = _changes(EventCounts.total(added.values()), added)
+        for slot in settlement.closed:
             changes.setdefault("slots", {})[_slot(slot)] = DELETE_FIELD
-        if any(one.added.values()):
-            changes |= {"event_id": one.event_id, "shard": one.shard, "updated_at": now}
-        batch.set(self._database.document(COLLECTION, name_of(one.event_id, one.shard)), changes, merge=True)
+        if any(added.values()):
+            changes |= {"event_id": event_id, "shard": shard, "updated_at": now}
+        batch.set(self._database.document(COLLECTION, name_of(event_id, shard)), changes, merge=True)
 
 
 def _slot(slot: int) -> str:
@@ -191,7 +193,7 @@ def _slot(slot: int) -> str:
 
 
 def _changes(added: EventCounts, by_slot: Mapping[int, EventCounts]) -> dict[str, Any]:
-    slots = {_slot(slot): _increments(one) for slot, one in by_slot.items() if one}
+    slots = {_slot(slot): _increments(counts) for slot, counts in by_slot.items() if counts}
     return {**_increments(added), **({"slots": slots} if slots else {})}
 
 
@@ -199,7 +201,7 @@ def _increments(counts: EventCounts) -> dict[str, Any]:
     from google.cloud.firestore import Increment
 
     return {
-        # Merging an empty map would replace the one that is there, and these have none.
+        # Merging an empty map would replace the stored one; `to_document` leaves empty parts out.
         part: {key: Increment(n) for key, n in values.items()}
         for part, values in stored.to_document(counts).items()
     }

@@ -1,4 +1,4 @@
-"""Documents that can never be used, in Firestore."""
+"""Dead letters in Firestore: documents that can never be used."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -16,25 +16,25 @@ _FIELDS: Final = [field.name for field in fields(DeadLetter) if field.name != "k
 
 
 class FirestoreDeadLetters:
-    """`DeadLetters` on the collection `dead_letters`, from which Firestore deletes what has expired."""
+    """Dead letter store (`DeadLetters`) on the collection `dead_letters`, where Firestore deletes expired documents."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Keep a letter, replacing one with the same key."""
+        """Keep a dead letter, replacing the letter with the same key."""
         document = {name: getattr(letter, name) for name in _FIELDS} | {"at": now, "expires_at": now + LIFE}
         batch = self._database.client.batch()
         batch.set(self._database.document(COLLECTION, letter.key), document)
         self._database.commit(batch, f"the dead letter {letter.key}")
 
     def remove(self, key: str) -> None:
-        """Drop a letter; one that is not there is fine."""
+        """Drop a dead letter; a missing letter is no error."""
         batch = self._database.client.batch()
         batch.delete(self._database.document(COLLECTION, key))
         self._database.commit(batch, f"that the dead letter {key} is gone")
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
-        """Letters put at or after `moment`, oldest first, ties by key."""
+        """Dead letters put at or after `moment`, oldest first, ties by key."""
         for key, data in documents(self._database, PUT, moment):
             yield DeadLetter(key=key, **{name: data[name] for name in _FIELDS})

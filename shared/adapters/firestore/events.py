@@ -1,9 +1,9 @@
-"""Events in Firestore, and which of them changed when.
+"""Events in Firestore, with a change feed.
 
-Whoever writes an event may forget to say so, or be wrong about the time, and nobody can say it in a document that was
-deleted. So the server keeps its own note of each change, `event_changes/{event_id}`, which the `event` function writes.
-Nothing is written to the events themselves, which would start that function again. A note holds the time alone; who
-reads it fetches the event as it is now, so that late or repeated deliveries do no harm.
+Programs that write events may forget to stamp the change, or stamp a wrong time, and a deleted document holds no stamp.
+The server therefore keeps its own change feed, `event_changes/{event_id}`, which the `event` function writes. Nothing
+is written to the events themselves, since that would trigger the function again. An entry of the feed holds only the
+time; its reader fetches the current event, so late or repeated deliveries do no harm.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,33 +24,33 @@ STARTING: Final = Listing(COLLECTION, "starts_at", ">")
 CHANGES: Final = "event_changes"
 CHANGED: Final = Listing(CHANGES, "changed_at")
 ALL: Final = Listing(COLLECTION)
-# At most this many events in a request, each with the note of its change.
+# Least weight of an event in a request: at most 250 events, since each adds a document to the change feed as well.
 _BYTES: Final = 16_000
 _MANY: Final = 300
 
 
 class FirestoreEvents:
-    """`EventStore` on the collection `events`, which organizers' own programs write too."""
+    """Event store (`EventStore`) on the collection `events`, which organizers' own programs also write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, events: Sequence[Event], *, now: datetime) -> Written:
-        """Create or replace documents that differ, stamping `updated_at` with `now`."""
+        """Create or replace the events whose documents differ, stamping `updated_at` with `now`."""
         wanted = {event.event_id: known_fields(event, "event_id", "updated_at") for event in events}
         parts = chunks(wanted.items(), lambda item: max(len(repr(item)), _BYTES))
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
 
     def get(self, event_id: str) -> Event | None:
-        """One event, None when there is none; raises `InvalidField` when its document cannot be read."""
+        """Event by id, None for a missing document; raises `InvalidField` for an unreadable one."""
         found = self._database.read([self._database.document(COLLECTION, event_id)])
         return Event.from_document(event_id, found[COLLECTION, event_id]) if found else None
 
     def live(self, now: datetime) -> Iterator[Event]:
-        """Published events that end, or else start, after `now`; unreadable ones are logged.
+        """Live events: published, with an end after `now`, or without an end a start after `now`.
 
-        Two queries on what every dated document has: a status that is missing means `published`, which no query finds,
-        and a missing end lets the start decide.
+        Unreadable documents are logged and left out. Two queries, one on the end and one on the start: events without
+        an end go by their start, and no query can select by status, since a missing status means `published`.
         """
         for event in untrusted.readable(COLLECTION, self._later(now), Event.from_document):
             over_at = event.over_at()
@@ -58,24 +58,23 @@ class FirestoreEvents:
                 yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
-        """Events that changed at or after `moment`, oldest first; for None readable ones behind `after`, by id."""
+        """Changed events since `moment`, inclusive, oldest first; for None readable events with ids after `after`."""
         if moment is None:
             found = documents(self._database, ALL, after=after)
             return untrusted.readable(COLLECTION, found, Event.from_document)
         return self._changed(moment)
 
     def touch(self, event_id: str, *, now: datetime) -> None:
-        """Let `changed_since` tell of this event as changed now, whoever wrote its document and whatever it says."""
+        """Mark an event as changed at `now` for `changed_since`, whatever its own `updated_at` is."""
         batch = self._database.client.batch()
         batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
         self._database.commit(batch, f"that {event_id} changed")
 
     def _changed(self, moment: datetime) -> Iterator[Event]:
-        """The events as they are now; `updated_at` is when the server saw the change."""
+        """Current state of changed events; `updated_at` is the server's time of the change."""
         changes = documents(self._database, CHANGED, moment)
         while part := list(islice(changes, _MANY)):
             stored = self._database.read(self._database.document(COLLECTION, event_id) for event_id, _ in part)
-            self._database.listed += len(part)
             self._database.listed += len(part)
             for event_id, change in part:
                 stamp = {"updated_at": change["changed_at"]}
@@ -90,12 +89,12 @@ class FirestoreEvents:
                     yield event_id, data
 
     def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
-        places = {event_id: self._database.document(COLLECTION, event_id) for event_id in wanted}
-        stored = self._database.read(places.values())
+        references = {event_id: self._database.document(COLLECTION, event_id) for event_id in wanted}
+        stored = self._database.read(references.values())
         batch = self._database.client.batch()
         for event_id, document in wanted.items():
             if without_stamp(stored.get((COLLECTION, event_id))) != document:
-                batch.set(places[event_id], {**document, "updated_at": now})
+                batch.set(references[event_id], {**document, "updated_at": now})
                 batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
         written = len(batch) // 2
         if written:

@@ -1,8 +1,8 @@
-"""Users' histories in Firestore: one document a user, a map that is merged without reading it.
+"""Users' histories in Firestore: a document per user, whose map of entries is merged without a read.
 
-A document may not exceed 1 MiB, so what is too old to matter is taken out: when counts are settled, for whom did
-something meanwhile, since their histories are read then anyway, and now and then while interactions are loaded. Which
-loads those are follows from the interactions' ids: about one in 64. The trigger itself reads nothing.
+A document may not exceed 1 MiB, so entries that are too old to count are trimmed: when counts are settled, for users
+with recent interactions, since their histories are read then anyway, and in about one of 64 bulk-loaded interactions,
+chosen by the hash of their ids. The trigger itself reads nothing.
 """
 
 from collections import defaultdict
@@ -19,35 +19,39 @@ if TYPE_CHECKING:
 
 HISTORIES: Final = "histories"
 _ENTRY_BYTES: Final = 500
+"""Estimated size of an entry, for requests within Firestore's limit."""
 _TURN: Final = 64
+"""New entries per trimming read of a history, on average."""
 
 Entries = dict[str, str]
+"""History entries as JSON text by key, see `shared.adapters.history`."""
 
 
 class Histories:
-    """Merges and trims the documents `histories/{user_id}`."""
+    """User histories: merges and trims the documents `histories/{user_id}`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
-        """Merge interactions; repeating it changes nothing, and neither does their order."""
+        """Merge interactions into their users' histories; idempotent, in any order."""
         by_user: dict[str, Entries] = defaultdict(dict)
-        for one in interactions:
-            if one.is_remembered():
-                by_user[one.user_id][history.key_of(one.interaction_id)] = history.text_of(one)
+        for interaction in interactions:
+            if interaction.is_remembered():
+                key = history.key_of(interaction.interaction_id)
+                by_user[interaction.user_id][key] = history.text_of(interaction)
         for user_id, entries in by_user.items():
             for key in history.outdated(user_id, entries):
                 del entries[key]
         in_parallel(self._merge_all, chunks(by_user.items(), lambda item: len(item[1]) * _ENTRY_BYTES))
 
     def merge(self, batch: "WriteBatch", user_id: str, entries: Entries) -> None:
-        """Let `batch` put entries into a history."""
+        """Add the merge of entries into a history to `batch`."""
         paths = [f"entries.{key}" for key in entries]
         batch.set(self._database.document(HISTORIES, user_id), {"entries": entries}, merge=paths)
 
     def trim(self, user_ids: Iterable[str]) -> None:
-        """Take out of these histories what the newest entries have pushed out."""
+        """Trim histories: delete the entries that are outdated by newer ones."""
         stored = self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
         self._shorten({user_id: data["entries"] for (_, user_id), data in stored.items()})
 
@@ -57,15 +61,15 @@ class Histories:
         batch = self._database.client.batch()
         for user_id, entries in stored.items():
             if paths := [f"entries.{key}" for key in history.outdated(user_id, entries)]:
-                # Only named entries go, so what others merge meanwhile stays.
+                # Only named entries are deleted, so concurrent merges are kept.
                 batch.update(self._database.document(HISTORIES, user_id), dict.fromkeys(paths, DELETE_FIELD))
         if len(batch):
             self._database.commit(batch, f"{len(batch)} shorter histories")
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Shorten the histories that these belong to, and tell which of these are not in them."""
-        wanted = [one for one in interactions if one.is_remembered()]
-        users = sorted({one.user_id for one in wanted})
+        """Trim the histories of the interactions' users; returns the interactions that their histories lack."""
+        wanted = [interaction for interaction in interactions if interaction.is_remembered()]
+        users = sorted({interaction.user_id for interaction in wanted})
 
         def read(user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Entries]]:
             return self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
@@ -73,7 +77,11 @@ class Histories:
         found = in_parallel(read, chunks(users, lambda _: MAX_HISTORY * _ENTRY_BYTES // 2))
         stored = {user_id: data.get("entries", {}) for part in found for (_, user_id), data in part.items()}
         self._shorten(stored)
-        return [one for one in wanted if history.key_of(one.interaction_id) not in stored.get(one.user_id, {})]
+        return [
+            interaction
+            for interaction in wanted
+            if history.key_of(interaction.interaction_id) not in stored.get(interaction.user_id, {})
+        ]
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
         batch = self._database.client.batch()
@@ -85,5 +93,5 @@ class Histories:
 
 
 def is_due(keys: Iterable[str]) -> bool:
-    """Whether it is the turn of these new entries to have their history trimmed."""
+    """Trimming decision of a history by its new entries' keys: True for about one key in 64."""
     return any(int(key[1:], 16) % _TURN == 0 for key in keys)

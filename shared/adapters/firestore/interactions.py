@@ -1,4 +1,4 @@
-"""The interaction log in Firestore."""
+"""Interaction log in Firestore."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -15,64 +15,66 @@ from shared.errors import StoreUnavailable
 COLLECTION: Final = "interactions"
 RECORDED: Final = Listing(COLLECTION, "recorded_at")
 ALL: Final = Listing(COLLECTION)
-_BYTES: Final = 3_000  # more than any interaction has
+_BYTES: Final = 3_000
+"""Estimated size of a document; no interaction is larger."""
 _ROUNDS: Final = 5
+"""Attempts to create a batch while other writers create some of its documents."""
 
 
 class FirestoreInteractions:
-    """`InteractionLog` on the collection `interactions`, which users' own programs write too."""
+    """Interaction log (`InteractionLog`) on the collection `interactions`, which clients also write directly."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Create documents stamped `recorded_at=now`; False where that id is there already."""
+        """Append interactions stamped `recorded_at=now`; a bool for each, False where the id exists already."""
         stamps = {"recorded_at": now, "counted": counted}
         fresh: dict[str, dict[str, Any]] = {}
-        for one in interactions:
-            fresh.setdefault(one.interaction_id, known_fields(one, "interaction_id", "recorded_at") | stamps)
+        for interaction in interactions:
+            document = known_fields(interaction, "interaction_id", "recorded_at") | stamps
+            fresh.setdefault(interaction.interaction_id, document)
         created = set().union(*in_parallel(self._create, chunks(fresh.items(), lambda _: _BYTES)))
         answers = []
-        for one in interactions:
-            answers.append(one.interaction_id in created)
-            created.discard(one.interaction_id)  # a repeat within the call is one that is there already
+        for interaction in interactions:
+            answers.append(interaction.interaction_id in created)
+            created.discard(interaction.interaction_id)  # a repeat within the call exists already
         return answers
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
-        """Which of these ids have a document."""
+        """Known interaction ids: those of `interaction_ids` that have a document."""
         return set().union(*in_parallel(self._there, chunks(interaction_ids, lambda _: _BYTES)))
 
     def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
-        """Those of these interactions that have a readable document, by id."""
+        """Interactions by id; ids without a readable document are left out."""
 
         def read(keys: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
-            places = [self._database.document(COLLECTION, key) for key in keys]
-            return [(key, data) for (_, key), data in self._database.read(places).items()]
+            references = [self._database.document(COLLECTION, key) for key in keys]
+            return [(key, data) for (_, key), data in self._database.read(references).items()]
 
         parts = in_parallel(read, chunks(interaction_ids, lambda _: _BYTES))
         found = untrusted.readable(COLLECTION, chain.from_iterable(parts), Interaction.from_document)
-        return {one.interaction_id: one for one in found}
+        return {interaction.interaction_id: interaction for interaction in found}
 
     def uncounted(self, moment: datetime) -> Iterator[Interaction]:
-        """As `since`, without those whose writer counted them itself."""
+        """Uncounted interactions recorded at or after `moment`, oldest first: those that their writer did not count."""
         found = (item for item in documents(self._database, RECORDED, moment) if item[1].get("counted") is not True)
         return untrusted.readable(COLLECTION, found, Interaction.from_document)
 
     def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
-        """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        """Interactions recorded at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         found = documents(self._database, ALL if moment is None else RECORDED, moment, after=after)
         return untrusted.readable(COLLECTION, found, Interaction.from_document)
 
     def _create(self, items: Sequence[tuple[str, dict[str, Any]]]) -> set[str]:
-        """The ids that were not there; reads only when one was, since bulk loads mostly bring new ones."""
+        """Created ids, those that did not exist; reads only after a conflict, since bulk loads mostly bring new ids."""
         from google.api_core.exceptions import AlreadyExists
 
         missing = dict(items)
         for _ in range(_ROUNDS):
-            places = {key: self._database.document(COLLECTION, key) for key in missing}
             batch = self._database.client.batch()
             for key, document in missing.items():
-                batch.create(places[key], document)
+                batch.create(self._database.document(COLLECTION, key), document)
             try:
                 if missing:
                     self._database.commit(batch, f"{len(missing)} interactions")
@@ -84,5 +86,5 @@ class FirestoreInteractions:
         raise StoreUnavailable(f"cannot write {len(missing)} interactions: others create the same ones; try again")
 
     def _there(self, interaction_ids: Sequence[str]) -> set[str]:
-        places = [self._database.document(COLLECTION, key) for key in interaction_ids]
-        return {key for _, key in self._database.read(places, only="recorded_at")}
+        references = [self._database.document(COLLECTION, key) for key in interaction_ids]
+        return {key for _, key in self._database.read(references, only="recorded_at")}

@@ -1,4 +1,4 @@
-"""Reads long lists of documents page by page, each page with its own deadline and retries.
+"""Paginated queries on Firestore, each page with its own deadline and retries.
 
 A stream over a whole collection would end after 60 seconds, and the library's own resumption of broken streams fails.
 """
@@ -21,13 +21,13 @@ _RANGES: Final = (">", ">=")
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A query as data, so that a test can hold the index definitions to it.
+    """List query as data, so that a test can compare the index definitions to it.
 
     Attributes
     ----------
-    collection : what it reads.
-    field : what it is ordered by before the document id; "" orders by the id alone and sees every document.
-    operator : how the field compares to the bound; all but `>` and `>=` leave the order to the id.
+    collection : the collection that is read.
+    field : the field of the filter and of the order before the document id; "" reads every document, by id.
+    operator : comparison of the field to the bound; with any but `>` and `>=` the order is by id alone.
     """
 
     collection: str
@@ -35,7 +35,7 @@ class Listing:
     operator: str = ">="
 
     def orders(self) -> tuple[str, ...]:
-        """The fields of the order, all ascending."""
+        """Sort fields of the query, all ascending."""
         return (self.field, _BY_ID) if self.field and self.operator in _RANGES else (_BY_ID,)
 
 
@@ -47,9 +47,10 @@ def documents(
     after: str = "",
     page: int = PAGE,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """`(id, fields)` of each document, in order.
+    """Paginated query: `(id, fields)` of each document, in the listing's order.
 
-    `bound` belongs to the listing's field; `after` is the id behind which a listing without a field begins.
+    `bound` is compared to the listing's field. A listing without a field begins after the id `after`. `page` is the
+    number of documents that a request reads.
     """
     query = _query(database, listing, bound).limit(page)
     if after:
@@ -83,5 +84,5 @@ def _snapshots(database: Database, query: "Query", collection: str, page: int) -
 def _fetch(query: "Query", timeout_s: float) -> "list[DocumentSnapshot[Any]]":
     from google.api_core.retry import Retry
 
-    # A page is repeated as a whole, by the caller; the stream itself must not try.
+    # The caller retries a page as a whole; the stream itself must not retry.
     return list(query.stream(retry=Retry(lambda _: False), timeout=timeout_s))

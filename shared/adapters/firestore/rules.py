@@ -1,4 +1,4 @@
-"""Business rules in Firestore."""
+"""Business rules of lists in Firestore."""
 
 from typing import Final
 
@@ -10,18 +10,18 @@ CURRENT: Final = "current"
 
 
 class FirestoreRules:
-    """`RuleStore` on the document `rules/current`, which admins may also edit by hand."""
+    """Business rule store (`RuleStore`) on the document `rules/current`, which admins may also edit by hand."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self) -> Rules:
-        """The rules in force, none where there is no document; raises `InvalidField` when they cannot be read."""
+        """Business rules in force, empty without a document; raises `InvalidField` for an unreadable one."""
         found = self._database.read([self._database.document(COLLECTION, CURRENT)])
         return Rules.from_document(found.get((COLLECTION, CURRENT), {}))
 
     def write(self, rules: Rules) -> None:
-        """Replace the rules."""
+        """Replace the business rules."""
         batch = self._database.client.batch()
         batch.set(self._database.document(COLLECTION, CURRENT), rules.to_document())
         self._database.commit(batch, "the rules")

@@ -19,7 +19,7 @@ ALL: Final = Listing(COLLECTION)
 
 
 class FirestoreUsers:
-    """`UserStore` on the collection `users`, which users write themselves, and `histories`, which only functions do."""
+    """User store (`UserStore`) on the collections `users`, written by users, and `histories`, written by functions."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -32,13 +32,13 @@ class FirestoreUsers:
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
-        """Merge interactions into their users' histories; repeating it changes nothing."""
+        """Merge interactions into their users' histories; idempotent, in any order."""
         self._histories.remember(interactions)
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
-        """Profile and newest history in one read; empty for an unknown user, without what cannot be read."""
-        places = [self._database.document(collection, user_id) for collection in (COLLECTION, HISTORIES)]
-        found = self._database.read(places, timeout_s=timeout_s)
+        """Profile and newest history in one read; empty for an unknown user, unreadable parts left out."""
+        references = [self._database.document(collection, user_id) for collection in (COLLECTION, HISTORIES)]
+        found = self._database.read(references, timeout_s=timeout_s)
         user = User(user_id=user_id)
         try:
             user = User.from_document(user_id, found.get((COLLECTION, user_id), {}))
@@ -48,21 +48,21 @@ class FirestoreUsers:
         return Profile(user, history.newest(user_id, entries))
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Shorten the histories that these belong to, and tell which of these are not in them; one read a user."""
+        """Trim the histories of the interactions' users, one read per user; returns the interactions they lack."""
         return self._histories.trim_histories(interactions)
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
-        """Profiles with `updated_at` at or after `moment`, oldest first; for None every one behind `after`, by id."""
+        """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
         return untrusted.readable(COLLECTION, found, User.from_document)
 
     def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
-        places = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
-        stored = self._database.read(places.values())
+        references = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
+        stored = self._database.read(references.values())
         batch = self._database.client.batch()
         for user_id, document in wanted.items():
             if without_stamp(stored.get((COLLECTION, user_id))) != document:
-                batch.set(places[user_id], {**document, "updated_at": now})
+                batch.set(references[user_id], {**document, "updated_at": now})
         if len(batch):
             self._database.commit(batch, f"{len(batch)} users")
         return Written(len(batch), len(wanted) - len(batch))

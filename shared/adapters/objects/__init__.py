@@ -1,1 +1,1 @@
-"""Named objects: a folder and Cloud Storage."""
+"""Object stores: a folder and Cloud Storage."""

@@ -1,4 +1,4 @@
-"""Objects in a Cloud Storage bucket; `google.cloud.storage` is imported by the first use but reading."""
+"""Object store on a Cloud Storage bucket; reading needs no `google.cloud.storage`, other first uses import it."""
 
 import threading
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ DEADLINE_S: Final = 60.0
 
 
 class CloudObjects:
-    """`ObjectStore` on a bucket; with STORAGE_EMULATOR_HOST set, on the emulator there.
+    """Object store (`ObjectStore`) on a bucket; with STORAGE_EMULATOR_HOST set, on that emulator.
 
     Parameters
     ----------
     bucket : the name of an existing bucket.
-    deadline_s : seconds that one call, with its retries, may take.
+    deadline_s : seconds that a call, with its retries, may take.
     """
 
     def __init__(self, bucket: str, *, deadline_s: float = DEADLINE_S) -> None:
@@ -35,14 +35,14 @@ class CloudObjects:
         self._client: Client | None = None
 
     def read(self, name: str) -> Blob | None:
-        """An object, None when there is none."""
+        """Object by name, None for a missing object."""
         try:
             return self._downloads.read(check_name(name))
         except StoreUnavailable as error:
             raise StoreUnavailable(f"gs://{self._name}: {name}: {error}") from error
 
     def write(self, name: str, data: bytes, *, generation: int) -> int:
-        """Write if the generation is still `generation`, 0 meaning that the object must not exist.
+        """Conditional write: only if the generation is still `generation`; 0 means that the object must not exist.
 
         Returns the new generation; raises `Conflict` when another writer was first.
         """
@@ -63,7 +63,7 @@ class CloudObjects:
         return int(blob.generation)
 
     def names(self, prefix: str) -> list[str]:
-        """Names that begin with `prefix`, sorted."""
+        """Object names that begin with `prefix`, sorted."""
         bucket = self._bucket()
         with self._unavailable(f"{check_prefix(prefix)}*"):
             found = bucket.list_blobs(
@@ -72,7 +72,7 @@ class CloudObjects:
             return sorted(blob.name for blob in found)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is fine."""
+        """Delete an object; a missing object is no error."""
         from google.api_core.exceptions import NotFound
 
         blob = self._bucket().blob(check_name(name))
@@ -80,7 +80,7 @@ class CloudObjects:
             blob.delete(timeout=self._deadline_s, retry=self._retries())
 
     def close(self) -> None:
-        """End the connections; the next use opens them again."""
+        """Close the connections; the next use opens them again."""
         self._downloads.close()
         with self._lock:
             if self._client is not None:

@@ -1,7 +1,7 @@
-"""Reads objects of a bucket with nothing but the standard library: all that an instance needs of Cloud Storage.
+"""Object downloads from Cloud Storage over plain HTTP, all that a serving instance needs of Cloud Storage.
 
-Importing Google's library takes 0.2 s, a third of a start. One request is enough, since the answer's headers say the
-generation of its body: https://cloud.google.com/storage/docs/json_api/v1/objects/get
+Importing Google's library takes 0.2 s, a third of a cold start. A single request is enough, since the response headers
+give the generation of the body: https://cloud.google.com/storage/docs/json_api/v1/objects/get
 """
 
 import base64
@@ -25,11 +25,11 @@ from shared.ports import Blob
 MAX_BYTES: Final = 4_000_000_000
 _SERVER: Final = "https://storage.googleapis.com"
 _EMULATOR: Final = "STORAGE_EMULATOR_HOST"
-# What Google says may be tried again: https://cloud.google.com/storage/docs/retry-strategy
-_PASSING: Final = frozenset({408, 429, 500, 502, 503, 504})
-# A server that is silent for so long has lost the request.
+# Transient status codes: https://cloud.google.com/storage/docs/retry-strategy
+_TRANSIENT: Final = frozenset({408, 429, 500, 502, 503, 504})
+# A server that sends nothing for so long has lost the request.
 _SILENCE_S: Final = 10.0
-# Connections serve one burst of reads, such as a model's; one that has been idle for longer may be closed by now.
+# A connection serves a burst of reads, such as those of a model; the server may have closed it after a longer pause.
 _IDLE_S: Final = 5.0
 _LONGEST_WAIT_S: Final = 5.0
 _PIECE: Final = 1_048_576
@@ -37,13 +37,13 @@ _SHOWN: Final = 200
 
 
 class Downloads:
-    """Objects of one bucket, to read; safe between threads. With STORAGE_EMULATOR_HOST set, on the emulator there.
+    """Object downloads of a bucket, safe between threads. With STORAGE_EMULATOR_HOST set, from that emulator.
 
     Parameters
     ----------
     bucket : the name of a bucket.
-    deadline_s : seconds that one read, with its retries, may take, and at most one silence more.
-    max_bytes : the largest object that is read.
+    deadline_s : seconds that a read, with its retries, may take; the last attempt may add at most 10 s of silence.
+    max_bytes : the size of the largest object that is read.
     """
 
     def __init__(self, bucket: str, *, deadline_s: float, max_bytes: int = MAX_BYTES) -> None:
@@ -61,7 +61,7 @@ class Downloads:
         self._context: ssl.SSLContext | None = None
 
     def read(self, name: str) -> Blob | None:
-        """An object, None when there is none; raises `StoreUnavailable`."""
+        """Object by name, None for a missing object; raises `StoreUnavailable`."""
         give_up = time.monotonic() + self._deadline_s
         wait_s = 0.1
         while True:
@@ -70,19 +70,19 @@ class Downloads:
             except (OSError, HTTPException) as error:
                 if time.monotonic() + wait_s >= give_up:
                     raise StoreUnavailable(f"no answer within {self._deadline_s:g} s: {error!r}") from error
-            # By chance a half more or less, so that instances that failed together do not come back together.
+            # Jitter of half the wait, so that instances that failed together do not retry together.
             time.sleep(wait_s * random.uniform(0.5, 1.5))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def close(self) -> None:
-        """End the connection that is kept; the next read opens another."""
+        """Close the idle connection; the next read opens another."""
         with self._lock:
             idle, self._idle = self._idle, None
         if idle is not None:
             idle[0].close()
 
     def __del__(self) -> None:
-        """Leave no connection behind, whoever forgets to close."""
+        """Close the idle connection of an instance that was not closed."""
         self.close()
 
     def _attempt(self, name: str, give_up: float) -> Blob | None:
@@ -95,7 +95,7 @@ class Downloads:
             answer = connection.getresponse()
             blob = self._blob(answer, give_up) if answer.status == 200 else None
             said = b"" if blob is not None else answer.read(_SHOWN)
-            # What an error says may go on; then the connection is of no more use.
+            # The body of an error may be longer than what was read; then the connection cannot be reused.
             is_whole = answer.isclosed()
         finally:
             self._put_back(connection, is_whole=is_whole)
@@ -103,18 +103,18 @@ class Downloads:
             return blob
         if answer.status == 401 and self._tokens:
             self._tokens.drop(token)
-        # Redirects too: a token is for this server only.
+        # Redirects fail, too, since a token must go to this server only.
         failure = f"expected 200 or 404, got {answer.status} {said!r}"
-        raise OSError(failure) if answer.status in _PASSING else StoreUnavailable(failure)
+        raise OSError(failure) if answer.status in _TRANSIENT else StoreUnavailable(failure)
 
     def _blob(self, answer: HTTPResponse, give_up: float) -> Blob:
         generation, expected = answer.headers["x-goog-generation"] or "", answer.length
         if not generation.isdecimal():
             raise StoreUnavailable(f"expected a generation in the answer, got {generation!r}")
-        # Growing in place spares a second copy, which would take as long as the download.
+        # Growing in place avoids a second copy, which would take as long as the download.
         body = io.BytesIO()
         self._check_size(expected or 0)
-        # Whatever has come, where `read` would wait for all, however slowly it comes.
+        # `read1` returns what has arrived; `read` would wait for the whole body, however slow the server is.
         while piece := answer.read1(_PIECE):
             body.write(piece)
             self._check_size(body.tell())
@@ -138,7 +138,7 @@ class Downloads:
         with self._lock:
             idle, self._idle = self._idle, None
             if self._server.scheme == "https" and self._context is None:
-                # The roots that Google's libraries trust, wherever this runs.
+                # The root certificates that Google's libraries trust, on every platform.
                 self._context = ssl.create_default_context(cafile=certifi.where())
         if idle is not None:
             connection, since = idle
@@ -159,10 +159,10 @@ class Downloads:
 
 
 def _checksum(answer: HTTPResponse) -> str:
-    """The body's CRC-32C as base64, "" where the server names none."""
+    """CRC-32C of the body as base64, "" where the server sends none."""
     for header in answer.headers.get_all("x-goog-hash", []):
-        for one in header.split(","):
-            kind, _, value = one.strip().partition("=")
+        for part in header.split(","):
+            kind, _, value = part.strip().partition("=")
             if kind == "crc32c":
                 return str(value)
     return ""

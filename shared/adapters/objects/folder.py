@@ -1,4 +1,4 @@
-"""Objects as files of a folder, with generations as Cloud Storage has them."""
+"""Object store on a folder: objects are files, with generations as in Cloud Storage."""
 
 import fcntl
 import os
@@ -16,10 +16,10 @@ _NS_PER_GENERATION = 1_000
 
 
 class FolderObjects:
-    """`ObjectStore` on a folder, safe between threads and processes of one machine.
+    """Object store (`ObjectStore`) on a folder, safe between threads and processes of a machine.
 
-    An object's generation is its file's modification time in microseconds. It is set before the file gets its
-    name, so whoever opens the file holds bytes and generation that belong together, and readers need no lock.
+    An object's generation is its file's modification time in microseconds. It is set before the file gets its name, so
+    the bytes and the generation of an opened file always belong together, and readers need no lock.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class FolderObjects:
         self._root = Path(root).resolve()
 
     def read(self, name: str) -> Blob | None:
-        """An object, None when there is none."""
+        """Object by name, None for a missing object."""
         path = self._path(name)
         try:
             with path.open("rb") as file:
@@ -41,7 +41,7 @@ class FolderObjects:
             raise StoreUnavailable(f"{path}: {error}") from error
 
     def write(self, name: str, data: bytes, *, generation: int) -> int:
-        """Write if the generation is still `generation`, 0 meaning that the object must not exist.
+        """Conditional write: only if the generation is still `generation`; 0 means that the object must not exist.
 
         Returns the new generation; raises `Conflict` when another writer was first.
         """
@@ -59,7 +59,7 @@ class FolderObjects:
         return written
 
     def names(self, prefix: str) -> list[str]:
-        """Names that begin with `prefix`, sorted."""
+        """Object names that begin with `prefix`, sorted."""
         folder = self._root / check_prefix(prefix).rpartition("/")[0]
         paths = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
         return sorted(
@@ -69,7 +69,7 @@ class FolderObjects:
         )
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is not there is fine."""
+        """Delete an object; a missing object is no error."""
         path = self._path(name)
         with self._unavailable(path), self._locked(), suppress(FileNotFoundError, NotADirectoryError):
             path.unlink()
@@ -86,7 +86,7 @@ class FolderObjects:
 
     @contextmanager
     def _partial(self, data: bytes) -> Iterator[Path]:
-        """A file with these bytes on the disk, gone at the end unless it was moved."""
+        """Temporary file with these bytes, synced to the disk; deleted at the end of the block unless moved."""
         descriptor, name = tempfile.mkstemp(dir=self._root, prefix=".partial-")
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -99,7 +99,7 @@ class FolderObjects:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        # Each opening has its own lock, which therefore also holds between threads; closing releases it.
+        # A flock belongs to the opened file, so it also excludes other threads; closing releases it.
         with (self._root / ".lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield

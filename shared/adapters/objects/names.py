@@ -1,4 +1,4 @@
-"""Names of objects, the same on a disk and in a bucket."""
+"""Object names, valid on a disk and in a bucket."""
 
 import re
 
@@ -11,14 +11,14 @@ _MAX_LENGTH = 500
 
 
 def check_name(name: str) -> str:
-    """Return `name` if it is a relative path of plain segments, none of which begins with a dot."""
+    """Validated object name: a relative path of plain segments, none beginning with a dot; raises `InvalidField`."""
     if len(name) > _MAX_LENGTH or not _NAME.fullmatch(name):
         raise InvalidField("name", name, "letters, digits and ._=- in segments that do not begin with a dot")
     return name
 
 
 def check_prefix(prefix: str) -> str:
-    """Return `prefix` if a name can begin with it."""
+    """Validated prefix with which an object name can begin; raises `InvalidField`."""
     if len(prefix) > _MAX_LENGTH or not _PREFIX.fullmatch(prefix):
         raise InvalidField("prefix", prefix, "the beginning of a name")
     return prefix

@@ -1,4 +1,4 @@
-"""Access tokens of the account that this program runs as."""
+"""OAuth access tokens of the account that this program runs as."""
 
 import json
 import threading
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.errors import StoreUnavailable
 
-if TYPE_CHECKING:  # the import takes 0.1 s, and where functions run nobody needs it
+if TYPE_CHECKING:  # the import takes 0.1 s, and deployed functions do not need it
     from google.auth.credentials import Credentials
 
 _METADATA_HOST: Final = "metadata.google.internal"
@@ -17,15 +17,15 @@ _PATH: Final = "/computeMetadata/v1/instance/service-accounts/default/token"
 _FLAVOR: Final = "Metadata-Flavor"
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
 _MAX_BYTES: Final = 65_536
-# The metadata server makes a new token when the one before has less than five minutes to live.
+# The metadata server makes a new token when the previous token has less than five minutes to live.
 _SPARE_S: Final = 240.0
 
 
 class Tokens:
-    """Tokens for reading, each kept until shortly before it expires; safe between threads.
+    """Access token cache for reading Cloud Storage: each token is kept until shortly before it expires; thread-safe.
 
-    On Google Cloud they come from the metadata server, by a request that needs no library; elsewhere from the default
-    credentials.
+    On Google Cloud tokens come from the metadata server, by a request that needs no library; elsewhere from the
+    default credentials.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Tokens:
         self._credentials: Credentials | None = None
 
     def current(self) -> str:
-        """A token; raises `StoreUnavailable` when there is none to be had."""
+        """Valid access token; raises `StoreUnavailable` when none can be obtained."""
         with self._lock:
             if time.monotonic() >= self._usable_until:
                 self._token, lifetime_s = self._from_metadata() if self._is_on_cloud else self._from_credentials()
@@ -53,7 +53,7 @@ class Tokens:
             return self._token
 
     def drop(self, token: str) -> None:
-        """Forget a token that was refused, so that the next use gets another."""
+        """Invalidate a token that was refused, so that the next use gets another."""
         with self._lock:
             if token == self._token:
                 self._usable_until = 0.0

@@ -1,4 +1,4 @@
-"""Documents in one SQLite file, for development, tests and single machines."""
+"""Document stores on an SQLite file, for development, tests and single machines."""
 
 from shared.adapters.sqlite.bookmarks import SqliteBookmarks
 from shared.adapters.sqlite.counters import SqliteCounters

@@ -13,13 +13,13 @@ from shared.ports import OpenCounts, Recorded, Settlement
 
 
 class SqliteCounters:
-    """`Counters` on an SQLite file; an event has one row, which is shard 0."""
+    """Event counters (`Counters`) on an SQLite file; an event has a single row, shard 0."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Remember an interaction in its user's history and add to its event's counts, atomically and once."""
+        """Record an interaction in its user's history and its event's counts: atomic and idempotent."""
         with self._database.transaction() as connection:
             if _is_forgotten(connection, interaction):
                 connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
@@ -32,7 +32,7 @@ class SqliteCounters:
         return Recorded.NEW
 
     def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Add to the counts of many events, atomically; False when something was added under this key before."""
+        """Add to the counts of many events, atomic and idempotent by `key`: False when the key was used before."""
         with self._database.transaction() as connection:
             if not _mark(connection, key, now):
                 return False
@@ -41,23 +41,27 @@ class SqliteCounters:
         return True
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
-        """`(event_id, counts, updated_at)` of events counted at or after `moment`, oldest first; all for None."""
+        """Changed counts, oldest first: `(event_id, counts, updated_at)` of events counted since `moment`, inclusive.
+
+        None gives the counts of all events.
+        """
         for updated_at, event_id, counts, _ in self._changed(moment):
             yield event_id, stored.from_document(json.loads(counts)), datetime.fromisoformat(updated_at)
 
     def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """What documents that changed at or after `moment` hold by slot, in any order."""
+        """Unsettled counts by slot of the events that changed at or after `moment`, in any order."""
         for _, event_id, _, slots in self._changed(moment):
             yield OpenCounts(
-                event_id, 0, {int(key): stored.from_document(one) for key, one in json.loads(slots).items()}
+                event_id, 0, {int(key): stored.from_document(counts) for key, counts in json.loads(slots).items()}
             )
 
     def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Correct counts, both in all and by slot, and drop closed slots."""
+        """Correct counts, both the totals and those by slot, and drop closed slots."""
         with self._database.transaction() as connection:
-            for one in settlements:
-                total = EventCounts.total(one.added.values())
-                _change(connection, one.event_id, total, one.added, closed=one.closed, now=now)
+            for settlement in settlements:
+                added = settlement.added
+                total = EventCounts.total(added.values())
+                _change(connection, settlement.event_id, total, added, closed=settlement.closed, now=now)
 
     def _changed(self, moment: datetime | None) -> Iterator[tuple[str, str, str, str]]:
         return self._database.pages(
@@ -67,9 +71,10 @@ class SqliteCounters:
         )
 
 
-def _is_forgotten(connection: sqlite3.Connection, one: Interaction) -> bool:
-    row = connection.execute("SELECT at FROM forgotten WHERE pseudonym = ?", (pseudonym(one.user_id),)).fetchone()
-    return row is not None and (one.recorded_at is None or iso(one.recorded_at) <= row[0])
+def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> bool:
+    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
+    row = connection.execute(sql, (pseudonym(interaction.user_id),)).fetchone()
+    return row is not None and (interaction.recorded_at is None or iso(interaction.recorded_at) <= row[0])
 
 
 def _mark(connection: sqlite3.Connection, key: str, now: datetime) -> bool:
@@ -90,9 +95,9 @@ def _change(
     *texts, before = connection.execute(sql, (event_id,)).fetchone() or ("{}", "{}", iso(now))
     counts, slots = map(json.loads, texts)
     total = EventCounts.total([stored.from_document(counts), added])
-    for slot, one in by_slot.items():
+    for slot, slot_added in by_slot.items():
         key = f"{slot}"
-        slots[key] = stored.to_document(EventCounts.total([stored.from_document(slots.get(key, {})), one]))
+        slots[key] = stored.to_document(EventCounts.total([stored.from_document(slots.get(key, {})), slot_added]))
     for slot in closed:
         slots.pop(f"{slot}", None)
     connection.execute(

@@ -1,4 +1,4 @@
-"""One SQLite file: its schema, transactions and pages."""
+"""SQLite database file: its schema, transactions and paginated queries."""
 
 import json
 import sqlite3
@@ -16,7 +16,7 @@ PAGE = 1_000
 _SCHEMA_VERSION = 2
 _BUSY_S = 10.0
 _SCHEMA = (
-    # Documents are JSON; the columns beside them are what queries need.
+    # Documents are JSON; the other columns are those that queries need.
     "CREATE TABLE events (event_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL,"
     " status TEXT NOT NULL, over_at TEXT) WITHOUT ROWID",
     "CREATE INDEX events_by_update ON events (updated_at, event_id)",
@@ -46,10 +46,10 @@ _SCHEMA = (
 
 
 class Database:
-    """An SQLite file shared by threads and processes, opened and given its schema on first use.
+    """SQLite connection shared by threads, to a file shared by processes; opened and given its schema on first use.
 
-    One connection under a lock serves all threads: a memory database has no second one, and statements here
-    take less than the switch between two connections would.
+    A single connection under a lock serves all threads: an in-memory database allows no second connection, and these
+    statements take less time than switching between two connections would.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class Database:
 
     Attributes
     ----------
-    listed : rows that `pages` has read, and one for each end of a list.
+    listed : rows that `pages` has read, plus one for each list read to its end.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -68,7 +68,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing, one writer at a time."""
+        """Transaction: all or nothing, one writer at a time."""
         with self._held(_BUSY_S) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -81,14 +81,15 @@ class Database:
     def rows(
         self, sql: str, parameters: Sequence[object] | Mapping[str, object], *, timeout_s: float = _BUSY_S
     ) -> list[tuple[Any, ...]]:
-        """The result of one query; raises `StoreUnavailable` if the store is busy for longer than `timeout_s`."""
+        """Rows of a query; raises `StoreUnavailable` if the database is busy for longer than `timeout_s` seconds."""
         with self._held(timeout_s) as connection:
             return connection.execute(sql, parameters).fetchall()
 
     def pages(self, sql: str, after: tuple[str, str]) -> Iterator[tuple[Any, ...]]:
-        """Rows page by page, so that neither a lock nor a statement stays open while the caller works.
+        """Paginated query: its rows, without a lock or a statement that stays open while the caller works.
 
-        `sql` selects its two ordering columns first, takes what lies behind them and a limit as parameters.
+        `sql` selects its two sort columns first; its parameters are the two values after which a page begins, initially
+        `after`, and the page size.
         """
         while page := self.rows(sql, (*after, PAGE)):
             self.listed += len(page)
@@ -99,9 +100,9 @@ class Database:
     def stamped(
         self, table: str, key: str, stamp: str, moment: datetime | None, after: str
     ) -> Iterator[tuple[Any, ...]]:
-        """`(order, id, stamp, document)` of a table's rows stamped at or after `moment`, by stamp and id.
+        """Stamped rows `(order, id, stamp, document)` of a table, stamped at or after `moment`, by stamp and id.
 
-        For None those with an id behind `after`, by id. The names are those of the schema, never a caller's input.
+        For None the rows with ids after `after`, by id. The names are those of the schema, never a caller's input.
         """
         order, start = ("''", ("", after)) if moment is None else (stamp, (iso(moment), ""))
         return self.pages(
@@ -111,7 +112,7 @@ class Database:
         )
 
     def close(self) -> None:
-        """Close the file; the next use opens it again. A memory database is gone."""
+        """Close the file; the next use opens it again. An in-memory database is lost."""
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
@@ -158,17 +159,20 @@ class Database:
 
 
 def iso(moment: datetime) -> str:
-    """A UTC time of fixed width, so that texts sort as times do."""
+    """UTC time as ISO 8601 text of fixed width, so that texts sort as times do."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def encode(document: object) -> str:
-    """JSON with ISO times; equal documents give equal texts."""
+    """JSON text with ISO 8601 times; equal documents give equal texts."""
     return json.dumps(document, default=_plain, ensure_ascii=False, separators=(",", ":"))
 
 
 def differing(connection: sqlite3.Connection, sql: str, documents: dict[str, str]) -> dict[str, str]:
-    """Those of `documents`, JSON by id, that are not stored like that; `sql` selects id and JSON for a list of ids."""
+    """Changed documents: those of `documents`, JSON by id, that differ from the stored ones.
+
+    `sql` selects id and JSON of the stored documents; its parameter is a JSON list of ids.
+    """
     stored = dict(connection.execute(sql, (encode(list(documents)),)))
     return {key: document for key, document in documents.items() if stored.get(key) != document}
 

@@ -1,4 +1,4 @@
-"""Documents that can never be used, in SQLite."""
+"""Dead letters in SQLite: documents that can never be used."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ _LIFE: Final = timedelta(days=30)
 
 
 class SqliteDeadLetters:
-    """`DeadLetters` on an SQLite file."""
+    """Dead letter store (`DeadLetters`) on an SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Keep a letter, replacing one with the same key; those that have expired go."""
+        """Keep a dead letter, replacing the letter with the same key, and delete expired letters."""
         values = (letter.key, letter.collection, letter.document_id, letter.reason, letter.user_id, letter.data)
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM dead_letters WHERE at < ?", (iso(now - _LIFE),))
@@ -28,12 +28,12 @@ class SqliteDeadLetters:
             )
 
     def remove(self, key: str) -> None:
-        """Drop a letter; one that is not there is fine."""
+        """Drop a dead letter; a missing letter is no error."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM dead_letters WHERE key = ?", (key,))
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
-        """Letters put at or after `moment`, oldest first, ties by key."""
+        """Dead letters put at or after `moment`, oldest first, ties by key."""
         rows = self._database.pages(
             "SELECT at, key, collection, document_id, reason, user_id, data FROM dead_letters"
             " WHERE (at, key) > (?, ?) ORDER BY at, key LIMIT ?",

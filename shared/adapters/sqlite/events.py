@@ -15,13 +15,13 @@ _TICK = timedelta(microseconds=1)
 
 
 class SqliteEvents:
-    """`EventStore` on an SQLite file."""
+    """Event store (`EventStore`) on an SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, events: Sequence[Event], *, now: datetime) -> Written:
-        """Create or replace documents that differ, stamping `updated_at` with `now`."""
+        """Create or replace the events whose documents differ, stamping `updated_at` with `now`."""
         by_id = {event.event_id: event for event in events}
         documents = {key: encode(known_fields(event, "event_id", "updated_at")) for key, event in by_id.items()}
         with self._database.transaction() as connection:
@@ -38,12 +38,15 @@ class SqliteEvents:
         return Written(len(changed), len(documents) - len(changed))
 
     def get(self, event_id: str) -> Event | None:
-        """One event, None when there is none; raises `InvalidField` when its document cannot be read."""
+        """Event by id, None for a missing document; raises `InvalidField` for an unreadable one."""
         rows = self._database.rows("SELECT event_id, updated_at, document FROM events WHERE event_id = ?", (event_id,))
         return Event.from_document(*next(_documents(rows))) if rows else None
 
     def live(self, now: datetime) -> Iterator[Event]:
-        """Published events that end, or else start, after `now`, soonest first; unreadable ones are logged."""
+        """Live events: published, with an end, or without one a start, after `now`; soonest first.
+
+        Unreadable documents are logged and left out.
+        """
         rows = self._database.pages(
             "SELECT over_at, event_id, updated_at, document FROM events"
             " WHERE status = 'published' AND (over_at, event_id) > (?, ?) ORDER BY over_at, event_id LIMIT ?",
@@ -52,7 +55,7 @@ class SqliteEvents:
         return _readable(row[1:] for row in rows)
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
-        """Events with `updated_at` at or after `moment`, oldest first; for None readable ones behind `after`, by id."""
+        """Changed events since `moment`, inclusive, oldest first; for None readable events with ids after `after`."""
         rows = self._database.stamped("events", "event_id", "updated_at", moment, after)
         if moment is None:
             return _readable(row[1:] for row in rows)
@@ -62,7 +65,7 @@ class SqliteEvents:
         )
 
     def touch(self, event_id: str, *, now: datetime) -> None:
-        """Let `changed_since` tell of this event as changed now."""
+        """Mark an event as changed at `now` for `changed_since`."""
         with self._database.transaction() as connection:
             connection.execute("UPDATE events SET updated_at = ? WHERE event_id = ?", (iso(now), event_id))
 

@@ -1,4 +1,4 @@
-"""The interaction log in SQLite."""
+"""Interaction log in SQLite."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,13 +14,13 @@ _KNOWN = "SELECT interaction_id FROM interactions WHERE interaction_id IN (SELEC
 
 
 class SqliteInteractions:
-    """`InteractionLog` on an SQLite file."""
+    """Interaction log (`InteractionLog`) on an SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Create documents stamped `recorded_at=now`; False where that id is there already."""
+        """Append interactions stamped `recorded_at=now`; a bool for each, False where the id exists already."""
         ids = [interaction.interaction_id for interaction in interactions]
         texts = [encode(known_fields(interaction, "interaction_id", "recorded_at")) for interaction in interactions]
         fresh: dict[str, str] = {}
@@ -39,20 +39,20 @@ class SqliteInteractions:
         return created
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
-        """Which of these ids have a document."""
+        """Known interaction ids: those of `interaction_ids` that have a document."""
         return {key for (key,) in self._database.rows(_KNOWN, (encode(list(interaction_ids)),))}
 
     def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
-        """Those of these interactions that have a readable document, by id."""
+        """Interactions by id; ids without a readable document are left out."""
         rows = self._database.rows(
             "SELECT recorded_at, interaction_id, document FROM interactions"
             " WHERE interaction_id IN (SELECT value FROM json_each(?))",
             (encode(list(interaction_ids)),),
         )
-        return {one.interaction_id: one for one in _readable(rows)}
+        return {interaction.interaction_id: interaction for interaction in _readable(rows)}
 
     def uncounted(self, moment: datetime) -> Iterator[Interaction]:
-        """As `since`, without those whose writer counted them itself."""
+        """Uncounted interactions recorded at or after `moment`, oldest first: those that their writer did not count."""
         rows = self._database.pages(
             "SELECT recorded_at, interaction_id, document FROM interactions"
             " WHERE (recorded_at, interaction_id) > (?, ?) AND NOT counted"
@@ -62,7 +62,7 @@ class SqliteInteractions:
         return _readable(rows)
 
     def since(self, moment: datetime | None, *, after: str = "") -> Iterator[Interaction]:
-        """Interactions with `recorded_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        """Interactions recorded at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         rows = self._database.stamped("interactions", "interaction_id", "recorded_at", moment, after)
         return _readable((recorded_at, key, text) for _, key, recorded_at, text in rows)
 

@@ -1,4 +1,4 @@
-"""All that an SQLite file holds about one user."""
+"""Personal data of a user in SQLite, for export and erasure."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.adapters.sqlite.database import Database, iso
 from shared.entities import pseudonym
-from shared.ports import Held
+from shared.ports import PersonalDocument
 
 _OF: Final = (
     (
@@ -39,19 +39,19 @@ _ERASE: Final = (
 
 
 class SqlitePersonal:
-    """`PersonalData` on an SQLite file."""
+    """Personal data store (`PersonalData`) on an SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of(self, user_id: str) -> Iterator[Held]:
-        """Every document about a user: profile, history, interactions, dead letters."""
+    def of(self, user_id: str) -> Iterator[PersonalDocument]:
+        """Documents about a user: profile, history, interactions, dead letters."""
         for collection, sql in _OF:
             for key, text in self._database.rows(sql, (user_id,)):
-                yield Held(collection, key, json.loads(text))
+                yield PersonalDocument(collection, key, json.loads(text))
 
     def erase(self, user_id: str, *, now: datetime) -> int:
-        """Delete every document about a user, and what others' profiles say of them; returns how many it changed."""
+        """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes."""
         changed = sum(1 for _ in self.of(user_id))
         with self._database.transaction() as connection:
             for sql in _ERASE:
@@ -65,13 +65,13 @@ class SqlitePersonal:
         return changed + others.rowcount
 
     def mark(self, user_id: str, *, at: datetime) -> None:
-        """Note under `pseudonym(user_id)` that what was recorded up to `at` is forgotten."""
+        """Mark a user as forgotten, under `pseudonym(user_id)`, for all interactions recorded up to `at`."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO forgotten (pseudonym, at) VALUES (?, ?)", (pseudonym(user_id), iso(at))
             )
 
     def forgotten(self) -> Mapping[str, datetime]:
-        """When users were last forgotten, by pseudonym."""
+        """Times at which users were last forgotten, by pseudonym."""
         rows = self._database.rows("SELECT pseudonym, at FROM forgotten", ())
         return {key: datetime.fromisoformat(at) for key, at in rows}

@@ -1,4 +1,4 @@
-"""Business rules in SQLite."""
+"""Business rules of lists in SQLite."""
 
 import json
 
@@ -7,18 +7,18 @@ from shared.entities import Rules
 
 
 class SqliteRules:
-    """`RuleStore` on an SQLite file."""
+    """Business rule store (`RuleStore`) on an SQLite file."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self) -> Rules:
-        """The rules in force, none where there is no document; raises `InvalidField` when they cannot be read."""
+        """Business rules in force, empty without a document; raises `InvalidField` for an unreadable one."""
         rows = self._database.rows("SELECT document FROM rules WHERE rules_id = 'current'", ())
         return Rules.from_document(json.loads(rows[0][0]) if rows else {})
 
     def write(self, rules: Rules) -> None:
-        """Replace the rules."""
+        """Replace the business rules."""
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT OR REPLACE INTO rules (rules_id, document) VALUES ('current', ?)",

@@ -18,7 +18,7 @@ _FOREVER = json.dumps([kind for kind in InteractionType if kind.meaning.hides_ev
 
 
 class SqliteUsers:
-    """`UserStore` on an SQLite file; a history is a table beside the profiles."""
+    """User store (`UserStore`) on an SQLite file; histories have a table of their own."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -39,13 +39,13 @@ class SqliteUsers:
         return Written(len(changed), len(documents) - len(changed))
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
-        """Merge interactions into their users' histories; repeating it changes nothing."""
+        """Merge interactions into their users' histories; idempotent, in any order."""
         with self._database.transaction() as connection:
             remember(connection, interactions)
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
-        """Profile and newest history; empty for an unknown user, without what cannot be read."""
-        # Both in one statement, so that the deadline holds for the whole.
+        """Profile and newest history; empty for an unknown user, unreadable parts left out."""
+        # Both in one statement, so that the deadline covers both.
         rows = self._database.rows(
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
             " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
@@ -64,33 +64,38 @@ class SqliteUsers:
         return Profile(user, history.newest(user_id, entries))
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
-        """Tell which of these are not in the histories that they belong to; a table's length costs nothing."""
-        wanted = [one for one in interactions if one.is_remembered()]
-        keys = encode([[one.user_id, history.key_of(one.interaction_id)] for one in wanted])
+        """Interactions that their users' histories lack; nothing is trimmed, since a table may grow."""
+        wanted = [interaction for interaction in interactions if interaction.is_remembered()]
+        keys = [(interaction.user_id, history.key_of(interaction.interaction_id)) for interaction in wanted]
         there = {
             tuple(row)
             for row in self._database.rows(
                 "SELECT user_id, key FROM history WHERE (user_id, key) IN"
                 " (SELECT value ->> 0, value ->> 1 FROM json_each(?))",
-                (keys,),
+                (encode(keys),),
             )
         }
-        return [one for one in wanted if (one.user_id, history.key_of(one.interaction_id)) not in there]
+        return [interaction for interaction, key in zip(wanted, keys, strict=True) if key not in there]
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
-        """Profiles with `updated_at` at or after `moment`, oldest first; for None all behind `after`, by id."""
+        """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
         documents = ((key, {**json.loads(text), "updated_at": updated_at}) for _, key, updated_at, text in rows)
         return untrusted.readable("users", documents, User.from_document)
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:
-    """Merge into histories within the caller's transaction."""
+    """Merge interactions into their users' histories within the caller's transaction; idempotent."""
     connection.executemany(
         "INSERT OR REPLACE INTO history (user_id, key, occurred_at, entry) VALUES (?, ?, ?, ?)",
         [
-            (done.user_id, history.key_of(done.interaction_id), iso(done.occurred_at), history.text_of(done))
-            for done in interactions
-            if done.is_remembered()
+            (
+                interaction.user_id,
+                history.key_of(interaction.interaction_id),
+                iso(interaction.occurred_at),
+                history.text_of(interaction),
+            )
+            for interaction in interactions
+            if interaction.is_remembered()
         ],
     )

@@ -1,1 +1,1 @@
-"""Interactions, events and users on their way in and out."""
+"""Ingestion: recording and counting of interactions, bulk load, sign-in, and erasure of user data."""

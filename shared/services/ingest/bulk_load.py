@@ -1,4 +1,4 @@
-"""Puts existing data into a store, in chunks that can be repeated and interrupted anywhere."""
+"""Bulk load of existing interactions, in idempotent chunks that may be interrupted anywhere."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,18 +12,19 @@ from shared.feedback.counts import addition, partner_id
 from shared.ports import Documents, Written
 
 CHUNK: Final = 10_000
-"""Interactions to load at once: enough that a user's and an event's come together, few enough to repeat."""
+"""Interactions in a chunk: enough to combine writes of a user and of an event, few enough to repeat after a crash."""
 
 
 def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now: datetime) -> Written:
-    """Store a chunk of interactions with what follows from them: histories and counts.
+    """Bulk load of a chunk of interactions with the histories and counts that follow from them.
 
-    The documents come last: as long as any is missing the chunk may be given again, and nothing counts twice, since
-    histories merge by id and counts are added under the chunk's own key. Chunks must be the same when they are given
-    again, as those of an unchanged file are.
+    Documents are written last: as long as any is missing the chunk may be loaded again, and nothing counts twice, since
+    histories merge by id and counts are added under the chunk's own idempotency key. A repeated chunk must hold the
+    same interactions, as a chunk of an unchanged file does.
     """
-    known = documents.interactions.known([one.interaction_id for one in chunk])
-    fresh = list({one.interaction_id: one for one in chunk if one.interaction_id not in known}.values())
+    known = documents.interactions.known([interaction.interaction_id for interaction in chunk])
+    by_id = {interaction.interaction_id: interaction for interaction in chunk}
+    fresh = [interaction for key, interaction in by_id.items() if key not in known]
     if fresh:
         documents.users.remember(fresh)
         documents.counters.add(_counts(documents, fresh, now), key=_key(chunk), now=now)
@@ -32,18 +33,18 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
 
 
 def _key(chunk: Sequence[Interaction]) -> str:
-    ids = "\n".join(one.interaction_id for one in chunk)
+    ids = "\n".join(interaction.interaction_id for interaction in chunk)
     return f"load-{sha256(ids.encode()).hexdigest()}"
 
 
 def _counts(documents: Documents, interactions: Sequence[Interaction], now: datetime) -> dict[str, EventCounts]:
-    recorded = {one.interaction_id: replace(one, recorded_at=now) for one in interactions}
-    partners = {one.interaction_id: key for one in interactions if (key := partner_id(one))}
+    recorded = {interaction.interaction_id: replace(interaction, recorded_at=now) for interaction in interactions}
+    partners = {interaction.interaction_id: key for interaction in interactions if (key := partner_id(interaction))}
     earlier = documents.interactions.get([key for key in partners.values() if key not in recorded])
     added: defaultdict[str, list[EventCounts]] = defaultdict(list)
-    for key, one in recorded.items():
+    for key, interaction in recorded.items():
         partner = partners.get(key, "")
-        counts = addition(one, recorded.get(partner) or earlier.get(partner))
-        for event_id in one.events():
+        counts = addition(interaction, recorded.get(partner) or earlier.get(partner))
+        for event_id in interaction.events():
             added[event_id].append(counts)
-    return {event_id: EventCounts.total(parts) for event_id, parts in added.items()}
+    return {event_id: EventCounts.total(counts) for event_id, counts in added.items()}

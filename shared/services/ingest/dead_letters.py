@@ -1,4 +1,4 @@
-"""Makes a dead letter of a document that can never be used."""
+"""Dead letters of documents that cannot be processed."""
 
 import json
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from shared.errors import InvalidField
 from shared.ports import DeadLetter
 
 _MAX_DATA: Final = 10_000
+"""Characters of a document that a dead letter keeps."""
 
 
 def dead_letter(
@@ -19,10 +20,10 @@ def dead_letter(
     *,
     delivery: str = "",
 ) -> DeadLetter:
-    """The letter about a document, the same however often it is delivered.
+    """Dead letter of a document, with a deterministic key: repeated deliveries give equal letters.
 
-    What cannot be told from a document is told apart by `delivery`, the id of the event that brought it. The key says
-    nothing about the document, whose id begins with its user's.
+    `delivery`, the id of the delivering event, identifies a document without an id. The key is a hash, since the id of
+    an interaction begins with its user's id.
     """
     name = f"{collection}/{document_id or delivery}"
     user_id = (data or {}).get("user_id")
@@ -37,7 +38,7 @@ def dead_letter(
 
 
 def _text(data: Mapping[str, Any] | None) -> str:
-    """The fields as JSON, cut where they are long."""
+    """Document fields as JSON, truncated to `_MAX_DATA` characters."""
     try:
         text = json.dumps(data, default=repr, ensure_ascii=True)
     except (ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What users may ask about the data that is held about them: to see all of it, and that it is forgotten."""
+"""Export and erasure of a user's personal data (GDPR access and right to be forgotten)."""
 
 import math
 from collections.abc import Mapping
@@ -9,17 +9,19 @@ from typing import Any, Final
 
 from shared.entities.fields import GeoPoint
 from shared.errors import InvalidField
-from shared.ports import Held, PersonalData
+from shared.ports import PersonalData, PersonalDocument
 
 PAGE: Final = 5_000
+"""Documents in a page of an export."""
+
 _ORDER: Final = ("users", "histories", "interactions", "dead_letters")
-# Clocks differ a little between those who record and those who forget.
+# Clocks differ a little between the instances that record and those that erase.
 _CLOCKS: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """What became of a user's data: how many documents were changed, and up to when all is forgotten."""
+    """Result of an erasure: the number of changed documents, and the time up to which everything is forgotten."""
 
     erased: int
     until: datetime
@@ -27,12 +29,12 @@ class Forgotten:
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A part of what is held about a user.
+    """Page of the export of a user's data.
 
     Attributes
     ----------
-    documents : collection, id and fields of each.
-    cursor : behind which the next part begins, None after the last.
+    documents : `collection`, `id` and `fields` of each document.
+    cursor : position of the last document, after which the next page begins; None on the last page.
     """
 
     user_id: str
@@ -41,42 +43,44 @@ class Export:
 
 
 def forget(personal: PersonalData, *, user_id: str, now: datetime) -> Forgotten:
-    """Delete everything about a user; what is still on its way is stopped, and copies drop theirs when next compacted.
+    """Erasure of a user; late deliveries are stopped, and the ledger drops the user's rows when it is next compacted.
 
-    Counts of events stay: they say how many, not who, so nothing is taken from them, however often this is asked.
+    Counts of events stay, since they name no users. Repeating an erasure is safe.
     """
     until = now + _CLOCKS
-    # First the note, so that no delivery can bring back what is deleted next.
+    # The mark comes first, so that no late delivery can restore a document after its deletion.
     personal.mark(user_id, at=until)
     return Forgotten(personal.erase(user_id, now=now), until)
 
 
 def export(personal: PersonalData, *, user_id: str, cursor: str = "", page: int = PAGE) -> Export:
-    """Everything that is held about a user, as it is, `page` documents at a time."""
-    held = personal.of(user_id)
+    """Export of all documents about a user, unchanged, in pages of `page` documents."""
+    stored = personal.of(user_id)
     if cursor:
         collection, _, key = cursor.partition("/")
         if collection not in _ORDER:
             raise InvalidField("cursor", cursor, "the cursor of the answer before")
-        # What lay at the cursor may be gone by now; what lies behind it is the same.
+        # The document at the cursor may be deleted by now; the order of those after it is the same.
         reached = _ORDER.index(collection), key
-        held = dropwhile(lambda one: (_ORDER.index(one.collection), one.document_id) <= reached, held)
-    found = list(islice(held, page))
-    is_last = next(held, None) is None
-    documents = [{"collection": one.collection, "id": one.document_id, "fields": _plain(one.fields)} for one in found]
-    return Export(user_id, documents, None if is_last else _place(found[-1]))
+        stored = dropwhile(lambda entry: (_ORDER.index(entry.collection), entry.document_id) <= reached, stored)
+    found = list(islice(stored, page))
+    is_last = next(stored, None) is None
+    documents = [
+        {"collection": entry.collection, "id": entry.document_id, "fields": _plain(entry.fields)} for entry in found
+    ]
+    return Export(user_id, documents, None if is_last else _cursor(found[-1]))
 
 
-def _place(held: Held) -> str:
-    return f"{held.collection}/{held.document_id}"
+def _cursor(entry: PersonalDocument) -> str:
+    return f"{entry.collection}/{entry.document_id}"
 
 
 def _plain(value: object) -> Any:
-    """A value of a store as JSON has it, times aside."""
+    """JSON value of a stored value; times stay `datetime`."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, GeoPoint):
         return {"lat": value.latitude, "lng": value.longitude}
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,4 +1,4 @@
-"""Tells the serving instances that an event changed, and people when its document cannot be read."""
+"""Change marks of events for serving instances, and dead letters of events that cannot be read."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -15,10 +15,10 @@ _COLLECTION = "events"
 def event_changed(
     documents: Documents, event_id: str, data: Mapping[str, Any] | None, *, now: datetime
 ) -> InvalidField | None:
-    """Note a change of an event; returns why its document cannot be read, None when it can or is no more.
+    """Change mark of an event; returns the error of an unreadable document, None if it is readable or deleted.
 
-    Instances read the document as it is by then, and do not show what they cannot read, so nothing depends on the
-    order of changes. A document that cannot be read is kept as a dead letter until it can.
+    Serving instances read the current document, and hide an event that they cannot read, so the order of changes does
+    not matter. An unreadable document is kept as a dead letter until it is readable or deleted.
     """
     problem = None
     if data is not None:

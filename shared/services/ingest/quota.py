@@ -1,4 +1,4 @@
-"""How much one sender may send: a limit for each stretch of time, kept by each instance for itself."""
+"""Rate limit of a sender: a quota in fixed periods, counted by each instance on its own."""
 
 import threading
 from collections import OrderedDict
@@ -9,15 +9,16 @@ from typing import Final
 from shared.errors import TooMany
 
 _REMEMBERED: Final = 10_000
+"""Senders counted at a time, which bounds memory; the one that sent least recently is dropped."""
 
 
 class Quota:
-    """Counts what senders send in the current stretch of time.
+    """Rate limiter by sender with fixed periods.
 
     Parameters
     ----------
-    limit : how much is taken from one sender in a stretch; one that sends more at once than that is refused at once.
-    period : length of a stretch; stretches begin at multiples of it.
+    limit : amount that is accepted from a sender in a period; a larger single amount is always refused.
+    period : length of a period; periods begin at multiples of it.
     """
 
     def __init__(self, limit: int, period: timedelta) -> None:
@@ -27,9 +28,9 @@ class Quota:
         self._sent: OrderedDict[tuple[str, int], int] = OrderedDict()
 
     def take(self, sender: str, amount: int, *, now: datetime) -> None:
-        """Count `amount` for a sender; raises `TooMany`, counting nothing, when that is beyond the limit."""
-        stretch, since_s = divmod(now.timestamp(), self._period_s)
-        key = sender, int(stretch)
+        """Debit of `amount` from a sender's quota; raises `TooMany`, counting nothing, when it exceeds the limit."""
+        number, since_s = divmod(now.timestamp(), self._period_s)
+        key = sender, int(number)
         with self._lock:
             sent = self._sent.pop(key, 0)
             taken = sent + amount <= self._limit

@@ -1,4 +1,4 @@
-"""Makes counts what the documents say, slot by slot: adds what triggers leave to it, mends what they got wrong."""
+"""Reconciliation of event counts with the interaction documents: settles and corrects them slot by slot."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,23 +11,25 @@ from shared.feedback.counts import SETTLED_AFTER, BySlot, partner_id, slot_of, s
 from shared.ports import Documents, Settlement
 
 BOOKMARK: Final = "reconciled"
-WINDOW: Final = 20_000
+BATCH_SIZE: Final = 20_000
+"""Interactions that are settled together, in whole slots: the bookmark moves after each batch."""
+
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# A slot that is settled costs nothing where it lies, so it goes with the next write or when many have gathered.
 _MANY_CLOSED: Final = 12
+"""Settled slots in a shard that justify a write of their own; fewer wait for the next write to the shard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """What a run found and did.
+    """Report of a reconciliation run.
 
     Attributes
     ----------
-    until : counts are those of the documents recorded before.
+    until : counts agree with the documents recorded before this time.
     interactions : documents read.
-    settled : interactions of repeating types that were counted, as is meant to be.
-    lost, doubled : interactions of other types that had not been counted, or more often than once.
-    remembered : interactions that their user's history lacked.
+    settled : interactions of repeating types that were counted, which only settling does.
+    lost, doubled : interactions of types that count at once which were not counted, or more than once.
+    remembered : interactions that were missing in their user's history.
     events : events whose counts changed.
     """
 
@@ -41,98 +43,101 @@ class Reconciliation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class _Batch:
+    """Interactions recorded in the slots `first` to `until` - 1."""
+
     interactions: list[Interaction]
     first: int
     until: int
 
 
 def reconcile(documents: Documents, *, now: datetime) -> Reconciliation:
-    """Settle all slots since the last run that are old enough.
+    """Reconciliation of all slots since the last run that are at least `SETTLED_AFTER` old.
 
-    Corrections are also noted in the slots that they correct, and the bookmark moves behind a window only when all of
-    it is corrected: a run that is killed anywhere is repeated without counting anything twice.
+    A correction is also added to the slot that it corrects, and the bookmark moves past a batch only when the batch is
+    fully corrected. So a run that is killed anywhere may be repeated without counting anything twice.
     """
     begin = documents.bookmarks.read(BOOKMARK) or _BEGINNING
     end = slot_of(now - SETTLED_AFTER)
-    held = _Held.read(documents, begin)
+    counted = _CountedSlots.read(documents, begin)
     report = Reconciliation(until=begin)
-    for window in _windows(documents.interactions.uncounted(begin), slot_of(begin), end):
-        found = _settle(documents, window, held, now)
+    for batch in _batches(documents.interactions.uncounted(begin), slot_of(begin), end):
+        found = _settle(documents, batch, counted, now)
         report = replace(
             report,
-            until=start_of(window.until),
-            interactions=report.interactions + len(window.interactions),
-            remembered=report.remembered + _remember(documents, window.interactions, now),
+            until=start_of(batch.until),
+            interactions=report.interactions + len(batch.interactions),
+            remembered=report.remembered + _remember(documents, batch.interactions, now),
             **{name: getattr(report, name) + n for name, n in found.items()},
         )
         documents.bookmarks.move(BOOKMARK, report.until)
     return report
 
 
-def _windows(interactions: Iterator[Interaction], first: int, end: int) -> Iterator[_Window]:
-    """Whole slots before `end`, in parts of about `WINDOW` interactions; the last one reaches to `end`."""
+def _batches(interactions: Iterator[Interaction], first: int, end: int) -> Iterator[_Batch]:
+    """Batches of whole slots before `end`, of about `BATCH_SIZE` interactions each; the last batch reaches `end`."""
     if first >= end:
         return
     part: list[Interaction] = []
-    for one in interactions:
-        slot = slot_of(one.recorded_at or _BEGINNING)
+    for interaction in interactions:
+        slot = slot_of(interaction.recorded_at or _BEGINNING)
         if slot >= end:
             break
-        if len(part) >= WINDOW and slot > slot_of(part[-1].recorded_at or _BEGINNING):
-            yield _Window(part, first, slot)
+        if len(part) >= BATCH_SIZE and slot > slot_of(part[-1].recorded_at or _BEGINNING):
+            yield _Batch(part, first, slot)
             part, first = [], slot
-        part.append(one)
-    yield _Window(part, first, end)
+        part.append(interaction)
+    yield _Batch(part, first, end)
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
-    """What counts hold by event, shard and slot, and which slots each shard may drop."""
+class _CountedSlots:
+    """Counts as stored, by event, shard and slot, and the settled slots that each shard may drop."""
 
     slots: dict[str, dict[int, BySlot]]
     closed: dict[tuple[str, int], list[int]]
 
     @classmethod
-    def read(cls, documents: Documents, begin: datetime) -> "_Held":
+    def read(cls, documents: Documents, begin: datetime) -> "_CountedSlots":
         slots: defaultdict[str, dict[int, BySlot]] = defaultdict(dict)
         closed: dict[tuple[str, int], list[int]] = {}
         first = slot_of(begin)
-        # Whoever counts stamps the time by its own clock.
-        for one in documents.counters.open_since(max(begin - SETTLED_AFTER, _BEGINNING)):
-            slots[one.event_id][one.shard] = {slot: counts for slot, counts in one.slots.items() if slot >= first}
-            closed[one.event_id, one.shard] = [slot for slot in one.slots if slot < first]
+        # The instances that count stamp changes by their own clocks, which differ.
+        for shard in documents.counters.open_since(max(begin - SETTLED_AFTER, _BEGINNING)):
+            by_slot = {slot: counts for slot, counts in shard.slots.items() if slot >= first}
+            slots[shard.event_id][shard.shard] = by_slot
+            closed[shard.event_id, shard.shard] = [slot for slot in shard.slots if slot < first]
         return cls(dict(slots), closed)
 
-    def of(self, event_id: str, window: _Window) -> BySlot:
-        """What all shards of an event hold of the slots of a window."""
+    def of(self, event_id: str, batch: _Batch) -> BySlot:
+        """Counts of an event by slot of a batch, summed over its shards."""
         parts: defaultdict[int, list[EventCounts]] = defaultdict(list)
         for by_slot in self.slots.get(event_id, {}).values():
             for slot, counts in by_slot.items():
-                if window.first <= slot < window.until:
+                if batch.first <= slot < batch.until:
                     parts[slot].append(counts)
         return {slot: EventCounts.total(counts) for slot, counts in parts.items()}
 
 
-def _settle(documents: Documents, window: _Window, held: _Held, now: datetime) -> dict[str, int]:
-    expected = tally(window.interactions, _partners(documents, window.interactions))
+def _settle(documents: Documents, batch: _Batch, counted: _CountedSlots, now: datetime) -> dict[str, int]:
+    expected = tally(batch.interactions, _partners(documents, batch.interactions))
     differences = {
-        event_id: _difference(expected.get(event_id, {}), held.of(event_id, window))
-        for event_id in sorted({*expected, *held.slots})
+        event_id: _difference(expected.get(event_id, {}), counted.of(event_id, batch))
+        for event_id in sorted({*expected, *counted.slots})
     }
     differences = {event_id: added for event_id, added in differences.items() if added}
     settlements = [
-        Settlement(event_id, 0, added, held.closed.pop((event_id, 0), [])) for event_id, added in differences.items()
+        Settlement(event_id, 0, added, counted.closed.pop((event_id, 0), [])) for event_id, added in differences.items()
     ]
-    for (event_id, shard), closed in list(held.closed.items()):
+    for (event_id, shard), closed in list(counted.closed.items()):
         if len(closed) >= _MANY_CLOSED:
-            settlements.append(Settlement(event_id, shard, {}, held.closed.pop((event_id, shard))))
+            settlements.append(Settlement(event_id, shard, {}, counted.closed.pop((event_id, shard))))
     documents.counters.settle(settlements, now=now)
     return _findings(differences)
 
 
 def _partners(documents: Documents, interactions: Iterable[Interaction]) -> Mapping[str, Interaction]:
-    """The bookings and cancellations that belong to those of a window."""
+    """Bookings and cancellations, by id, that match the cancellations and bookings of a batch."""
     wanted = [key for key in map(partner_id, interactions) if key]
     return documents.interactions.get(wanted) if wanted else {}
 
@@ -159,7 +164,8 @@ def _findings(differences: Mapping[str, BySlot]) -> dict[str, int]:
 
 def _remember(documents: Documents, interactions: list[Interaction], now: datetime) -> int:
     missing = documents.users.trim_histories(interactions)
-    for one in missing:
+    for interaction in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
-        documents.counters.record(one, EventCounts(), slot=slot_of(one.recorded_at or now), now=now)
+        slot = slot_of(interaction.recorded_at or now)
+        documents.counters.record(interaction, EventCounts(), slot=slot, now=now)
     return len(missing)

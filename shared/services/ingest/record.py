@@ -1,4 +1,4 @@
-"""Takes interactions in: what clients send becomes documents, what the trigger sees becomes history and counts."""
+"""Recording of interactions: batches from clients become documents, and the trigger updates history and counts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +12,12 @@ from shared.feedback.counts import addition, counts_at_once, is_too_late, partne
 from shared.ports import Documents, InteractionLog, Recorded
 
 MAX_AGE: Final = timedelta(days=7)
+"""Age limit of an interaction: ids of repeating types hold the day, so older days would let a user repeat it often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """An entry of a batch that was not taken: its place, the field and why."""
+    """Rejected entry of a batch: its index, the field and the reason."""
 
     index: int
     field: str
@@ -25,14 +26,14 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a batch: ids that are stored now, and what was rejected."""
+    """Result of a batch: ids of the stored interactions, and the rejected entries."""
 
     accepted: list[str]
     rejected: list[Rejection]
 
 
 class Outcome(StrEnum):
-    """What became of a delivery."""
+    """Outcome of a trigger's delivery of an interaction."""
 
     COUNTED = "counted"
     REMEMBERED = "remembered"
@@ -43,10 +44,10 @@ class Outcome(StrEnum):
 
 
 def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: datetime) -> Received:
-    """Store a client's batch, each entry on its own; a repeat is accepted and stays one document.
+    """Storage of a client's batch; entries are validated one by one, and a repeated entry stays the same document.
 
-    Everything is recorded as `user_id`'s; `occurred_at` defaults to `now` and lies at most `MAX_AGE` before it: since
-    ids hold the day, old days would let one user do the same thing many times at once.
+    All interactions are recorded as those of `user_id`. `occurred_at` defaults to `now`, must not lie in the future,
+    and lies at most `MAX_AGE` in the past.
     """
     interactions, rejected = [], []
     for index, entry in enumerate(batch):
@@ -56,14 +57,14 @@ def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: 
             rejected.append(Rejection(index, error.field, error.reason))
     if interactions:
         log.append(interactions, now=now, counted=False)
-    return Received([one.interaction_id for one in interactions], rejected)
+    return Received([interaction.interaction_id for interaction in interactions], rejected)
 
 
 def count(documents: Documents, interaction: Interaction, *, now: datetime) -> Outcome:
-    """Put an interaction into its user's history and, where its type counts at once, into its event's counts.
+    """Idempotent update of the user's history and, for a type that counts at once, of the event's counts.
 
-    Delivered again, or late, it changes nothing that it should not; what is not counted here counts when its slot is
-    settled.
+    Repeated deliveries change nothing. Interactions of repeating types and late deliveries are counted when their slot
+    is settled, see `reconcile.py`. Raises `InvalidField` for an interaction without `recorded_at`.
     """
     if interaction.recorded_at is None:
         raise InvalidField("recorded_at", None, "the server's time, which the store stamps on each document")
@@ -81,7 +82,7 @@ def count(documents: Documents, interaction: Interaction, *, now: datetime) -> O
 
 
 def _booking(log: InteractionLog, cancel: Interaction) -> Interaction | None:
-    # Only a cancellation needs to know another document; a booking is counted without any read.
+    # Only a cancellation needs another document; a booking is counted without any read.
     key = partner_id(cancel) if cancel.type is InteractionType.CANCEL else None
     return log.get([key]).get(key) if key else None
 

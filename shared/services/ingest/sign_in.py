@@ -1,4 +1,4 @@
-"""Makes a visitor's interactions those of the user that they have signed in as."""
+"""Sign-in of an anonymous visitor: merges the visitor's interactions into the user's."""
 
 import logging
 from dataclasses import replace
@@ -11,27 +11,29 @@ from shared.errors import InvalidField
 from shared.ports import Documents
 from shared.services.ingest.erasure import forget
 
-MAX_JOINED: Final = 2_000
+MAX_MERGED: Final = 2_000
+"""Limit of interactions that a sign-in merges; the visitor's further interactions are erased."""
+
 _log = logging.getLogger(__name__)
 
 
 def sign_in(documents: Documents, *, anonymous_id: str, user_id: str, now: datetime) -> int:
-    """Store a visitor's interactions as the user's, and forget the visitor; returns how many there were.
+    """Merge of a visitor's interactions into a user's, followed by erasure of the visitor; returns their number.
 
-    A visitor counts for nothing until then, so nothing counts twice. What the user had done already stays as it is.
-    A call that was interrupted may be repeated: the visitor is forgotten only when everything is stored.
+    Interactions of visitors are not counted before, so nothing counts twice. Interactions that the user has already are
+    not changed. An interrupted call may be repeated, since the visitor is erased only when everything is stored.
     """
     visitor = anonymous(anonymous_id)
-    held = [one for one in documents.personal.of(visitor) if one.collection == "interactions"]
+    stored = [entry for entry in documents.personal.of(visitor) if entry.collection == "interactions"]
     joined = []
-    for one in islice(held, MAX_JOINED):
+    for entry in islice(stored, MAX_MERGED):
         try:
-            done = replace(Interaction.from_document(one.document_id, one.fields), user_id=user_id)
+            interaction = replace(Interaction.from_document(entry.document_id, entry.fields), user_id=user_id)
         except InvalidField as error:
             _log.warning("leaves out what cannot be read of a visitor: %s", error)
         else:
-            joined.append(replace(done, interaction_id=done.expected_id()))
-    if held:
+            joined.append(replace(interaction, interaction_id=interaction.expected_id()))
+    if stored:
         documents.interactions.append(joined, now=now, counted=False)
         forget(documents.personal, user_id=visitor, now=now)
     return len(joined)

@@ -1,1 +1,1 @@
-"""Lists from the model in memory."""
+"""Serving: lists of events and users from the model in memory."""

@@ -1,4 +1,4 @@
-"""Answers "who is most likely to come?" for those who organize an event."""
+"""Audience of an event: the users most likely to attend, for its organizer."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,14 +18,15 @@ from shared.services.serving.similar import with_event
 from shared.signals.users import UserBatch
 
 MAX_READ: Final = 5_000
-"""Interactions that one answer reads at most, a day's, a week's or a month's latest."""
+"""Limit of interactions read for one answer."""
 
-_WINDOWS_DAYS: Final = (1, 7, 30)
+_LOOKBACK_DAYS: Final = (1, 7, 30)
+"""Periods read in turn until one holds `MAX_READ` interactions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Guest:
-    """A user who may come; only the order of scores means something."""
+class LikelyAttendee:
+    """User in an audience; only the order of scores has a meaning."""
 
     user_id: str
     score: float
@@ -33,20 +34,28 @@ class Guest:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Users most likely to come, best first; `considered` of them did something lately."""
+    """Answer of `audience`.
+
+    Attributes
+    ----------
+    model_version : version in service, None without a model.
+    users : users most likely to attend, best first.
+    considered : number of recently active users that were scored.
+    degraded : parts that could not be used, see `Answer`.
+    """
 
     event_id: str
     model_version: str | None
-    users: list[Guest]
+    users: list[LikelyAttendee]
     considered: int
     degraded: tuple[str, ...]
 
 
 def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: int) -> Audience:
-    """Of the users who did something lately, the `limit` most likely to come to an event.
+    """Audience of an event: the `limit` recently active users most likely to attend.
 
-    Who booked, attended or dismissed it is left out. Raises `Forbidden` for who neither organizes it nor is an admin,
-    `NotFound` when there is none with this id.
+    Users who booked, attended or dismissed the event are left out. Raises `Forbidden` unless the caller organizes the
+    event or is an admin, and `NotFound` for an unknown event.
     """
     view = context.view()
     model = with_event(view.recommender, context.documents.events, event_id)
@@ -57,25 +66,28 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
     if not caller.is_admin and not set(caller.organizer_ids) & set(names):
         raise Forbidden("event_id: expected an event of yours; only its organizer and admins may ask for its audience")
     degraded = view.degraded
-    done: list[Interaction] = []
+    interactions: list[Interaction] = []
     try:
-        done = _latest(context.documents.interactions, view.now)
+        interactions = _recent(context.documents.interactions, view.now)
     except StoreUnavailable:
         degraded = (*degraded, "history")
-    table = InteractionTable.of((one for one in done if not is_anonymous(one.user_id)), catalog)
+    table = InteractionTable.of(
+        (interaction for interaction in interactions if not is_anonymous(interaction.user_id)), catalog
+    )
     users = [User(user_id=user_id) for user_id in table.users.ids()]
     histories = Histories.of_table(users, table, view.now, newest=MAX_HISTORY)
     scores = model.scorer.score(UserBatch(histories, model.candidates(row, view.now)))[:, 0]
-    is_taken = histories.excluded(len(catalog))[:, row[0]]
-    order = np.argsort(-np.where(is_taken, -np.inf, scores), kind="stable")[: min(limit, int((~is_taken).sum()))]
-    guests = [Guest(users[place].user_id, float(scores[place])) for place in order]
+    is_consumed = histories.consumed(len(catalog))[:, row[0]]
+    order = np.argsort(-np.where(is_consumed, -np.inf, scores), kind="stable")[: min(limit, int((~is_consumed).sum()))]
+    guests = [LikelyAttendee(users[position].user_id, float(scores[position])) for position in order]
     return Audience(event_id, view.snapshot.model_version, guests, len(users), degraded)
 
 
-def _latest(log: InteractionLog, now: datetime) -> list[Interaction]:
-    found: list[Interaction] = []
-    for days in _WINDOWS_DAYS:
-        found = list(islice(log.since(now - timedelta(days=days)), MAX_READ))
-        if len(found) == MAX_READ:
+def _recent(log: InteractionLog, now: datetime) -> list[Interaction]:
+    """Interactions of the shortest lookback period with `MAX_READ` of them, else of the longest; oldest first."""
+    recent: list[Interaction] = []
+    for days in _LOOKBACK_DAYS:
+        recent = list(islice(log.since(now - timedelta(days=days)), MAX_READ))
+        if len(recent) == MAX_READ:
             break
-    return found
+    return recent

@@ -1,4 +1,4 @@
-"""What every list is made from: the model in memory, who looks, and the time."""
+"""Serving context: snapshot of the model, viewer and time of a request, from which every list is made."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,14 +17,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A list of events.
+    """List of events, as the API returns it.
 
     Attributes
     ----------
-    recommendation_id : names this list in the interactions that follow from it.
-    model_version : None when no model is published yet.
-    next_cursor : for the next page, None where the list ends.
-    degraded : parts that could not be used: `model`, `events`, `popularity`, `rules`, `history`.
+    recommendation_id : id of this list, which the interactions that follow from it carry.
+    model_version : version in service, None without a model.
+    items : the events, best first.
+    next_cursor : cursor of the next page, None where the list ends.
+    degraded : parts that could not be used or brought up to date: `model`, `events`, `popularity`, `rules`, `refresh`,
+        `history`.
     """
 
     recommendation_id: str
@@ -36,7 +38,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RequestView:
-    """One moment, as one viewer sees it."""
+    """State that one request works on.
+
+    Attributes
+    ----------
+    snapshot : model, catalog and rules at `now`.
+    viewer : the user with their profile, empty for a cold-start user.
+    now : start of the request, UTC.
+    degraded : parts that could not be used, see `Answer`.
+    clock : returns the present, UTC.
+    """
 
     snapshot: Snapshot
     viewer: Viewer
@@ -46,15 +57,21 @@ class RequestView:
 
     @property
     def recommender(self) -> Recommender:
-        """The model in service."""
+        """Recommender of the model in service."""
         return self.snapshot.recommender
 
-    def tell(
+    def to_items(
         self, ranked: RankedList, query: ListQuery, *, recommender: Recommender | None = None, source: str | None = None
     ) -> list[Recommendation]:
-        """The list as it may be shown by now: reading and scoring took their time."""
+        """Items of a ranked list, without events that ended or were hidden while the request was scored.
+
+        Parameters
+        ----------
+        recommender : whose catalog the rows are of; None for that of the snapshot.
+        source : what ranked all of the events; None to explain each.
+        """
         model = recommender or self.recommender
-        return model.tell(ranked, self.viewer, query, rules=self.snapshot.rules, now=self.clock(), source=source)
+        return model.to_items(ranked, self.viewer, query, rules=self.snapshot.rules, now=self.clock(), source=source)
 
     def answer(
         self,
@@ -65,18 +82,21 @@ class RequestView:
         recommender: Recommender | None = None,
         source: str | None = None,
     ) -> Answer:
-        """The list with what belongs to it."""
-        items = self.tell(ranked, query, recommender=recommender, source=source)
+        """Answer with the items of a ranked list; parameters as in `to_items`."""
+        items = self.to_items(ranked, query, recommender=recommender, source=source)
         return Answer(recommendation_id, self.snapshot.model_version, items, ranked.cursor, self.degraded)
 
 
 @dataclass(frozen=True, slots=True)
 class ServingContext:
-    """Where views come from.
+    """Dependencies of serving, shared by all requests; `view` makes the state of one request.
 
     Attributes
     ----------
-    deadline_s : how long a request waits for a user's history before it goes on without.
+    serving : snapshot of the model.
+    documents : document stores.
+    clock : returns the present, UTC.
+    deadline_s : seconds that a request waits for a user's history before it answers without it.
     """
 
     serving: Serving
@@ -87,9 +107,13 @@ class ServingContext:
     def view(
         self, user_id: str = "", *, recent: Sequence[str] = (), organizer_ids: tuple[str, ...] = ()
     ) -> RequestView:
-        """The present, as a user sees it, or a stranger where `user_id` is "".
+        """State of a new request of a user; reads the snapshot and the user's profile.
 
-        `recent` are events that were looked at in this session, newest first; they count as clicks.
+        Parameters
+        ----------
+        user_id : "" for a cold-start user, whose profile is not read.
+        recent : ids of events that the user looked at in this session, newest first; they count as clicks.
+        organizer_ids : ids under which the user organizes events.
         """
         now = self.clock()
         snapshot = self.serving.current(now)

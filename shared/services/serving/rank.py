@@ -1,10 +1,10 @@
-"""Puts a caller's own list of events into the order that suits a user."""
+"""Ranking of a caller's own list of events for a user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared.arrays.positions import distinct
-from shared.ranking.lists import choose, may_show
+from shared.ranking.lists import build_list, may_show
 from shared.ranking.query import ListQuery, Recommendation
 from shared.services.serving.context import ServingContext
 from shared.signals.users import UserBatch
@@ -12,11 +12,15 @@ from shared.signals.users import UserBatch
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The caller's events in order.
+    """Ranked events of the caller's list.
 
     Attributes
     ----------
-    left_out : ids that may not be shown to this user, or that nobody knows, as the caller ordered them.
+    recommendation_id : id of this list, which the interactions that follow from it carry.
+    model_version : version in service, None without a model.
+    items : the events that may be shown, best first.
+    left_out : ids of unknown events and of those that may not be shown to this user, in the caller's order.
+    degraded : parts that could not be used, see `Answer`.
     """
 
     recommendation_id: str
@@ -36,7 +40,14 @@ def rank(
     recent: Sequence[str] = (),
     organizer_ids: tuple[str, ...] = (),
 ) -> Ranking:
-    """Those of `event_ids` that may be shown, best first for a user."""
+    """Ranking of `event_ids` for a user, without events that may not be shown; pins and boosts do not apply.
+
+    Parameters
+    ----------
+    user_id : "" for a cold-start user.
+    explain : True to add the source and the reasons of each event.
+    recent, organizer_ids : see `ServingContext.view`.
+    """
     view = context.view(user_id, recent=recent, organizer_ids=organizer_ids)
     model = view.recommender
     rows = distinct(model.catalog.events.rows(event_ids))
@@ -44,7 +55,7 @@ def rank(
     scores = model.scorer.score(UserBatch(view.viewer.histories, candidates))[0]
     allowed = may_show(model.catalog, candidates.rows, view.viewer, view.snapshot.rules, view.now)
     query = ListQuery(k=len(event_ids), explain=explain)
-    items = view.tell(choose(candidates, scores, allowed, query, now=view.now), query)
-    told = {item.event_id for item in items}
-    left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in told]
+    items = view.to_items(build_list(candidates, scores, allowed, query, now=view.now), query)
+    ranked = {item.event_id for item in items}
+    left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
     return Ranking(recommendation_id, view.snapshot.model_version, items, left_out, view.degraded)

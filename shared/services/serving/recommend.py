@@ -1,4 +1,4 @@
-"""Answers "what should this user see?" from the model in memory and one read of the user's document."""
+"""Personal recommendations from the model in memory and one read of the user's profile."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,13 @@ def recommend(
     recent: Sequence[str] = (),
     organizer_ids: tuple[str, ...] = (),
 ) -> Answer:
-    """The best live events for a user, for a stranger when `user_id` is ""."""
+    """Recommended live events for a user, after the business rules.
+
+    Parameters
+    ----------
+    user_id : "" for a cold-start user, whose profile is not read.
+    recent, organizer_ids : see `ServingContext.view`.
+    """
     view = context.view(user_id, recent=recent, organizer_ids=organizer_ids)
-    ranked = view.recommender.choose(view.viewer, query, rules=view.snapshot.rules, now=view.now)
+    ranked = view.recommender.build_list(view.viewer, query, rules=view.snapshot.rules, now=view.now)
     return view.answer(ranked, query, recommendation_id=recommendation_id)

@@ -1,4 +1,4 @@
-"""Answers "what is like this event?", also for an event that no model has seen."""
+"""Similar events: live events by content similarity to an event, which may be newer than the model."""
 
 from dataclasses import replace
 
@@ -7,13 +7,14 @@ import numpy as np
 from shared.catalog.catalog import UNSEEN
 from shared.errors import InvalidField, NotFound
 from shared.ports import EventStore
-from shared.ranking.lists import choose, may_show
+from shared.ranking.lists import build_list, may_show
 from shared.ranking.query import ListQuery
 from shared.ranking.recommender import Recommender
 from shared.ranking.similarity import similarity
 from shared.services.serving.context import Answer, ServingContext
 
 SOURCE = "content"
+"""Source of the listed events."""
 
 
 def similar(
@@ -25,22 +26,22 @@ def similar(
     recommendation_id: str,
     organizer_ids: tuple[str, ...] = (),
 ) -> Answer:
-    """The live events most like one that may be over; raises `NotFound` when there is none with this id."""
+    """Live events by content similarity to an event, which may be over; raises `NotFound` for an unknown event."""
     view = context.view(user_id, organizer_ids=organizer_ids)
     model = with_event(view.recommender, context.documents.events, event_id)
-    # An event that had to be read moves the others' rows.
+    # Adding an event to the catalog changes the rows of the events after it.
     view = replace(view, viewer=type(view.viewer).of(view.viewer.profile, model.catalog, view.now, organizer_ids))
     live, row = model.live(view.now), model.catalog.events.row(event_id)
     scores = similarity(live, np.array([row]))[0]
     allowed = may_show(model.catalog, live.rows, view.viewer, view.snapshot.rules, view.now)
-    ranked = choose(live, scores, allowed & (live.rows != row) & (scores > 0), query, now=view.now)
+    ranked = build_list(live, scores, allowed & (live.rows != row) & (scores > 0), query, now=view.now)
     return view.answer(ranked, query, recommendation_id=recommendation_id, recommender=model, source=SOURCE)
 
 
 def with_event(model: Recommender, events: EventStore, event_id: str) -> Recommender:
-    """The model with this event in its catalog, read from the store if it is not yet; raises `NotFound`."""
+    """Recommender with this event in its catalog, read from the store if missing; raises `NotFound`."""
     row = model.catalog.events.row(event_id)
-    # Ids that only interactions name have a row without an event.
+    # An id that only interactions name has a row, but no attributes.
     if row >= 0 and model.catalog.starts_at[row] != UNSEEN:
         return model
     try:

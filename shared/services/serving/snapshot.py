@@ -1,4 +1,4 @@
-"""The model in memory: loaded once, looked after inside requests, and kept when anything newer fails."""
+"""Serving snapshot: model, events, popularity and rules in memory; a failed refresh keeps the last good state."""
 
 import logging
 import threading
@@ -16,22 +16,26 @@ from shared.ranking.recommender import Recommender
 from shared.services.registry import POINTER, Pointer, load_version
 
 _log = logging.getLogger(__name__)
-# A stamp may lie before the moment its document becomes readable, so each look goes back; merging is idempotent.
 _OVERLAP: Final = timedelta(seconds=60)
+"""Overlap of the periods read by successive refreshes.
+
+A document's timestamp may precede the time at which it becomes readable. Merging is idempotent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What requests see; replaced as a whole.
+    """Immutable state that requests read; a refresh replaces it as a whole.
 
     Attributes
     ----------
-    manifest : of the model in service; None when there is none yet.
-    read_until : events and counts are known up to here; None before the first look.
-    rules : what people decided about lists.
-    degraded : parts that failed at the last look: `model`, `events`, `popularity`, `rules`; `refresh` when it is not
-        over in time.
-    generation : of the pointer that named the model; an instance never goes back to an earlier one.
+    recommender : the model in service, with newer events and popularity merged in.
+    manifest : manifest of the model in service; None without a model.
+    read_until : watermark of events and counts, UTC; None before the first successful refresh.
+    rules : business rules.
+    degraded : parts that failed in the last refresh: `model`, `events`, `popularity`, `rules`; `refresh` if a refresh
+        missed its deadline.
+    generation : generation of the pointer that named the model; an instance never returns to an earlier one.
     """
 
     recommender: Recommender
@@ -43,12 +47,12 @@ class Snapshot:
 
     @property
     def model_version(self) -> str | None:
-        """The version in service, None without a model."""
+        """Version in service, None without a model."""
         return self.manifest.version if self.manifest else None
 
 
 def load(objects: ObjectStore) -> Recommender:
-    """The published model; raises `ArtifactError` when there is none or it is damaged."""
+    """Recommender of the published version; raises `ArtifactError` when there is none or it is damaged."""
     blob = objects.read(POINTER)
     if blob is None:
         raise ArtifactError(f"{POINTER}: no model is published yet; run `python -m jobs.retrain`")
@@ -56,13 +60,15 @@ def load(objects: ObjectStore) -> Recommender:
 
 
 class Serving:
-    """Keeps a `Snapshot` fresh: one thread looks for news every `refresh_s` seconds, requests wait a little for it.
+    """Snapshot holder: the first request after `refresh_s` seconds starts a refresh in a thread of its own.
+
+    That request waits for the refresh up to a deadline; requests that come meanwhile get the snapshot in memory.
 
     Parameters
     ----------
-    refresh_s : seconds between two looks.
-    deadline_s : how long a request waits for a look before it goes on with what is in memory.
-    first_s : the same for the first look, before which nothing is in memory.
+    refresh_s : seconds from a refresh to the next.
+    deadline_s : seconds that a request waits for a refresh before it uses the snapshot in memory.
+    first_s : seconds that requests wait for the first refresh, before which the snapshot is empty.
     """
 
     def __init__(
@@ -76,37 +82,37 @@ class Serving:
     ) -> None:
         self._documents = documents
         self._objects = objects
-        self._refresh = timedelta(seconds=refresh_s)
+        self._refresh_interval = timedelta(seconds=refresh_s)
         self._deadline_s = deadline_s
         self._first_s = first_s
         self._lock = threading.Lock()
         self._due: datetime | None = None
-        self._looking: threading.Thread | None = None
+        self._refreshing: threading.Thread | None = None
         self._is_late = False
         self._snapshot = Snapshot(Recommender.empty())
 
     def current(self, now: datetime) -> Snapshot:
-        """The snapshot to answer with: refreshed first if that is due and done in time, else marked `refresh`."""
+        """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""
         is_first = self._due is None
         with self._lock:
-            is_new = self._looking is None and (self._due is None or now >= self._due)
+            is_new = self._refreshing is None and (self._due is None or now >= self._due)
             if is_new:
-                # A thread of its own, so that a store that hangs holds up the look but no request.
-                self._looking = threading.Thread(target=self._look, args=(now,), daemon=True)
-                self._looking.start()
-            looking = self._looking
-        if looking is not None and (is_new or is_first):
-            looking.join(self._first_s if is_first else self._deadline_s)
+                # A thread of its own, so that a store that hangs blocks the refresh but no request.
+                self._refreshing = threading.Thread(target=self._refresh, args=(now,), daemon=True)
+                self._refreshing.start()
+            refreshing = self._refreshing
+        if refreshing is not None and (is_new or is_first):
+            refreshing.join(self._first_s if is_first else self._deadline_s)
         snapshot = self._snapshot
-        if looking is not None and looking.is_alive() and (is_new or is_first or self._is_late):
+        if refreshing is not None and refreshing.is_alive() and (is_new or is_first or self._is_late):
             self._is_late = True
             return replace(snapshot, degraded=(*snapshot.degraded, "refresh"))
         return snapshot
 
-    def _look(self, now: datetime) -> None:
+    def _refresh(self, now: datetime) -> None:
         snapshot = replace(self._snapshot, degraded=())
         with ThreadPoolExecutor(1) as pool:
-            # Beside the model's download, since the first use of the document store imports its library.
+            # In parallel with the model's download, since the first use of the document store imports its library.
             rules = pool.submit(self._documents.rules.read)
             steps: tuple[tuple[str, Callable[[Snapshot, datetime], Snapshot]], ...] = (
                 ("model", self._model),
@@ -120,33 +126,33 @@ class Serving:
                 except MarqueeError as error:
                     _log.warning("keeps the last good %s: %s", part, error)
                     snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
-                except Exception:  # noqa: BLE001  # the edge of a thread: what a store answers must not end the looks
+                except Exception:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
                     _log.exception("keeps the last good %s", part)
                     snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
         if "events" in snapshot.degraded and self._snapshot.read_until is not None:
-            # A newer model knows nothing of what was cancelled since its training; what is in service does.
+            # A newer model lacks cancellations since its training, which the model in service has.
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
         if self._due is not None:
-            # Before anybody sees it, but for the first snapshot, for which somebody waits.
+            # Before requests can use it, except for the first snapshot, for which a request is waiting.
             snapshot.recommender.prepare(now)
         with self._lock:
             self._snapshot = snapshot
-            self._due = now + self._refresh
-            self._looking = None
+            self._due = now + self._refresh_interval
+            self._refreshing = None
             self._is_late = False
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         blob = self._objects.read(POINTER)
-        # A reply may be older than one before it; generations only grow, also when somebody rolls back.
+        # A store may answer with an earlier pointer than before; generations grow with every write, rollbacks included.
         if blob is None or blob.generation <= snapshot.generation:
             return snapshot
         version = Pointer.from_json(blob.data).version
         if version == snapshot.model_version:
             return replace(snapshot, generation=blob.generation)
         recommender, manifest = load_version(self._objects, version)
-        # Events and counts newer than the model must be read again on top of it.
+        # Events and counts newer than the model must be merged into it again.
         read_until = manifest.watermark - _OVERLAP if manifest.watermark else None
         return replace(
             snapshot,

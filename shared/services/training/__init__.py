@@ -1,1 +1,1 @@
-"""The scheduled training."""
+"""Scheduled training: ledger sync, model selection, fit, smoke test and publication."""

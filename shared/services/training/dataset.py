@@ -1,4 +1,4 @@
-"""What training learns from, gathered from a folder's entities or from the ledger's columns."""
+"""Training set of models, built from entities or from the columns of the ledger."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,11 +16,12 @@ from shared.ranking.recommender import Recommender
 from shared.services.training.ledger_sync import LedgerFiles
 
 HOLDOUT_SHARE: Final = 0.2
+"""Share of the latest hits that are held out where `Replay` gives no cutoff, and for the evaluation of ratings."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Everything that training reads, as entities: what a folder or a test holds."""
+    """Dataset of entities, as a folder or a test holds it: events, users by id and interactions."""
 
     events: tuple[Event, ...]
     users: dict[str, User]
@@ -29,16 +30,17 @@ class Dataset:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What models are fitted to and judged on.
+    """Training set that models are fitted to and evaluated on.
 
     Attributes
     ----------
-    events : as entities; `catalog` holds them as columns, with a row for every event that interactions name.
-    users : declared profiles by id.
-    table : the interactions that occurred before the training's now.
-    now : the training's; `table` holds nothing later.
-    watermark : everything that the store stamped earlier is inside; None when it came from no store.
-    seed : of the replay, from which the blend learns its weights.
+    events : events as entities.
+    catalog : the events as columns, with a row also for every unknown event that interactions name.
+    users : declared profiles by user id.
+    table : interactions that occurred before `now`.
+    now : time as of which models are trained, UTC.
+    watermark : the set holds everything that the store stamped before this time; None for data without a store.
+    seed : random seed of the replay, from which the blend learns its weights.
     """
 
     events: Sequence[Event]
@@ -51,14 +53,15 @@ class TrainingSet:
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0) -> Self:
-        """The material of entities."""
-        catalog = Catalog.of(data.events, mentioned=(one.event_id for one in data.interactions if one.event_id))
+        """Training set of entities, as of `now`."""
+        mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
+        catalog = Catalog.of(data.events, mentioned=mentioned)
         table = InteractionTable.of(data.interactions, catalog).before(now)
         return cls(data.events, catalog, data.users, table, now, seed=seed)
 
     @classmethod
     def of_ledger(cls, files: LedgerFiles, *, now: datetime) -> Self:
-        """The material of a ledger, which stays columns except for the events."""
+        """Training set of a ledger, as of `now`, kept in columns except for the events."""
         contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
         columns = parquet.interactions(contents[INTERACTIONS])
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
@@ -69,13 +72,13 @@ class TrainingSet:
 
     @cached_property
     def replay(self) -> Replay:
-        """What the blend learns from, for all that are trained on this material."""
-        some = self.table.of_some_users(MAX_LEARNED)
-        users = self.users.some(some.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
-        return Replay(some, self.catalog, users, now=self.now, seed=self.seed)
+        """Replay of at most `MAX_LEARNED` interactions of whole users, shared by all fits of the blend on this set."""
+        sample = self.table.of_some_users(MAX_LEARNED)
+        users = self.users.some(sample.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
+        return Replay(sample, self.catalog, users, now=self.now, seed=self.seed)
 
     def fit(self, model: str, now: datetime, *, half_life_days: float) -> Recommender:
-        """Train a model on what occurred before a moment."""
+        """Recommender with the named model, fitted to the interactions that occurred before `now`."""
         return Recommender.fit(
             model,
             self.table.before(now),
@@ -87,13 +90,13 @@ class TrainingSet:
         )
 
     def counts(self) -> dict[str, int]:
-        """How much there is."""
+        """Numbers of events, users and interactions."""
         return {"events": len(self.events), "users": len(self.users), "interactions": len(self.table)}
 
 
 def fit(
     data: Dataset, *, model: str, now: datetime, half_life_days: float, seed: int = 0
 ) -> tuple[Recommender, Catalog, InteractionTable]:
-    """Train one model on everything in `data` that occurred before `now`."""
+    """Recommender with the named model, fitted to all of `data` before `now`, with its catalog and interactions."""
     training_set = TrainingSet.of(data, now=now, seed=seed)
     return training_set.fit(model, now, half_life_days=half_life_days), training_set.catalog, training_set.table

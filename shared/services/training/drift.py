@@ -1,4 +1,4 @@
-"""Compares what there is to learn from with what the model in service learned from."""
+"""Data drift between the training set and the data that the incumbent was trained on."""
 
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,13 @@ from shared.services.training.dataset import TrainingSet
 def measure(
     training_set: TrainingSet, served: tuple[Recommender, Manifest], incumbent: Scores, *, now: datetime
 ) -> dict[str, Any]:
-    """The verdict and its findings; `incumbent` are the scores of the model in service on the latest window."""
+    """Drift verdict and findings; `incumbent` are the scores of the model in service (`served`) on the holdout."""
     recommender, manifest = served
     table = training_set.table
     recent = table.occurred_at >= now.timestamp() - drift.WINDOW_DAYS * DAY_S
     rows = table.event_rows[recent & (table.event_rows >= 0)]
-    known = recommender.catalog.events.places(training_set.catalog.events.keys) >= 0
-    then = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
+    known = recommender.catalog.events.rows_of_keys(training_set.catalog.events.keys) >= 0
+    coverage_at_training = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
     findings = drift.detect(
         manifest.details.get("references", {}),
         table,
@@ -28,6 +28,6 @@ def measure(
         scores=incumbent.listed,
         now_s=now.timestamp(),
         unknown_share=float(1 - known[rows].mean()) if len(rows) else 0.0,
-        coverage=(then, incumbent.coverage),
+        coverage=(coverage_at_training, incumbent.coverage),
     )
     return drift.summary(findings)

@@ -1,4 +1,4 @@
-"""One trainer at a time: an object that expires, taken and renewed by compare-and-swap."""
+"""Training lease: an expiring lock on an object, taken and renewed by compare-and-swap, for one trainer at a time."""
 
 import json
 from collections.abc import Callable
@@ -11,12 +11,13 @@ from shared.ports import Blob, ObjectStore
 
 LEASE: Final = "runs/lease.json"
 DURATION: Final = timedelta(minutes=10)
+"""Lifetime of a lease without renewal; after a crash, the next run waits for at most this long."""
 
 
 class Lease:
-    """The right to train, until it expires; whoever crashed with it is followed by the next run after that.
+    """Lease of the trainer: an exclusive lock that expires, so that a crashed run does not block the next for long.
 
-    It only saves work. What must not happen twice, moving a pointer, is a compare-and-swap of its own.
+    It only saves work: the step that must not happen twice, moving a pointer, is a compare-and-swap of its own.
     """
 
     def __init__(self, objects: ObjectStore, owner: str, generation: int, clock: Callable[[], datetime]) -> None:
@@ -28,7 +29,7 @@ class Lease:
 
     @classmethod
     def take(cls, objects: ObjectStore, owner: str, clock: Callable[[], datetime]) -> Self:
-        """The lease, if nobody holds it or its holder let it expire; raises `Conflict` saying who has it."""
+        """Lease acquired for `owner`, if it is free or expired; raises `Conflict` naming the holder otherwise."""
         current = objects.read(LEASE)
         holder, until = _parse(current)
         if holder and until and until > clock():
@@ -36,14 +37,14 @@ class Lease:
         return cls(objects, owner, _write(objects, owner, clock() + DURATION, current), clock)
 
     def renew(self) -> None:
-        """Hold it for longer, when half of the time is over; raises `Conflict` when another run has taken over."""
+        """Renewal of the lease once half of `DURATION` is over; raises `Conflict` when another run has taken over."""
         if self._clock() >= self._renew_at:
-            held = Blob(b"", self._generation)
-            self._generation = _write(self._objects, self._owner, self._clock() + DURATION, held)
+            current = Blob(b"", self._generation)
+            self._generation = _write(self._objects, self._owner, self._clock() + DURATION, current)
             self._renew_at = self._clock() + DURATION / 2
 
     def release(self) -> None:
-        """Let the next run begin at once; does nothing when another has taken over."""
+        """Release of the lease, so that the next run may begin; does nothing when another run has taken over."""
         try:
             _write(self._objects, "", self._clock(), Blob(b"", self._generation))
         except Conflict:
@@ -60,5 +61,5 @@ def _parse(blob: Blob | None) -> tuple[str, datetime | None]:
         document = json.loads(blob.data) if blob else {}
         return str(document.get("owner") or ""), fields.time(document, "until")
     except (ValueError, AttributeError, InvalidField):
-        # Whoever wrote this is not one of us; the next writer replaces it.
+        # No trainer wrote this object; the next one replaces it.
         return "", None

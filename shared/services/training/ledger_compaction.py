@@ -1,4 +1,4 @@
-"""Keeps the ledger small: merges small files, and drops everything of users who asked to be forgotten."""
+"""Ledger compaction: merges small files and drops the rows of forgotten users."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 MAX_SMALL: Final = 16
-"""So many small files of one month, or of events or users, are merged into one."""
+"""Limit of small files of a month of interactions, or of events or users; with more, they are merged into one."""
+
 SMALL_ROWS: Final = 1_000_000
+"""Rows from which a file of interactions counts as large and is not merged again."""
 
 
 def merge(files: LedgerFiles, run: Run, *, new_id: Callable[[], str]) -> None:
-    """Merge small files where there are many."""
+    """Compaction of the ledger: merges the small files of each folder with more than `MAX_SMALL` of them."""
     for name in FEEDS:
         feed = files.ledger.feeds[name]
         folders: dict[str, list[Chunk]] = defaultdict(list)
         for chunk in feed.chunks:
-            # Of events and users the last row of an id counts, so all their files must stay in one order.
+            # The last row of an event or user counts, so a merge of some of their files would break the order.
             if chunk.rows < SMALL_ROWS or name != INTERACTIONS:
                 folders[chunk.name.rpartition("/")[0]].append(chunk)
         for folder, small in folders.items():
             if len(small) > MAX_SMALL:
                 merged = _merged(name, files, small, f"{folder}/{run.document.run_id}-{new_id()}.parquet")
-                feed = replace(feed, chunks=(merged, *(one for one in feed.chunks if one not in small)))
+                feed = replace(feed, chunks=(merged, *(chunk for chunk in feed.chunks if chunk not in small)))
                 run.step(f"{name} merged", f"merged {len(small)} files of {folder}")
         files.commit(files.ledger.with_feed(name, feed))
 
@@ -50,10 +52,10 @@ def _merged(feed: str, files: LedgerFiles, chunks: list[Chunk], name: str) -> Ch
 
 
 def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], *, new_id: Callable[[], str]) -> int:
-    """Rewrite the files that hold anything of forgotten users without it; returns how many rows went.
+    """Erasure of forgotten users' rows, by rewriting the files that hold any; returns the number of dropped rows.
 
-    `forgotten` gives, by pseudonym, the time up to which a user is forgotten; what came later stays. Nothing is read
-    unless somebody was forgotten since the last time.
+    `forgotten` maps pseudonyms to the time up to which a user is forgotten; later rows stay. No file is read unless a
+    user was forgotten after the ledger's `forgotten_until`.
     """
     ledger = files.ledger
     until = max(forgotten.values(), default=None)
@@ -65,10 +67,10 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], 
     ledger = ledger.with_feed(INTERACTIONS, replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows)))
     feed = ledger.feeds[USERS]
     if feed.chunks:
-        # What other profiles said of a forgotten friend stands in their older rows, so only the newest stay.
+        # Older rows of other profiles may name a forgotten friend, so only the newest row of each user stays.
         table = _filtered(USERS, parquet.newest(USERS, files.contents(feed.chunks)), forgotten)
-        one = _stored(files, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
-        ledger = ledger.with_feed(USERS, replace(feed, chunks=(one,) if one.rows else ()))
+        chunk = _stored(files, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
+        ledger = ledger.with_feed(USERS, replace(feed, chunks=(chunk,) if chunk.rows else ()))
     files.commit(replace(ledger, forgotten_until=until))
     dropped = rows - sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     run.step("users forgotten", f"dropped {dropped:,} rows of forgotten users and older profiles")
@@ -78,28 +80,28 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], 
 def _without(files: LedgerFiles, chunk: Chunk, forgotten: Mapping[str, datetime], new_id: Callable[[], str]) -> Chunk:
     [(file, data)] = files.contents([chunk])
     table = parquet.read(INTERACTIONS, file, data, parquet.schema(INTERACTIONS).names)
-    left = _filtered(INTERACTIONS, table, forgotten)
-    if len(left) == len(table):
+    remaining = _filtered(INTERACTIONS, table, forgotten)
+    if len(remaining) == len(table):
         return chunk
-    return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", left, chunk)
+    return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", remaining, chunk)
 
 
 def _filtered(feed: str, table: "pa.Table", forgotten: Mapping[str, datetime]) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import compute
 
-    stamp, never = table[parquet.STAMPS[feed]], pa.scalar(False)  # noqa: FBT003  # pyarrow names no argument
+    stamp, false = table[parquet.STAMPS[feed]], pa.scalar(False)  # noqa: FBT003  # pyarrow names no argument
     for user_id in compute.unique(table["user_id"]).to_pylist():
         at = forgotten.get(pseudonym(user_id))
         if at is not None:
-            later = compute.fill_null(compute.greater(stamp, pa.scalar(at, stamp.type)), never)
+            later = compute.fill_null(compute.greater(stamp, pa.scalar(at, stamp.type)), false)
             table = table.filter(compute.or_(compute.not_equal(table["user_id"], user_id), later))
             stamp = table[parquet.STAMPS[feed]]
     return table
 
 
-def _stored(files: LedgerFiles, name: str, table: "pa.Table", like: Chunk) -> Chunk:
+def _stored(files: LedgerFiles, name: str, table: "pa.Table", template: Chunk) -> Chunk:
     data = parquet.to_bytes(table)
     if len(table):
         files.write(name, data)
-    return replace(like, name=name, rows=len(table), size=len(data))
+    return replace(template, name=name, rows=len(table), size=len(data))

@@ -1,4 +1,4 @@
-"""Brings the ledger up to the store: reads what is new, appends it, and only then says that it is there."""
+"""Ledger sync: appends new documents of the store as files, then commits them by moving the pointer."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,8 +15,10 @@ from shared.ports import Documents, ObjectStore
 from shared.services.training.run import Run
 
 FLUSH_ROWS: Final = 250_000
-"""After so many rows what was read is made sure of, so that a killed run need not read it again."""
+"""Rows between two commits: a killed run repeats the reads of at most this many."""
+
 _CHECK_ROWS: Final = 10_000
+"""Rows between two checks of lease and deadline."""
 
 Entity = Event | User | Interaction
 _Item = TypeVar("_Item")
@@ -24,14 +26,14 @@ _Source = Callable[[datetime | None, str], Iterator[Entity]]
 
 
 class LedgerFiles:
-    """The ledger in the bucket, as one run sees and changes it.
+    """Ledger files in the bucket, as a run reads and changes them.
 
     Raises `ArtifactError` when `ledger/current.json` cannot be read.
 
     Parameters
     ----------
     objects : the bucket.
-    anew : begin with an empty ledger in place of whatever is there.
+    anew : start with an empty ledger in place of the stored one.
     """
 
     def __init__(self, objects: ObjectStore, *, anew: bool = False) -> None:
@@ -41,13 +43,13 @@ class LedgerFiles:
         self.ledger = Ledger.from_json(blob.data) if blob and not anew else Ledger()
 
     def commit(self, ledger: Ledger) -> None:
-        """Let this be the ledger; raises `Conflict` when another run changed it meanwhile."""
+        """Commit of a new ledger state by compare-and-swap; raises `Conflict` when another run changed it first."""
         if ledger != self.ledger:
             self._generation = self._objects.write(POINTER, ledger.to_json(), generation=self._generation)
             self.ledger = ledger
 
     def contents(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, bytes]]:
-        """The files of these chunks, `(name, bytes)`, one at a time."""
+        """File contents of these chunks as `(name, bytes)`, read lazily; raises `ArtifactError` for a missing file."""
         for chunk in chunks:
             blob = self._objects.read(chunk.name)
             if blob is None:
@@ -55,37 +57,39 @@ class LedgerFiles:
             yield chunk.name, blob.data
 
     def write(self, name: str, data: bytes) -> None:
-        """Store a file under a name that nobody had before."""
+        """Write of a new file; raises `Conflict` when the name exists."""
         self._objects.write(name, data, generation=0)
 
     def sweep(self) -> int:
-        """Delete every file that the ledger does not name, left by killed runs or merged since; returns how many."""
-        loose = [name for feed in FEEDS for name in self._objects.names(f"ledger/{feed}/")]
-        loose = [name for name in loose if name not in self.ledger.names()]
-        for name in loose:
+        """Garbage collection of files that the ledger does not name, left by killed runs or merges; returns a count."""
+        orphans = [name for feed in FEEDS for name in self._objects.names(f"ledger/{feed}/")]
+        orphans = [name for name in orphans if name not in self.ledger.names()]
+        for name in orphans:
             self._objects.delete(name)
-        return len(loose)
+        return len(orphans)
 
 
 def catch_up(documents: Documents, files: LedgerFiles, run: Run, *, new_id: Callable[[], str]) -> None:
-    """Append what the store has that the ledger has not."""
+    """Incremental sync of all feeds: appends the documents of the store that the ledger lacks."""
     sources: dict[str, _Source] = {
         EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
         USERS: lambda since, after: documents.users.changed_since(since, after=after),
         INTERACTIONS: lambda since, after: documents.interactions.since(since, after=after),
     }
     for name in FEEDS:
-        _Reading(name, files, run, new_id).all_of(sources[name])
+        _FeedSync(name, files, run, new_id).append_new(sources[name])
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _FeedSync:
+    """Incremental sync of a feed."""
+
     name: str
     files: LedgerFiles
     run: Run
     new_id: Callable[[], str]
 
-    def all_of(self, source: _Source) -> None:
+    def append_new(self, source: _Source) -> None:
         feed = self.files.ledger.feeds[self.name]
         began, is_first = self.run.clock(), feed.watermark is None
         if is_first and feed.started_at is None:
@@ -96,7 +100,7 @@ class _Reading:
                 known |= parquet.keys(self.name, file, data, since)
         items, added = self._checked(source(since, feed.after)), 0
         while batch := list(islice(items, FLUSH_ROWS)):
-            fresh = {key: one for one in batch if (key := _key(self.name, one)) not in known}
+            fresh = {key: entity for entity in batch if (key := _key(self.name, entity)) not in known}
             known |= fresh.keys()
             chunks = self._write(list(fresh.values()))
             added += len(fresh)
@@ -116,8 +120,8 @@ class _Reading:
 
     def _write(self, entities: Sequence[Entity]) -> tuple[Chunk, ...]:
         parts: dict[str, list[Entity]] = defaultdict(list)
-        for one in entities:
-            parts[f"month={one.occurred_at:%Y-%m}/" if isinstance(one, Interaction) else ""].append(one)
+        for entity in entities:
+            parts[f"month={entity.occurred_at:%Y-%m}/" if isinstance(entity, Interaction) else ""].append(entity)
         label = f"{self.run.document.run_id}-{self.new_id()}"
         chunks = []
         for month, part in sorted(parts.items()):
@@ -137,14 +141,14 @@ class _Reading:
         return self.files.ledger.feeds[self.name].rows
 
 
-def _key(feed: str, one: Entity) -> tuple[str, Any]:
-    """What a row is known by: an interaction by its id, an event or user by its id and the time it was written."""
-    return str(getattr(one, parquet.KEYS[feed])), None if feed == INTERACTIONS else _stamp(one)
+def _key(feed: str, entity: Entity) -> tuple[str, Any]:
+    """Row key for deduplication: the id of an interaction, the id and `updated_at` of an event or user."""
+    return str(getattr(entity, parquet.KEYS[feed])), None if feed == INTERACTIONS else _stamp(entity)
 
 
-def _stamp(one: Entity) -> datetime | None:
-    return one.recorded_at if isinstance(one, Interaction) else one.updated_at
+def _stamp(entity: Entity) -> datetime | None:
+    return entity.recorded_at if isinstance(entity, Interaction) else entity.updated_at
 
 
 def _newest(entities: Sequence[Entity]) -> datetime | None:
-    return max((stamp for one in entities if (stamp := _stamp(one))), default=None)
+    return max((stamp for entity in entities if (stamp := _stamp(entity))), default=None)

@@ -1,4 +1,4 @@
-"""Lets models compete on the latest window: the champion, its challengers, the one in service, and popularity."""
+"""Model selection on the latest holdout: the champion, its challengers, the incumbent and popularity."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,16 +14,19 @@ from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.run import Run
 
 Served = tuple[Recommender, Manifest]
+"""Incumbent: the model in service, with its manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """How the contenders did.
+    """Result of model selection.
 
     Attributes
     ----------
-    model : the contender to publish.
-    scores : by model; "served" is the one in service.
+    model : name of the selected model.
+    scores : evaluation scores on the holdout by model name; "served" is the incumbent.
+    verdict : decision of the gate on publishing the selected model.
+    notes : remarks on the selection, for people.
     """
 
     model: str
@@ -33,14 +36,14 @@ class Selection:
 
 
 class ChampionChallenger:
-    """One comparison of models.
+    """Champion/challenger comparison of models on a holdout.
 
     Parameters
     ----------
-    champion : the model that is published unless another is better beyond the interval.
-    half_life_days : see `Settings`.
-    challengers_s : seconds for trials; after that no other challenger begins.
-    running : the run that it belongs to.
+    champion : name of the model that is selected unless a challenger is better beyond the confidence interval.
+    half_life_days : half-life of an interaction's confidence, see `Settings`.
+    challengers_s : seconds for fits, the champion's included; after that no further challenger begins.
+    running : the training run that it belongs to.
     """
 
     def __init__(self, champion: str, *, half_life_days: float, challengers_s: float, running: Run) -> None:
@@ -50,19 +53,19 @@ class ChampionChallenger:
         self._run = running
 
     def run(self, training_set: TrainingSet, served: Served | None) -> Selection:
-        """Fit everybody to what came before the window, judge them on it, and decide."""
+        """Selection of a model: fits all models to the data before the holdout, evaluates them on it, and decides."""
         table, catalog = training_set.table, training_set.catalog
         cutoff = training_set.replay.cutoff() or latest_cutoff(table, share=HOLDOUT_SHARE)
         if cutoff is None:
             return Selection(
                 self._champion, {}, Verdict(publish=True, reason="there is no history yet to judge a model by")
             )
-        window, is_unseen, notes = Holdout.of(table, catalog, cutoff), True, list[str]()
+        holdout, is_unseen, notes = Holdout.of(table, catalog, cutoff), True, list[str]()
         if served and served[1].trained_at > cutoff:
             recent = Holdout.of(table, catalog, served[1].trained_at)
             is_unseen = len(recent) >= MIN_USERS
-            window = recent if is_unseen else window
-        scores = {MostPopular.name: self._judge(MostPopular.name, training_set, window)}
+            holdout = recent if is_unseen else holdout
+        scores = {MostPopular.name: self._judge(MostPopular.name, training_set, holdout)}
         started = self._run.left_s()
         for name in sorted(MODELS, key=lambda name: name != self._champion):
             if name in scores:
@@ -70,10 +73,10 @@ class ChampionChallenger:
             if name != self._champion and started - self._run.left_s() >= self._challengers_s:
                 notes.append(f"no time left to try {name}")
                 continue
-            scores[name] = self._judge(name, training_set, window)
+            scores[name] = self._judge(name, training_set, holdout)
             self._run.step(f"{name} tried", f"{name}: {scores[name].metrics()}")
         model = self._winner(scores, notes)
-        incumbent = self._incumbent(served, is_unseen, scores, training_set, window, notes)
+        incumbent = self._incumbent(served, is_unseen, scores, training_set, holdout, notes)
         popular = scores[MostPopular.name] if model != MostPopular.name else None
         verdict = decide(scores[model], served=incumbent, popular=popular)
         if not verdict.publish and served is None:
@@ -83,13 +86,13 @@ class ChampionChallenger:
         return Selection(model, scores | ({"served": incumbent} if incumbent else {}), verdict, tuple(notes))
 
     def _winner(self, scores: Mapping[str, Scores], notes: list[str]) -> str:
-        """The champion, unless a challenger is better beyond the interval."""
+        """Winner: the best challenger that beats the champion beyond the confidence interval, else the champion."""
         champion = self._champion
         ahead = {
             name: lead
-            for name, own in scores.items()
+            for name, challenger in scores.items()
             if name not in {champion, MostPopular.name}
-            and (lead := difference(own.ndcg["all"], scores[champion].ndcg["all"])).low > 0
+            and (lead := difference(challenger.ndcg["all"], scores[champion].ndcg["all"])).low > 0
             and lead.users >= MIN_USERS
         }
         if not ahead:
@@ -104,27 +107,27 @@ class ChampionChallenger:
         is_unseen: bool,  # noqa: FBT001  # private
         scores: Mapping[str, Scores],
         training_set: TrainingSet,
-        window: Holdout,
+        holdout: Holdout,
         notes: list[str],
     ) -> Scores | None:
-        """The scores of the model in service on a window that it has not seen.
+        """Scores of the incumbent on a holdout that it was not trained on; None without an incumbent.
 
-        Where too little has happened since its training, a model of its kind is trained on what came before the window
-        and stands in for it: comparing it on what it learned from would favour it.
+        With too few users since its training, a model of the same kind is fitted to the data before the holdout and
+        evaluated in its place: an evaluation on its own training data would favour the incumbent.
         """
         if served is None:
             return None
         recommender, manifest = served
         if not is_unseen:
             notes.append(f"the model in service was trained too lately to be judged itself; {manifest.model} stands in")
-            return scores.get(manifest.model) or self._judge(manifest.model, training_set, window)
-        known = recommender.catalog.events.places(training_set.catalog.events.keys) >= 0
+            return scores.get(manifest.model) or self._judge(manifest.model, training_set, holdout)
+        known = recommender.catalog.events.rows_of_keys(training_set.catalog.events.keys) >= 0
         missing = {key for key, is_known in zip(training_set.catalog.events.ids(), known, strict=True) if not is_known}
-        current = recommender.with_events([one for one in training_set.events if one.event_id in missing])
-        return judge_served(current, window, training_set.table, training_set.catalog, training_set.users)
+        current = recommender.with_events([event for event in training_set.events if event.event_id in missing])
+        return judge_served(current, holdout, training_set.table, training_set.catalog, training_set.users)
 
-    def _judge(self, model: str, training_set: TrainingSet, window: Holdout) -> Scores:
+    def _judge(self, model: str, training_set: TrainingSet, holdout: Holdout) -> Scores:
         self._run.check()
-        recommender = training_set.fit(model, window.cutoff, half_life_days=self._half_life_days)
+        recommender = training_set.fit(model, holdout.cutoff, half_life_days=self._half_life_days)
         self._run.check()
-        return judge(recommender, window, training_set.table, training_set.catalog, training_set.users)
+        return judge(recommender, holdout, training_set.table, training_set.catalog, training_set.users)

@@ -1,4 +1,4 @@
-"""One scheduled training: catch up, compare, fit, publish what is better. Killed anywhere, it can be repeated."""
+"""Training pipeline: ledger sync, model selection, drift, fit, smoke test, publication. Safe to kill and repeat."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -24,19 +24,21 @@ from shared.services.training.model_selection import ChampionChallenger, Selecti
 from shared.services.training.run import Report, Run, RunDocument
 
 DEADLINE: Final = timedelta(minutes=25)
+"""Time limit of a run, below the 30 minutes in `functions.yaml` after which the platform stops it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How to train.
+    """Configuration of a training.
 
     Attributes
     ----------
-    model : the champion, one of `MODELS`, which is published unless another is better beyond the interval.
-    half_life_days : see `Settings`.
-    challengers_s : seconds for trials, the champion's included; after that no challenger begins.
-    deadline : how long the run may take before it stops itself.
-    reread : whether to read everything again into a new ledger.
+    model : the champion, one of `MODELS`, which is selected unless a challenger is better beyond the confidence
+        interval.
+    half_life_days : half-life of an interaction's confidence, see `Settings`.
+    challengers_s : seconds for fits of model selection, the champion's included; after that no challenger begins.
+    deadline : time limit of the run, after which it stops itself.
+    reread : whether to read all documents again into a new ledger.
     """
 
     model: str
@@ -48,12 +50,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trainer:
-    """What a training needs from outside.
+    """Dependencies of a training.
 
     Attributes
     ----------
-    rehearse : runs `smoke_test.answer` in a process of its own.
-    report : is told each step.
+    documents : the document store, which is only read.
+    objects : the bucket of the ledger, the models and the run documents.
+    clock : gives the current time, aware and in UTC.
+    new_id : gives a unique id, for names of files and versions.
+    run_smoke_test : runs `smoke_test.answer` in a process of its own.
+    report : callback for each step.
     """
 
     documents: Documents
@@ -65,9 +71,9 @@ class Trainer:
 
 
 def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocument:
-    """Train as of `scheduled_at`, which names the run: one that came to a decision is not made again.
+    """Training run as of `scheduled_at`, its idempotency key: a run with a decision is not repeated.
 
-    Another run at the same time yields; a failed one may be repeated, and goes on where it was.
+    A run yields while another one holds the lease. A failed run may be repeated and continues where it stopped.
     """
     objects, began = trainer.objects, trainer.clock()
     run_id = f"{scheduled_at:%Y%m%dT%H%M%SZ}"
@@ -79,23 +85,31 @@ def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocum
     except Conflict as error:
         document.decision, document.reason = run.YIELDED, str(error)
         return document
-    # It may have been finished between the first look and the lease.
-    if done := run.finished(objects, run_id):
-        lease.release()
-        return done
-    before = trainer.documents.listed()
     running = Run(document, lease, clock=trainer.clock, deadline=began + plan.deadline, report=trainer.report)
     try:
-        running.step("lease taken", f"run {run_id} begins")
+        # Another attempt may have finished the run between the first check and the lease.
+        if done := run.finished(objects, run_id):
+            return done
+        _recorded(trainer, plan, running)
+    finally:
+        # Whatever fails, even storing the document: the next run must not wait for the lease to expire.
+        lease.release()
+    running.report("run finished", f"{document.decision}: {document.reason}")
+    return document
+
+
+def _recorded(trainer: Trainer, plan: Plan, running: Run) -> None:
+    """One training whose run document is stored however it ends."""
+    document, listed_before = running.document, trainer.documents.listed()
+    try:
+        running.step("lease taken", f"run {document.run_id} begins")
         _Training(trainer, plan, running).perform()
     except MarqueeError as error:
         document.decision, document.reason = run.FAILED, str(error)
         raise
     finally:
-        run.finish(objects, document, now=trainer.clock(), reads=trainer.documents.listed() - before)
-        lease.release()
-    running.step("run finished", f"{document.decision}: {document.reason}")
-    return document
+        reads = trainer.documents.listed() - listed_before
+        run.finish(trainer.objects, document, now=trainer.clock(), reads=reads)
 
 
 class _Training:
@@ -117,13 +131,13 @@ class _Training:
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         served = self._served()
         with self._run.phase("trial"):
-            contest = ChampionChallenger(
+            comparison = ChampionChallenger(
                 self._plan.model,
                 half_life_days=self._plan.half_life_days,
                 challengers_s=self._plan.challengers_s,
                 running=self._run,
             )
-            selection = contest.run(training_set, served)
+            selection = comparison.run(training_set, served)
         self._document.metrics = {name: scores.metrics() for name, scores in selection.scores.items()}
         ratings = evaluate_ratings(training_set.table, len(training_set.catalog), share=HOLDOUT_SHARE)
         if ratings["ratings"]:
@@ -143,8 +157,8 @@ class _Training:
             self._run.step("model fitted", f"fitted {selection.model}")
         with self._run.phase("check"):
             manifest, packed = self._packed(recommender, selection, training_set, files)
-            asked = smoke_test.questions(training_set.table, training_set.catalog, training_set.users)
-            problem = smoke_test.check(recommender, manifest, packed, asked, self._trainer.run_smoke_test)
+            profiles = smoke_test.questions(training_set.table, training_set.catalog, training_set.users)
+            problem = smoke_test.check(recommender, manifest, packed, profiles, self._trainer.run_smoke_test)
             self._run.step("model checked", problem or "the model answers in a fresh process")
         if problem:
             self._decide(run.REFUSED, problem)
@@ -153,7 +167,7 @@ class _Training:
             self._publish(manifest, packed, reason)
 
     def _was_published(self) -> bool:
-        """Whether an attempt of this run came as far as the pointer before it was cut short."""
+        """Recovery check: True when an earlier attempt of this run moved the pointer before it was killed."""
         blob = self._objects.read(registry.POINTER)
         try:
             version = registry.Pointer.from_json(blob.data).version if blob else ""
@@ -201,7 +215,7 @@ class _Training:
             version=f"{self._now:%Y%m%dT%H%M%SZ}-{self._trainer.new_id()[:8]}",
             model=selection.model,
             trained_at=self._now,
-            # What was stamped after the training's now is not in it, however late it was read.
+            # The model holds nothing that was stamped after `now`, however late it was read.
             watermark=training_set.watermark and min(training_set.watermark, self._now),
             sha256=digest(packed),
             arrays=describe(arrays),
@@ -217,15 +231,15 @@ class _Training:
 
     def _publish(self, manifest: Manifest, packed: bytes, reason: str) -> None:
         self._run.step("publishing", f"uploads {manifest.version}, {len(packed):,} bytes")
-        why = registry.publish(
+        refusal = registry.publish(
             self._objects,
             manifest,
             packed,
             began=self._document.started_at,
             uploaded=lambda: self._run.step("version uploaded", f"uploaded {manifest.version}"),
         )
-        if why:
-            self._decide(run.YIELDED, why)
+        if refusal:
+            self._decide(run.YIELDED, refusal)
             return
         self._document.version = manifest.version
         self._decide(run.PUBLISHED, reason)

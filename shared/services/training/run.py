@@ -1,4 +1,4 @@
-"""One run of the trainer: its deadline, its lease, what it is at, and the document that stays of it."""
+"""Training run: deadline, lease, progress steps, and the run document that is stored at its end."""
 
 import json
 import resource
@@ -16,7 +16,11 @@ from shared.services.training.lease import Lease
 
 FOLDER: Final = "runs/"
 KEPT: Final = 500
+"""Run documents that are kept; older ones are deleted."""
+
 READ_USD: Final = 0.06 / 100_000
+"""Price of a Firestore document read in US dollars; prices differ by region."""
+
 PUBLISHED: Final = "published"
 REFUSED: Final = "refused"
 YIELDED: Final = "yielded"
@@ -26,13 +30,14 @@ _KB_PER_MB: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A point that a run has reached.
+    """Progress step of a run.
 
     Attributes
     ----------
-    phase : the phase it is in; `name` says where in it, the same in every run.
-    message : the same for people.
-    seconds : since the run began.
+    phase : phase of the run.
+    name : name of the step in its phase, constant over runs.
+    message : description of the step for people.
+    seconds : time since the run began.
     """
 
     run_id: str
@@ -43,20 +48,24 @@ class Step:
 
 
 Report = Callable[[Step], None]
+"""Progress callback of a run, called with each step."""
 
 
 @dataclass(slots=True, kw_only=True)
 class RunDocument:
-    """What stays of a run, under `runs/{run_id}.json`.
+    """Run document: record of a training run, stored under `runs/{run_id}.json`.
 
     Attributes
     ----------
-    decision : `published`, `refused`, `yielded` or `failed`; `reason` says why.
-    version : of the published model, "" when none was.
+    decision : `published`, `refused`, `yielded` or `failed`; `reason` explains it.
+    version : version of the published model, "" when none was published.
     phases : seconds by phase.
-    rows : what the model was trained on, and how many rows were new.
-    reads : documents that the store listed for it; `price_usd` what Firestore asks for them.
-    metrics : model → metric → value on the latest window; `comparisons` the differences with their intervals.
+    rows : numbers of rows that the model was trained on, and of new rows by feed.
+    reads : documents read by the run's list queries; `price_usd` is what Firestore charges for them.
+    peak_memory_mb : peak resident memory of the process in MB.
+    metrics : model → metric → value on the holdout.
+    comparisons : metric differences between models with confidence intervals.
+    drift : verdict and findings of drift detection, empty without an incumbent.
     """
 
     run_id: str
@@ -76,12 +85,12 @@ class RunDocument:
     drift: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """As stored."""
+        """Stored form, UTF-8 JSON."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Self:
-        """Parse a stored document; raises `ArtifactError`."""
+        """Run document parsed from its stored form; raises `ArtifactError`."""
         try:
             document = json.loads(data)
             for name in ("scheduled_at", "started_at"):
@@ -93,15 +102,15 @@ class RunDocument:
 
 
 class Run:
-    """What every phase of a run is given.
+    """Context of a training run, shared by its phases.
 
     Parameters
     ----------
-    document : filled in on the way.
-    lease : renewed on the way.
-    clock : says what time it is.
-    deadline : when the run must have ended; it stops itself then rather than being stopped.
-    report : is told every step.
+    document : run document, filled in by the phases.
+    lease : lease of the trainer, renewed at each check.
+    clock : gives the current time, aware and in UTC.
+    deadline : time at which the run stops itself, before the platform stops it.
+    report : callback for each step.
     """
 
     def __init__(
@@ -122,7 +131,7 @@ class Run:
         self._phase = "start"
 
     def check(self) -> None:
-        """Renew the lease where due; raises `DeadlineExceeded` or, when another run took over, `Conflict`."""
+        """Deadline check and lease renewal; raises `DeadlineExceeded` or, when another run took over, `Conflict`."""
         if self.clock() >= self._deadline:
             raise DeadlineExceeded(
                 f"run {self.document.run_id}: in phase {self._phase} at its deadline, stopped itself"
@@ -130,19 +139,23 @@ class Run:
         self._lease.renew()
 
     def left_s(self) -> float:
-        """Seconds until the deadline."""
+        """Time until the deadline, in seconds."""
         return (self._deadline - self.clock()).total_seconds()
 
     def step(self, name: str, message: str) -> None:
-        """Say how far it is, and go on only if it may."""
+        """Progress report of a step, followed by `check`, which may end the run."""
+        self.report(name, message)
+        self.check()
+
+    def report(self, name: str, message: str) -> None:
+        """Progress report alone: what is over must not end the run."""
         self._report(
             Step(self.document.run_id, self._phase, name, message, round(time.perf_counter() - self._started, 3))
         )
-        self.check()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Take the time of a phase."""
+        """Timer of a phase: adds its duration to the run document."""
         self._phase, started = name, time.perf_counter()
         try:
             yield
@@ -152,9 +165,9 @@ class Run:
 
 
 def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads: int) -> None:
-    """Store the document of a run that has ended, in place of a failed attempt's; drop the oldest.
+    """Storage of a finished run's document, in place of a failed attempt's; deletes the oldest beyond `KEPT`.
 
-    A decision that another attempt has made meanwhile stands.
+    A decision that another attempt of the run has stored meanwhile is not replaced.
     """
     document.finished_at = now
     document.reads = reads
@@ -165,13 +178,13 @@ def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads:
     if before and RunDocument.from_json(before.data).decision != FAILED:
         return
     objects.write(name, document.to_json(), generation=before.generation if before else 0)
-    stored = [one for one in objects.names(FOLDER) if one[len(FOLDER) :][:1].isdigit()]
-    for old in stored[:-KEPT]:
-        objects.delete(old)
+    stored = [name for name in objects.names(FOLDER) if name[len(FOLDER) :][:1].isdigit()]
+    for name in stored[:-KEPT]:
+        objects.delete(name)
 
 
 def finished(objects: ObjectStore, run_id: str) -> RunDocument | None:
-    """The document of a run that came to a decision; None when it has yet to be made, again after a failure."""
+    """Run document of a run with a decision; None for a run that is missing or failed and may be repeated."""
     blob = objects.read(f"{FOLDER}{run_id}.json")
     if blob is None:
         return None

@@ -1,7 +1,7 @@
-"""Asks a packed model a few real questions in a process of its own, as an instance will that has just started.
+"""Smoke test of a packed model: recommendations in a fresh process must equal those of the fitted model.
 
-`python -m shared.services.training.smoke_test` reads one line of JSON, the manifest and the questions, and then the
-arrays from its standard input, and writes the answers as JSON.
+`python -m shared.services.training.smoke_test` reads a line of JSON, the manifest and the profiles, and then the arrays
+from its standard input, and writes the lists of recommendations as JSON. A starting instance loads a model likewise.
 """
 
 import json
@@ -23,17 +23,22 @@ from shared.models.artifact import Manifest, unpack
 from shared.ranking.recommender import Recommender
 
 K: Final = 10
+"""Length of the compared lists."""
+
 ACTIVE: Final = 8
+"""Most active users among the tested profiles."""
+
 _CLOSE: Final = 1e-4
+"""Relative and absolute tolerance of scores."""
 
 RunSmokeTest = Callable[[bytes], bytes]
-"""Runs `answer` elsewhere: in another process, which has nothing of this one."""
+"""Function that runs `answer` on a request in a fresh process and returns its response."""
 
 
 def questions(table: InteractionTable, catalog: Catalog, users: Mapping[str, User]) -> list[Profile]:
-    """A stranger, somebody whose history names nothing that is known, and the most active users."""
+    """Test profiles: a cold-start user, a user with an unknown event in the history, the `ACTIVE` most active users."""
     counts = np.bincount(table.user_rows, minlength=len(table.users))
-    asked = [
+    profiles = [
         Profile(User(user_id="stranger")),
         Profile(User(user_id="elsewhere"), (HistoryEntry(InteractionType.BOOKING, _moment(0.0), "no such event"),)),
     ]
@@ -47,15 +52,15 @@ def questions(table: InteractionTable, catalog: Catalog, users: Mapping[str, Use
             )
         )
         [user_id] = table.users.ids(np.array([row]))
-        asked.append(Profile(users.get(user_id) or User(user_id=user_id), history))
-    return asked
+        profiles.append(Profile(users.get(user_id) or User(user_id=user_id), history))
+    return profiles
 
 
 def not_finite(arrays: Mapping[str, NDArray[Any]]) -> str:
-    """The name of an array with a value that no score may be made of, "" where there is none.
+    """Name of an array with a NaN or infinite value that would spoil scores, "" where there is none.
 
-    Much is unknown of the catalog: a time that nobody set is infinite there, a price that nobody named NaN. Times
-    since when a signal knows an event are infinite where it does not.
+    Arrays of the catalog are exempt: an unknown time is infinite there, an unknown price NaN. Arrays named `*.since`,
+    the times since which a signal knows each event, may be infinite, for unknown events, but not NaN.
     """
     for name, array in arrays.items():
         if array.dtype.kind != "f" or name.startswith("catalog."):
@@ -67,15 +72,16 @@ def not_finite(arrays: Mapping[str, NDArray[Any]]) -> str:
 
 
 def check(
-    recommender: Recommender, manifest: Manifest, data: bytes, asked: list[Profile], run_smoke_test: RunSmokeTest
+    recommender: Recommender, manifest: Manifest, data: bytes, profiles: list[Profile], run_smoke_test: RunSmokeTest
 ) -> str:
-    """Why the model must not serve, "" when nothing speaks against it."""
-    if damaged := not_finite(recommender.to_arrays()):
-        return f"array {damaged} holds values that are not finite"
+    """Reason against serving the model, "" when it passes the smoke test."""
+    if array := not_finite(recommender.to_arrays()):
+        return f"array {array} holds values that are not finite"
     now = manifest.trained_at
     live = np.flatnonzero(recommender.catalog.live(now))
-    expected = _answers(recommender, asked, now)
-    request = json.dumps({"manifest": manifest.to_json().decode(), "asked": [_plain(one) for one in asked]})
+    expected = _answers(recommender, profiles, now)
+    asked = [_plain(profile) for profile in profiles]
+    request = json.dumps({"manifest": manifest.to_json().decode(), "asked": asked})
     try:
         answered = json.loads(run_smoke_test(request.encode() + b"\n" + data))
     except (ArtifactError, ValueError) as error:
@@ -83,7 +89,7 @@ def check(
     if _differ(answered, expected):
         return f"a fresh process answers differently: expected {expected}, got {answered}"
     may_be_shown = set(recommender.catalog.events.ids(live))
-    for profile, items in zip(asked, expected, strict=True):
+    for profile, items in zip(profiles, expected, strict=True):
         shown = [event_id for event_id, _ in items]
         if len(shown) != len(set(shown)) or not set(shown) <= may_be_shown:
             return f"the list of {profile.user.user_id!r} holds an event twice or one that may not be shown: {shown}"
@@ -93,22 +99,24 @@ def check(
 
 
 def answer(request: bytes) -> bytes:
-    """What the process does: load the model and answer."""
+    """Response of the fresh process to a request: loads the model and recommends for each profile."""
     head, _, data = request.partition(b"\n")
     document = json.loads(head)
     manifest = Manifest.from_json(document["manifest"].encode())
     recommender = Recommender.from_arrays(manifest.model, unpack(data, manifest))
-    asked = [_profile(one) for one in document["asked"]]
-    return json.dumps(_answers(recommender, asked, manifest.trained_at)).encode()
+    profiles = [_profile(entry) for entry in document["asked"]]
+    return json.dumps(_answers(recommender, profiles, manifest.trained_at)).encode()
 
 
-def _answers(recommender: Recommender, asked: list[Profile], now: datetime) -> list[list[list[Any]]]:
-    return [[[one.event_id, one.score] for one in recommender.recommend(it, k=K, now=now)] for it in asked]
+def _answers(recommender: Recommender, profiles: list[Profile], now: datetime) -> list[list[list[Any]]]:
+    lists = [recommender.recommend(profile, k=K, now=now) for profile in profiles]
+    return [[[item.event_id, item.score] for item in items] for items in lists]
 
 
-def _differ(one: list[list[list[Any]]], other: list[list[list[Any]]]) -> bool:
+def _differ(answered: list[list[list[Any]]], expected: list[list[list[Any]]]) -> bool:
     ids, scores = (
-        [[[item[place] for item in items] for items in answers] for answers in (one, other)] for place in (0, 1)
+        [[[item[column] for item in items] for items in answers] for answers in (answered, expected)]
+        for column in (0, 1)
     )
     if ids[0] != ids[1]:
         return True
@@ -117,7 +125,7 @@ def _differ(one: list[list[list[Any]]], other: list[list[list[Any]]]) -> bool:
 
 def _plain(profile: Profile) -> dict[str, Any]:
     user = {**profile.user.to_document(), "created_at": None, "updated_at": None}
-    entries = [[one.type, one.occurred_at.isoformat(), one.event_id, one.value] for one in profile.history]
+    entries = [[entry.type, entry.occurred_at.isoformat(), entry.event_id, entry.value] for entry in profile.history]
     return {"user_id": profile.user.user_id, "user": user, "history": entries}
 
 

@@ -1,4 +1,4 @@
-"""Spreading the counts of hot events over several documents."""
+"""Sharded counters of hot events."""
 
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
 
@@ -10,7 +10,7 @@ class Seconds:
         return self.now
 
 
-def test_a_calm_event_keeps_one_document() -> None:
+def test_an_event_with_a_low_write_rate_uses_shard_0() -> None:
     clock = Seconds()
     spread = Spread(clock)
     for _ in range(20):
@@ -18,7 +18,7 @@ def test_a_calm_event_keeps_one_document() -> None:
         clock.now += 1.0
 
 
-def test_a_hot_event_spreads_and_a_calm_one_beside_it_does_not() -> None:
+def test_a_hot_event_uses_all_shards_and_leaves_others_unsharded() -> None:
     clock = Seconds()
     spread = Spread(clock)
     chosen = {spread.choose("hot") for _ in range(200)}
@@ -28,17 +28,17 @@ def test_a_hot_event_spreads_and_a_calm_one_beside_it_does_not() -> None:
     assert spread.choose("hot") == 0
 
 
-def test_readers_are_told_once_and_only_of_what_was_written() -> None:
+def test_the_spread_flag_is_needed_until_it_was_written() -> None:
     spread = Spread(Seconds())
-    assert not spread.is_untold("e", 0)
-    assert spread.is_untold("e", 3)
-    assert spread.is_untold("e", 3)
-    spread.told("e")
-    assert not spread.is_untold("e", 5)
-    assert spread.is_untold("other", 5)
+    assert not spread.needs_flag("e", 0)
+    assert spread.needs_flag("e", 3)
+    assert spread.needs_flag("e", 3)
+    spread.mark_flagged("e")
+    assert not spread.needs_flag("e", 5)
+    assert spread.needs_flag("other", 5)
 
 
-def test_no_two_documents_share_a_name() -> None:
+def test_shard_document_ids_are_unique() -> None:
     events = ["e", "e~1", "~", f"{'0' * 32}~1"]
     names = {name_of(event_id, shard) for event_id in events for shard in range(SHARDS)}
     assert len(names) == len(events) * SHARDS

@@ -1,11 +1,11 @@
-"""Stretches of rows against the loop that they stand for."""
+"""Concatenated ranges against an equivalent loop."""
 
 import numpy as np
 
 from shared.arrays.positions import ranges
 
 
-def test_stretches_follow_one_another_whatever_their_order_and_length() -> None:
+def test_ranges_are_concatenated_in_any_order_and_of_any_length() -> None:
     rng = np.random.default_rng(0)
     for size in (0, 1, 40):
         starts, lengths = rng.integers(100, size=size), rng.integers(4, size=size)
@@ -13,7 +13,7 @@ def test_stretches_follow_one_another_whatever_their_order_and_length() -> None:
         assert ranges(starts, lengths).tolist() == expected
 
 
-def test_no_stretch_and_empty_stretches_give_nothing_that_can_still_index() -> None:
+def test_no_ranges_and_empty_ranges_give_an_empty_index() -> None:
     for lengths in (np.empty(0, np.int64), np.zeros(3, np.int64)):
         found = ranges(np.arange(len(lengths)), lengths)
         assert np.arange(5.0)[found].shape == (0,)

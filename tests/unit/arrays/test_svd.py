@@ -1,4 +1,4 @@
-"""Singular vectors against the dense decomposition."""
+"""Randomized truncated SVD against the dense decomposition."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def _matrix(rng: np.random.Generator, shape: tuple[int, int], rank: int) -> np.n
 
 
 @pytest.mark.parametrize("shape", [(300, 120), (120, 300)])
-def test_they_are_those_of_the_dense_decomposition(shape: tuple[int, int]) -> None:
+def test_vectors_equal_those_of_the_dense_decomposition(shape: tuple[int, int]) -> None:
     dense = _matrix(np.random.default_rng(1), shape, 40)
     found = right_singular_vectors(csr_array(dense.astype(np.float32)), 10)
     expected = np.linalg.svd(dense)[2][:10].T
@@ -21,7 +21,7 @@ def test_they_are_those_of_the_dense_decomposition(shape: tuple[int, int]) -> No
     assert (found[np.abs(found).argmax(axis=0), np.arange(10)] > 0).all()
 
 
-def test_a_matrix_of_lower_rank_gives_all_it_has() -> None:
+def test_a_matrix_of_lower_rank_is_reconstructed() -> None:
     dense = _matrix(np.random.default_rng(2), (50, 30), 3)
     found = right_singular_vectors(csr_array(dense.astype(np.float32)), 20)
     assert found.shape == (30, 20)
@@ -30,8 +30,8 @@ def test_a_matrix_of_lower_rank_gives_all_it_has() -> None:
     assert projected == pytest.approx(dense, abs=1e-4)
 
 
-def test_the_seed_decides() -> None:
+def test_equal_seeds_give_equal_vectors() -> None:
     matrix = csr_array(_matrix(np.random.default_rng(3), (60, 50), 30).astype(np.float32))
-    one, again, other = (right_singular_vectors(matrix, 5, seed=seed) for seed in (1, 1, 2))
-    assert (one == again).all()
-    assert one == pytest.approx(other, abs=1e-2)
+    first, again, differently_seeded = (right_singular_vectors(matrix, 5, seed=seed) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert first == pytest.approx(differently_seeded, abs=1e-2)

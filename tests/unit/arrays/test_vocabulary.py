@@ -1,4 +1,4 @@
-"""The translator between ids and rows."""
+"""Vocabulary: translation between ids and rows."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ ids = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters=
 
 
 @given(known=st.lists(ids), asked=st.lists(ids))
-def test_it_agrees_with_a_dictionary_in_byte_order(known: list[str], asked: list[str]) -> None:
+def test_rows_agree_with_a_dictionary_in_byte_order(known: list[str], asked: list[str]) -> None:
     oracle = {key: row for row, key in enumerate(sorted(set(known), key=str.encode))}
     vocabulary = Vocabulary.of(known)
     wanted = [*asked, *known]
@@ -24,7 +24,7 @@ def test_it_agrees_with_a_dictionary_in_byte_order(known: list[str], asked: list
 
 
 @pytest.mark.parametrize("asked", ["", "ab", "abcd", "b", "Abc"])
-def test_prefixes_and_neighbours_are_unknown(asked: str) -> None:
+def test_prefixes_and_adjacent_ids_are_unknown(asked: str) -> None:
     assert Vocabulary.of(["abc"]).row(asked) == -1
 
 

@@ -1,4 +1,4 @@
-"""Events as columns."""
+"""Catalog of events as columns."""
 
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -41,7 +41,7 @@ NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "lat", "lng", "price
 
 
 def _readable(catalog: Catalog) -> dict[str, list[object]]:
-    """Columns with names in place of codes, so that catalogs compare whatever other names they know."""
+    """Columns with names instead of codes, so that catalogs with different vocabularies can be compared."""
     columns: dict[str, list[object]] = {"events": list(catalog.events.ids())}
     columns |= {name: getattr(catalog, name).tolist() for name in NUMBERS}
     for name, field in catalog.fields.items():
@@ -51,7 +51,7 @@ def _readable(catalog: Catalog) -> dict[str, list[object]]:
 
 
 def _rows(bag: TfIdfAttribute) -> list[dict[str, float]]:
-    """The weights of each event's names."""
+    """TF-IDF weights of each event by name."""
     names = bag.names.ids()
     owned = [slice(*pair) for pair in pairwise(bag.starts)]
     return [{names[c]: float(w) for c, w in zip(bag.columns[o], bag.weights[o], strict=True)} for o in owned]
@@ -68,7 +68,7 @@ def test_merging_equals_the_catalog_of_the_union(old: list[Event], new: list[Eve
 
 @settings(max_examples=30)
 @given(old=EVENTS, new=EVENTS, mentioned=st.lists(st.sampled_from("abxy")))
-def test_merging_keeps_the_places_of_the_training(old: list[Event], new: list[Event], mentioned: list[str]) -> None:
+def test_merging_keeps_the_rows_of_training(old: list[Event], new: list[Event], mentioned: list[str]) -> None:
     before = Catalog.of(old, mentioned=mentioned)
     merged = before.merged(new).merged(new)
     assert merged.trained.tolist() == before.events.rows(merged.events.ids()).tolist()
@@ -78,7 +78,7 @@ def test_merging_keeps_the_places_of_the_training(old: list[Event], new: list[Ev
 
 @settings(max_examples=30)
 @given(old=EVENTS, new=EVENTS)
-def test_merging_weighs_names_as_the_training_did(old: list[Event], new: list[Event]) -> None:
+def test_merging_keeps_the_tf_idf_weights_of_training(old: list[Event], new: list[Event]) -> None:
     before, by_id = Catalog.of(old), {event.event_id: event for event in new}
     merged = before.merged(new)
     for name, read in BAGS.items():
@@ -107,13 +107,13 @@ def test_live_is_published_not_full_and_not_over(given: list[Event], now: dateti
     assert live == expected
 
 
-def test_an_event_is_over_at_the_very_second() -> None:
+def test_an_event_is_over_exactly_at_its_end() -> None:
     catalog = Catalog.of([an_event(starts_at=NOW - DAY, ends_at=NOW)])
     assert not catalog.live(NOW).any()
     assert catalog.live(NOW - timedelta(microseconds=1)).all()
 
 
-def test_what_only_interactions_mention_is_never_live_until_it_is_an_event() -> None:
+def test_events_named_only_by_interactions_are_never_live_until_they_are_merged() -> None:
     catalog = Catalog.of([an_event("a")], mentioned=["a", "b"])
     assert catalog.events.ids() == ["a", "b"]
     assert catalog.live(datetime.min.replace(year=1971, tzinfo=NOW.tzinfo)).tolist() == [True, False]
@@ -137,7 +137,7 @@ def test_titles_are_cut_between_characters_and_fall_back_to_the_id() -> None:
     "given",
     [[], [an_event("a", organizer_id="o", title="")], [an_event("a", tags=("x",)), an_event("b", tags=("x", "y"))]],
 )
-def test_arrays_hold_everything(given: list[Event]) -> None:
+def test_a_catalog_survives_a_round_trip_through_arrays(given: list[Event]) -> None:
     catalog = Catalog.of(given, mentioned=["z"])
     again = Catalog.from_arrays(catalog.to_arrays())
     assert _readable(again) == _readable(catalog)
@@ -169,15 +169,17 @@ def test_seconds_and_moment_are_inverse(time: datetime | None) -> None:
         ("slot", {"starts_at": NOW}, "44"),
         ("slot", {"starts_at": NOW, "location": Location(55.0, 83.0)}, "45"),
         ("slot", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "42"),
+        ("hour", {"starts_at": NOW}, "12"),
+        ("hour", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "6"),
     ],
 )
 def test_an_attribute_is_read_from_the_event(field: str, fields: dict[str, object], expected: str) -> None:
-    with_it = FIELDS[field](an_event(**fields))
-    assert with_it == expected
+    value = FIELDS[field](an_event(**fields))
+    assert value == expected
     assert FIELDS[field](Event(event_id="bare")) == ""
 
 
-def test_a_series_is_what_one_organizer_calls_by_one_name() -> None:
+def test_events_of_equal_organizer_and_title_or_time_of_the_week_form_a_series() -> None:
     series = FIELDS["series"]
     assert series(an_event("a", title="Jam", organizer_id="o")) == series(an_event("b", title="JAM", organizer_id="o"))
     assert series(an_event("a", title="Jam", organizer_id="o")) != series(an_event("a", title="Jam", organizer_id="p"))

@@ -98,7 +98,7 @@ json_like = st.recursive(
 
 
 def _outcome(parse: Parse, document_id: str, document: dict[str, Any]) -> Any:
-    """The entity or the refusal; anything else is raised."""
+    """Parsed entity or `InvalidField` error; other exceptions are raised."""
     try:
         return parse(document_id, document)
     except InvalidField as refused:
@@ -115,7 +115,7 @@ def test_every_field_survives_a_round_trip(entities: tuple[Any, ...]) -> None:
         assert kind.from_document(getattr(entity, key), document) == entity
 
 
-def test_a_document_holds_plain_values_that_json_knows_beside_times() -> None:
+def test_documents_hold_json_values_and_datetimes_only() -> None:
     for entity in (EVENT, USER, INTERACTION):
         json.dumps(entity.to_document(), default=lambda time: {datetime: time.isoformat}[type(time)]())
     assert EVENT.to_document()["status"] == "sold_out"
@@ -165,7 +165,7 @@ def test_any_document_gives_an_entity_or_a_refusal(kind: str, document: dict[str
 
 
 @pytest.mark.parametrize("kind", PARSERS)
-def test_the_document_id_is_checked_by_its_name(kind: str) -> None:
+def test_an_invalid_document_id_is_refused_by_its_field_name(kind: str) -> None:
     parse, document = PARSERS[kind]
     with pytest.raises(InvalidField) as refused:
         parse("a/b", document)
@@ -219,7 +219,7 @@ def test_an_event_is_over_at_its_end_else_at_its_start() -> None:
         ("category_click", "category"),
     ],
 )
-def test_each_type_needs_its_own_field(kind: str, missing: str) -> None:
+def test_each_interaction_type_requires_its_own_field(kind: str, missing: str) -> None:
     document: dict[str, Any] = {"event_id": "e", "value": 3, "organizer_id": "o", "query": "q", "category": "c"}
     document |= {"user_id": "u", "type": kind, "occurred_at": NOW}
     Interaction.from_document("i", document)
@@ -250,7 +250,7 @@ def test_stars_are_1_to_5(stars: float) -> None:
         ({"type": "view", "event_id": "e", "occurred_at": "2026-05-01T23:30:00-02:00"}, "u_e_view_20260502"),
     ],
 )
-def test_expected_ids_are_these(fields: dict[str, Any], expected: str) -> None:
+def test_expected_ids_hold_user_target_type_and_day(fields: dict[str, Any], expected: str) -> None:
     document = {"user_id": "u", "occurred_at": datetime(2026, 5, 1, 23, 59, tzinfo=UTC)} | fields
     assert Interaction.from_document("unnamed", document).expected_id() == expected
 
@@ -260,14 +260,14 @@ def test_expected_ids_are_these(fields: dict[str, Any], expected: str) -> None:
     user_id=st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="/"), min_size=1, max_size=32),
     words=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=100),
 )
-def test_an_expected_id_is_an_id_that_the_store_accepts(kind: InteractionType, user_id: str, words: str) -> None:
+def test_an_expected_id_is_a_valid_document_id(kind: InteractionType, user_id: str, words: str) -> None:
     document = {"user_id": user_id, "type": kind.value, "occurred_at": NOW, "value": 3, "query": words}
     document |= {"category": words[:40]}
     if kind not in {InteractionType.SEARCH, InteractionType.CATEGORY_CLICK}:
         document |= {"event_id": user_id, "organizer_id": user_id}
-    one = _outcome(Interaction.from_document, "unnamed", document)
-    assume(isinstance(one, Interaction))
-    named = one.expected_id()
-    assert len(named.encode()) <= MAX_INTERACTION_ID_BYTES
-    assert Interaction.from_document(named, one.to_document()).expected_id() == named
-    assert named.endswith("_20260501") == kind.meaning.repeats
+    interaction = _outcome(Interaction.from_document, "unnamed", document)
+    assume(isinstance(interaction, Interaction))
+    expected_id = interaction.expected_id()
+    assert len(expected_id.encode()) <= MAX_INTERACTION_ID_BYTES
+    assert Interaction.from_document(expected_id, interaction.to_document()).expected_id() == expected_id
+    assert expected_id.endswith("_20260501") == kind.meaning.repeats

@@ -1,4 +1,4 @@
-"""Reading one field of an untrusted document."""
+"""Field parsers of untrusted documents."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def test_absent_none_and_empty_all_mean_unknown(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("data", ABSENT)
-def test_what_is_required_must_be_there(data: dict[str, Any]) -> None:
+def test_required_fields_must_be_present(data: dict[str, Any]) -> None:
     for read in (fields.identifier, fields.required_time):
         with pytest.raises(InvalidField, match=r"^f: ") as refused:
             read(data, "f")
@@ -40,7 +40,7 @@ def test_ids_that_firestore_accepts_are_taken_unchanged(value: str) -> None:
     "value",
     [".", "..", "a/b", "__a__", "____", "a\n", "\x00", "\x7f", "x" * 129, "é" * 65, "\ud800", 1, True, ["a"], b"a"],
 )
-def test_other_ids_are_refused(value: object) -> None:
+def test_ids_that_firestore_refuses_are_refused(value: object) -> None:
     with pytest.raises(InvalidField, match=r"^f: ") as refused:
         fields.identifier({"f": value}, "f")
     assert refused.value.field == "f"
@@ -64,7 +64,7 @@ def test_texts_are_distinct_non_empty_and_in_order() -> None:
 
 
 @pytest.mark.parametrize("value", ["a", {"a": 1}, 3, ["a", "b", "c"], ["a", 1], ["xxxx"], [["a"]]])
-def test_other_lists_are_refused(value: object) -> None:
+def test_invalid_lists_of_strings_are_refused(value: object) -> None:
     with pytest.raises(InvalidField, match=r"^f: "):
         fields.texts({"f": value}, "f", max_items=2, max_bytes=3)
 
@@ -79,7 +79,7 @@ def test_numbers_in_range_become_floats(value: float, expected: float) -> None:
 @pytest.mark.parametrize(
     "value", [-1e-9, 10.01, float("nan"), float("inf"), -float("inf"), 10**400, -(10**400), "5", True, [5], 5j]
 )
-def test_other_numbers_are_refused(value: object) -> None:
+def test_invalid_numbers_are_refused(value: object) -> None:
     with pytest.raises(InvalidField, match=r"^f: expected a number in 0..10, got ") as refused:
         fields.number({"f": value}, "f", low=0, high=10)
     assert refused.value.field == "f"
@@ -133,7 +133,7 @@ def test_subclasses_of_datetime_become_plain() -> None:
         {},
     ],
 )
-def test_other_times_are_refused(value: object) -> None:
+def test_invalid_times_are_refused(value: object) -> None:
     with pytest.raises(InvalidField, match=r"^f: expected an ISO 8601 time") as refused:
         fields.time({"f": value}, "f")
     assert refused.value.field == "f"
@@ -157,13 +157,13 @@ def test_locations_are_maps_or_geopoints(value: object) -> None:
         ({"lat": 0, "lng": "0"}, "lng"),
     ],
 )
-def test_other_locations_are_refused(value: object, field: str) -> None:
+def test_invalid_locations_are_refused(value: object, field: str) -> None:
     with pytest.raises(InvalidField) as refused:
         fields.location({"f": value}, "f")
     assert refused.value.field == field
 
 
-def test_a_refusal_says_what_was_got_shortened() -> None:
+def test_an_error_message_shortens_the_offending_value() -> None:
     with pytest.raises(InvalidField) as refused:
         fields.identifier({"f": "/" * 1_000_000}, "f")
     assert len(str(refused.value)) < 250

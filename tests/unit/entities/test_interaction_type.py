@@ -1,4 +1,4 @@
-"""Interaction types against the other places that have to name them."""
+"""Interaction types: agreement with the security rules, and laws of their meanings."""
 
 import json
 import re
@@ -15,7 +15,7 @@ RULES = (ROOT / "firestore.rules").read_text()
 
 
 def _named(function: str) -> set[str]:
-    """Types that a function of the security rules lists."""
+    """Interaction types that a function of the security rules lists."""
     [body] = re.findall(rf"function {function}\(\) {{ return isOf\(\[(.*?)\]\)", RULES, re.DOTALL)
     return set(re.findall(r"'(\w+)'", body))
 
@@ -27,7 +27,7 @@ def test_security_rules_know_every_type_and_which_ones_repeat() -> None:
 
 
 @pytest.mark.parametrize("kind", InteractionType)
-def test_what_a_type_is_about_must_be_given(kind: InteractionType) -> None:
+def test_the_target_field_of_a_type_is_required(kind: InteractionType) -> None:
     fields = {"event_id": "e", "organizer_id": "o", "query": "jazz", "category": "music"}
     whole = {"user_id": "u", "type": kind.value, "occurred_at": NOW, "value": 5, **fields}
     assert Interaction.from_document("i", whole).type is kind
@@ -37,12 +37,12 @@ def test_what_a_type_is_about_must_be_given(kind: InteractionType) -> None:
 
 
 @pytest.mark.parametrize("kind", InteractionType)
-def test_what_speaks_against_an_event_is_no_hit_and_no_reason(kind: InteractionType) -> None:
+def test_negative_feedback_is_neither_a_hit_nor_a_reason(kind: InteractionType) -> None:
     if kind.meaning.weight < 0:
         assert not kind.meaning.is_hit
         assert not kind.meaning.verb
     assert not kind.meaning.undoes or InteractionType(kind.meaning.undoes).meaning.takes_event
 
 
-def test_types_are_plain_texts_in_json() -> None:
+def test_types_are_plain_strings_in_json() -> None:
     assert json.dumps([*InteractionType][:3]) == '["impression", "view", "click"]'

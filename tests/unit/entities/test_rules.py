@@ -16,7 +16,7 @@ WHOLE = Rules(
 )
 
 
-def test_a_document_is_read_as_it_was_written() -> None:
+def test_rules_survive_a_round_trip() -> None:
     assert Rules.from_document(WHOLE.to_document()) == WHOLE
     assert Rules.from_document({}) == Rules()
     assert Rules().to_document() == {}
@@ -38,7 +38,7 @@ def test_a_document_is_read_as_it_was_written() -> None:
         ({"max_per_organizer": 0}, "max_per_organizer"),
     ],
 )
-def test_a_document_that_cannot_be_followed_is_refused_by_field(document: dict[str, Any], field: str) -> None:
+def test_invalid_rules_are_refused_by_field(document: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidField) as caught:
         Rules.from_document(document)
     assert caught.value.field == field
@@ -54,5 +54,5 @@ def test_a_document_that_cannot_be_followed_is_refused_by_field(document: dict[s
         (Placement(target_id="e", ends_at=NOW + DAY), True),
     ],
 )
-def test_a_placement_lasts_from_its_start_to_before_its_end(placement: Placement, *, is_on: bool) -> None:
+def test_a_placement_is_on_from_its_start_to_before_its_end(placement: Placement, *, is_on: bool) -> None:
     assert placement.is_on(NOW) is is_on

@@ -1,4 +1,4 @@
-"""Where the holdout begins."""
+"""Cutoff of the temporal holdout."""
 
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType

@@ -13,8 +13,8 @@ from shared.evaluation.metrics import ndcg_and_recall, of_hits, rating_metrics, 
 
 
 def _ndcg(shown: list[int], relevant: set[int]) -> float:
-    gains = sum(1 / math.log2(place + 1) for place, column in enumerate(shown, 1) if column in relevant)
-    best = sum(1 / math.log2(place + 1) for place in range(1, min(len(shown), len(relevant)) + 1))
+    gains = sum(1 / math.log2(rank + 1) for rank, column in enumerate(shown, 1) if column in relevant)
+    best = sum(1 / math.log2(rank + 1) for rank in range(1, min(len(shown), len(relevant)) + 1))
     return gains / best
 
 
@@ -23,7 +23,7 @@ def _recall(shown: list[int], relevant: set[int]) -> float:
 
 
 @st.composite
-def judged(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+def lists_and_relevant(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     users, candidates = draw(st.integers(0, 5)), draw(st.integers(1, 12))
     k = draw(st.integers(1, candidates))
     lists = np.full((users, k), -1)
@@ -35,7 +35,7 @@ def judged(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
     return lists, relevant
 
 
-@given(case=judged())
+@given(case=lists_and_relevant())
 def test_ndcg_and_recall_agree_with_the_formulas(case: tuple[np.ndarray, np.ndarray]) -> None:
     lists, relevant = case
     wanted = [set(np.flatnonzero(row).tolist()) for row in relevant]
@@ -70,7 +70,7 @@ def test_without_users_or_candidates_there_are_no_metrics() -> None:
     assert ndcg.shape == recall.shape == (0,)
 
 
-def test_who_could_have_nothing_relevant_scores_0() -> None:
+def test_metrics_of_users_without_relevant_events_are_0() -> None:
     ndcg, recall = of_hits(np.zeros((1, 3), np.bool_), np.array([0]))
     assert (ndcg.tolist(), recall.tolist()) == ([0], [0])
 
@@ -97,13 +97,13 @@ def test_without_ratings_errors_are_undefined() -> None:
 
 def _unlikeness(lists: list[list[int]]) -> float:
     sets = [{column for column in shown if column >= 0} for shown in lists]
-    pairs = [(one, other) for place, one in enumerate(sets) for other in sets[:place]]
-    places = sum(len(one) + len(other) for one, other in pairs)
-    return 1 - sum(2 * len(one & other) for one, other in pairs) / places if places else 0.0
+    pairs = [(left, right) for index, left in enumerate(sets) for right in sets[:index]]
+    entries = sum(len(left) + len(right) for left, right in pairs)
+    return 1 - sum(2 * len(left & right) for left, right in pairs) / entries if entries else 0.0
 
 
-@given(case=judged())
-def test_unlikeness_is_the_share_of_places_that_pairs_of_lists_do_not_share(
+@given(case=lists_and_relevant())
+def test_unlikeness_is_the_share_of_entries_that_pairs_of_lists_do_not_share(
     case: tuple[np.ndarray, np.ndarray],
 ) -> None:
     assert unlikeness(case[0]) == pytest.approx(_unlikeness(case[0].tolist()))
@@ -122,10 +122,10 @@ def test_unlikeness_is_the_share_of_places_that_pairs_of_lists_do_not_share(
         ([[-1, -1], [-1, -1]], 0.0),
     ],
 )
-def test_known_lists_differ_by_a_known_share(lists: list[list[int]], expected: float) -> None:
+def test_known_lists_have_known_unlikeness(lists: list[list[int]], expected: float) -> None:
     assert unlikeness(np.array(lists)) == pytest.approx(expected)
 
 
-def test_what_fewer_users_took_is_newer_and_what_nobody_took_as_new_as_what_one_took() -> None:
+def test_self_information_grows_with_fewer_takers_and_none_count_as_one() -> None:
     assert self_information(np.array([16, 8, 4, 1, 0]), 16) == pytest.approx([0, 1, 2, 4, 4])
     assert self_information(np.array([0, 0]), 0).tolist() == [0, 0]

@@ -1,4 +1,4 @@
-"""Predicted stars."""
+"""Rating prediction with the biased mean."""
 
 import numpy as np
 import pytest
@@ -38,14 +38,14 @@ def test_without_ratings_the_prediction_is_3() -> None:
 
 
 def test_more_damping_means_smaller_biases() -> None:
-    bold, shy = (
+    weakly_damped, strongly_damped = (
         BiasedMean(event_damping=damping, user_damping=damping).fit(USERS, EVENTS, STARS, n_users=2, n_events=2)
         for damping in (1.0, 100.0)
     )
-    assert np.abs(shy.event_biases_).max() < np.abs(bold.event_biases_).max() / 10
+    assert np.abs(strongly_damped.event_biases_).max() < np.abs(weakly_damped.event_biases_).max() / 10
 
 
-def test_ratings_are_judged_on_the_latest_fifth() -> None:
+def test_ratings_are_evaluated_on_the_latest_fifth() -> None:
     catalog = Catalog.of([an_event("a")])
     stars = [5.0, 5.0, 5.0, 5.0, 1.0]
     given = [

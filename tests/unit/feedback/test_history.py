@@ -1,4 +1,4 @@
-"""Users as models see them."""
+"""Histories of users as the rows of a CSR matrix."""
 
 import numpy as np
 import pytest
@@ -22,57 +22,58 @@ GIVEN = [
 
 
 def _profile(user: User, given: list[Interaction]) -> Profile:
-    mine = sorted((one for one in given if one.user_id == user.user_id), key=lambda one: one.occurred_at, reverse=True)
-    return Profile(user, tuple(HistoryEntry.of(one) for one in mine))
+    own = (interaction for interaction in given if interaction.user_id == user.user_id)
+    newest_first = sorted(own, key=lambda interaction: interaction.occurred_at, reverse=True)
+    return Profile(user, tuple(HistoryEntry.of(interaction) for interaction in newest_first))
 
 
 def _entries(histories: Histories, user: int) -> set[tuple[object, ...]]:
-    mine = slice(histories.starts[user], histories.starts[user + 1])
+    own_entries = slice(histories.starts[user], histories.starts[user + 1])
     columns = (histories.event_rows, histories.organizer_rows, histories.codes, histories.values, histories.age_days)
-    return set(zip(*(np.nan_to_num(column[mine], nan=-1).tolist() for column in columns), strict=True))
+    return set(zip(*(np.nan_to_num(column[own_entries], nan=-1).tolist() for column in columns), strict=True))
 
 
-def test_a_table_and_a_profile_say_the_same_of_a_user() -> None:
+def test_a_table_and_a_profile_give_equal_histories() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=10)
     assert np.diff(batch.starts).tolist() == [2, 0, 3]
-    for place, user in enumerate(USERS):
+    for index, user in enumerate(USERS):
         single = Histories.of_profile(_profile(user, GIVEN), CATALOG, NOW)
-        assert _entries(batch, place) == _entries(single, 0)
+        assert _entries(batch, index) == _entries(single, 0)
 
 
 @pytest.mark.parametrize("newest", [1, 2, 3])
-def test_only_the_newest_entries_count(newest: int) -> None:
+def test_histories_keep_only_the_newest_entries(newest: int) -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=newest)
-    mine = slice(batch.starts[2], batch.starts[3])
-    assert sorted(batch.age_days[mine].tolist()) == [1.0, 2.0, 3.0][:newest]
+    own_entries = slice(batch.starts[2], batch.starts[3])
+    assert sorted(batch.age_days[own_entries].tolist()) == [1.0, 2.0, 3.0][:newest]
 
 
-def test_entries_have_owners() -> None:
+def test_each_entry_has_the_index_of_its_user() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=10)
     assert len(batch) == 3
     assert batch.user_of_entry().tolist() == [0, 0, 2, 2, 2]
 
 
-def test_excluded_is_what_was_booked_attended_or_dismissed() -> None:
-    taken = {InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS}
+def test_booked_attended_and_dismissed_events_are_excluded() -> None:
+    consumed = {InteractionType.BOOKING, InteractionType.ATTEND, InteractionType.DISMISS}
     for kind in InteractionType:
         history = (HistoryEntry(kind, NOW, "b"), HistoryEntry(kind, NOW, "unknown"), HistoryEntry(kind, NOW, ""))
-        excluded = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).excluded(len(CATALOG))
-        assert excluded.tolist() == [[False, kind in taken, False, False]]
+        excluded = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).consumed(len(CATALOG))
+        assert excluded.tolist() == [[False, kind in consumed, False, False]]
 
 
-def test_each_user_has_their_own_exclusions() -> None:
+def test_exclusions_are_separate_for_each_user() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=10)
-    assert [np.flatnonzero(row).tolist() for row in batch.excluded(4)] == [[3], [], [0]]
+    assert [np.flatnonzero(row).tolist() for row in batch.consumed(4)] == [[3], [], [0]]
 
 
 def test_users_of_an_empty_table_have_no_entries() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of([], CATALOG), NOW, newest=10)
     assert batch.starts.tolist() == [0, 0, 0, 0]
-    assert not batch.excluded(4).any()
+    assert not batch.consumed(4).any()
 
 
-def test_telling_is_what_speaks_for_something_known_newest_first() -> None:
+def test_explainable_entries_are_positives_of_known_targets_newest_first() -> None:
     history = (
         HistoryEntry(InteractionType.VIEW, NOW, "a"),
         HistoryEntry(InteractionType.DISMISS, NOW - DAY, "b"),
@@ -81,35 +82,35 @@ def test_telling_is_what_speaks_for_something_known_newest_first() -> None:
         HistoryEntry(InteractionType.FOLLOW, NOW - 3 * DAY, "", "unknown"),
         HistoryEntry(InteractionType.RATING, NOW - 4 * DAY, "c", value=5.0),
         HistoryEntry(InteractionType.RATING, NOW - 4 * DAY, "c", value=1.0),
-        # Age does not silence an entry.
+        # Age does not make an entry unexplainable.
         HistoryEntry(InteractionType.BOOKING, NOW - 9_999 * DAY, "d"),
     )
-    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
-    assert told.tolist() == [0, 3, 5, 7]
+    entries = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
+    assert entries.tolist() == [0, 3, 5, 7]
 
 
-def test_only_the_newest_thirty_entries_tell() -> None:
+def test_only_the_newest_thirty_entries_are_explainable() -> None:
     history = tuple(HistoryEntry(InteractionType.CLICK, NOW - n * DAY, "abcd"[n % 4]) for n in range(40))
-    told = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
-    assert told.tolist() == list(range(30))
+    entries = Histories.of_profile(Profile(USERS[0], history), CATALOG, NOW).explainable()
+    assert entries.tolist() == list(range(30))
 
 
-def test_variants_lack_one_entry_each_or_are_somebody_else() -> None:
-    one = Histories.of_profile(_profile(USERS[2], GIVEN), CATALOG, NOW)
-    variants = one.without_each(np.array([2, 0]), [User(user_id="other")])
+def test_variants_leave_out_an_entry_each_or_have_another_profile() -> None:
+    whole_history = Histories.of_profile(_profile(USERS[2], GIVEN), CATALOG, NOW)
+    variants = whole_history.without_each(np.array([2, 0]), [User(user_id="other")])
     assert [user.user_id for user in variants.users] == ["u1", "u1", "u1", "other"]
     whole = CATALOG.events.rows(["c", "b", "a"]).tolist()
     rows = np.split(variants.event_rows, variants.starts[1:-1])
     assert [row.tolist() for row in rows] == [whole, whole[:2], whole[1:], whole]
-    for place, entries in enumerate(([0, 1, 2], [0, 1], [1, 2], [0, 1, 2])):
-        mine = slice(variants.starts[place], variants.starts[place + 1])
+    for variant, entries in enumerate(([0, 1, 2], [0, 1], [1, 2], [0, 1, 2])):
+        own_entries = slice(variants.starts[variant], variants.starts[variant + 1])
         for name in ("organizer_rows", "codes", "values", "age_days"):
-            expected = getattr(one, name)[entries]
-            assert np.array_equal(getattr(variants, name)[mine], expected, equal_nan=expected.dtype.kind == "f")
+            expected = getattr(whole_history, name)[entries]
+            assert np.array_equal(getattr(variants, name)[own_entries], expected, equal_nan=expected.dtype.kind == "f")
 
 
-def test_a_user_without_entries_has_variants_too() -> None:
-    nobody = Histories.of_profile(Profile(USERS[0], ()), CATALOG, NOW)
-    variants = nobody.without_each(nobody.explainable(), USERS[1:])
+def test_a_user_without_entries_has_variants_of_the_profile() -> None:
+    empty = Histories.of_profile(Profile(USERS[0], ()), CATALOG, NOW)
+    variants = empty.without_each(empty.explainable(), USERS[1:])
     assert variants.starts.tolist() == [0, 0, 0, 0]
     assert len(variants) == 3

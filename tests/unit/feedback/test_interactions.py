@@ -17,8 +17,8 @@ from tests.examples import DAY, NOW, an_event, an_interaction
 CATALOG = Catalog.of([an_event("a", organizer_id="o"), an_event("b")])
 
 
-def _equal(one: InteractionTable, other: InteractionTable) -> bool:
-    pairs = [(getattr(one, field.name), getattr(other, field.name)) for field in fields(one)]
+def _equal(left: InteractionTable, right: InteractionTable) -> bool:
+    pairs = [(getattr(left, field.name), getattr(right, field.name)) for field in fields(left)]
     return all(
         a.ids() == b.ids() if isinstance(a, Vocabulary) else np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
         for a, b in pairs
@@ -34,12 +34,12 @@ interactions = st.lists(
         occurred_at=st.integers(0, 3).map(lambda days: NOW - days * DAY),
         value=st.sampled_from([None, 1.0, 5.0]),
     ),
-    unique_by=lambda one: one.interaction_id,
+    unique_by=lambda interaction: interaction.interaction_id,
 )
 
 
 @given(given=interactions, seed=st.integers(0, 9))
-def test_the_order_of_the_source_never_matters(given: list[Interaction], seed: int) -> None:
+def test_the_order_of_the_source_has_no_effect(given: list[Interaction], seed: int) -> None:
     shuffled = random.Random(seed).sample(given, len(given))
     table = InteractionTable.of(given, CATALOG)
     assert _equal(InteractionTable.of(shuffled, CATALOG), table)
@@ -57,7 +57,8 @@ def test_each_row_is_one_interaction(given: list[Interaction]) -> None:
         )
     }
     assert rows == {
-        (one.user_id, one.event_id, CODES[one.type], one.value, one.occurred_at.timestamp()) for one in given
+        (entry.user_id, entry.event_id, CODES[entry.type], entry.value, entry.occurred_at.timestamp())
+        for entry in given
     }
 
 
@@ -65,7 +66,7 @@ def test_each_row_is_one_interaction(given: list[Interaction]) -> None:
 def test_before_is_strict_and_keeps_the_rows_of_users(given: list[Interaction], days: int) -> None:
     table, cutoff = InteractionTable.of(given, CATALOG), NOW - days * DAY
     past = table.before(cutoff)
-    assert len(past) == sum(one.occurred_at < cutoff for one in given)
+    assert len(past) == sum(interaction.occurred_at < cutoff for interaction in given)
     assert past.users.ids() == table.users.ids()
 
 
@@ -78,7 +79,7 @@ def test_age_is_in_days() -> None:
 def test_hits_are_bookings_saves_and_attendances_of_known_events() -> None:
     given = [an_interaction("u", event, kind) for kind in InteractionType for event in ("a", "unknown")]
     table = InteractionTable.of(given, CATALOG)
-    hits = table.where(table.positive())
+    hits = table.where(table.is_hit())
     assert set(hits.codes) == {CODES[InteractionType(kind)] for kind in ("booking", "save", "attend")}
     assert set(hits.event_rows) == {0}
 
@@ -92,12 +93,12 @@ def test_followed_organizers_have_rows() -> None:
 
 
 @given(given=interactions, limit=st.integers(0, 9), seed=st.integers(0, 9))
-def test_some_users_are_there_with_all_they_did(given: list[Interaction], limit: int, seed: int) -> None:
+def test_a_sample_of_users_has_all_their_interactions(given: list[Interaction], limit: int, seed: int) -> None:
     table = InteractionTable.of(given, CATALOG)
-    some = table.of_some_users(limit, seed=seed)
-    counts = {key: sum(one.user_id == key for one in given) for key in some.users.ids()}
-    assert np.bincount(some.user_rows, minlength=len(some.users)).tolist() == list(counts.values())
-    assert len(some) <= limit or len(some.users) <= 1
-    assert _equal(some, InteractionTable.of([one for one in given if one.user_id in counts], CATALOG))
-    assert _equal(some, table.of_some_users(limit, seed=seed))
-    assert (some is table) == (len(table) <= limit)
+    sample = table.of_some_users(limit, seed=seed)
+    counts = {key: sum(interaction.user_id == key for interaction in given) for key in sample.users.ids()}
+    assert np.bincount(sample.user_rows, minlength=len(sample.users)).tolist() == list(counts.values())
+    assert len(sample) <= limit or len(sample.users) <= 1
+    assert _equal(sample, InteractionTable.of([entry for entry in given if entry.user_id in counts], CATALOG))
+    assert _equal(sample, table.of_some_users(limit, seed=seed))
+    assert (sample is table) == (len(table) <= limit)

@@ -26,7 +26,7 @@ interactions = st.lists(
         occurred_at=st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # Hypothesis wants bounds without a zone
         value=st.sampled_from([None, 1.0, 4.0, 5.0]),
     ),
-    unique_by=lambda one: one.interaction_id,
+    unique_by=lambda interaction: interaction.interaction_id,
 )
 
 
@@ -34,7 +34,7 @@ def _popularity(given: list[Interaction]) -> np.ndarray:
     return popularity(InteractionTable.of(given, CATALOG), len(CATALOG))
 
 
-def test_three_rows_add_up_to_known_fractions() -> None:
+def test_decayed_sums_of_three_interactions_are_those_computed_by_hand() -> None:
     given = [
         an_interaction("u1", "a", InteractionType.BOOKING, occurred_at=LANDMARK),
         an_interaction("u2", "a", InteractionType.CLICK, occurred_at=LANDMARK + HALF_LIFE),
@@ -43,7 +43,7 @@ def test_three_rows_add_up_to_known_fractions() -> None:
     assert _popularity(given) == pytest.approx([1 + 0.2 * 2, 0.25, 0])
 
 
-def test_a_booking_today_beats_one_of_last_month() -> None:
+def test_a_booking_outweighs_three_that_are_two_half_lives_older() -> None:
     given = [
         an_interaction("u1", "a", occurred_at=NOW),
         *(an_interaction(f"v{i}", "b", occurred_at=NOW - 2 * HALF_LIFE) for i in range(3)),
@@ -53,22 +53,22 @@ def test_a_booking_today_beats_one_of_last_month() -> None:
 
 
 @given(given=interactions, seed=st.integers(0, 9))
-def test_it_does_not_depend_on_the_order(given: list[Interaction], seed: int) -> None:
+def test_popularity_does_not_depend_on_the_order(given: list[Interaction], seed: int) -> None:
     shuffled = random.Random(seed).sample(given, len(given))
     assert np.array_equal(_popularity(shuffled), _popularity(given))
 
 
 @given(given=interactions)
-def test_what_triggers_add_one_by_one_is_what_training_adds_up(given: list[Interaction]) -> None:
+def test_sums_of_triggers_equal_the_popularity_of_training(given: list[Interaction]) -> None:
     sums = {
-        event_id: EventCounts.total(counts_of(one) for one in given if one.event_id == event_id)
+        event_id: EventCounts.total(counts_of(interaction) for interaction in given if interaction.event_id == event_id)
         for event_id in CATALOG.events.ids()
     }
     assert _popularity(given) == pytest.approx([counts.popularity for counts in sums.values()], rel=1e-5)
 
 
 @given(given=interactions, seed=st.integers(0, 9))
-def test_rolled_sums_are_the_same_in_any_order_to_the_last_digit(given: list[Interaction], seed: int) -> None:
+def test_rolling_sums_are_exactly_equal_in_any_order(given: list[Interaction], seed: int) -> None:
     shuffled = random.Random(seed).sample(given, len(given))
     assert EventCounts.total(map(counts_of, shuffled)) == EventCounts.total(map(counts_of, given))
 
@@ -77,11 +77,11 @@ def test_the_landmark_rolls_every_ten_half_lives() -> None:
     units = [
         decayed(an_interaction(occurred_at=LANDMARK + half_lives * HALF_LIFE)) for half_lives in (-1, 0, 1, 9, 10, 25)
     ]
-    one = 2**20
-    assert units == [{-1: 512 * one}, {0: one}, {0: 2 * one}, {0: 512 * one}, {1: one}, {2: 32 * one}]
+    unit = 2**20
+    assert units == [{-1: 512 * unit}, {0: unit}, {0: 2 * unit}, {0: 512 * unit}, {1: unit}, {2: 32 * unit}]
 
 
-def test_what_undoes_counts_leaves_nothing() -> None:
+def test_counts_and_their_negative_sum_to_zero() -> None:
     counts = counts_of(an_interaction())
     assert bool(counts)
     assert EventCounts.total([counts, counts.negative()]) == EventCounts()
@@ -91,7 +91,7 @@ def test_what_undoes_counts_leaves_nothing() -> None:
 @pytest.mark.parametrize(
     ("kind", "value"), [("dismiss", None), ("cancel", None), ("rating", 1.0), ("rating", 3.0), ("impression", None)]
 )
-def test_nothing_makes_an_event_less_popular(kind: str, value: float | None) -> None:
+def test_negative_and_neutral_interactions_add_no_popularity(kind: str, value: float | None) -> None:
     assert decayed(an_interaction(kind=InteractionType(kind), value=value)) == {}
 
 
@@ -100,7 +100,7 @@ def test_growth_doubles_with_each_half_life() -> None:
     assert growth(times).tolist() == [0.5, 1.0, 2.0, 1024.0]
 
 
-def test_times_that_documents_may_hold_never_overflow() -> None:
+def test_growth_of_all_valid_times_is_finite() -> None:
     times = np.array([datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1970, 2199)])
     assert np.isfinite(growth(times)).all()
     assert (growth(times) > 0).all()

@@ -1,4 +1,4 @@
-"""Popular lately and rising, on interactions whose days are known."""
+"""Recent popularity and trend scores, on interactions of known ages."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ SCALE = float(1 / growth(np.array([NOW.timestamp()]))[0])
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_window_holds_what_happened_in_it(window: str) -> None:
+def test_recent_popularity_sums_the_interactions_within_the_window(window: str) -> None:
     found = recent(SUMS, BEFORE, window) * SCALE
     expected = [
         sum(2 ** (-day / 14) for day in DAYS.get(name, []) if day < WINDOWS[window]) for name in CATALOG.events.ids()
@@ -34,13 +34,13 @@ def test_a_window_holds_what_happened_in_it(window: str) -> None:
     assert found == pytest.approx(expected, abs=1e-6)
 
 
-def test_what_was_counted_since_the_training_belongs_to_every_window() -> None:
+def test_popularity_gained_since_the_training_belongs_to_every_window() -> None:
     more = SUMS + np.array([0, 5 / SCALE, 0, 0])
     for window in WINDOWS:
         assert recent(more, BEFORE, window)[1] * SCALE == pytest.approx(5)
 
 
-def test_a_burst_rises_a_steady_event_hardly_and_a_forgotten_one_falls() -> None:
+def test_trend_scores_are_high_for_bursts_near_zero_for_steady_and_negative_for_fading_events() -> None:
     burst, old, steady, unseen = rising(SUMS, BEFORE, "week", SCALE)
     assert burst > 5
     assert abs(steady) < 1

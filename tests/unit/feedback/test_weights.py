@@ -1,15 +1,15 @@
-"""What an interaction weighs."""
+"""Confidence weights of interactions."""
 
 import numpy as np
 import pytest
 
 from shared.entities import InteractionType
-from shared.feedback.weights import CODES, IS_HIT, TYPES, taste_weights
+from shared.feedback.weights import CODES, IS_HIT, TYPES, confidence_weights
 
 
 def _weight(kind: str, *, stars: float = np.nan, age_days: float = 0.0, half_life_days: float = 10.0) -> float:
     columns = np.array([CODES[InteractionType(kind)]], np.int8), np.array([stars], np.float32)
-    return float(taste_weights(*columns, np.array([age_days], np.float32), half_life_days=half_life_days)[0])
+    return float(confidence_weights(*columns, np.array([age_days], np.float32), half_life_days=half_life_days)[0])
 
 
 @pytest.mark.parametrize(
@@ -30,18 +30,18 @@ def _weight(kind: str, *, stars: float = np.nan, age_days: float = 0.0, half_lif
         ("category_click", 0),
     ],
 )
-def test_each_type_has_its_weight_whatever_its_value(kind: str, weight: float) -> None:
+def test_weights_of_types_do_not_depend_on_the_value(kind: str, weight: float) -> None:
     assert _weight(kind) == pytest.approx(weight)
     assert _weight(kind, stars=5) == pytest.approx(weight)
 
 
 @pytest.mark.parametrize(("stars", "weight"), [(1, -1), (2, -0.5), (3, 0), (4.5, 0.75), (5, 1), (np.nan, 0)])
-def test_stars_speak_for_or_against(stars: float, weight: float) -> None:
+def test_ratings_weigh_by_their_stars(stars: float, weight: float) -> None:
     assert _weight("rating", stars=stars) == weight
 
 
 @pytest.mark.parametrize(("age_days", "share"), [(0, 1), (10, 0.5), (20, 0.25), (-5, 1)])
-def test_weights_halve_with_age_and_the_future_is_now(age_days: float, share: float) -> None:
+def test_weights_halve_with_age_and_negative_ages_count_as_zero(age_days: float, share: float) -> None:
     assert _weight("booking", age_days=age_days) == share
     assert _weight("dismiss", age_days=age_days) == -share
 
@@ -50,7 +50,7 @@ def test_an_infinite_half_life_means_no_decay() -> None:
     assert _weight("booking", age_days=10_000, half_life_days=np.inf) == 1
 
 
-def test_codes_are_places_in_the_enumeration_and_never_change() -> None:
+def test_codes_are_indices_in_the_enumeration_and_never_change() -> None:
     assert [CODES[kind] for kind in TYPES] == list(range(len(InteractionType)))
     assert {kind.value: CODES[kind] for kind in TYPES if kind.meaning.is_hit} == {"save": 3, "booking": 5, "attend": 6}
     assert [kind.value for kind in TYPES] == [

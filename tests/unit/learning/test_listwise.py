@@ -1,4 +1,4 @@
-"""Weights from choices: known ones are found again."""
+"""Listwise learning to rank: weights that generated the training groups are recovered."""
 
 from dataclasses import replace
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
 
 TRUE = np.array([[2.0, 0.0, 1.0], [0.5, 0.0, 1.0]], np.float32)
-NONE_FREE = np.zeros(3, np.bool_)
+NONE_NEGATIVE = np.zeros(3, np.bool_)
 
 
 def _groups(
     rng: np.random.Generator, weights: NDArray[np.float32], *, count: int = 3_000, size: int = 20
 ) -> TrainingGroups:
-    """Choices of one among `size` by people of two segments who really weigh as `weights` says."""
+    """Training groups with one positive of `size` rows, drawn from a conditional logit with `weights` by segment."""
     values = rng.normal(size=(count, size, weights.shape[1])).astype(np.float32)
     segments = np.arange(count) % len(weights)
     utility = np.einsum("gsf,gf->gs", values, weights[segments]) + rng.gumbel(size=(count, size))
@@ -30,28 +30,28 @@ def _groups(
     )
 
 
-def _fit(groups: TrainingGroups, *, may_be_negative: NDArray[np.bool_] = NONE_FREE) -> NDArray[np.float32]:
+def _fit(groups: TrainingGroups, *, may_be_negative: NDArray[np.bool_] = NONE_NEGATIVE) -> NDArray[np.float32]:
     return fit_listwise(groups, n_segments=2, ridge=1.0, may_be_negative=may_be_negative)
 
 
-def test_the_weights_that_people_choose_by_are_found() -> None:
+def test_true_weights_are_recovered() -> None:
     assert _fit(_groups(np.random.default_rng(1), TRUE)) == pytest.approx(TRUE, abs=0.15)
 
 
-def test_a_signal_that_speaks_against_gets_no_weight_unless_it_may() -> None:
+def test_a_negative_weight_is_clipped_to_zero_unless_allowed() -> None:
     groups = _groups(np.random.default_rng(2), np.array([[1.0, -1.0, 0.0]], np.float32))
     assert _fit(groups)[0, 1] == 0
     assert _fit(groups, may_be_negative=np.array([False, True, False]))[0, 1] == pytest.approx(-1, abs=0.15)
 
 
-def test_a_sample_of_the_rest_gives_the_weights_of_all_of_it() -> None:
-    """People choose one of 20; we see their pick and each other event only by its chance, popular ones more often."""
+def test_sampled_negatives_with_importance_weights_give_the_weights_of_all_negatives() -> None:
+    """Negatives of 20 rows are kept with different probabilities, the positive always."""
     rng = np.random.default_rng(3)
     whole = _groups(rng, TRUE, count=6_000)
-    chances = np.clip(0.3 + 0.2 * whole.values[:, 0], 0.1, 0.9)
-    kept = (whole.labels > 0) | (rng.random(len(chances)) < chances)
+    probabilities = np.clip(0.3 + 0.2 * whole.values[:, 0], 0.1, 0.9)
+    kept = (whole.labels > 0) | (rng.random(len(probabilities)) < probabilities)
     sizes = np.add.reduceat(kept.astype(np.int64), whole.starts)
-    log_weights = np.where(whole.labels > 0, 0, -np.log(chances)).astype(np.float32)
+    log_weights = np.where(whole.labels > 0, 0, -np.log(probabilities)).astype(np.float32)
     sampled = TrainingGroups(
         values=whole.values[kept],
         labels=whole.labels[kept],
@@ -63,19 +63,19 @@ def test_a_sample_of_the_rest_gives_the_weights_of_all_of_it() -> None:
     assert _fit(sampled) == pytest.approx(_fit(whole), abs=0.3)
 
 
-def test_a_segment_without_choices_weighs_as_the_other_one_does() -> None:
+def test_a_segment_without_groups_follows_the_other_segment() -> None:
     groups = _groups(np.random.default_rng(4), TRUE[:1])
     weights = _fit(groups)
     assert weights[1] == pytest.approx(weights[0] * 3 / 4, rel=0.02)
 
 
-def test_nothing_to_learn_from_gives_no_weights() -> None:
+def test_signals_that_are_all_zero_get_no_weight() -> None:
     groups = _groups(np.random.default_rng(5), TRUE, count=10)
-    silent = replace(groups, values=np.zeros_like(groups.values))
-    assert not _fit(silent).any()
+    constant = replace(groups, values=np.zeros_like(groups.values))
+    assert not _fit(constant).any()
 
 
-def test_ndcg_counts_ranks_within_each_choice() -> None:
+def test_ndcg_ranks_within_each_group() -> None:
     groups = TrainingGroups(
         values=np.array([[3], [2], [1], [1], [2], [3]], np.float32),
         labels=np.array([1, 0, 0, 0.5, 0.5, 0], np.float32),
@@ -86,5 +86,5 @@ def test_ndcg_counts_ranks_within_each_choice() -> None:
     )
     second, third, ideal = 1 / np.log2(3), 1 / np.log2(4), 1 + 1 / np.log2(3)
     assert estimated_ndcg(groups, np.ones((1, 1), np.float32)) == pytest.approx([1, (second + third) / ideal])
-    only = groups.where(np.array([False, True]))
-    assert estimated_ndcg(only, np.ones((1, 1), np.float32)) == pytest.approx([(second + third) / ideal])
+    second_group = groups.where(np.array([False, True]))
+    assert estimated_ndcg(second_group, np.ones((1, 1), np.float32)) == pytest.approx([(second + third) / ideal])

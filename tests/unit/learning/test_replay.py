@@ -1,4 +1,4 @@
-"""What a trial and the training after it share, and that a trial sees nothing of what it is judged on."""
+"""Replay: model selection and training share training groups, and model selection sees nothing of its holdout."""
 
 from datetime import timedelta
 
@@ -21,53 +21,53 @@ def _replay(table: InteractionTable = TABLE) -> Replay:
     return Replay.of(table, CATALOG, DATA.users, now=NOW)
 
 
-def _assert_same(one: TrainingGroups | None, other: TrainingGroups | None) -> None:
-    assert one
-    assert other
+def _assert_same(actual: TrainingGroups | None, expected: TrainingGroups | None) -> None:
+    assert actual
+    assert expected
     for name in TrainingGroups.__slots__:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(getattr(actual, name), getattr(expected, name))
 
 
-def test_what_a_trial_has_replayed_is_what_a_training_would_replay() -> None:
-    shared, alone = _replay(), _replay()
-    cutoff = shared.cutoff()
+def test_groups_and_parameters_do_not_depend_on_what_was_replayed_before() -> None:
+    reused, fresh = _replay(), _replay()
+    cutoff = reused.cutoff()
     assert cutoff
-    trial = shared.groups(cutoff)
-    whole = shared.groups(NOW)
-    _assert_same(whole, alone.groups(NOW))
-    assert trial
-    assert whole
-    _assert_same(trial, whole.where(whole.windows <= trial.windows.max()))
+    before_cutoff = reused.groups(cutoff)
+    every = reused.groups(NOW)
+    _assert_same(every, fresh.groups(NOW))
+    assert before_cutoff
+    assert every
+    _assert_same(before_cutoff, every.where(every.windows <= before_cutoff.windows.max()))
     for name in ("likes", "ease_organizer"):
-        ours, theirs = shared.params(name, NOW), alone.params(name, NOW)
-        assert all((ours[key] == theirs[key]).all() for key in ours)
+        params, expected = reused.params(name, NOW), fresh.params(name, NOW)
+        assert all((params[key] == expected[key]).all() for key in params)
 
 
-def test_a_trial_knows_nothing_of_what_follows_its_cutoff() -> None:
-    whole = _replay()
-    cutoff = whole.cutoff()
+def test_groups_until_the_cutoff_do_not_depend_on_interactions_after_it() -> None:
+    original = _replay()
+    cutoff = original.cutoff()
     assert cutoff
     late = TABLE.occurred_at >= cutoff.timestamp()
-    assert 0.1 < TABLE.positive()[late].sum() / TABLE.positive().sum() < 0.3
-    # The same number of other events at the same times, so that the windows stay where they are.
+    assert 0.1 < TABLE.is_hit()[late].sum() / TABLE.is_hit().sum() < 0.3
+    # Only events are permuted: the times and so the windows stay the same.
     rows = TABLE.event_rows.copy()
     rows[late] = np.random.default_rng(1).permutation(rows[late])
     fields = {name: getattr(TABLE, name) for name in InteractionTable.__slots__}
-    other = _replay(InteractionTable(**{**fields, "event_rows": rows}))
-    assert other.cutoff() == cutoff
-    _assert_same(whole.groups(cutoff), other.groups(cutoff))
+    permuted = _replay(InteractionTable(**{**fields, "event_rows": rows}))
+    assert permuted.cutoff() == cutoff
+    _assert_same(original.groups(cutoff), permuted.groups(cutoff))
     with pytest.raises(AssertionError):
-        _assert_same(whole.groups(NOW), other.groups(NOW))
+        _assert_same(original.groups(NOW), permuted.groups(NOW))
 
 
-def test_where_nothing_came_before_a_part_is_held_out_at_random() -> None:
+def test_interactions_at_a_single_time_are_split_at_random() -> None:
     first = float(TABLE.occurred_at[0])
-    at_once = InteractionTable(
+    simultaneous = InteractionTable(
         **{name: getattr(TABLE, name) for name in InteractionTable.__slots__ if name != "occurred_at"},
         occurred_at=np.full(len(TABLE), first),
     )
-    assert _replay(at_once).cutoff() is None
-    found = _replay(at_once).groups(NOW)
+    assert _replay(simultaneous).cutoff() is None
+    found = _replay(simultaneous).groups(NOW)
     assert found
     assert set(found.windows.tolist()) == {0}
-    assert _replay(at_once.between(first + 1, np.inf)).groups(NOW - timedelta(days=1)) is None
+    assert _replay(simultaneous.between(first + 1, np.inf)).groups(NOW - timedelta(days=1)) is None

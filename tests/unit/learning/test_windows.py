@@ -1,4 +1,4 @@
-"""What the blend learns from: the past, split into before and after."""
+"""Time windows and splits that the blend learns from."""
 
 from datetime import timedelta
 
@@ -7,7 +7,7 @@ import numpy as np
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType
 from shared.feedback.interactions import InteractionTable
-from shared.learning.windows import FEWEST, WINDOWS, random_split, split, windows_of
+from shared.learning.windows import MAX_WINDOWS, MIN_WINDOWS, random_split, split, windows_of
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 CATALOG = Catalog.of([an_event(f"e{number}") for number in range(10)])
@@ -30,40 +30,40 @@ def _pairs(table: InteractionTable) -> set[tuple[int, int]]:
     return set(zip(table.user_rows.tolist(), table.event_rows.tolist(), strict=True))
 
 
-def test_windows_follow_each_other_and_know_only_what_came_before() -> None:
+def test_windows_are_consecutive_and_their_pasts_end_before_them() -> None:
     table = _table(1_000, timedelta(hours=1))
     windows = windows_of(table, NOW_S)
-    assert len(windows) == WINDOWS
+    assert len(windows) == MAX_WINDOWS
     assert [window.until_s for window in windows] == [window.start_s for window in windows[1:]] + [NOW_S]
     for window in windows:
         found = split(table, window)
         assert found.past.occurred_at.max() < window.start_s
         assert len(found.past) == (table.occurred_at < window.start_s).sum()
-        times = found.later.occurred_at
+        times = found.positives.occurred_at
         assert ((times >= window.start_s) & (times < window.until_s)).all()
-        assert len(found.later) == 60
+        assert len(found.positives) == 60
 
 
-def test_the_more_there_is_the_fewer_the_windows() -> None:
+def test_more_interactions_give_fewer_windows() -> None:
     table = _table(1_000, timedelta(hours=1))
-    for most, windows in ((3_000, 3), (500, FEWEST)):
-        assert len(windows_of(table, NOW_S, max_interactions=most)) == windows
+    for max_interactions, windows in ((3_000, 3), (500, MIN_WINDOWS)):
+        assert len(windows_of(table, NOW_S, max_interactions=max_interactions)) == windows
 
 
-def test_without_a_before_and_after_what_is_held_out_leaves_no_trace() -> None:
+def test_a_random_split_leaks_no_interaction_of_its_positives() -> None:
     table = _table(1_000, timedelta(0), views=True)
     assert not windows_of(table, NOW_S)
     found = random_split(table, NOW_S, np.random.default_rng(0))
     assert found
     assert (found.window.start_s, found.window.until_s) == (NOW_S, np.inf)
-    assert 60 < len(found.later) < 140
-    assert _pairs(found.past) | _pairs(found.later) == _pairs(table)
-    assert not _pairs(found.past) & _pairs(found.later)
-    assert found.later.positive().all()
+    assert 60 < len(found.positives) < 140
+    assert _pairs(found.past) | _pairs(found.positives) == _pairs(table)
+    assert not _pairs(found.past) & _pairs(found.positives)
+    assert found.positives.is_hit().all()
 
 
-def test_without_hits_there_is_nothing_to_split() -> None:
+def test_without_hits_there_are_no_windows_and_no_split() -> None:
     table = _table(1_000, timedelta(hours=1), views=True)
-    without = table.where(~table.positive())
+    without = table.where(~table.is_hit())
     assert not windows_of(without, NOW_S)
     assert random_split(without, NOW_S, np.random.default_rng(0)) is None

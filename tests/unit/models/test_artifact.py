@@ -1,4 +1,4 @@
-"""Models as bytes: what is stored comes back, and everything else is refused by name."""
+"""Model artifacts: a round trip restores the arrays, and damaged files are refused with the name of the array."""
 
 import dataclasses
 import io
@@ -41,7 +41,7 @@ def _npz(**arrays: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def test_arrays_come_back_as_they_were() -> None:
+def test_arrays_survive_a_round_trip() -> None:
     data = pack(ARRAYS)
     again = unpack(data, _manifest(data))
     assert again.keys() == ARRAYS.keys()
@@ -72,22 +72,22 @@ def test_a_truncated_file_is_refused() -> None:
         unpack(data[:-1], _manifest(data))
 
 
-@pytest.mark.parametrize("place", [0, 100, 300, -1])
-def test_a_flipped_bit_is_refused(place: int) -> None:
+@pytest.mark.parametrize("position", [0, 100, 300, -1])
+def test_a_flipped_bit_is_refused(position: int) -> None:
     data = bytearray(pack(ARRAYS))
     manifest = _manifest(bytes(data))
-    data[place] ^= 1
+    data[position] ^= 1
     with pytest.raises(ArtifactError, match=r"^model 20260501T120000Z-abc: expected sha256 "):
         unpack(bytes(data), manifest)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK", b"\x93NUMPY", pack(ARRAYS)[:-1], pack(ARRAYS)[:200]])
-def test_what_is_no_archive_is_refused_even_when_its_digest_fits(data: bytes) -> None:
+def test_data_that_is_not_a_zip_archive_is_refused_even_if_the_digest_matches(data: bytes) -> None:
     with pytest.raises(ArtifactError, match=r"^model 20260501T120000Z-abc: not a readable \.npz"):
         unpack(data, _manifest(data))
 
 
-def test_a_lone_array_is_no_archive() -> None:
+def test_a_single_npy_file_is_refused() -> None:
     buffer = io.BytesIO()
     np.save(buffer, ARRAYS["vectors"])
     data = buffer.getvalue()
@@ -96,15 +96,15 @@ def test_a_lone_array_is_no_archive() -> None:
 
 
 @pytest.mark.parametrize("found", [b"NUMPY\x01", b"'<f4'", b"(2, 3)"], ids=["version", "dtype", "shape"])
-def test_a_damaged_header_names_its_array_even_when_the_digest_fits(found: bytes) -> None:
+def test_a_damaged_header_is_refused_by_array_name_even_if_the_digest_matches(found: bytes) -> None:
     data = bytearray(pack(ARRAYS))
-    place = data.index(found, data.index(b"vectors.npy")) + len(found) - 2
-    data[place] ^= 1
+    position = data.index(found, data.index(b"vectors.npy")) + len(found) - 2
+    data[position] ^= 1
     with pytest.raises(ArtifactError, match=r"^array vectors: "):
         unpack(bytes(data), _manifest(bytes(data)))
 
 
-def test_arrays_are_aligned_views_that_nobody_can_change() -> None:
+def test_arrays_are_aligned_read_only_views() -> None:
     data = pack(ARRAYS)
     for name, array in unpack(data, _manifest(data)).items():
         assert array.flags.aligned, name
@@ -112,7 +112,7 @@ def test_arrays_are_aligned_views_that_nobody_can_change() -> None:
         assert not array.size or not array.flags.writeable, name
 
 
-def test_what_lies_unaligned_is_read_as_well() -> None:
+def test_unaligned_arrays_are_read_as_aligned_copies() -> None:
     data = _npz(**ARRAYS)
     arrays = unpack(data, _manifest(data))
     assert all(array.flags.aligned for array in arrays.values())
@@ -120,7 +120,7 @@ def test_what_lies_unaligned_is_read_as_well() -> None:
         np.testing.assert_array_equal(arrays[name], array)
 
 
-def test_what_is_compressed_is_refused_by_name() -> None:
+def test_compressed_arrays_are_refused_by_name() -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **ARRAYS)
     data = buffer.getvalue()
@@ -129,7 +129,7 @@ def test_what_is_compressed_is_refused_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "other",
+    "vectors",
     [
         ARRAYS["vectors"].astype(np.float64),
         ARRAYS["vectors"].astype(">f4"),
@@ -139,13 +139,13 @@ def test_what_is_compressed_is_refused_by_name() -> None:
     ],
     ids=["dtype", "byte order", "shape", "dimensions", "rows"],
 )
-def test_another_dtype_or_shape_is_refused_by_the_array_s_name(other: np.ndarray) -> None:
-    data = pack(ARRAYS | {"vectors": other})
+def test_another_dtype_or_shape_is_refused_by_the_array_s_name(vectors: np.ndarray) -> None:
+    data = pack(ARRAYS | {"vectors": vectors})
     with pytest.raises(ArtifactError, match=r"^array vectors: expected \['<f4', \[2, 3\]\], got "):
         unpack(data, _manifest(data))
 
 
-def test_a_manifest_that_describes_nonsense_is_refused_by_the_array_s_name() -> None:
+def test_a_malformed_array_description_is_refused_by_the_array_s_name() -> None:
     data = pack(ARRAYS)
     with pytest.raises(ArtifactError, match=r"^array vectors: expected 5, got "):
         unpack(data, _manifest(data, arrays=describe(ARRAYS) | {"vectors": 5}))
@@ -173,7 +173,7 @@ def test_pickled_objects_are_never_loaded() -> None:
         unpack(data, _manifest(data))
 
 
-def test_members_that_are_no_arrays_are_refused_by_name() -> None:
+def test_archive_members_that_are_not_arrays_are_refused_by_name() -> None:
     buffer = io.BytesIO(pack(ARRAYS))
     with zipfile.ZipFile(buffer, "a") as archive:
         archive.writestr("note.npy", b"no array")
@@ -190,7 +190,7 @@ def test_a_manifest_survives_a_round_trip(watermark: Any) -> None:
 
 
 @pytest.mark.parametrize("format_", [FORMAT + 1, 0, None, "1"])
-def test_another_format_is_refused_with_what_to_do(format_: Any) -> None:
+def test_another_format_is_refused_with_advice(format_: Any) -> None:
     data = dataclasses.replace(_manifest(b""), format=format_).to_json()
     with pytest.raises(ArtifactError, match=rf"^manifest.json: expected format {FORMAT}, got .*; update this program"):
         Manifest.from_json(data)

@@ -1,4 +1,4 @@
-"""Where the blend's weights come from."""
+"""Origin of the blend's weights: learned, popularity or hand-set."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ _SIZE = 30
 def _groups(
     rng: np.random.Generator, *by: str, count: int = 1_600, windows: int = 8, segment: int = 0
 ) -> TrainingGroups:
-    """Choices of one event among 30 by people of one segment who go by some signals; others are noise."""
+    """Training groups of a positive among 30 events in a segment: some signals are predictive, others are noise."""
     values = np.zeros((count, _SIZE, len(NAMES)), np.float32)
     for name in dict.fromkeys((*by, "likes", "rising", "nearness")):
         values[:, :, NAMES.index(name)] = rng.normal(size=(count, _SIZE))
@@ -39,7 +39,7 @@ def _origin(groups: TrainingGroups, segment: int = 0) -> tuple[str, NDArray[np.f
 
 
 @pytest.mark.parametrize("groups", [None, _groups(np.random.default_rng(0), "declared_tags", count=MIN_GROUPS - 1)])
-def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(groups: TrainingGroups | None) -> None:
+def test_with_too_few_training_groups_the_weights_are_hand_set(groups: TrainingGroups | None) -> None:
     weights, learning = learn(groups)
     assert (weights == HAND_SET).all()
     assert learning["weights_from"] == "hand"
@@ -47,14 +47,14 @@ def test_with_too_little_to_learn_from_the_weights_are_set_by_hand(groups: Train
 
 
 @pytest.mark.parametrize("windows", [1, 2, 8])
-def test_strangers_who_tell_what_they_like_are_believed(windows: int) -> None:
+def test_cold_start_users_get_learned_weights_when_declared_tags_are_predictive(windows: int) -> None:
     origin, weights = _origin(_groups(np.random.default_rng(1), "declared_tags", windows=windows))
     assert origin == "learned"
     assert NAMES[int(weights.argmax())] == "declared_tags"
 
 
-def _turned(before: TrainingGroups, after: TrainingGroups) -> TrainingGroups:
-    """People who went by one thing in the earlier half of the windows and by another in the later one."""
+def _drifted(before: TrainingGroups, after: TrainingGroups) -> TrainingGroups:
+    """Concept drift: groups of `before` in the earlier half of the windows, of `after` in the later half."""
     parts = {
         name: np.concatenate([getattr(before, name), getattr(after, name)])
         for name in ("values", "labels", "log_weights", "segments")
@@ -63,40 +63,40 @@ def _turned(before: TrainingGroups, after: TrainingGroups) -> TrainingGroups:
     return replace(before, **parts, starts=starts, windows=np.concatenate([before.windows, after.windows + 8]))
 
 
-def test_strangers_get_what_is_popular_where_that_did_better_than_what_was_learned() -> None:
+def test_cold_start_users_get_popularity_weights_where_these_beat_the_learned_ones() -> None:
     rng = np.random.default_rng(2)
-    origin, weights = _origin(_turned(_groups(rng, "nearness"), _groups(rng, "likes", "rising")))
+    origin, weights = _origin(_drifted(_groups(rng, "nearness"), _groups(rng, "likes", "rising")))
     assert origin == "popularity"
     assert weights[NAMES.index("likes")] == weights[NAMES.index("rising")] > 0
 
 
-def test_weights_set_by_hand_win_a_segment_that_turned_against_what_was_learned() -> None:
+def test_hand_set_weights_replace_learned_ones_in_a_segment_with_concept_drift() -> None:
     rng = np.random.default_rng(3)
-    turned = _turned(_groups(rng, "nearness", segment=2), _groups(rng, "follows", segment=2))
-    origin, weights = _origin(turned, segment=2)
+    drifted = _drifted(_groups(rng, "nearness", segment=2), _groups(rng, "follows", segment=2))
+    origin, weights = _origin(drifted, segment=2)
     assert origin == "hand"
     assert (weights == HAND_SET[2]).all()
 
 
-def test_a_segment_that_nobody_belongs_to_keeps_what_the_others_taught() -> None:
+def test_a_segment_without_groups_gets_weights_learned_from_the_others() -> None:
     weights, learning = learn(_groups(np.random.default_rng(4), "follows", segment=1))
     assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
     assert NAMES[int(weights[2].argmax())] == "follows"
 
 
 def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
-    """A stored model that weighs these signals and `soonness`, each by its place."""
+    """Arrays of a stored blend with weights 1, 2, … for these signals and `soonness`."""
     weights = np.tile(np.arange(1, len(names) + 2, dtype=np.float32), (len(SEGMENTS), 1))
     return {"blend.signals": np.array([name.encode() for name in (*names, "soonness")]), "blend.weights": weights}
 
 
-def test_a_stored_model_that_weighs_retired_signals_is_read_without_them() -> None:
+def test_weights_of_retired_signals_in_a_stored_model_are_ignored() -> None:
     blend = Blend.from_arrays(_stored(*sorted(RETIRED)))
     assert {NAMES[column] for column in np.flatnonzero(blend.weights.any(axis=0))} == {"soonness"}
     assert (blend.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
     assert not RETIRED & set(NAMES)
 
 
-def test_a_stored_model_that_weighs_a_signal_of_a_newer_program_is_refused() -> None:
+def test_a_stored_model_with_a_weight_of_an_unknown_signal_is_refused() -> None:
     with pytest.raises(ValueError, match="no signal 'telepathy'; update it"):
         Blend.from_arrays(_stored("telepathy"))

@@ -1,4 +1,4 @@
-"""What every model must do, whatever it is: each law runs for each of `recommender.MODELS`."""
+"""Laws that hold for every model of `models.registry.MODELS`: each test runs for each of them."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ import pytest
 from shared.entities import HistoryEntry, InteractionType, Profile, Status, User
 from shared.models.artifact import pack
 from shared.models.registry import MODELS
-from shared.ranking.batch import lists
+from shared.ranking.batch import recommend_batch
 from shared.ranking.query import Recommendation
 from tests import laws
 from tests.examples import DAY, NOW, an_event
@@ -20,22 +20,22 @@ personal_models = pytest.mark.parametrize("model", laws.PERSONAL)
 impersonal_models = pytest.mark.parametrize("model", sorted(laws.IMPERSONAL))
 
 
-def _alike(one: dict[str, list[Recommendation]], other: dict[str, list[Recommendation]]) -> None:
-    """The same lists, scores equal but for rounding."""
-    assert laws.ids(one) == laws.ids(other)
-    for user_id, items in one.items():
-        assert [item.score for item in items] == pytest.approx([item.score for item in other[user_id]], abs=1e-4)
+def _assert_equal(found: dict[str, list[Recommendation]], expected: dict[str, list[Recommendation]]) -> None:
+    """Assert equal lists, with scores equal up to rounding."""
+    assert laws.ids(found) == laws.ids(expected)
+    for user_id, items in found.items():
+        assert [item.score for item in items] == pytest.approx([item.score for item in expected[user_id]], abs=1e-4)
 
 
 @every_model
-def test_lists_hold_each_live_event_once_but_for_what_the_user_took(model: str) -> None:
+def test_lists_have_each_live_event_once_except_already_consumed_ones(model: str) -> None:
     for user_id, items in laws.ids(laws.lists(laws.trained(model, DATA), DATA)).items():
         assert len(items) == len(set(items))
         assert set(items) == LIVE - laws.seen(DATA, user_id)
 
 
 @every_model
-def test_lists_are_ordered_by_score_and_shorter_ones_are_their_beginning(model: str) -> None:
+def test_lists_are_ordered_by_score_and_shorter_lists_are_prefixes(model: str) -> None:
     recommender = laws.trained(model, DATA)
     whole = laws.lists(recommender, DATA)
     for items in whole.values():
@@ -46,7 +46,7 @@ def test_lists_are_ordered_by_score_and_shorter_ones_are_their_beginning(model: 
 
 
 @personal_models
-def test_fans_see_what_is_left_of_their_own_kind_first(model: str) -> None:
+def test_fans_see_the_remaining_events_of_their_own_kind_first(model: str) -> None:
     answers = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
     for kind in laws.KINDS:
         for user_id in (key for key in answers if key.startswith(kind.name)):
@@ -56,7 +56,7 @@ def test_fans_see_what_is_left_of_their_own_kind_first(model: str) -> None:
 
 
 @personal_models
-def test_one_click_is_enough_to_be_of_a_kind(model: str) -> None:
+def test_a_single_click_personalizes_the_list(model: str) -> None:
     recommender = laws.trained(model, DATA)
     for kind in laws.KINDS:
         newcomer = Profile(User(user_id="new"), (HistoryEntry(InteractionType.CLICK, NOW, f"{kind.name}_0"),))
@@ -65,7 +65,7 @@ def test_one_click_is_enough_to_be_of_a_kind(model: str) -> None:
 
 
 @impersonal_models
-def test_without_taste_everybody_sees_the_same_order(model: str) -> None:
+def test_impersonal_models_order_events_equally_for_all_users(model: str) -> None:
     recommender = laws.trained(model, DATA)
     order = [item.event_id for item in recommender.recommend(k=100, now=NOW)]
     for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
@@ -73,21 +73,21 @@ def test_without_taste_everybody_sees_the_same_order(model: str) -> None:
 
 
 @every_model
-def test_unknown_ids_give_the_stranger_s_list(model: str) -> None:
+def test_unknown_ids_give_the_list_of_a_cold_start_user(model: str) -> None:
     recommender = laws.trained(model, DATA)
-    stranger = recommender.recommend(k=100, now=NOW)
-    assert {item.event_id for item in stranger} == LIVE
-    assert {item.source for item in stranger} <= laws.FALLBACKS
+    cold_start = recommender.recommend(k=100, now=NOW)
+    assert {item.event_id for item in cold_start} == LIVE
+    assert {item.source for item in cold_start} <= laws.FALLBACKS
     entries = tuple(
         HistoryEntry(kind, NOW - DAY, "unknown_event", "unknown_organizer", 5.0) for kind in InteractionType
     )
-    assert recommender.recommend(Profile(User(user_id="unknown"), entries), k=100, now=NOW) == stranger
-    assert recommender.recommend(Profile(User(user_id="unknown")), k=100, now=NOW) == stranger
+    assert recommender.recommend(Profile(User(user_id="unknown"), entries), k=100, now=NOW) == cold_start
+    assert recommender.recommend(Profile(User(user_id="unknown")), k=100, now=NOW) == cold_start
 
 
 @every_model
 @pytest.mark.parametrize("part", ["nothing", "events", "interactions"])
-def test_a_city_without_documents_is_no_reason_to_fail(model: str, part: str) -> None:
+def test_models_train_without_events_or_interactions(model: str, part: str) -> None:
     empty = laws.Dataset(
         DATA.events if part == "events" else (), {}, DATA.interactions if part == "interactions" else ()
     )
@@ -97,7 +97,7 @@ def test_a_city_without_documents_is_no_reason_to_fail(model: str, part: str) ->
 
 
 @every_model
-def test_the_order_of_documents_changes_nothing(model: str) -> None:
+def test_the_order_of_documents_has_no_effect(model: str) -> None:
     expected = laws.lists(laws.trained(model, DATA), DATA)
     for seed in (1, 2):
         assert laws.lists(laws.trained(model, laws.shuffled(DATA, seed)), DATA) == expected
@@ -110,22 +110,22 @@ def test_the_same_documents_give_the_same_bytes(model: str) -> None:
 
 
 @every_model
-def test_twice_the_users_who_do_the_same_keep_the_order(model: str) -> None:
+def test_doubling_all_users_keeps_the_order(model: str) -> None:
     twins = laws.ids(laws.lists(laws.trained(model, laws.doubled(DATA)), DATA))
     cached = laws.ids(laws.lists(laws.trained(model, DATA), DATA))
     if model in laws.REGULARIZED:
         fans = [user_id for user_id in cached if "_fan_" in user_id]
         twins, cached = (
-            {key: [one.partition("_")[0] for one in lists[key]] for key in fans} for lists in (twins, cached)
+            {key: [event_id.partition("_")[0] for event_id in lists[key]] for key in fans} for lists in (twins, cached)
         )
     assert twins == cached
 
 
 @every_model
-def test_the_same_city_four_weeks_later_has_the_same_lists(model: str) -> None:
+def test_moving_all_times_by_four_weeks_keeps_the_lists(model: str) -> None:
     by = timedelta(weeks=4)
     later = laws.moved(DATA, by)
-    _alike(
+    _assert_equal(
         laws.lists(laws.trained(model, later, now=NOW + by), later, now=NOW + by),
         laws.lists(laws.trained(model, DATA), DATA),
     )
@@ -143,20 +143,20 @@ def test_nothing_leaks_from_after_the_cutoff(model: str) -> None:
     cutoff = NOW - 40 * DAY
     expected = laws.lists(laws.trained(model, DATA, now=cutoff), DATA, now=cutoff)
     for seed in (1, 2):
-        other = laws.scrambled_after(DATA, cutoff, seed)
-        assert other.interactions != DATA.interactions
-        assert laws.lists(laws.trained(model, other, now=cutoff), DATA, now=cutoff) == expected
+        scrambled = laws.scrambled_after(DATA, cutoff, seed)
+        assert scrambled.interactions != DATA.interactions
+        assert laws.lists(laws.trained(model, scrambled, now=cutoff), DATA, now=cutoff) == expected
 
 
 @every_model
-def test_many_users_at_once_get_what_each_gets_alone(model: str) -> None:
+def test_batch_lists_equal_the_lists_of_single_users(model: str) -> None:
     recommender = laws.trained(model, DATA)
     table = laws.fit(DATA, model="popularity", now=NOW, half_life_days=90.0)[2]
     users = [*DATA.users.values(), User(user_id="unknown")]
     candidates = np.flatnonzero(recommender.catalog.live(NOW))
     batch = {
         user.user_id: recommender.catalog.events.ids(row[row >= 0])
-        for chunk, rows, _ in lists(recommender, users, table, candidates, now=NOW, k=100)
+        for chunk, rows, _ in recommend_batch(recommender, users, table, candidates, now=NOW, k=100)
         for user, row in zip(chunk, rows, strict=True)
     }
     alone = laws.lists(recommender, laws.Dataset(DATA.events, {u.user_id: u for u in users}, DATA.interactions))
@@ -164,7 +164,7 @@ def test_many_users_at_once_get_what_each_gets_alone(model: str) -> None:
 
 
 @every_model
-def test_events_come_and_go_without_a_retrain(model: str) -> None:
+def test_events_are_added_and_removed_without_a_retrain(model: str) -> None:
     gone = an_event("jazz_1", status=Status.CANCELLED)
     recommender = laws.trained(model, DATA).with_events([an_event("brand_new", organizer_id="jazz_club_0"), gone])
     for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
@@ -172,9 +172,9 @@ def test_events_come_and_go_without_a_retrain(model: str) -> None:
 
 
 @every_model
-def test_a_new_event_leaves_the_order_of_the_others(model: str) -> None:
+def test_a_new_event_keeps_the_order_of_the_others(model: str) -> None:
     recommender = laws.trained(model, DATA)
-    # The id decides where the new row comes in; every place must leave the other rows their own values.
+    # The id determines the row of the new event; at any row the other events must keep their own values.
     for event_id in ("aaa", "kkk", "zzz"):
         with_one_more = laws.ids(laws.lists(recommender.with_events([an_event(event_id)]), DATA))
         for user_id, items in laws.ids(laws.lists(recommender, DATA)).items():
@@ -182,22 +182,22 @@ def test_a_new_event_leaves_the_order_of_the_others(model: str) -> None:
 
 
 @every_model
-def test_events_put_in_unchanged_change_nothing(model: str) -> None:
+def test_merging_unchanged_events_keeps_the_lists(model: str) -> None:
     recommender = laws.trained(model, DATA)
     assert laws.lists(recommender.with_events(DATA.events), DATA) == laws.lists(recommender, DATA)
 
 
 @every_model
-def test_newer_popularity_reorders_what_a_stranger_sees(model: str) -> None:
+def test_newer_popularity_reorders_the_list_of_a_cold_start_user(model: str) -> None:
     recommender = laws.trained(model, DATA)
     *_, last = recommender.recommend(k=100, now=NOW)
-    praised = recommender.with_popularity({last.event_id: 1e12, "unknown_event": 1e15})
-    assert praised.recommend(k=1, now=NOW)[0].event_id == last.event_id
+    updated = recommender.with_popularity({last.event_id: 1e12, "unknown_event": 1e15})
+    assert updated.recommend(k=1, now=NOW)[0].event_id == last.event_id
     assert recommender.recommend(k=100, now=NOW)[-1] == last, "the model itself stays as it was"
 
 
 @every_model
-def test_every_reason_is_about_something_the_user_did_or_the_event_is(model: str) -> None:
+def test_reasons_refer_to_interactions_of_the_user_or_attributes_of_the_event(model: str) -> None:
     titles = {event.event_id: event.title for event in DATA.events}
     for user_id, items in laws.lists(laws.trained(model, DATA), DATA).items():
         own = {f"because you booked {titles[event_id]}" for event_id in laws.seen(DATA, user_id)}
@@ -208,7 +208,7 @@ def test_every_reason_is_about_something_the_user_did_or_the_event_is(model: str
             assert not because or item.source not in laws.FALLBACKS
 
 
-def test_what_follows_from_the_live_events_alone_is_worked_out_once() -> None:
+def test_values_that_depend_on_the_live_events_alone_are_cached() -> None:
     recommender, minute = laws.trained("popularity", DATA), timedelta(minutes=1)
     recommender.live(NOW).cached_static("made", lambda: "once")
     later = recommender.live(NOW + minute)
@@ -228,5 +228,5 @@ def test_what_follows_from_the_live_events_alone_is_worked_out_once() -> None:
 def test_a_prepared_model_gives_the_same_lists(model: str) -> None:
     prepared = laws.trained(model, DATA)
     prepared.prepare(NOW)
-    _alike(laws.lists(prepared, DATA), laws.lists(laws.trained(model, DATA), DATA))
+    _assert_equal(laws.lists(prepared, DATA), laws.lists(laws.trained(model, DATA), DATA))
     prepared.prepare(NOW + 10_000 * DAY)

@@ -1,4 +1,4 @@
-"""Reasons against the plain way: score the event again without each thing, one after the other."""
+"""Explanations against an oracle that scores each event again without each history entry and profile attribute."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,57 +18,57 @@ from tests.examples import NOW
 from tests.town import Town, town
 
 
-def _recommender(place: Town, seed: int) -> Recommender:
-    """A model of random weights, the same in all segments, since a user is explained as the segment they are in."""
+def _recommender(data: Town, seed: int) -> Recommender:
+    """Blend with random weights, equal in all segments: an explanation uses the weights of the user's full history."""
     weights = np.abs(np.random.default_rng(seed).normal(size=len(SIGNALS))).astype(np.float32)
-    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: signal.fit(place.past) for signal in SIGNALS})
-    nothing = np.zeros(len(place.catalog))
-    return Recommender(place.catalog, blend, nothing, np.zeros((3, len(place.catalog))))
+    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: signal.fit(data.past) for signal in SIGNALS})
+    zeros = np.zeros(len(data.catalog))
+    return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))))
 
 
-def _without_each(profile: Profile, place: Town) -> Iterator[tuple[str | None, Profile]]:
-    for number, entry in enumerate(profile.history):
-        less = replace(profile, history=profile.history[:number] + profile.history[number + 1 :])
+def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, Profile]]:
+    for index, entry in enumerate(profile.history):
+        variant = replace(profile, history=profile.history[:index] + profile.history[index + 1 :])
         if entry.type is InteractionType.FOLLOW:
-            if place.catalog.organizers.row(entry.organizer_id) >= 0:
-                yield "you follow the organizer", less
-        elif (row := place.catalog.events.row(entry.event_id)) >= 0 and _speaks(entry.type, entry.value):
-            yield reasons.because(entry.type, place.catalog.title(row)), less
+            if data.catalog.organizers.row(entry.organizer_id) >= 0:
+                yield "you follow the organizer", variant
+        elif (row := data.catalog.events.row(entry.event_id)) >= 0 and _is_positive(entry.type, entry.value):
+            yield reasons.because(entry.type, data.catalog.title(row)), variant
     user = profile.user
     yield "matches your interests", replace(profile, user=replace(user, preferred_tags=(), preferred_categories=()))
     yield "a friend goes", replace(profile, user=replace(user, friends=()))
     yield "near you", replace(profile, user=replace(user, location=None))
 
 
-def _speaks(kind: InteractionType, stars: float | None) -> bool:
-    against = (InteractionType.CANCEL, InteractionType.DISMISS, InteractionType.IMPRESSION)
-    return kind not in against and (stars is None or stars > 3)
+def _is_positive(kind: InteractionType, stars: float | None) -> bool:
+    negative = (InteractionType.CANCEL, InteractionType.DISMISS, InteractionType.IMPRESSION)
+    return kind not in negative and (stars is None or stars > 3)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_reasons_are_what_the_score_would_lose_most_without(seed: int) -> None:
-    place = town(seed)
-    recommender = _recommender(place, seed)
-    rows = place.candidates.rows
-    told_of = 0
-    for profile in place.profiles:
-        personal_scores = recommender.scorer.personal_scores(place.batch(profile))
-        whole = np.sum([one[0] for one in personal_scores.values()], axis=0)
+def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most(seed: int) -> None:
+    data = town(seed)
+    recommender = _recommender(data, seed)
+    rows = data.candidates.rows
+    explained = 0
+    for profile in data.profiles:
+        personal_scores = recommender.scorer.personal_scores(data.batch(profile))
+        whole = np.sum([scores[0] for scores in personal_scores.values()], axis=0)
         causes, losses = list[str | None](), []
-        for cause, less in _without_each(profile, place):
+        for cause, variant in _without_each(profile, data):
             causes.append(cause)
-            left = recommender.scorer.personal_scores(place.batch(less))
-            losses.append(whole - np.sum([one[0] for one in left.values()], axis=0))
-        viewer = Viewer.of(profile, place.catalog, NOW)
-        told = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
-        for column, (source, why) in enumerate(told):
+            remaining = recommender.scorer.personal_scores(data.batch(variant))
+            losses.append(whole - np.sum([scores[0] for scores in remaining.values()], axis=0))
+        viewer = Viewer.of(profile, data.catalog, NOW)
+        explanations = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
+        for column, (source, texts) in enumerate(explanations):
             lost = np.array([loss[column] for loss in losses])
             if whole[column] <= 0 or lost.max() <= 1e-6:
                 assert source == "soonest"
                 continue
-            told_of += 1
+            explained += 1
             assert source == max(personal_scores, key=lambda name: personal_scores[name][0, column])
-            # What loses equally much but for rounding is as good a reason.
+            # Losses that are equal but for rounding are equally good reasons.
             best = [cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4]
-            assert set(why) & set(best) or None in best
-    assert told_of > 100
+            assert set(texts) & set(best) or None in best
+    assert explained > 100

@@ -1,4 +1,4 @@
-"""Each condition on a list, on events whose place, time and price are known."""
+"""Filters, each on events with known location, time and price."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +25,7 @@ EVENTS = (
 )
 
 
-def _met(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime = NOW) -> set[str]:
+def _passing(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime = NOW) -> set[str]:
     catalog = Catalog.of(events)
     rows = np.arange(len(catalog))
     allowed = filters.allowed(Candidates(catalog, rows, now.timestamp(), np.zeros(len(rows))), now)
@@ -33,7 +33,7 @@ def _met(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime = N
 
 
 @pytest.mark.parametrize(
-    ("filters", "met"),
+    ("filters", "passing"),
     [
         (Filters(), {"near", "far", "nowhere", "undated"}),
         (Filters(near=CHICAGO, radius_km=5), {"near"}),
@@ -53,18 +53,18 @@ def _met(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime = N
         (Filters(category="music", city="Milwaukee", max_price=30), {"far"}),
     ],
 )
-def test_a_filter_keeps_what_meets_all_its_conditions(filters: Filters, met: set[str]) -> None:
-    assert _met(filters) == met
+def test_filters_keep_events_that_meet_all_conditions(filters: Filters, passing: set[str]) -> None:
+    assert _passing(filters) == passing
 
 
-def test_the_distance_is_that_on_a_sphere() -> None:
-    # A quarter of the Earth's circumference, by hand; and across the date line it is short.
+def test_distance_is_great_circle_distance() -> None:
+    # A quarter of the Earth's circumference is 10,007.5 km; across the date line the distance is short.
     pole = an_event("pole", location=Location(90, 0))
     equator = Location(0, 0)
-    assert _met(Filters(near=equator, radius_km=10_000), (pole,)) == set()
-    assert _met(Filters(near=equator, radius_km=10_010), (pole,)) == {"pole"}
+    assert _passing(Filters(near=equator, radius_km=10_000), (pole,)) == set()
+    assert _passing(Filters(near=equator, radius_km=10_010), (pole,)) == {"pole"}
     fiji = an_event("fiji", location=Location(-17, 179.9))
-    assert _met(Filters(near=Location(-17, -179.9), radius_km=25), (fiji,)) == {"fiji"}
+    assert _passing(Filters(near=Location(-17, -179.9), radius_km=25), (fiji,)) == {"fiji"}
 
 
 def _at(hours: float, lng: float | None = None) -> Event:
@@ -95,18 +95,18 @@ def _at(hours: float, lng: float | None = None) -> Event:
         ("week", FRIDAY, 7 * 24, None, False),
     ],
 )
-def test_named_times_go_by_the_sun_where_the_event_is(
+def test_named_times_are_solar_days_at_the_event_s_location(
     when: str, now: datetime, hours: float, lng: float | None, *, is_in: bool
 ) -> None:
-    assert (_met(Filters(when=when), (_at(hours, lng),), now) != set()) == is_in
+    assert (_passing(Filters(when=when), (_at(hours, lng),), now) != set()) == is_in
 
 
 @pytest.mark.parametrize("when", ["today", "weekend", "week"])
-def test_undated_events_are_at_no_named_time(when: str) -> None:
-    assert _met(Filters(when=when), (an_event("undated", starts_at=None),)) == set()
+def test_undated_events_pass_no_named_time(when: str) -> None:
+    assert _passing(Filters(when=when), (an_event("undated", starts_at=None),)) == set()
 
 
-def test_tags_of_events_that_came_or_changed_later_count() -> None:
+def test_tag_filter_sees_tags_of_events_added_or_changed_after_training() -> None:
     catalog = Catalog.of(EVENTS).merged([replace(EVENTS[0], tags=("polka",)), an_event("new", tags=("Jazz", "polka"))])
     rows = np.arange(len(catalog))
     candidates = Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows)))

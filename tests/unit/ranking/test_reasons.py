@@ -1,4 +1,4 @@
-"""Why an event is in a list, in words."""
+"""Reason texts."""
 
 from datetime import datetime, timedelta
 
@@ -26,7 +26,7 @@ from tests.examples import NOW
         ("search", None),
     ],
 )
-def test_what_a_user_did_is_said_in_plain_words(kind: str, sentence: str | None) -> None:
+def test_interaction_types_have_their_reason_text(kind: str, sentence: str | None) -> None:
     assert because(InteractionType(kind), "Jazz") == sentence
 
 
@@ -44,10 +44,10 @@ def test_what_a_user_did_is_said_in_plain_words(kind: str, sentence: str | None)
         (7 * 24 + 0.1, None),
     ],
 )
-def test_only_what_is_soon_is_said_to_start(hours: float, phrase: str | None) -> None:
+def test_only_starts_within_seven_days_are_a_reason(hours: float, phrase: str | None) -> None:
     assert starting(NOW + timedelta(hours=hours), NOW) == phrase
 
 
-def test_an_undated_event_never_starts() -> None:
+def test_an_undated_event_has_no_start_as_a_reason() -> None:
     undated: datetime | None = None
     assert starting(undated, NOW) is None

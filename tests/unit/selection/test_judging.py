@@ -1,4 +1,4 @@
-"""Judging models on what came after the cutoff."""
+"""Offline evaluation on the holdout after a cutoff."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from shared.entities import Interaction, InteractionType
 from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
 from shared.models.registry import MODELS
-from shared.ranking.batch import lists
+from shared.ranking.batch import recommend_batch
 from shared.ranking.recommender import Recommender
 from shared.selection.judging import judge
 from tests import laws
@@ -33,7 +33,7 @@ def _metrics(after: list[Interaction], *, k: int = 2) -> dict[str, float]:
     return {"users": len(scores.ndcg["all"]), "ndcg": ndcg, "recall": scores.recall, "coverage": scores.coverage}
 
 
-def test_a_hit_at_the_top_scores_1() -> None:
+def test_a_hit_at_the_first_position_scores_1() -> None:
     assert _metrics([an_interaction("u", "a", occurred_at=CUTOFF)]) == {
         "users": 1,
         "ndcg": 1,
@@ -42,7 +42,7 @@ def test_a_hit_at_the_top_scores_1() -> None:
     }
 
 
-def test_a_hit_at_the_second_place_is_discounted_and_a_miss_scores_0() -> None:
+def test_a_hit_at_the_second_position_is_discounted_and_a_miss_scores_0() -> None:
     hit, miss = an_interaction("u", "b", SAVE, occurred_at=NOW + DAY), an_interaction("v", "c", occurred_at=NOW + DAY)
     metrics = _metrics([hit, miss])
     assert metrics["users"] == 2
@@ -59,32 +59,34 @@ def test_views_ended_events_and_unknown_events_are_no_hits() -> None:
     assert _metrics(after)["users"] == 0
 
 
-def test_what_was_a_hit_before_the_cutoff_is_not_counted_after_it() -> None:
+def test_a_hit_before_the_cutoff_is_not_counted_again_after_it() -> None:
     again = an_interaction("crowd_0", "a", InteractionType.ATTEND, occurred_at=NOW + DAY)
     assert _metrics([again])["users"] == 0
     metrics = _metrics([again, an_interaction("crowd_0", "c", occurred_at=NOW + DAY)])
-    # Their a and b are left out of the list, so c is its first entry.
+    # Events a and b, which crowd_0 booked, are left out of the list, so c is first.
     assert (metrics["users"], metrics["ndcg"], metrics["recall"]) == (1, 1, 1)
 
 
-def test_hits_before_the_cutoff_alone_judge_nobody() -> None:
+def test_users_without_hits_after_the_cutoff_are_not_evaluated() -> None:
     assert _metrics([]) == {"users": 0, "ndcg": 0, "recall": 0, "coverage": 0}
 
 
-def test_more_places_than_candidates_are_no_reason_to_fail() -> None:
+def test_k_may_exceed_the_number_of_candidates() -> None:
     assert _metrics([an_interaction("u", "c", occurred_at=NOW)], k=50)["ndcg"] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_scrambling_what_comes_after_the_cutoff_does_not_change_what_is_shown(model: str) -> None:
+def test_scrambling_interactions_after_the_cutoff_does_not_change_the_lists(model: str) -> None:
     data, cutoff = laws.city(), NOW - 40 * DAY
-    other = laws.scrambled_after(data, cutoff, seed=5)
+    scrambled = laws.scrambled_after(data, cutoff, seed=5)
     catalog = Catalog.of(data.events, mentioned=["ghost"])
     users = list(data.users.values())
     candidates = np.flatnonzero(catalog.live(cutoff))
-    shown = []
-    for source in (data, other):
+    ranked = []
+    for source in (data, scrambled):
         past = InteractionTable.of(source.interactions, catalog).before(cutoff)
         fitted = Recommender.fit(model, past, catalog, data.users, now=cutoff, half_life_days=90)
-        shown.append(np.vstack([rows for _, rows, _ in lists(fitted, users, past, candidates, now=cutoff, k=9)]))
-    assert np.array_equal(shown[0], shown[1])
+        ranked.append(
+            np.vstack([rows for _, rows, _ in recommend_batch(fitted, users, past, candidates, now=cutoff, k=9)])
+        )
+    assert np.array_equal(ranked[0], ranked[1])

@@ -1,4 +1,4 @@
-"""Published models: which are kept, how the pointer moves, and that a rollback is not undone by accident."""
+"""Model registry: publishing, pruning, and rollbacks that earlier trainings do not undo."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_versions_are_listed_newest_first(objects: FolderObjects, tmp_path: Path
     for version in ("v1", "v2", "v3"):
         assert _publish(objects, version) == ""
     damage(tmp_path, "models/v2/manifest.json", lambda _: b"{")
-    assert [(one.version, one.is_current) for one in versions(objects)] == [("v3", True), ("v1", False)]
+    assert [(entry.version, entry.is_current) for entry in versions(objects)] == [("v3", True), ("v1", False)]
 
 
 def test_a_rollback_moves_the_pointer_back_and_forth(objects: FolderObjects) -> None:
@@ -63,7 +63,7 @@ def test_a_rollback_moves_the_pointer_back_and_forth(objects: FolderObjects) -> 
 
 
 @pytest.mark.parametrize(
-    ("version", "began", "why"),
+    ("version", "began", "reason"),
     [
         ("v3", -5, "v1 was activated by hand after this training began"),
         ("v3", 0, "v1 was activated by hand after this training began"),
@@ -71,17 +71,17 @@ def test_a_rollback_moves_the_pointer_back_and_forth(objects: FolderObjects) -> 
         ("v3", 5, ""),
     ],
 )
-def test_what_was_trained_before_a_rollback_does_not_undo_it(
-    objects: FolderObjects, version: str, began: int, why: str
+def test_a_training_that_began_before_a_rollback_does_not_undo_it(
+    objects: FolderObjects, version: str, began: int, reason: str
 ) -> None:
     for earlier in ("v1", "v2"):
         _publish(objects, earlier, began=-9)
     activate(objects, "v1", now=NOW)
-    assert _publish(objects, version, began=began) == why
-    assert _current(objects) == ("v1" if why else version)
+    assert _publish(objects, version, began=began) == reason
+    assert _current(objects) == ("v1" if reason else version)
 
 
-def test_a_held_version_stays_until_another_is_activated(objects: FolderObjects) -> None:
+def test_a_held_version_stays_until_a_version_is_activated_without_hold(objects: FolderObjects) -> None:
     _publish(objects, "v1")
     activate(objects, "v1", now=NOW, hold=True)
     assert _publish(objects, "v2", began=5) == "v1 is held by hand"
@@ -89,7 +89,7 @@ def test_a_held_version_stays_until_another_is_activated(objects: FolderObjects)
     assert _publish(objects, "v3", began=5) == ""
 
 
-def test_what_cannot_serve_is_not_activated(objects: FolderObjects, tmp_path: Path) -> None:
+def test_a_version_that_cannot_serve_is_not_activated(objects: FolderObjects, tmp_path: Path) -> None:
     for version in ("v1", "v2", "v3", "v4"):
         _publish(objects, version)
     damage(tmp_path, "models/v1/model.npz", lambda data: data[:-1])
@@ -97,8 +97,8 @@ def test_what_cannot_serve_is_not_activated(objects: FolderObjects, tmp_path: Pa
     (tmp_path / "models/v3/model.npz").unlink()
     with pytest.raises(NotFound, match="version: expected a published one, got 'v9'"):
         activate(objects, "v9", now=NOW)
-    for version, why in (("v1", "sha256"), ("v2", "format"), ("v3", "one is missing")):
-        with pytest.raises(Conflict, match=f"(?s)version {version} cannot serve: .*{why}"):
+    for version, reason in (("v1", "sha256"), ("v2", "format"), ("v3", "one is missing")):
+        with pytest.raises(Conflict, match=f"(?s)version {version} cannot serve: .*{reason}"):
             activate(objects, version, now=NOW)
     for version in ("", "../v4", "a/b"):
         with pytest.raises(InvalidField, match=r"^(version|name): "):
@@ -106,34 +106,36 @@ def test_what_cannot_serve_is_not_activated(objects: FolderObjects, tmp_path: Pa
     assert _current(objects) == "v4"
 
 
-def test_a_rollback_meets_a_training_that_publishes_at_the_same_time(objects: FolderObjects) -> None:
+def test_a_rollback_retries_when_a_training_publishes_concurrently(objects: FolderObjects) -> None:
     for version in ("v1", "v2"):
         _publish(objects, version)
-    rival = Pointer(version="v3", newest="v3").to_json()
-    assert activate(ContestedObjects(objects, POINTER, [rival]), "v1", now=NOW).newest == "v3"
+    concurrent = Pointer(version="v3", newest="v3").to_json()
+    assert activate(ContestedObjects(objects, POINTER, [concurrent]), "v1", now=NOW).newest == "v3"
     assert _current(objects) == "v1"
 
 
-def test_the_last_ten_are_kept_and_the_one_in_service(objects: FolderObjects) -> None:
+def test_pruning_keeps_the_newest_ten_and_the_version_in_service(objects: FolderObjects) -> None:
     names = [f"v{number:02}" for number in range(KEPT + 5)]
     for version in names:
         _publish(objects, version)
     activate(objects, "v02", now=NOW)
     objects.write("models/v03-killed/model.npz", b"half", generation=0)
     objects.write("models/v99-at-work/model.npz", b"half", generation=0)
-    gone = prune(objects)
-    assert gone == ["v00", "v01", "v03", "v03-killed", "v04"]
-    assert [one.version for one in versions(objects)] == [*reversed(names[5:]), "v02"]
+    pruned = prune(objects)
+    assert pruned == ["v00", "v01", "v03", "v03-killed", "v04"]
+    assert [entry.version for entry in versions(objects)] == [*reversed(names[5:]), "v02"]
     assert "models/v99-at-work/model.npz" in objects.names("models/")
     assert prune(objects) == []
 
 
-def test_a_pruned_bucket_without_a_pointer_stays_as_it_is(objects: FolderObjects) -> None:
+def test_pruning_without_a_pointer_deletes_nothing(objects: FolderObjects) -> None:
     objects.write("models/v1/model.npz", b"half", generation=0)
     assert prune(objects) == []
 
 
-def test_the_next_training_may_publish_after_a_rollback_and_polling_follows_every_step(objects: FolderObjects) -> None:
+def test_the_next_training_may_publish_after_a_rollback_and_serving_follows_each_pointer(
+    objects: FolderObjects,
+) -> None:
     store = documents()
     store.events.put([an_event("a", starts_at=NOW + 30 * DAY)], now=NOW)
     serving = Serving(store, objects, refresh_s=30)
@@ -148,22 +150,22 @@ def test_the_next_training_may_publish_after_a_rollback_and_polling_follows_ever
     assert seen == [second, first, later.version]
 
 
-def test_an_instance_never_goes_back_to_an_earlier_pointer(objects: FolderObjects) -> None:
+def test_an_instance_never_returns_to_an_earlier_pointer(objects: FolderObjects) -> None:
     _publish(objects, "v1")
     old = objects.read(POINTER)
     _publish(objects, "v2")
 
-    class Late:
-        """A bucket whose answers may be older than the ones before."""
+    class StaleObjects:
+        """Object store that can answer with an earlier pointer than before."""
 
         def read(self, name: str) -> object:
-            return old if name == POINTER and self.is_late else objects.read(name)
+            return old if name == POINTER and self.is_stale else objects.read(name)
 
-    late = Late()
-    late.is_late = False
-    serving = Serving(documents(), late, refresh_s=30)
+    stale = StaleObjects()
+    stale.is_stale = False
+    serving = Serving(documents(), stale, refresh_s=30)
     assert serving.current(NOW).model_version == "v2"
-    late.is_late = True
+    stale.is_stale = True
     assert serving.current(NOW + 60 * SECOND).model_version == "v2"
 
 
@@ -172,15 +174,15 @@ def test_the_command_lists_and_rolls_back(
 ) -> None:
     for version in ("v1", "v2", "v3"):
         _publish(objects, version)
-    place = ["--objects", f"folder:{tmp_path}"]
-    assert rollback.main(place) == 0
+    options = ["--objects", f"folder:{tmp_path}"]
+    assert rollback.main(options) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["v3", "(serves)", "popularity"]
-    assert rollback.main(["previous", "--hold", *place]) == 0
+    assert rollback.main(["previous", "--hold", *options]) == 0
     assert capsys.readouterr().out.startswith("v2 serves and is held")
     assert Pointer.from_json(objects.read(POINTER).data).is_held
-    assert rollback.main(["previous", *place]) == 0
+    assert rollback.main(["previous", *options]) == 0
     assert _current(objects) == "v1"
     for wrong in ("previous", "v7"):
-        assert rollback.main([wrong, *place]) == 1
+        assert rollback.main([wrong, *options]) == 1
     assert "error: " in capsys.readouterr().err
     assert _current(objects) == "v1"

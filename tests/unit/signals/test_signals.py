@@ -1,4 +1,4 @@
-"""Each signal against an answer that is known without it."""
+"""Signals against oracles: scores of each signal that are known without its code."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,20 +24,22 @@ BY_NAME = {signal.name: signal for signal in SIGNALS}
 
 
 class World:
-    """Some events, what some users did, and everything that signals are given."""
+    """Fixture of signals: training data and candidates from events, interactions and declared profiles."""
 
-    def __init__(self, events: Sequence[Event], done: Sequence[Interaction], users: Sequence[User] = ()) -> None:
+    def __init__(
+        self, events: Sequence[Event], interactions: Sequence[Interaction], users: Sequence[User] = ()
+    ) -> None:
         self.catalog = Catalog.of(events)
-        self.table = InteractionTable.of(done, self.catalog)
+        self.table = InteractionTable.of(interactions, self.catalog)
         by_id = {user.user_id: user for user in users}
-        everyone = [by_id.get(key) or User(user_id=key) for key in self.table.users.ids()]
-        self.past = TrainingData(self.table, self.catalog, NOW.timestamp(), Declared.of(everyone))
+        declared = Declared.of([by_id.get(user_id) or User(user_id=user_id) for user_id in self.table.users.ids()])
+        self.data = TrainingData(self.table, self.catalog, NOW.timestamp(), declared)
         self.candidates = Candidates(
             self.catalog, np.arange(len(self.catalog)), NOW.timestamp(), popularity(self.table, len(self.catalog))
         )
 
     def params(self, name: str) -> SignalParams:
-        return BY_NAME[name].fit(self.past)
+        return BY_NAME[name].fit(self.data)
 
     def of_events(self, name: str) -> dict[str, float]:
         signal = BY_NAME[name]
@@ -55,32 +57,32 @@ class World:
 
 
 def _evenings(count: int) -> list[Event]:
-    """Past evenings of the club, a week apart, and one to come."""
+    """Weekly past events of one organizer at one venue, and an upcoming one."""
     club = {"organizer_id": "club", "venue_id": "hall"}
     past = [an_event(f"past_{n}", **club, starts_at=NOW - (7 * n + 1) * DAY) for n in range(count)]
     return [*past, an_event("next", **club, starts_at=NOW + 6 * DAY)]
 
 
-def test_share_count_rate_and_recent_of_who_went_to_all_but_one() -> None:
+def test_affinity_signals_of_a_user_with_bookings_of_one_organizer() -> None:
     events = [*_evenings(4), an_event("elsewhere", organizer_id="other", venue_id="bar", starts_at=NOW + DAY)]
     ages = [8, 15, 22]
-    done = [
+    bookings = [
         an_interaction("u", f"past_{n}", occurred_at=NOW - age * DAY) for n, age in zip((1, 2, 3), ages, strict=True)
     ]
-    world, user = World(events, done), User(user_id="u")
+    world, user = World(events, bookings), User(user_id="u")
     assert world.of_user("share_organizer", user) == pytest.approx(
         {"past_0": 1, "past_1": 1, "past_2": 1, "past_3": 1, "next": 1, "elsewhere": 0}
     )
     assert world.of_user("count_organizer", user)["next"] == pytest.approx(np.log(4))
-    went = sum(0.5 ** (age / 180) for age in ages)
-    held = sum(0.5 ** ((7 * n + 1) / 180) for n in range(4))
-    assert world.of_user("rate_venue", user)["next"] == pytest.approx(went / (held + 2), rel=1e-4)
+    likes = sum(0.5 ** (age / 180) for age in ages)
+    past_events = sum(0.5 ** ((7 * n + 1) / 180) for n in range(4))
+    assert world.of_user("rate_venue", user)["next"] == pytest.approx(likes / (past_events + 2), rel=1e-4)
     assert world.of_user("rate_venue", user)["elsewhere"] == 0
     assert world.of_user("recent_organizer", user)["next"] == pytest.approx(0.5 ** (8 / 30), rel=1e-4)
     assert world.of_user("recent_organizer", User(user_id="stranger"))["next"] == 0
 
 
-def test_an_event_that_was_there_to_choose_and_was_not_chosen_is_passed_over() -> None:
+def test_events_first_seen_before_the_last_like_of_their_organizer_are_passed_over() -> None:
     events = [
         an_event("left", organizer_id="club", created_at=NOW - 20 * DAY),
         an_event("taken", organizer_id="club", created_at=NOW - 20 * DAY),
@@ -88,44 +90,44 @@ def test_an_event_that_was_there_to_choose_and_was_not_chosen_is_passed_over() -
         an_event("no_sign_yet", organizer_id="club"),
         an_event("elsewhere", organizer_id="other", created_at=NOW - 20 * DAY),
     ]
-    done = [an_interaction("u", "taken", occurred_at=NOW - 5 * DAY), an_interaction("v", "elsewhere")]
-    scores = World(events, done).of_user("passed_organizer", User(user_id="u"))
+    bookings = [an_interaction("u", "taken", occurred_at=NOW - 5 * DAY), an_interaction("v", "elsewhere")]
+    scores = World(events, bookings).of_user("passed_organizer", User(user_id="u"))
     assert scores == {"left": -1, "taken": -1, "announced_since": 0, "no_sign_yet": 0, "elsewhere": 0}
 
 
-def test_news_is_measured_from_the_first_sign_of_an_event() -> None:
+def test_novelty_counts_from_the_creation_or_the_first_like_of_an_event() -> None:
     events = [an_event("created", created_at=NOW - 3 * DAY), an_event("booked"), an_event("silent")]
     world = World(events, [an_interaction("u", "booked", occurred_at=NOW - 7 * DAY)])
     assert world.of_events("freshness") == pytest.approx({"created": -np.log(4), "booked": -np.log(8), "silent": 0})
     assert world.of_events("unseen") == {"created": 0, "booked": 0, "silent": 1}
 
 
-def test_what_was_booked_lately_rises_above_what_was_booked_more() -> None:
-    done = [an_interaction(f"u{n}", "old", occurred_at=NOW - 30 * DAY) for n in range(9)]
-    done += [an_interaction(f"u{n}", "hot", occurred_at=NOW - DAY) for n in range(2)]
-    world = World([an_event("old"), an_event("hot"), an_event("cold")], done)
+def test_rising_prefers_recent_bookings_and_popularity_counts_older_ones_too() -> None:
+    bookings = [an_interaction(f"u{n}", "old", occurred_at=NOW - 30 * DAY) for n in range(9)]
+    bookings += [an_interaction(f"u{n}", "hot", occurred_at=NOW - DAY) for n in range(2)]
+    world = World([an_event("old"), an_event("hot"), an_event("cold")], bookings)
     rising, popular = world.of_events("rising"), world.of_events("popularity")
     assert rising["hot"] > rising["old"] > rising["cold"]
     assert popular["old"] > popular["cold"]
     assert np.mean(list(rising.values())) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_next_of_a_series_comes_before_the_later_ones() -> None:
+def test_order_in_time_within_a_series_and_soonness() -> None:
     events = [an_event(f"e{n}", title="Quiz", organizer_id="pub", starts_at=NOW + n * DAY) for n in (3, 1, 2)]
     scores = World([*events, an_event("alone")], []).of_events("next_of_series")
     assert scores == pytest.approx({"e1": 0, "e2": -np.log(2), "e3": -np.log(3), "alone": 0})
     assert World([an_event("a", starts_at=NOW + DAY)], []).of_events("soonness") == pytest.approx({"a": -np.log(2)})
 
 
-def test_time_to_the_start_has_a_slope_of_its_own_beyond_a_bound() -> None:
+def test_the_hinge_of_time_to_start_is_zero_up_to_its_bound() -> None:
     events = [an_event(f"in {days}", starts_at=NOW + days * DAY) for days in (1, 30, 61)]
     scores = World(events, []).of_events("beyond_30_days")
     assert scores == pytest.approx({"in 1": 0, "in 30": 0, "in 61": np.log(2)}, abs=1e-6)
 
 
-def test_friends_count_who_go_and_nobody_else() -> None:
+def test_the_friends_signal_counts_hits_of_declared_friends_and_stores_no_ids() -> None:
     events = [an_event("party"), an_event("lecture"), an_event("over", starts_at=NOW - DAY)]
-    done = [
+    interactions = [
         an_interaction("ann", "party", BOOKING),
         an_interaction("bob", "party", SAVE),
         an_interaction("bob", "lecture", VIEW),
@@ -133,27 +135,27 @@ def test_friends_count_who_go_and_nobody_else() -> None:
         an_interaction("ann", "over", BOOKING),
     ]
     user = User(user_id="u", friends=("ann", "bob", "bob", "unknown"))
-    scores = World(events, done).of_user("friends", user)
+    scores = World(events, interactions).of_user("friends", user)
     assert scores == pytest.approx({"party": np.log(3), "lecture": 0, "over": 0})
-    params = World(events, done).params("friends")
+    params = World(events, interactions).params("friends")
     assert not any(name in params["people"].tobytes() for name in (b"ann", b"bob", b"eve"))
 
 
 def _crowd(rng: np.random.Generator, *, users: int = 60, events: int = 40) -> tuple[list[Event], list[Interaction]]:
-    """Two crowds who mostly keep to their own half of the events."""
+    """Events and bookings of two groups of users, each of which mostly books its own half of the events."""
     half = events // 2
-    items = [
+    catalog_events = [
         an_event(f"e{n:02}", organizer_id=f"o{n % 8}", venue_id=f"v{n % 5}", tags=(f"t{n % 4}", f"half_{n // half}"))
         for n in range(events)
     ]
-    done = []
+    bookings = []
     for user in range(users):
         side = user % 2
         own = rng.choice(half, rng.integers(3, 8), replace=False) + side * half
         at = NOW - timedelta(hours=1 + user)
-        chosen = {*own.tolist(), int(rng.integers(events))}
-        done += [an_interaction(f"u{user:02}", f"e{event:02}", occurred_at=at) for event in sorted(chosen)]
-    return items, done
+        booked = {*own.tolist(), int(rng.integers(events))}
+        bookings += [an_interaction(f"u{user:02}", f"e{event:02}", occurred_at=at) for event in sorted(booked)]
+    return catalog_events, bookings
 
 
 def _dense(world: World) -> NDArray[np.float64]:
@@ -162,7 +164,7 @@ def _dense(world: World) -> NDArray[np.float64]:
     return matrix
 
 
-def test_shared_people_is_the_powered_cosine_of_events_over_users() -> None:
+def test_shared_people_sums_powers_of_event_similarities_over_the_history() -> None:
     world = World(*_crowd(np.random.default_rng(1)))
     matrix = _dense(world)
     normalized = matrix / np.sqrt(matrix.sum(axis=1, keepdims=True)) / np.sqrt(matrix.sum(axis=0))
@@ -173,7 +175,7 @@ def test_shared_people_is_the_powered_cosine_of_events_over_users() -> None:
         assert list(scores.values()) == pytest.approx(matrix[row] @ similar, rel=2e-3, abs=1e-4)
 
 
-def test_all_bands_together_project_on_the_singular_vectors() -> None:
+def test_spectral_bands_project_on_the_singular_vectors() -> None:
     world = World(*_crowd(np.random.default_rng(2)))
     matrix = _dense(world)
     by_event = np.sqrt(matrix.sum(axis=0))
@@ -187,7 +189,7 @@ def test_all_bands_together_project_on_the_singular_vectors() -> None:
         assert not any(world.of_user("neighbours_256", user).values())
 
 
-def test_ease_is_the_ridge_with_an_empty_diagonal() -> None:
+def test_ease_regresses_each_value_on_all_others() -> None:
     world = World(*_crowd(np.random.default_rng(3)))
     field = world.catalog.fields["organizer"]
     counts = np.zeros((len(world.table.users), len(field.names)))
@@ -203,23 +205,25 @@ def test_ease_is_the_ridge_with_an_empty_diagonal() -> None:
         assert list(scores.values()) == pytest.approx((counts[row] @ solved)[field.codes], abs=2e-3)
 
 
-def test_who_says_the_same_is_expected_to_go_to_the_same() -> None:
-    events, done = _crowd(np.random.default_rng(5))
-    names = sorted({one.user_id for one in done})
-    users = [User(user_id=name, preferred_tags=("Jazz",) if int(name[1:]) % 2 else ("Yoga",)) for name in names]
-    world = World(events, done, users)
+def test_declared_tags_predict_the_events_of_users_who_declare_the_same_tags() -> None:
+    events, bookings = _crowd(np.random.default_rng(5))
+    user_ids = sorted({booking.user_id for booking in bookings})
+    users = [
+        User(user_id=user_id, preferred_tags=("Jazz",) if int(user_id[1:]) % 2 else ("Yoga",)) for user_id in user_ids
+    ]
+    world = World(events, bookings, users)
     scores = list(world.of_user("declared", User(user_id="newcomer", preferred_tags=("jazz",))).values())
     assert min(scores[20:]) > max(scores[:20])
     silent = world.of_user("declared", User(user_id="silent", preferred_tags=("chess",)))
     assert not any(silent.values())
 
 
-def test_only_what_several_users_say_is_a_feature() -> None:
+def test_a_declared_feature_needs_several_users() -> None:
     users = [User(user_id=f"u{n}", city="Chicago", gender="f" if n else "") for n in range(MIN_USERS)]
     assert Declared.of(users).names.ids() == ["city chicago"]
 
 
-def test_place_and_price_speak_for_what_is_near_and_cheap() -> None:
+def test_nearness_and_budget_follow_the_declared_home_and_price_limit() -> None:
     home = Location(41.9, -87.6)
     events = [
         an_event("here", location=home, price=5.0),
@@ -238,15 +242,15 @@ def test_place_and_price_speak_for_what_is_near_and_cheap() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in BY_NAME if isinstance(BY_NAME[name], UserSignal)])
-def test_a_stranger_s_signals_say_nothing(name: str) -> None:
+def test_user_signals_of_a_cold_start_user_are_zero(name: str) -> None:
     world = World(*_crowd(np.random.default_rng(6)))
     assert not any(world.of_user(name, User(user_id="stranger")).values())
 
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_signals_are_finite_for_events_and_users_that_came_after_training(name: str) -> None:
-    events, done = _crowd(np.random.default_rng(7))
-    world = World(events, done)
+    events, bookings = _crowd(np.random.default_rng(7))
+    world = World(events, bookings)
     params = world.params(name)
     catalog = world.catalog.merged([an_event("zz_new", organizer_id="new", tags=("t1", "unknown"))])
     candidates = Candidates(catalog, np.arange(len(catalog)), NOW.timestamp(), np.zeros(len(catalog)))
@@ -267,9 +271,9 @@ TIMELESS = [signal for signal in SIGNALS if isinstance(signal, EventSignal) and 
 
 
 @pytest.mark.parametrize("signal", TIMELESS, ids=lambda signal: signal.name)
-def test_what_is_called_timeless_outlasts_the_moment(signal: EventSignal) -> None:
+def test_timeless_signals_depend_on_neither_time_nor_popularity(signal: EventSignal) -> None:
     world = World(*_crowd(np.random.default_rng(8)))
-    params, late = signal.fit(world.past), NOW + 30 * DAY
+    params, late = signal.fit(world.data), NOW + 30 * DAY
     later = Candidates(
         world.catalog, world.candidates.rows, late.timestamp(), np.random.default_rng(9).random(len(world.catalog))
     )

@@ -1,4 +1,4 @@
-"""Sums over values and names against the same worked out event by event."""
+"""Score terms: sums by value and by name against scores that are computed event by event."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ from tests.town import Town, town
 
 USER_SIGNALS = [signal for signal in SIGNALS if isinstance(signal, UserSignal)]
 SMALL_CITY_S = [signal for signal in USER_SIGNALS if signal.name not in ("neighbours_256", "neighbours_768")]
-"""Those that have something to learn from a few users."""
+"""User signals that a few users suffice to train: the later spectral bands have no factors here."""
 LIKES = {"booking": 1.0, "attend": 1.0, "save": 0.8, "share": 0.6, "click": 0.2, "view": 0.1, "review": 0.5}
 
 
@@ -29,45 +29,45 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
     city = town(seed)
     weights = np.random.default_rng(seed).normal(size=(len(SEGMENTS), len(SIGNALS))).astype(np.float32)
     blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
-    request = city.batch(*city.profiles)
-    own = weights[request.segments()]
-    expected, by_source = np.zeros((len(request), len(city.candidates))), dict[str, float]()
+    batch = city.batch(*city.profiles)
+    own = weights[batch.segments()]
+    expected, by_source = np.zeros((len(batch), len(city.candidates))), dict[str, float]()
     for column, signal in enumerate(SIGNALS):
         params = blend.params[signal.name]
         if not isinstance(signal, UserSignal):
             expected += own[:, column, None] * signal.score(params, city.candidates)
             continue
-        scores = signal.score(params, request)
+        scores = signal.score(params, batch)
         assert scores.shape == expected.shape
         expected += own[:, column, None] * scores
-        said = by_source.get(signal.source, 0) + own[0, column] * scores
-        by_source[signal.source] = said
-    scores = blend.score(request)
+        source_scores = by_source.get(signal.source, 0) + own[0, column] * scores
+        by_source[signal.source] = source_scores
+    scores = blend.score(batch)
     assert scores == pytest.approx(expected, rel=1e-4, abs=1e-4)
     stored = blend.to_arrays().items()
     blend.prepare()
-    assert blend.score(request).tolist() == scores.tolist()
+    assert blend.score(batch).tolist() == scores.tolist()
     assert all(np.array_equal(blend.to_arrays()[name], array) for name, array in stored)
-    tastes = blend.personal_scores(request)
-    assert tastes.keys() == by_source.keys()
-    for source, said in by_source.items():
-        assert tastes[source] == pytest.approx(said, rel=1e-4, abs=1e-4)
+    personal_scores = blend.personal_scores(batch)
+    assert personal_scores.keys() == by_source.keys()
+    for source, source_scores in by_source.items():
+        assert personal_scores[source] == pytest.approx(source_scores, rel=1e-4, abs=1e-4)
 
 
-def test_a_stranger_costs_no_signal_of_users_and_misses_none() -> None:
+def test_a_batch_of_cold_start_users_alone_scores_them_as_a_mixed_batch_does() -> None:
     city = town(2)
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
     blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
     alone, among_others = city.batch(city.profiles[-1]), city.batch(*city.profiles)
-    assert alone.is_of_strangers()
-    assert not among_others.is_of_strangers()
-    assert not any(city.batch(profile).is_of_strangers() for profile in city.profiles[1:3])
+    assert alone.is_cold_start()
+    assert not among_others.is_cold_start()
+    assert not any(city.batch(profile).is_cold_start() for profile in city.profiles[1:3])
     assert blend.score(alone)[0] == pytest.approx(blend.score(among_others)[-1], abs=1e-5)
-    assert not any(said.any() for said in blend.personal_scores(alone).values())
+    assert not any(scores.any() for scores in blend.personal_scores(alone).values())
 
 
 @pytest.mark.parametrize("signal", SMALL_CITY_S, ids=lambda signal: signal.name)
-def test_many_users_at_once_are_told_what_each_is_told_alone(signal: UserSignal) -> None:
+def test_scores_of_a_batch_equal_scores_of_each_user_alone(signal: UserSignal) -> None:
     city = town(5)
     params = signal.fit(city.past)
     together = signal.score(params, city.batch(*city.profiles))
@@ -77,48 +77,48 @@ def test_many_users_at_once_are_told_what_each_is_told_alone(signal: UserSignal)
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_many_candidates_in_groups_are_told_what_few_are_told_one_by_one(seed: int) -> None:
-    place = town(seed, events=600)
-    assert len(place.candidates) > FEW > 100
+def test_grouped_scores_of_many_candidates_equal_scores_of_few_candidates(seed: int) -> None:
+    city = town(seed, events=600)
+    assert len(city.candidates) > FEW > 100
     weights = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
-    params = {signal.name: signal.fit(place.past) for signal in SIGNALS}
+    params = {signal.name: signal.fit(city.past) for signal in SIGNALS}
     blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), params)
-    together = blend.personal_scores(place.batch(*place.profiles))
-    assert all(said.any() for said in together.values()), "the law would hold of nothing"
-    for begin in range(0, len(place.candidates), 100):
-        rows = place.candidates.rows[begin : begin + 100]
-        few = replace(place, candidates=Candidates(place.catalog, rows, NOW.timestamp(), np.zeros(len(rows))))
-        for source, said in blend.personal_scores(few.batch(*few.profiles)).items():
-            assert together[source][:, begin : begin + 100] == pytest.approx(said, rel=1e-4, abs=1e-4)
+    together = blend.personal_scores(city.batch(*city.profiles))
+    assert all(scores.any() for scores in together.values()), "the law would hold of nothing"
+    for begin in range(0, len(city.candidates), 100):
+        rows = city.candidates.rows[begin : begin + 100]
+        few = replace(city, candidates=Candidates(city.catalog, rows, NOW.timestamp(), np.zeros(len(rows))))
+        for source, scores in blend.personal_scores(few.batch(*few.profiles)).items():
+            assert together[source][:, begin : begin + 100] == pytest.approx(scores, rel=1e-4, abs=1e-4)
 
 
 @pytest.mark.parametrize("size", [100, 2 * FEW])
-def test_groups_are_of_those_that_are_the_same_and_who_has_nothing_is_in_none(size: int) -> None:
+def test_groups_join_equal_keys_and_leave_out_unknown_ones(size: int) -> None:
     rng = np.random.default_rng(4)
     keys, rows = rng.integers(3, size=size).astype(np.uint64), rng.permutation(size)
     codes = rng.integers(-1, 3, size=size).astype(np.int32)
-    alike = Groups.of(rows, keys)
+    groups = Groups.of(rows, keys)
     key_of = dict(zip(rows.tolist(), keys.tolist(), strict=True))
-    for key, group in zip(keys.tolist(), alike.of_candidates.tolist(), strict=True):
-        assert key == (0 if group == len(alike) else key_of[alike.rows[group]])
+    for key, group in zip(keys.tolist(), groups.of_candidates.tolist(), strict=True):
+        assert key == (0 if group == len(groups) else key_of[groups.rows[group]])
     values = Values.of(CategoricalAttribute.of(["a", "b", "c", "d"]), codes)
     assert np.append(values.codes, -1)[values.of_candidates].tolist() == codes.tolist()
-    assert values.places(np.array([2, -1, 3, 0])).tolist() == [2, -1, -1, 0]
+    assert values.positions_of(np.array([2, -1, 3, 0])).tolist() == [2, -1, -1, 0]
 
 
 class Likes:
-    """What one user liked, entry by entry: the value of a field, the weight and the age in days."""
+    """Likes of one user, computed entry by entry: value of a field, confidence and age in days."""
 
     def __init__(self, city: Town, profile: Profile, field: str) -> None:
         values = city.catalog.fields[field]
         self.entries = []
         self.total = 0.0
-        for one in profile.history:
-            row = city.catalog.events.row(one.event_id)
-            stars = max(0.0, (one.value - 3) / 2) if one.value is not None else 0.0
-            weight = stars if one.type is InteractionType.RATING else LIKES.get(one.type, 0.0)
+        for entry in profile.history:
+            row = city.catalog.events.row(entry.event_id)
+            stars = max(0.0, (entry.value - 3) / 2) if entry.value is not None else 0.0
+            weight = stars if entry.type is InteractionType.RATING else LIKES.get(entry.type, 0.0)
             if row >= 0 and weight > 0:
-                age = (NOW - one.occurred_at) / DAY
+                age = (NOW - entry.occurred_at) / DAY
                 self.total += weight * 0.5 ** (age / 180)
                 self.entries.append((int(values.codes[row]), weight, age))
 
@@ -126,8 +126,8 @@ class Likes:
         return [(weight, age) for value, weight, age in self.entries if value == code and code >= 0]
 
 
-def _decayed(of: list[tuple[float, float]]) -> float:
-    return sum(weight * 0.5 ** (age / 180) for weight, age in of)
+def _decayed(likes: list[tuple[float, float]]) -> float:
+    return sum(weight * 0.5 ** (age / 180) for weight, age in likes)
 
 
 ORACLES: dict[str, Callable[[Likes, int], float]] = {
@@ -139,12 +139,12 @@ ORACLES: dict[str, Callable[[Likes, int], float]] = {
 
 
 @pytest.mark.parametrize("name", [s.name for s in USER_SIGNALS if s.name.split("_")[0] in ORACLES])
-def test_what_is_said_of_values_is_what_a_walk_through_the_history_finds(name: str) -> None:
+def test_field_signals_equal_a_loop_over_the_history(name: str) -> None:
     kind, field = name.split("_", 1)
-    city, signal = town(11), next(one for one in USER_SIGNALS if one.name == name)
+    city, signal = town(11), next(signal for signal in USER_SIGNALS if signal.name == name)
     params = signal.fit(city.past)
     if kind == "passed":
-        # Every event is known since its creation, sixty days ago, also those that are new to the training.
+        # All events were first seen at their creation, sixty days ago.
         params = {"since": np.full(len(city.past.catalog), NOW.timestamp() - 60 * 86_400)}
     codes = city.catalog.fields[field].codes[city.candidates.rows]
     is_known = city.catalog.trained[city.candidates.rows] >= 0
@@ -157,7 +157,7 @@ def test_what_is_said_of_values_is_what_a_walk_through_the_history_finds(name: s
 
 
 @pytest.mark.parametrize("n_rows", [4, 4_000])
-def test_profiles_have_length_one_and_keep_their_strongest_names_however_many_there_are(n_rows: int) -> None:
+def test_profiles_keep_their_strongest_names_in_the_dense_and_the_sparse_path(n_rows: int) -> None:
     rng = np.random.default_rng(3)
     rows, columns = rng.integers(4, size=6_000), rng.integers(900, size=6_000)
     weights = rng.integers(1, 9, size=6_000).astype(np.float32)
@@ -172,15 +172,16 @@ def test_profiles_have_length_one_and_keep_their_strongest_names_however_many_th
         if table[row, column]
     ]
     owners, names, values = unit_sparse(rows, columns, weights, n_rows)
-    assert list(zip(owners.tolist(), names.tolist(), strict=True)) == [(row, name) for row, name, _ in expected]
+    found = list(zip(owners.tolist(), names.tolist(), strict=True))
+    assert found == [(row, name) for row, name, _ in expected]
     assert values.tolist() == pytest.approx([value for _, _, value in expected], rel=1e-5)
 
 
-def test_later_the_same_events_share_what_time_does_not_change() -> None:
+def test_candidates_at_another_time_share_static_values_only() -> None:
     city, made = town(1), list[str]()
     later = city.candidates.at(NOW.timestamp() + 60, city.candidates.popularity)
     for candidates in (city.candidates, later):
         candidates.cached_static("words", lambda: made.append("words"))
         candidates.cached("time", lambda: made.append("time"))
     assert made == ["words", "time", "time"]
-    assert later.wait_days().max() < city.candidates.wait_days().max()
+    assert later.days_to_start().max() < city.candidates.days_to_start().max()

@@ -1,4 +1,4 @@
-"""Taking interactions in."""
+"""Recording: batches from clients, and counting by the trigger."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -27,10 +27,10 @@ def _receive(store: Documents, *batch: Any) -> Received:
 
 
 def _stored(store: Documents) -> dict[str, Interaction]:
-    return {one.interaction_id: one for one in store.interactions.since(None)}
+    return {interaction.interaction_id: interaction for interaction in store.interactions.since(None)}
 
 
-def test_a_batch_takes_the_good_and_lists_the_bad(store: Documents) -> None:
+def test_a_batch_stores_valid_entries_and_lists_rejected_ones(store: Documents) -> None:
     received = _receive(
         store,
         {"type": "click", "event_id": "e"},
@@ -42,7 +42,7 @@ def test_a_batch_takes_the_good_and_lists_the_bad(store: Documents) -> None:
         {"type": "booking"},
     )
     assert received.accepted == ["u_e_click_20260501", "u_e_booking"]
-    assert [(one.index, one.field) for one in received.rejected] == [
+    assert [(rejection.index, rejection.field) for rejection in received.rejected] == [
         (1, "type"),
         (2, "interactions"),
         (3, "interactions"),
@@ -53,7 +53,7 @@ def test_a_batch_takes_the_good_and_lists_the_bad(store: Documents) -> None:
     assert set(_stored(store)) == set(received.accepted)
 
 
-def test_what_is_stored_is_what_was_sent(store: Documents) -> None:
+def test_every_field_of_an_entry_is_stored(store: Documents) -> None:
     entry = {
         "type": "rating",
         "event_id": "e",
@@ -77,31 +77,33 @@ def test_what_is_stored_is_what_was_sent(store: Documents) -> None:
     )
 
 
-def test_the_time_defaults_to_now(store: Documents) -> None:
+def test_occurred_at_defaults_to_now(store: Documents) -> None:
     _receive(store, {"type": "click", "event_id": "e"})
     assert _stored(store)["u_e_click_20260501"].occurred_at == NOW
 
 
 @pytest.mark.parametrize("ahead", [timedelta(microseconds=1), DAY, 9_999 * DAY])
-def test_the_future_is_refused(store: Documents, ahead: timedelta) -> None:
+def test_a_time_in_the_future_is_rejected(store: Documents, ahead: timedelta) -> None:
     received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW + ahead).isoformat()})
-    assert [(one.index, one.field) for one in received.rejected] == [(0, "occurred_at")]
+    assert [(rejection.index, rejection.field) for rejection in received.rejected] == [(0, "occurred_at")]
     assert not _stored(store)
 
 
 @pytest.mark.parametrize("age", [7 * DAY + timedelta(microseconds=1), 30 * DAY])
-def test_what_is_long_past_is_refused(store: Documents, age: timedelta) -> None:
+def test_a_time_beyond_the_age_limit_is_rejected(store: Documents, age: timedelta) -> None:
     received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW - age).isoformat()})
-    assert [(one.field, "of the last 7 days" in one.reason) for one in received.rejected] == [("occurred_at", True)]
+    assert [(rejection.field, "of the last 7 days" in rejection.reason) for rejection in received.rejected] == [
+        ("occurred_at", True)
+    ]
     week_old = {"type": "click", "event_id": "e", "occurred_at": (NOW - 7 * DAY).isoformat()}
     assert _receive(store, week_old).accepted == ["u_e_click_20260424"]
 
 
-def test_nobody_speaks_for_another_user_nor_names_ids_nor_stamps_documents(store: Documents) -> None:
+def test_clients_cannot_forge_user_id_interaction_id_or_recorded_at(store: Documents) -> None:
     forged = {"user_id": "victim", "interaction_id": "mine", "recorded_at": "long ago", "counted": True}
     _receive(store, {"type": "click", "event_id": "e"} | forged)
-    (one,) = _stored(store).values()
-    assert (one.user_id, one.interaction_id, one.recorded_at) == ("u", "u_e_click_20260501", NOW)
+    (stored,) = _stored(store).values()
+    assert (stored.user_id, stored.interaction_id, stored.recorded_at) == ("u", "u_e_click_20260501", NOW)
 
 
 def test_a_repeat_is_accepted_and_stays_one_document(store: Documents) -> None:
@@ -115,19 +117,19 @@ def test_a_repeat_is_accepted_and_stays_one_document(store: Documents) -> None:
     assert len(_stored(store)) == 2
 
 
-def test_an_empty_or_wholly_bad_batch_writes_nothing(store: Documents) -> None:
+def test_an_empty_or_entirely_rejected_batch_writes_nothing(store: Documents) -> None:
     assert _receive(store) == Received([], [])
-    assert [one.index for one in _receive(store, {}, []).rejected] == [0, 1]
+    assert [rejection.index for rejection in _receive(store, {}, []).rejected] == [0, 1]
     assert not _stored(store)
 
 
 LATER = timedelta(hours=1)
 
 
-def _count(store: Documents, one: Interaction, *, after: timedelta = timedelta(0)) -> Outcome:
-    """Store it as recorded now, and deliver it some time after."""
-    store.interactions.append([one], now=NOW, counted=False)
-    return count(store, replace(one, recorded_at=NOW), now=NOW + after)
+def _count(store: Documents, interaction: Interaction, *, after: timedelta = timedelta(0)) -> Outcome:
+    """Outcome of an interaction that is recorded at `NOW` and delivered `after` that."""
+    store.interactions.append([interaction], now=NOW, counted=False)
+    return count(store, replace(interaction, recorded_at=NOW), now=NOW + after)
 
 
 def _by_type(store: Documents) -> dict[str, dict[str, int]]:
@@ -142,11 +144,11 @@ def _history(store: Documents, user_id: str = "u") -> list[str]:
 
 
 def test_counting_twice_counts_once(store: Documents) -> None:
-    one = an_interaction("u", "e", InteractionType.SAVE)
-    assert _count(store, one) is Outcome.COUNTED
-    assert _count(store, one, after=timedelta(minutes=3)) is Outcome.KNOWN
+    save = an_interaction("u", "e", InteractionType.SAVE)
+    assert _count(store, save) is Outcome.COUNTED
+    assert _count(store, save, after=timedelta(minutes=3)) is Outcome.KNOWN
     ((event_id, counts, _),) = store.counters.changed_since(None)
-    assert (event_id, counts) == ("e", counts_of(one))
+    assert (event_id, counts) == ("e", counts_of(save))
     assert _history(store) == ["save"]
 
 
@@ -154,8 +156,8 @@ def test_counts_add_up_by_type(store: Documents) -> None:
     given = [
         an_interaction(user, "e", kind) for user in "uvw" for kind in (InteractionType.BOOKING, InteractionType.SAVE)
     ]
-    for one in given:
-        _count(store, one)
+    for interaction in given:
+        _count(store, interaction)
     ((_, counts, _),) = store.counters.changed_since(None)
     assert counts == EventCounts.total(map(counts_of, given))
     assert counts.by_type == {InteractionType.BOOKING: 3, InteractionType.SAVE: 3}
@@ -164,7 +166,7 @@ def test_counts_add_up_by_type(store: Documents) -> None:
 @pytest.mark.parametrize(
     "kind", [kind for kind in InteractionType if kind.meaning.repeats and kind.meaning.target == "event_id"]
 )
-def test_what_repeats_is_remembered_and_left_to_be_settled(store: Documents, kind: InteractionType) -> None:
+def test_repeating_types_are_remembered_and_counted_only_by_settling(store: Documents, kind: InteractionType) -> None:
     seen = kind is not InteractionType.IMPRESSION
     for _ in range(2):
         outcome = _count(store, an_interaction("u", "e", kind))
@@ -173,7 +175,7 @@ def test_what_repeats_is_remembered_and_left_to_be_settled(store: Documents, kin
     assert _by_type(store) == {}
 
 
-def test_what_is_about_no_event_counts_for_none(store: Documents) -> None:
+def test_interactions_without_an_event_count_for_no_event(store: Documents) -> None:
     follow = an_interaction("u", "", InteractionType.FOLLOW, organizer_id="o")
     search = an_interaction("u", "", InteractionType.SEARCH, query="jazz")
     assert (_count(store, follow), _count(store, search)) == (Outcome.REMEMBERED, Outcome.NOTHING)
@@ -181,9 +183,9 @@ def test_what_is_about_no_event_counts_for_none(store: Documents) -> None:
     assert [entry.organizer_id for entry in store.users.profile("u", timeout_s=1).history] == ["o"]
 
 
-def test_what_comes_too_late_is_remembered_and_left_to_be_settled(store: Documents) -> None:
-    one = an_interaction("u", "e")
-    assert _count(store, one, after=LATER) is Outcome.LATE
+def test_late_deliveries_are_remembered_and_counted_only_by_settling(store: Documents) -> None:
+    booking = an_interaction("u", "e")
+    assert _count(store, booking, after=LATER) is Outcome.LATE
     assert (_by_type(store), _history(store)) == ({}, ["booking"])
 
 
@@ -197,16 +199,16 @@ def test_a_cancellation_undoes_the_booking(store: Documents) -> None:
     assert sorted(_history(store)) == ["booking", "cancel"]
 
 
-def test_in_either_order_of_delivery(store: Documents) -> None:
+def test_a_cancellation_undoes_the_booking_in_either_order_of_delivery(store: Documents) -> None:
     booking, cancel = an_interaction("u", "e"), an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW)
     store.interactions.append([booking, cancel], now=NOW, counted=False)
-    for one in (cancel, booking):
-        count(store, replace(one, recorded_at=NOW), now=NOW)
+    for interaction in (cancel, booking):
+        count(store, replace(interaction, recorded_at=NOW), now=NOW)
     ((_, counts, _),) = store.counters.changed_since(None)
     assert counts == EventCounts({InteractionType.CANCEL: 1})
 
 
-def test_a_cancellation_of_nothing_undoes_nothing(store: Documents) -> None:
+def test_a_cancellation_without_a_booking_undoes_nothing(store: Documents) -> None:
     _count(store, an_interaction("v", "e"))
     _count(store, an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW))
     assert _by_type(store) == {"e": {"booking": 1, "cancel": 1}}
@@ -220,8 +222,8 @@ def test_an_unstamped_document_is_refused(store: Documents) -> None:
 def test_a_page_of_impressions_is_one_document(store: Documents) -> None:
     page = {"type": "impression", "event_ids": ["a", "b", "c"], "recommendation_id": "list_1"}
     assert _receive(store, page, page).accepted == ["u_list_1_impression_20260501"] * 2
-    (one,) = _stored(store).values()
-    assert one.events() == ("a", "b", "c")
+    (interaction,) = _stored(store).values()
+    assert interaction.events() == ("a", "b", "c")
 
 
 @pytest.mark.parametrize(
@@ -235,5 +237,5 @@ def test_a_page_of_impressions_is_one_document(store: Documents) -> None:
         ({"type": "click", "event_ids": ["a"], "recommendation_id": "r"}, "event_ids"),
     ],
 )
-def test_a_page_that_is_none_is_refused(store: Documents, entry: dict[str, Any], field: str) -> None:
-    assert [one.field for one in _receive(store, entry).rejected] == [field]
+def test_an_invalid_impression_page_is_rejected(store: Documents, entry: dict[str, Any], field: str) -> None:
+    assert [rejection.field for rejection in _receive(store, entry).rejected] == [field]

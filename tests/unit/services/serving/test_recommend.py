@@ -1,4 +1,4 @@
-"""Answering what one user should see."""
+"""Recommendations for one user: known, cold-start, without a history, and after a click."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -44,7 +44,7 @@ def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 10
     return recommend(context, user_id=user_id, query=ListQuery(k=limit), recommendation_id="r1")
 
 
-def test_a_known_user_gets_their_own_kind_first(store: Documents, serving: Serving) -> None:
+def test_a_warm_user_gets_events_like_their_history_first(store: Documents, serving: Serving) -> None:
     answer = _answer(serving, store.users, "yoga_fan_0", limit=4)
     assert {item.event_id.partition("_")[0] for item in answer.items} == {"yoga"}
     assert {item.source for item in answer.items} == {"collaborative"}
@@ -52,13 +52,15 @@ def test_a_known_user_gets_their_own_kind_first(store: Documents, serving: Servi
     assert not {item.event_id for item in answer.items} & laws.seen(DATA, "yoga_fan_0")
 
 
-def test_an_unknown_user_gets_the_stranger_s_list(store: Documents, serving: Serving) -> None:
-    stranger = _answer(serving, store.users, "")
-    assert {item.source for item in stranger.items} <= laws.FALLBACKS
-    assert _answer(serving, store.users, "nobody_knows") == stranger
+def test_an_unknown_user_gets_the_list_of_a_cold_start_user(store: Documents, serving: Serving) -> None:
+    cold_start = _answer(serving, store.users, "")
+    assert {item.source for item in cold_start.items} <= laws.FALLBACKS
+    assert _answer(serving, store.users, "nobody_knows") == cold_start
 
 
-def test_without_the_history_it_is_the_stranger_s_list_and_says_so(store: Documents, serving: Serving) -> None:
+def test_an_unavailable_history_gives_the_cold_start_list_and_degraded_says_so(
+    store: Documents, serving: Serving
+) -> None:
     users = FragileUsers(store.users, Outage(is_on=True))
     answer = _answer(serving, users, "yoga_fan_0")
     assert answer.degraded == ("history",)
@@ -66,16 +68,16 @@ def test_without_the_history_it_is_the_stranger_s_list_and_says_so(store: Docume
     assert answer.model_version == "20260501T120000Z-x"
 
 
-def test_a_stranger_costs_no_read(store: Documents, serving: Serving) -> None:
+def test_a_cold_start_user_costs_no_read(store: Documents, serving: Serving) -> None:
     assert _answer(serving, FragileUsers(store.users, Outage(is_on=True)), "").degraded == ()
 
 
 @pytest.mark.parametrize("limit", [1, 7])
-def test_the_list_is_as_long_as_asked(store: Documents, serving: Serving, limit: int) -> None:
+def test_the_list_has_the_requested_length(store: Documents, serving: Serving, limit: int) -> None:
     assert len(_answer(serving, store.users, "yoga_fan_0", limit=limit).items) == limit
 
 
-def test_the_profile_is_read_once_within_the_deadline(serving: Serving) -> None:
+def test_the_profile_is_read_once_with_the_deadline(serving: Serving) -> None:
     class CountingUsers:
         calls: list[tuple[str, float]] = []  # noqa: RUF012  # one test's own class
 
@@ -88,7 +90,7 @@ def test_the_profile_is_read_once_within_the_deadline(serving: Serving) -> None:
     assert users.calls == [("yoga_fan_0", 1.5)]
 
 
-def test_a_click_counts_on_the_next_request(store: Documents, serving: Serving) -> None:
+def test_a_click_changes_the_next_request(store: Documents, serving: Serving) -> None:
     assert _answer(serving, store.users, "curious").items[0].source != "collaborative"
     store.users.remember([an_interaction("curious", "yoga_0", InteractionType.CLICK)])
     first = _answer(serving, store.users, "curious").items[0]
@@ -96,7 +98,7 @@ def test_a_click_counts_on_the_next_request(store: Documents, serving: Serving) 
     assert first.reasons[0] == "because you looked at Yoga 0"
 
 
-def test_pairs_of_event_and_type_are_a_history_too(serving: Serving) -> None:
+def test_pairs_of_event_and_type_are_accepted_as_a_history(serving: Serving) -> None:
     recommender = serving.current(NOW).recommender
     entry = HistoryEntry(InteractionType.BOOKING, NOW, "jazz_3")
     expected = recommender.recommend(Profile(User(user_id="x"), (entry,)), k=5, now=NOW)

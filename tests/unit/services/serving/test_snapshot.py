@@ -1,4 +1,4 @@
-"""The model in memory: what it picks up, when, and what it keeps when stores fail."""
+"""Serving snapshot: which changes a refresh takes in, when, and what is kept when stores fail."""
 
 import json
 import threading
@@ -29,7 +29,7 @@ LATER = NOW + REFRESH
 @pytest.fixture
 def store() -> Documents:
     empty = documents()
-    events = [an_event(name, starts_at=NOW + place * DAY) for place, name in enumerate("abc", start=2)]
+    events = [an_event(name, starts_at=NOW + days * DAY) for days, name in enumerate("abc", start=2)]
     empty.events.put(events, now=NOW - DAY)
     return empty
 
@@ -56,14 +56,14 @@ def _book(store: Documents, event_id: str, *, now: datetime) -> None:
     assert count(store, booking, now=now) is Outcome.COUNTED
 
 
-def test_without_a_model_it_is_popularity_then_soonest(store: Documents, objects: FolderObjects) -> None:
+def test_without_a_model_lists_are_by_popularity_then_start(store: Documents, objects: FolderObjects) -> None:
     _book(store, "c", now=NOW)
     snapshot = _serving(store, objects).current(NOW)
     assert _shown(snapshot, NOW) == [("c", "popularity"), ("a", "soonest"), ("b", "soonest")]
     assert (snapshot.model_version, snapshot.degraded) == (None, ())
 
 
-def test_without_anything_there_is_an_empty_list(objects: FolderObjects) -> None:
+def test_without_model_and_events_the_list_is_empty(objects: FolderObjects) -> None:
     snapshot = _serving(documents(), objects).current(NOW)
     assert (_shown(snapshot, NOW), snapshot.model_version, snapshot.degraded) == ([], None, ())
 
@@ -80,24 +80,24 @@ def _cancel_an_event(store: Documents, _objects: FolderObjects) -> None:
     store.events.put([an_event("a", status=Status.CANCELLED)], now=NOW + timedelta(seconds=1))
 
 
-def _praise_an_event(store: Documents, _objects: FolderObjects) -> None:
+def _book_an_event(store: Documents, _objects: FolderObjects) -> None:
     _book(store, "c", now=NOW + timedelta(seconds=1))
 
 
-NEWS = [
+CHANGES = [
     (_publish_a_model, ["a", "b", "c"]),
     (_add_an_event, ["new", "a", "b", "c"]),
     (_cancel_an_event, ["b", "c"]),
-    (_praise_an_event, ["c", "a", "b"]),
+    (_book_an_event, ["c", "a", "b"]),
 ]
 
 
 @pytest.mark.parametrize("has_model", [False, True])
-@pytest.mark.parametrize(("happens", "expected"), NEWS, ids=[happens.__name__ for happens, _ in NEWS])
-def test_news_are_picked_up_when_the_refresh_is_due_and_not_before(
+@pytest.mark.parametrize(("change", "expected"), CHANGES, ids=[change.__name__ for change, _ in CHANGES])
+def test_changes_are_taken_in_when_the_refresh_is_due_and_not_before(
     store: Documents,
     objects: FolderObjects,
-    happens: Callable[[Documents, FolderObjects], None],
+    change: Callable[[Documents, FolderObjects], None],
     expected: list[str],
     *,
     has_model: bool,
@@ -106,15 +106,15 @@ def test_news_are_picked_up_when_the_refresh_is_due_and_not_before(
     serving = _serving(store, objects)
     before = serving.current(NOW)
     assert before.model_version == first
-    happens(store, objects)
+    change(store, objects)
     assert serving.current(LATER - timedelta(microseconds=1)) is before
     after = serving.current(LATER)
     assert [event_id for event_id, _ in _shown(after, LATER)] == expected
-    assert (after.model_version != first) == (happens is _publish_a_model)
+    assert (after.model_version != first) == (change is _publish_a_model)
     assert after.degraded == ()
 
 
-def test_an_event_stamped_a_little_before_it_became_readable_is_not_missed(
+def test_an_event_with_a_timestamp_before_it_became_readable_is_not_missed(
     store: Documents, objects: FolderObjects
 ) -> None:
     serving = _serving(store, objects)
@@ -123,7 +123,7 @@ def test_an_event_stamped_a_little_before_it_became_readable_is_not_missed(
     assert ("late", "soonest") in _shown(serving.current(LATER), LATER)
 
 
-def test_a_sold_out_event_comes_back_when_it_is_on_sale_again(store: Documents, objects: FolderObjects) -> None:
+def test_a_sold_out_event_is_listed_again_when_on_sale_again(store: Documents, objects: FolderObjects) -> None:
     serving = _serving(store, objects)
     sold_out = an_event("a", capacity=5, booked=5, starts_at=NOW + 2 * DAY)
     store.events.put([sold_out], now=NOW)
@@ -132,7 +132,7 @@ def test_a_sold_out_event_comes_back_when_it_is_on_sale_again(store: Documents, 
     assert "a" in dict(_shown(serving.current(LATER), LATER))
 
 
-def test_a_new_model_knows_what_changed_since_it_was_trained(store: Documents, objects: FolderObjects) -> None:
+def test_changes_since_the_training_are_merged_into_a_new_model(store: Documents, objects: FolderObjects) -> None:
     _train(store, objects)
     store.events.put([an_event("new"), an_event("b", status=Status.HIDDEN)], now=NOW + DAY / 2)
     _book(store, "c", now=NOW + DAY / 2)
@@ -162,7 +162,7 @@ def _future_manifest(folder: Path, version: str) -> None:
     damage(folder, f"models/{version}/manifest.json", lambda data: json.dumps(json.loads(data) | change).encode())
 
 
-def _unheard_of_model(folder: Path, version: str) -> None:
+def _unknown_model(folder: Path, version: str) -> None:
     change = {"model": "oracle"}
     damage(folder, f"models/{version}/manifest.json", lambda data: json.dumps(json.loads(data) | change).encode())
 
@@ -180,14 +180,14 @@ def _pointer_to_nowhere(folder: Path, _version: str) -> None:
 
 
 DAMAGES = [
-    *(_bad_npz, _flipped_npz, _bad_manifest, _nonsense_manifest, _future_manifest, _unheard_of_model),
+    *(_bad_npz, _flipped_npz, _bad_manifest, _nonsense_manifest, _future_manifest, _unknown_model),
     *(_missing_npz, _bad_pointer, _pointer_to_nowhere),
 ]
 every_damage = pytest.mark.parametrize("ruin", DAMAGES, ids=[ruin.__name__ for ruin in DAMAGES])
 
 
 @every_damage
-def test_a_damaged_model_keeps_the_last_good_one_and_says_so(
+def test_a_damaged_model_keeps_the_last_good_one_and_degraded_says_so(
     store: Documents, objects: FolderObjects, tmp_path: Path, ruin: Callable[[Path, str], None]
 ) -> None:
     good = _train(store, objects)
@@ -204,7 +204,7 @@ def test_a_damaged_model_keeps_the_last_good_one_and_says_so(
 
 
 @every_damage
-def test_a_damaged_model_at_the_start_leaves_popularity_and_says_so(
+def test_a_damaged_model_at_the_start_falls_back_to_popularity_and_degraded_says_so(
     store: Documents, objects: FolderObjects, tmp_path: Path, ruin: Callable[[Path, str], None]
 ) -> None:
     ruin(tmp_path, _train(store, objects).version)
@@ -216,12 +216,12 @@ def test_a_damaged_model_at_the_start_leaves_popularity_and_says_so(
         load(objects)
 
 
-def test_loading_where_nothing_is_published_says_what_to_do(objects: FolderObjects) -> None:
+def test_loading_without_a_published_model_names_the_command(objects: FolderObjects) -> None:
     with pytest.raises(ArtifactError, match=r"run `python -m jobs\.retrain`"):
         load(objects)
 
 
-def test_an_outage_of_the_bucket_keeps_the_model(store: Documents, objects: FolderObjects) -> None:
+def test_an_outage_of_the_object_store_keeps_the_model(store: Documents, objects: FolderObjects) -> None:
     outage, version = Outage(), _train(store, objects).version
     serving = _serving(store, FragileObjects(objects, outage))
     serving.current(NOW)
@@ -234,7 +234,9 @@ def test_an_outage_of_the_bucket_keeps_the_model(store: Documents, objects: Fold
     assert serving.current(LATER + REFRESH).degraded == ()
 
 
-def test_an_outage_of_the_documents_keeps_events_and_catches_up_later(store: Documents, objects: FolderObjects) -> None:
+def test_an_outage_of_the_event_store_keeps_events_and_catches_up_later(
+    store: Documents, objects: FolderObjects
+) -> None:
     outage = Outage()
     serving = _serving(fragile(store, events=outage), objects)
     shown = _shown(serving.current(NOW), NOW)
@@ -264,7 +266,7 @@ def test_an_outage_of_the_counts_keeps_popularity_and_catches_up_later(
     assert _shown(serving.current(at_last), at_last)[0] == ("c", "popularity")
 
 
-def test_with_everything_down_from_the_start_answers_are_empty_and_flagged(
+def test_with_all_stores_down_at_the_start_lists_are_empty_and_degraded(
     store: Documents, objects: FolderObjects
 ) -> None:
     outage = Outage(is_on=True)
@@ -272,7 +274,7 @@ def test_with_everything_down_from_the_start_answers_are_empty_and_flagged(
     assert (_shown(snapshot, NOW), snapshot.degraded) == ([], ("model", "events"))
 
 
-def test_with_the_documents_down_from_the_start_the_model_serves_its_own_events(
+def test_with_the_event_store_down_at_the_start_the_model_serves_its_own_events(
     store: Documents, objects: FolderObjects
 ) -> None:
     version, outage = _train(store, objects).version, Outage(is_on=True)
@@ -281,7 +283,7 @@ def test_with_the_documents_down_from_the_start_the_model_serves_its_own_events(
     assert [event_id for event_id, _ in _shown(snapshot, NOW)] == ["a", "b", "c"]
 
 
-def test_a_new_model_never_brings_back_what_was_cancelled_since_its_training(
+def test_a_new_model_never_restores_an_event_cancelled_since_its_training(
     store: Documents, objects: FolderObjects
 ) -> None:
     outage, first = Outage(), _train(store, objects).version
@@ -289,7 +291,7 @@ def test_a_new_model_never_brings_back_what_was_cancelled_since_its_training(
     serving.current(NOW)
     second = _train(store, objects, now=NOW + timedelta(seconds=1)).version
     store.events.put([an_event("b", status=Status.CANCELLED)], now=NOW + timedelta(seconds=2))
-    # The trainer's pointer arrives after the cancellation was taken in, and with an outage.
+    # The pointer to the second version arrives after the cancellation was merged, during an outage.
     pointer = objects.read(POINTER)
     objects.write(POINTER, json.dumps({"version": first}).encode(), generation=pointer.generation)
     assert "b" not in dict(_shown(serving.current(LATER), LATER))
@@ -304,7 +306,7 @@ def test_a_new_model_never_brings_back_what_was_cancelled_since_its_training(
     assert "b" not in dict(_shown(snapshot, LATER + 2 * REFRESH))
 
 
-def test_while_one_request_refreshes_the_others_go_on(store: Documents, objects: FolderObjects) -> None:
+def test_other_requests_are_answered_while_one_refreshes(store: Documents, objects: FolderObjects) -> None:
     entered, release = threading.Event(), threading.Event()
 
     class SlowEvents(FragileEvents):
@@ -326,7 +328,7 @@ def test_while_one_request_refreshes_the_others_go_on(store: Documents, objects:
 
 
 @pytest.mark.parametrize("model", laws.MODELS)
-def test_every_model_takes_in_news(objects: FolderObjects, model: str) -> None:
+def test_every_model_takes_in_changed_events(objects: FolderObjects, model: str) -> None:
     store, data = documents(), laws.city()
     store.events.put(data.events, now=NOW - DAY)
     store.interactions.append(data.interactions, now=NOW - DAY, counted=True)

@@ -1,4 +1,4 @@
-"""The ledger: what it takes from the store, and that it is the same however often a run is cut short."""
+"""Ledger sync and compaction: contents, incremental reads, erasure, and recovery of interrupted runs."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -76,7 +76,7 @@ def objects(tmp_path: Path) -> FolderObjects:
     return FolderObjects(tmp_path)
 
 
-def _caught_up(store: Documents, objects: FolderObjects, *, now: datetime = NOW) -> Run:
+def _synced(store: Documents, objects: FolderObjects, *, now: datetime = NOW) -> Run:
     run = a_run(objects, now=now)
     catch_up(store, LedgerFiles(objects), run, new_id=new_id)
     return run
@@ -98,12 +98,12 @@ def _newest(objects: FolderObjects, feed: str) -> list[Event] | parquet.Profiles
 def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: FolderObjects) -> None:
     store.events.put([FULL_EVENT], now=NOW - WEEK)
     store.users.put([FULL_USER], now=NOW - WEEK)
-    run = _caught_up(store, objects)
+    run = _synced(store, objects)
     data = laws.city()
     events = sorted([*data.events, FULL_EVENT], key=lambda event: event.event_id)
     assert _newest(objects, EVENTS) == [replace(event, updated_at=NOW - WEEK) for event in events]
     assert dict(_newest(objects, USERS)) == data.users | {"full": FULL_USER}
-    assert _interactions(objects) == sorted(one.interaction_id for one in data.interactions)
+    assert _interactions(objects) == sorted(interaction.interaction_id for interaction in data.interactions)
     assert run.document.rows == {
         "new_events": len(events),
         "new_users": len(data.users) + 1,
@@ -111,14 +111,14 @@ def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: Folder
     }
 
 
-def test_a_table_made_of_columns_is_the_one_made_of_entities(store: Documents, objects: FolderObjects) -> None:
+def test_a_table_of_ledger_columns_equals_a_table_of_entities(store: Documents, objects: FolderObjects) -> None:
     rating = an_interaction("r", "jazz_1", InteractionType.RATING, value=4.5, occurred_at=NOW - DAY / 7)
     follow = an_interaction("r", "", InteractionType.FOLLOW, organizer_id="jazz_club_0")
     search = an_interaction("r", "", InteractionType.SEARCH, query="jazz")
     unknown = an_interaction("r", "never heard of")
     more = [rating, follow, search, unknown]
     store.interactions.append(more, now=NOW - WEEK, counted=True)
-    _caught_up(store, objects)
+    _synced(store, objects)
     data, files = laws.city(), LedgerFiles(objects)
     catalog = Catalog.of(data.events)
     columns = parquet.interactions(files.contents(files.ledger.feeds[INTERACTIONS].chunks))
@@ -128,13 +128,13 @@ def test_a_table_made_of_columns_is_the_one_made_of_entities(store: Documents, o
     )
     assert built.users.ids() == expected.users.ids()
     for name in ("user_rows", "event_rows", "organizer_rows", "codes", "values", "occurred_at"):
-        one, other = getattr(built, name), getattr(expected, name)
-        assert one.dtype == other.dtype
-        assert one.tobytes() == other.tobytes(), name
+        column, expected_column = getattr(built, name), getattr(expected, name)
+        assert column.dtype == expected_column.dtype
+        assert column.tobytes() == expected_column.tobytes(), name
 
 
-def test_an_empty_store_makes_an_empty_table(objects: FolderObjects) -> None:
-    _caught_up(documents(), objects)
+def test_an_empty_store_gives_an_empty_table(objects: FolderObjects) -> None:
+    _synced(documents(), objects)
     files = LedgerFiles(objects)
     assert files.ledger.names() == set()
     assert files.ledger.watermark() == NOW
@@ -143,73 +143,75 @@ def test_an_empty_store_makes_an_empty_table(objects: FolderObjects) -> None:
     assert dict(parquet.Profiles(parquet.newest(USERS, []))) == {}
 
 
-def test_only_what_is_new_is_read(store: Documents, objects: FolderObjects) -> None:
-    _caught_up(store, objects)
+def test_only_new_documents_are_read(store: Documents, objects: FolderObjects) -> None:
+    _synced(store, objects)
     before, files = store.listed(), LedgerFiles(objects).ledger.names()
     store.interactions.append([an_interaction("new", "jazz_1")], now=NOW + DAY, counted=True)
     store.users.put([User(user_id="new")], now=NOW + DAY)
-    run = _caught_up(store, objects, now=NOW + 2 * DAY)
-    # One row each, and the query that ends each of the three lists.
+    run = _synced(store, objects, now=NOW + 2 * DAY)
+    # A row of each feed with news, and the query that ends each of the three lists.
     assert store.listed() - before == 2 + 3
     assert run.document.rows == {"new_events": 0, "new_users": 1, "new_interactions": 1}
     added = LedgerFiles(objects).ledger.names() - files
     assert sorted(name.split("/")[1] for name in added) == ["interactions", "users"]
 
 
-def test_nothing_new_writes_no_file(store: Documents, objects: FolderObjects) -> None:
-    _caught_up(store, objects)
+def test_a_sync_without_new_documents_writes_no_file(store: Documents, objects: FolderObjects) -> None:
+    _synced(store, objects)
     before = objects.names("ledger/")
-    _caught_up(store, objects, now=NOW + DAY)
+    _synced(store, objects, now=NOW + DAY)
     assert objects.names("ledger/") == before
     assert LedgerFiles(objects).ledger.watermark() == NOW + DAY
 
 
-def test_what_is_read_again_in_the_overlap_counts_once(store: Documents, objects: FolderObjects) -> None:
+def test_rows_of_the_overlap_are_deduplicated(store: Documents, objects: FolderObjects) -> None:
     stamp = NOW - OVERLAP / 2
     store.interactions.append([an_interaction("u", "jazz_1")], now=stamp, counted=True)
     store.events.put([an_event("late")], now=stamp)
-    _caught_up(store, objects)
+    _synced(store, objects)
     store.interactions.append([an_interaction("u", "jazz_2")], now=stamp, counted=True)
     store.events.put([an_event("late", title="Changed")], now=stamp + timedelta(seconds=1))
-    run = _caught_up(store, objects, now=NOW + DAY)
+    run = _synced(store, objects, now=NOW + DAY)
     assert run.document.rows == {"new_events": 1, "new_users": 0, "new_interactions": 1}
     ids = _interactions(objects)
     assert len(ids) == len(set(ids)) == len(laws.city().interactions) + 2
     assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "late"] == ["Changed"]
 
 
-def test_a_reading_of_everything_goes_on_where_it_was_cut(
+def test_an_interrupted_first_sync_continues_after_its_last_commit(
     store: Documents, objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ledger_sync, "FLUSH_ROWS", 100)
     run, steps = a_run(objects), Steps()
 
-    class Cut(Exception):  # a stop, not an error
+    class Interrupted(Exception):  # a stop, not an error
         pass
 
-    def cut(step: object) -> None:
+    def interrupt(step: object) -> None:
         steps(step)
         if steps.names().count("interactions committed") == 2:
-            raise Cut
+            raise Interrupted
 
-    run._report = cut
-    with pytest.raises(Cut):
+    run._report = interrupt
+    with pytest.raises(Interrupted):
         catch_up(store, LedgerFiles(objects), run, new_id=new_id)
     feed = LedgerFiles(objects).ledger.feeds[INTERACTIONS]
     assert (feed.rows, feed.watermark, feed.started_at) == (200, None, NOW)
     before = store.listed()
-    _caught_up(store, objects, now=NOW + DAY)
+    _synced(store, objects, now=NOW + DAY)
     total = len(laws.city().interactions)
     assert len(set(_interactions(objects))) == len(_interactions(objects)) == total
-    # The rest, the ends of three lists, and what the overlap gives: everything here is older than that.
+    # The remaining rows and the last queries of three lists; all rows are older than the overlap.
     assert store.listed() - before == total - 200 + 3
-    # What was written while the first attempt read may lie behind its back, so it reads from there on.
+    # Documents written during the first attempt may have been missed, so the watermark is its start.
     assert LedgerFiles(objects).ledger.feeds[INTERACTIONS].watermark == NOW
 
 
-def test_files_lie_by_month_and_others_can_read_them(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
-    _caught_up(store, objects)
-    months = {one.occurred_at.strftime("%Y-%m") for one in laws.city().interactions}
+def test_files_are_partitioned_by_month_and_readable_by_pyarrow(
+    store: Documents, objects: FolderObjects, tmp_path: Path
+) -> None:
+    _synced(store, objects)
+    months = {interaction.occurred_at.strftime("%Y-%m") for interaction in laws.city().interactions}
     names = LedgerFiles(objects).ledger.names()
     assert {name.split("/")[2] for name in names if "/interactions/" in name} == {f"month={month}" for month in months}
     dataset = pyarrow.dataset.dataset(tmp_path / "ledger" / "interactions", partitioning="hive")
@@ -219,13 +221,13 @@ def test_files_lie_by_month_and_others_can_read_them(store: Documents, objects: 
     assert set(frame["type"]) == {"booking", "view"}
 
 
-def test_many_small_files_become_one_and_hold_the_same(store: Documents, objects: FolderObjects) -> None:
-    _caught_up(store, objects)
+def test_many_small_files_are_merged_without_changing_their_rows(store: Documents, objects: FolderObjects) -> None:
+    _synced(store, objects)
     for number in range(MAX_SMALL + 1):
         moment = NOW + (number + 1) * DAY / 2
         store.interactions.append([an_interaction(f"u{number}", "jazz_1")], now=moment, counted=True)
         store.events.put([an_event("often", title=f"Version {number}")], now=moment)
-        _caught_up(store, objects, now=moment)
+        _synced(store, objects, now=moment)
     before, ids = LedgerFiles(objects).ledger.names(), _interactions(objects)
     files = LedgerFiles(objects)
     merge(files, a_run(objects), new_id=new_id)
@@ -235,27 +237,27 @@ def test_many_small_files_become_one_and_hold_the_same(store: Documents, objects
     assert files.ledger.feeds[EVENTS].rows == len(laws.city().events) + 1
     assert files.sweep() == len(before - files.ledger.names())
     assert set(objects.names("ledger/")) == {*files.ledger.names(), POINTER}
-    # The newest stamp survives, so what the overlap gives again is still known.
-    assert _caught_up(store, objects, now=NOW + 30 * DAY).document.rows["new_interactions"] == 0
+    # The newest stamp survives the merge, so rows of the overlap are still known.
+    assert _synced(store, objects, now=NOW + 30 * DAY).document.rows["new_interactions"] == 0
 
 
 def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects, tmp_path: Path) -> None:
     friend = User(user_id="jazz_fan_4", friends=("jazz_fan_3",))
     store.users.put([friend], now=NOW - WEEK)
-    _caught_up(store, objects)
+    _synced(store, objects)
     store.users.put([replace(friend, friends=())], now=NOW)
     again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
     store.interactions.append([again], now=NOW, counted=True)
-    _caught_up(store, objects, now=NOW + DAY)
+    _synced(store, objects, now=NOW + DAY)
     files, gone = LedgerFiles(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
-    mine = {one.interaction_id for one in laws.city().interactions if one.user_id == "jazz_fan_3"}
-    # Their profile and the older one of their friend go as well.
-    assert drop_users(files, a_run(objects), gone, new_id=new_id) == len(mine) + 2
+    interactions = laws.city().interactions
+    ids = {interaction.interaction_id for interaction in interactions}
+    own = {interaction.interaction_id for interaction in interactions if interaction.user_id == "jazz_fan_3"}
+    # The user's profile and the older profile of a friend are dropped as well.
+    assert drop_users(files, a_run(objects), gone, new_id=new_id) == len(own) + 2
     files.sweep()
     assert "jazz_fan_3" not in _newest(objects, USERS)
-    assert set(_interactions(objects)) == {one.interaction_id for one in laws.city().interactions} - mine | {
-        again.interaction_id
-    }
+    assert set(_interactions(objects)) == ids - own | {again.interaction_id}
     before = files.ledger
     assert drop_users(files, a_run(objects), gone, new_id=new_id) == 0
     assert files.ledger == before
@@ -265,14 +267,14 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
 
 
-def test_a_run_stops_itself_at_its_deadline(store: Documents, objects: FolderObjects) -> None:
+def test_a_sync_stops_itself_at_its_deadline(store: Documents, objects: FolderObjects) -> None:
     run = a_run(objects, minutes=5)
     run.clock.now = NOW + timedelta(minutes=5)
     with pytest.raises(DeadlineExceeded, match="stopped itself"):
         catch_up(store, LedgerFiles(objects), run, new_id=new_id)
 
 
-def test_of_two_that_append_one_is_refused(store: Documents, objects: FolderObjects) -> None:
+def test_of_two_concurrent_syncs_the_second_commit_conflicts(store: Documents, objects: FolderObjects) -> None:
     mine, theirs = LedgerFiles(objects), LedgerFiles(objects)
     catch_up(store, theirs, a_run(objects), new_id=new_id)
     with pytest.raises(Conflict, match=r"^ledger/current\.json"):
@@ -281,7 +283,7 @@ def test_of_two_that_append_one_is_refused(store: Documents, objects: FolderObje
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"format": 2}', b'{"format": 1, "feeds": {"events": 5}}'])
-def test_a_ledger_that_cannot_be_read_is_refused_and_can_be_begun_anew(objects: FolderObjects, data: bytes) -> None:
+def test_an_unreadable_ledger_is_refused_and_can_be_started_anew(objects: FolderObjects, data: bytes) -> None:
     objects.write(POINTER, data, generation=0)
     with pytest.raises(ArtifactError, match=r"^ledger/current\.json: "):
         LedgerFiles(objects)
@@ -290,19 +292,19 @@ def test_a_ledger_that_cannot_be_read_is_refused_and_can_be_begun_anew(objects: 
     assert LedgerFiles(objects).ledger.feeds[EVENTS].watermark == NOW
 
 
-def test_the_pointer_says_everything() -> None:
+def test_the_ledger_survives_a_round_trip() -> None:
     chunk = Chunk("ledger/interactions/month=2026-05/a.parquet", 5, 1_000, NOW)
     full = Ledger(
         {name: Feed((chunk, replace(chunk, stamped_until=None)), NOW, NOW - DAY, "an id") for name in FEEDS},
         forgotten_until=NOW,
     )
-    for one in (full, Ledger()):
-        assert Ledger.from_json(one.to_json()) == one
+    for ledger in (full, Ledger()):
+        assert Ledger.from_json(ledger.to_json()) == ledger
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-20], lambda _: b"", lambda _: b"PAR1"])
 def test_a_damaged_file_is_named(store: Documents, objects: FolderObjects, tmp_path: Path, change: object) -> None:
-    _caught_up(store, objects)
+    _synced(store, objects)
     [chunk, *_] = LedgerFiles(objects).ledger.feeds[EVENTS].chunks
     path = tmp_path / chunk.name
     path.write_bytes(change(path.read_bytes()))
@@ -313,9 +315,9 @@ def test_a_damaged_file_is_named(store: Documents, objects: FolderObjects, tmp_p
         _newest(objects, EVENTS)
 
 
-def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> None:
+def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
     store = documents()
-    one = Interaction(
+    rating = Interaction(
         interaction_id="all",
         user_id="u",
         event_id="e",
@@ -337,14 +339,16 @@ def test_everything_that_an_interaction_says_is_kept(objects: FolderObjects) -> 
         occurred_at=NOW,
         recommendation_id="r",
     )
-    store.interactions.append([one, page], now=NOW - WEEK, counted=True)
-    _caught_up(store, objects)
+    store.interactions.append([rating, page], now=NOW - WEEK, counted=True)
+    _synced(store, objects)
     files = LedgerFiles(objects)
     [(name, data)] = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
     rows = parquet.read(INTERACTIONS, name, data, parquet.schema(INTERACTIONS).names).to_pylist()
     known = [{column: value for column, value in row.items() if value is not None} for row in rows]
     stamp = {"recorded_at": NOW - WEEK}
-    assert known == [{**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (one, page)]
+    assert known == [
+        {**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (rating, page)
+    ]
 
 
 def test_every_column_is_documented() -> None:

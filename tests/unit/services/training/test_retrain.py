@@ -1,4 +1,4 @@
-"""Whole trainings on real stores: what is published, what is refused and why, and what stays of a run."""
+"""Training pipeline on real stores: publication, gate, smoke test, lease, recovery and run documents."""
 
 import json
 from dataclasses import replace
@@ -58,7 +58,7 @@ def _stored(objects: ObjectStore, run_id: str = "20260501T120000Z") -> RunDocume
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_what_is_published_is_what_was_trained(store: Documents, objects: ObjectStore, model: str) -> None:
+def test_the_published_artifact_equals_the_trained_model(store: Documents, objects: ObjectStore, model: str) -> None:
     manifest = train(store, objects, model=model, suffix="one")
     assert _current(objects) == manifest.version == "20260501T120000Z-one"
     data = laws.city()
@@ -68,7 +68,7 @@ def test_what_is_published_is_what_was_trained(store: Documents, objects: Object
     assert laws.lists(load(objects), data) == laws.lists(expected, data)
 
 
-def test_the_run_document_and_the_manifest_tell_what_happened(store: Documents, objects: ObjectStore) -> None:
+def test_the_run_document_and_the_manifest_record_the_run(store: Documents, objects: ObjectStore) -> None:
     data, steps = laws.city(), Steps()
     document = run(store, objects, model="blend", report=steps, challengers_s=600)
     counts = {"events": len(data.events), "users": len(data.users), "interactions": len(data.interactions)}
@@ -76,7 +76,7 @@ def test_the_run_document_and_the_manifest_tell_what_happened(store: Documents, 
     assert document.reason.startswith("passed; popularity all: +")
     assert document == _stored(objects)
     assert document.rows == counts | {f"new_{name}": count for name, count in counts.items()}
-    # Every document once, and the query that ends each list.
+    # A read of every document, and the query that ends each of the three lists.
     assert document.reads == sum(counts.values()) + 3
     assert document.price_usd == pytest.approx(document.reads * 0.6e-6)
     assert document.peak_memory_mb > 10
@@ -93,7 +93,7 @@ def test_the_run_document_and_the_manifest_tell_what_happened(store: Documents, 
     assert all(step.run_id == "20260501T120000Z" and step.phase for step in steps.taken)
 
 
-def test_a_retried_schedule_does_not_train_twice(store: Documents, objects: ObjectStore) -> None:
+def test_a_retry_of_a_schedule_does_not_train_twice(store: Documents, objects: ObjectStore) -> None:
     first = run(store, objects)
     before = {name: objects.read(name) for name in objects.names("")}
     store.interactions.append([an_interaction("u", "jazz_1")], now=NOW, counted=True)
@@ -120,7 +120,7 @@ def test_an_older_trainer_yields(store: Documents, objects: ObjectStore) -> None
 
 
 @pytest.mark.parametrize(("incumbent", "wins"), [("20260501T115959Z-old", True), ("20260501T120001Z-new", False)])
-def test_of_two_trainers_at_once_the_later_one_has_the_last_word(
+def test_of_two_concurrent_trainers_the_newer_version_stays_in_service(
     store: Documents, objects: ObjectStore, incumbent: str, *, wins: bool
 ) -> None:
     contested = ContestedObjects(objects, POINTER, [json.dumps({"version": incumbent}).encode()])
@@ -129,16 +129,16 @@ def test_of_two_trainers_at_once_the_later_one_has_the_last_word(
     assert _current(objects) == (document.version if wins else incumbent)
 
 
-def test_after_ten_lost_races_training_gives_up(store: Documents, objects: ObjectStore) -> None:
-    rivals = [json.dumps({"version": f"2025-{n}"}).encode() for n in range(10)]
+def test_publication_fails_after_ten_lost_races_for_the_pointer(store: Documents, objects: ObjectStore) -> None:
+    pointers = [json.dumps({"version": f"2025-{n}"}).encode() for n in range(10)]
     with pytest.raises(Conflict, match="train again"):
-        run(store, ContestedObjects(objects, POINTER, rivals))
+        run(store, ContestedObjects(objects, POINTER, pointers))
     assert _current(objects) == "2025-9"
     assert _stored(objects).decision == FAILED
 
 
 @pytest.mark.parametrize("damaged", [b"", b"{", b"[]", b"{}", b"\xff"])
-def test_a_damaged_pointer_yields_to_any_version(store: Documents, objects: ObjectStore, damaged: bytes) -> None:
+def test_a_damaged_pointer_is_replaced_by_any_version(store: Documents, objects: ObjectStore, damaged: bytes) -> None:
     objects.write(POINTER, damaged, generation=0)
     assert _current_after(store, objects) == _current(objects)
 
@@ -147,7 +147,7 @@ def _current_after(store: Documents, objects: ObjectStore) -> str:
     return train(store, objects).version
 
 
-def test_what_occurred_later_than_now_is_not_learned(store: Documents, objects: ObjectStore, tmp_path: Path) -> None:
+def test_interactions_after_now_are_not_learned(store: Documents, objects: ObjectStore, tmp_path: Path) -> None:
     before = train(store, objects)
     later = [an_interaction(f"u{n}", "jazz_1", occurred_at=NOW + DAY) for n in range(9)]
     store.interactions.append(later, now=NOW, counted=True)
@@ -157,7 +157,7 @@ def test_what_occurred_later_than_now_is_not_learned(store: Documents, objects: 
     assert after.counts == before.counts
 
 
-def test_an_empty_store_makes_a_model_that_knows_nothing(objects: ObjectStore) -> None:
+def test_an_empty_store_gives_a_model_without_recommendations(objects: ObjectStore) -> None:
     for number, model in enumerate(MODELS):
         document = run(documents(), objects, model=model, now=NOW + number * SECOND)
         assert document.reason == "there is no history yet to judge a model by"
@@ -174,7 +174,7 @@ def test_interactions_may_name_events_that_are_gone(objects: ObjectStore) -> Non
     assert [item.event_id for item in load(objects).recommend([("gone", "booking")], k=10, now=NOW)] == ["a"]
 
 
-def test_too_little_data_to_judge_publishes_and_says_so(objects: ObjectStore) -> None:
+def test_a_model_with_too_few_users_to_judge_is_published_with_a_note(objects: ObjectStore) -> None:
     store = documents()
     store.events.put([an_event(name) for name in "abc"], now=NOW)
     given = [an_interaction(f"u{n}", name, occurred_at=NOW - n * DAY) for n in range(1, 5) for name in "ab"]
@@ -187,7 +187,7 @@ def test_too_little_data_to_judge_publishes_and_says_so(objects: ObjectStore) ->
 
 def test_a_worse_challenger_is_refused_and_the_old_model_stays(store: Documents, objects: ObjectStore) -> None:
     good = train(store, objects, model="blend")
-    _go_on(store)
+    _add_later_interactions(store)
     document = run(store, objects, model="popularity", now=NOW + 20 * DAY)
     assert document.decision == REFUSED
     assert "worse than the model in service, all: -0." in document.reason
@@ -196,23 +196,28 @@ def test_a_worse_challenger_is_refused_and_the_old_model_stays(store: Documents,
     assert _stored(objects, document.run_id) == document
 
 
-def _go_on(store: Documents) -> None:
-    """Everybody books more of their kind, after the first training."""
+def _add_later_interactions(store: Documents) -> None:
+    """Interactions after the first training: all users book more events of their kind."""
     later = laws.moved(laws.city(), 45 * DAY)
     store.events.put([replace(event, event_id=f"later_{event.event_id}") for event in later.events], now=NOW + DAY)
     more = [
-        an_interaction(one.user_id, f"later_{one.event_id}", one.type, occurred_at=NOW + (one.occurred_at - NOW) / 9)
-        for one in later.interactions
-        if one.occurred_at > NOW
+        an_interaction(
+            interaction.user_id,
+            f"later_{interaction.event_id}",
+            interaction.type,
+            occurred_at=NOW + (interaction.occurred_at - NOW) / 9,
+        )
+        for interaction in later.interactions
+        if interaction.occurred_at > NOW
     ]
     store.interactions.append(more, now=NOW + 15 * DAY, counted=True)
 
 
-def test_the_model_in_service_itself_is_judged_where_enough_happened_since(
+def test_the_incumbent_itself_is_judged_with_enough_users_since_its_training(
     store: Documents, objects: ObjectStore
 ) -> None:
     train(store, objects, model="popularity")
-    _go_on(store)
+    _add_later_interactions(store)
     document = run(store, objects, model="blend", now=NOW + 20 * DAY)
     assert document.decision == PUBLISHED
     assert "stands in" not in document.reason
@@ -220,7 +225,9 @@ def test_the_model_in_service_itself_is_judged_where_enough_happened_since(
     assert document.comparisons["served all"]["low"] > 0
 
 
-def test_a_model_of_its_kind_stands_in_where_too_little_happened(store: Documents, objects: ObjectStore) -> None:
+def test_a_refitted_model_stands_in_for_the_incumbent_with_too_few_users(
+    store: Documents, objects: ObjectStore
+) -> None:
     train(store, objects, model="svd")
     document = run(store, objects, model="svd", now=NOW + SECOND)
     assert document.decision == PUBLISHED
@@ -238,16 +245,16 @@ def test_a_challenger_that_is_better_beyond_the_interval_is_published(store: Doc
     assert f"the challenger {manifest.model} is better than popularity" in document.reason
 
 
-def test_without_time_for_them_challengers_are_left_out_and_it_says_so(store: Documents, objects: ObjectStore) -> None:
+def test_challengers_without_time_left_are_skipped_with_a_note(store: Documents, objects: ObjectStore) -> None:
     document = run(store, objects, model="svd")
     assert document.metrics.keys() == {"svd", "popularity"}
     assert "no time left to try blend" in document.reason
 
 
-def test_a_first_model_that_does_not_beat_popularity_lets_popularity_serve(objects: ObjectStore) -> None:
+def test_a_first_model_that_does_not_beat_popularity_publishes_popularity(objects: ObjectStore) -> None:
     store = documents()
     store.events.put([an_event(f"e{n}", starts_at=NOW + (n + 1) * DAY) for n in range(9)], now=NOW)
-    # Everybody books the one event of the day, whoever they are: there is no taste to learn.
+    # All users book the event of the day: there are no personal preferences to learn.
     given = [
         an_interaction(f"u{n}", event_id, occurred_at=NOW - n % 30 * DAY / 7)
         for n in range(300)
@@ -300,20 +307,18 @@ def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, ob
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_golden_questions_are_answered_alike_in_a_real_process(
-    store: Documents, objects: ObjectStore, model: str
-) -> None:
+def test_a_fresh_process_gives_the_same_recommendations(store: Documents, objects: ObjectStore, model: str) -> None:
     trainer = replace(a_trainer(store, objects), run_smoke_test=run_smoke_test)
     plan = Plan(model=model, half_life_days=90, challengers_s=0)
     assert service.retrain(trainer, plan, scheduled_at=NOW).decision == PUBLISHED
 
 
-def test_a_process_that_fails_says_why() -> None:
+def test_a_failed_smoke_test_process_reports_its_error() -> None:
     with pytest.raises(ArtifactError, match=r"(?s)shared\.services\.training\.smoke_test: ended with status 1: .*JSON"):
         run_smoke_test(b"nonsense")
 
 
-def test_one_trainer_at_a_time_and_after_a_crash_the_next(store: Documents, objects: ObjectStore) -> None:
+def test_a_run_yields_to_a_held_lease_and_trains_after_it_expires(store: Documents, objects: ObjectStore) -> None:
     Lease.take(objects, "crashed", lambda: NOW)
     document = run(store, objects, now=NOW + SECOND)
     assert document.decision == YIELDED
@@ -326,9 +331,9 @@ def test_one_trainer_at_a_time_and_after_a_crash_the_next(store: Documents, obje
 def test_a_run_that_lost_its_lease_stops(store: Documents, objects: ObjectStore) -> None:
     def overtaken(step: object) -> None:
         if step.name == "ledger loaded":
-            held = objects.read(LEASE)
-            late = json.dumps({"owner": "other", "until": (NOW + DAY).isoformat()}).encode()
-            objects.write(LEASE, late, generation=held.generation)
+            current = objects.read(LEASE)
+            taken = json.dumps({"owner": "other", "until": (NOW + DAY).isoformat()}).encode()
+            objects.write(LEASE, taken, generation=current.generation)
             clock["now"] = NOW + DURATION / 2
 
     clock = {"now": NOW}
@@ -354,9 +359,7 @@ def test_a_run_past_its_deadline_stops_and_may_be_repeated(store: Documents, obj
     assert run(store, objects).decision == PUBLISHED
 
 
-def test_drift_is_measured_against_what_the_model_in_service_was_trained_on(
-    store: Documents, objects: ObjectStore
-) -> None:
+def test_drift_is_measured_against_the_training_data_of_the_incumbent(store: Documents, objects: ObjectStore) -> None:
     regulars = [
         an_interaction(
             f"regular_{n % 60}", f"{'jazz' if n % 2 else 'yoga'}_{n % 7}", InteractionType.VIEW, interaction_id=f"r{n}"
@@ -367,18 +370,20 @@ def test_drift_is_measured_against_what_the_model_in_service_was_trained_on(
     assert run(store, objects, model="svd").drift == {}
     document = run(store, objects, model="svd", now=NOW + SECOND)
     assert document.drift["verdict"] == "stable"
-    assert {one["quantity"] for one in document.drift["findings"]} >= {"type", "slot", "price", "unknown_events"}
+    quantities = {finding["quantity"] for finding in document.drift["findings"]}
+    assert quantities >= {"type", "slot", "price", "unknown_events"}
     crowd = [
         an_interaction(f"tourist_{n}", f"unheard_{n % 3}", InteractionType.CLICK, occurred_at=NOW) for n in range(900)
     ]
     store.interactions.append(crowd, now=NOW + SECOND, counted=True)
     document = run(store, objects, model="svd", now=NOW + DAY)
     assert document.drift["verdict"] == "drifted"
-    verdicts = {(one["quantity"], one["detector"]): one["verdict"] for one in document.drift["findings"]}
+    findings = document.drift["findings"]
+    verdicts = {(finding["quantity"], finding["detector"]): finding["verdict"] for finding in findings}
     assert verdicts["type", "psi"] == verdicts["unknown_events", "share"] == "drifted"
 
 
-def test_a_reread_begins_a_new_ledger(store: Documents, objects: ObjectStore) -> None:
+def test_a_reread_starts_a_new_ledger(store: Documents, objects: ObjectStore) -> None:
     train(store, objects)
     before = Ledger.from_json(objects.read(LEDGER).data)
     plan = Plan(model="popularity", half_life_days=90, reread=True)
@@ -389,7 +394,7 @@ def test_a_reread_begins_a_new_ledger(store: Documents, objects: ObjectStore) ->
     assert set(objects.names("ledger/")) == {*after.names(), LEDGER}
 
 
-def test_who_was_forgotten_is_in_no_file_after_the_next_run(
+def test_forgotten_users_are_in_no_file_after_the_next_run(
     store: Documents, objects: ObjectStore, tmp_path: Path
 ) -> None:
     train(store, objects)
@@ -401,7 +406,7 @@ def test_who_was_forgotten_is_in_no_file_after_the_next_run(
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_run_that_was_cut_after_the_pointer_moved_is_not_made_again(store: Documents, objects: ObjectStore) -> None:
+def test_a_run_killed_after_moving_the_pointer_is_not_repeated(store: Documents, objects: ObjectStore) -> None:
     first = run(store, objects)
     objects.delete(f"runs/{first.run_id}.json")
     again = run(store, objects)
@@ -410,7 +415,7 @@ def test_a_run_that_was_cut_after_the_pointer_moved_is_not_made_again(store: Doc
     assert len([name for name in objects.names("models/") if name.endswith("manifest.json")]) == 1
 
 
-def test_a_decision_that_another_attempt_made_stands(store: Documents, objects: ObjectStore) -> None:
+def test_the_decision_of_another_attempt_is_not_replaced(store: Documents, objects: ObjectStore) -> None:
     def overtaken(step: object) -> None:
         if step.name == "model fitted":
             objects.delete(LEASE)
@@ -423,3 +428,28 @@ def test_a_decision_that_another_attempt_made_stands(store: Documents, objects: 
         service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
     assert made[0].decision == PUBLISHED
     assert _stored(objects) == made[0]
+
+
+def test_a_run_that_ends_at_its_deadline_has_ended(store: Documents, objects: ObjectStore) -> None:
+    clock = {"now": NOW}
+
+    def slow_at_the_end(step: object) -> None:
+        if step.name == "run finished":
+            clock["now"] += DAY
+
+    trainer = replace(a_trainer(store, objects, report=slow_at_the_end), clock=lambda: clock["now"])
+    document = service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
+    assert document.decision == _stored(objects).decision == PUBLISHED
+    assert json.loads(objects.read(LEASE).data)["owner"] == ""
+
+
+def test_the_lease_is_released_when_a_run_document_cannot_be_stored(store: Documents, objects: ObjectStore) -> None:
+    def damage(step: object) -> None:
+        if step.name == "lease taken":
+            objects.write("runs/20260501T120000Z.json", b"{", generation=0)
+
+    trainer = a_trainer(store, objects, report=damage)
+    with pytest.raises(ArtifactError, match="expected the document of a run"):
+        service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
+    assert json.loads(objects.read(LEASE).data)["owner"] == ""
+    assert run(store, objects, now=NOW + SECOND).decision != YIELDED

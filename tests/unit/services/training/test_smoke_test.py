@@ -1,4 +1,4 @@
-"""Arrays that a model may hold."""
+"""Smoke test: arrays that a published model may hold."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ BARE = [an_event("bare"), an_event("undated", starts_at=None)]
 
 
 @pytest.mark.parametrize("liked", [False, True])
-def test_what_any_signal_learns_of_events_without_times_or_likes_may_be_published(*, liked: bool) -> None:
+def test_signals_fitted_to_events_without_times_or_likes_have_publishable_arrays(*, liked: bool) -> None:
     catalog = Catalog.of([*BARE, an_event("known", created_at=NOW - DAY, price=5.0)], mentioned=["only mentioned"])
     done = [an_interaction(f"u{n}", "known") for n in range(3)]
     done += [an_interaction("u0", event.event_id) for event in BARE] if liked else []
@@ -30,5 +30,5 @@ def test_what_any_signal_learns_of_events_without_times_or_likes_may_be_publishe
 @pytest.mark.parametrize(
     ("name", "value"), [("svd.vectors", np.nan), ("svd.vectors", np.inf), ("signal.unseen.since", np.nan)]
 )
-def test_what_would_spoil_a_score_is_named(name: str, value: float) -> None:
+def test_an_array_that_is_not_finite_is_named(name: str, value: float) -> None:
     assert not_finite({"popularity.sums": np.zeros(2), name: np.array([1.0, value])}) == name
