@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,8 @@ from benchmarks.judging import (
     evaluate_model,
     evaluate_peer,
     evaluated_users,
+    mean_of_seeds,
+    spread_of_seeds,
     summary,
 )
 from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
@@ -45,6 +47,8 @@ _COLUMNS: Final = {
     "recall": "recall@{k}",
     "recall_of_all": "hits/taken",
     "ndcg_new_events": "NDCG new",
+    "ndcg_known_apart": "known only",
+    "ndcg_new_apart": "new only",
     "coverage": "coverage",
     "novelty": "novelty",
     "unlikeness": "differ",
@@ -61,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plan = _plan(given)
         with _data(given, console) as folder:
             peers = usable(PEERS if given.peers else (), console, ids_only=plan.ids_only)
-            result = measure(folder, plan, peers, given.k, console, given.model or MODELS)
+            result = measure(folder, plan, peers, given.k, console, given.model or MODELS, seeds=given.replay_seeds)
     except InvalidField as error:
         parser.error(str(error))
     except (MarqueeError, OSError) as error:
@@ -107,11 +111,19 @@ def _parser() -> argparse.ArgumentParser:
         "--interactions", type=int, default=40_000, help="number of synthetic interactions (default: %(default)s)"
     )
     parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic city (default: %(default)s)")
+    parser.add_argument(
+        "--replay-seeds",
+        type=int,
+        default=1,
+        help="train the blend with so many seeds and average, 1..100 (default: 1)",
+    )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     return parser
 
 
 def _plan(given: argparse.Namespace) -> Plan:
+    if not 1 <= given.replay_seeds <= 100:
+        raise InvalidField("--replay-seeds", given.replay_seeds, "a whole number in 1..100")
     if not 1 <= given.k <= 1_000:
         raise InvalidField("--k", given.k, "a whole number in 1..1000")
     options = {f"--{name}": getattr(given, name.replace("-", "_")) for name in ("share", "window-days", "horizon-days")}
@@ -156,10 +168,18 @@ def usable(peers: Sequence[Peer], console: Console, *, ids_only: bool = False) -
 
 
 def measure(
-    folder: Path, plan: Plan, peers: Sequence[Peer], k: int, console: Console, models: Sequence[str] = MODELS
+    folder: Path,
+    plan: Plan,
+    peers: Sequence[Peer],
+    k: int,
+    console: Console,
+    models: Collection[str] = MODELS,
+    *,
+    seeds: int = 1,
 ) -> dict[str, Any]:
-    """Metrics of `models` and `peers` on the folds of a folder, as JSON values."""
+    """Metrics of `models` and `peers` on the folds of a folder, as JSON values; the blend's are means over seeds."""
     by_system: dict[str, list[Evaluation]] = defaultdict(list)
+    by_seed: list[list[Evaluation]] = [[] for _ in range(seeds)]
     cutoffs, users_of_folds = [], []
     for fold in folds(folder, plan, console):
         cutoffs.append(fold.cutoff.isoformat())
@@ -169,7 +189,14 @@ def measure(
             f"{len(fold.candidates):,} candidates, {len(fold.user_ids):,} users to evaluate"
         )
         for model in models:
-            by_system[model].append(evaluate_model(model, fold, k))
+            # Only the blend draws anything.
+            of_seeds = [
+                evaluate_model(model, fold, k, seed=seed) for seed in range(seeds if model == Blend.name else 1)
+            ]
+            by_system[model].append(mean_of_seeds(of_seeds))
+            if model == Blend.name:
+                for of_seed, evaluation in zip(by_seed, of_seeds, strict=True):
+                    of_seed.append(evaluation)
             console.say(f"  {model}: fitted in {by_system[model][-1].fit_s:.1f} s")
         if peers:
             peer_data = PeerData.of(fold)
@@ -191,6 +218,7 @@ def measure(
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "systems": {name: summary(users, evaluations) for name, evaluations in by_system.items()},
+        "blend_over_seeds": spread_of_seeds(by_seed) if ours else {},
         "blend_to_best_peer": compare(users, ours, of_peers, (*USERS, NEW)),
         "blend_to_popular": compare(users, ours, popular, (COLD,)),
     }
@@ -209,6 +237,12 @@ def shown(result: dict[str, Any]) -> str:
         rows += [[f"  {name}", *(_cell(by, column) for column in columns)] for name, by in of_segment.items()]
     lines = [f"{result['data']}; cutoffs {', '.join(cutoff[:10] for cutoff in result['cutoffs'])}"]
     lines.append(table(["", *columns.values()], rows))
+    if result["blend_over_seeds"].get("seeds", 1) > 1:
+        spread = result["blend_over_seeds"]
+        lines.append(
+            f"blend over {spread['seeds']:.0f} seeds: standard deviation of NDCG {spread['sd']:.4f}, "
+            f"{spread['sd_to_mean']:.1%} of the mean"
+        )
     lines += [_lead(segment, lead) for segment, lead in result["blend_to_best_peer"].items()]
     lines += [_lead(f"{COLD}, of the popular", lead) for lead in result["blend_to_popular"].values()]
     return "\n".join(lines)

@@ -22,6 +22,8 @@ USERS: Final = (ALL, WARM, COLD)
 """Segments: all users, warm users and cold-start users (without a booking or save before the cutoff)."""
 
 _CHUNK: Final = 64
+_LONG: Final = 300
+"""Length of the lists that are restricted to known or to new candidates: long enough to leave k of either kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Evaluation:
         min(k, relevant events), `recall_of_all` by all relevant events.
     new_ndcg : float64 of shape (u,) – NDCG where only events without feedback are relevant; NaN for users without
         such an event.
+    apart : `known` and `new` → float64 of shape (u,) – NDCG of the list and the hits restricted to candidates with,
+        or without, feedback before the cutoff; NaN for users without such a hit.
     variety : segment → coverage, novelty and unlikeness of the lists of its users; see `evaluation.metrics`.
     fit_s : training time in seconds.
     """
@@ -42,8 +46,12 @@ class Evaluation:
     recall: NDArray[np.float64]
     recall_of_all: NDArray[np.float64]
     new_ndcg: NDArray[np.float64]
+    apart: Mapping[str, NDArray[np.float64]]
     variety: Mapping[str, Mapping[str, float]]
     fit_s: float
+
+
+_PER_USER: Final = ("ndcg", "recall", "recall_of_all", "new_ndcg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +72,17 @@ class EvaluatedUsers:
         return {ALL: np.ones_like(self.warm), WARM: self.warm, COLD: ~self.warm}[segment]
 
 
-def evaluate_model(model: str, fold: Fold, k: int) -> Evaluation:
-    """Evaluation of a Marquee model, trained and applied as in `jobs.backtest`."""
+def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluation:
+    """Evaluation of a Marquee model, trained and applied as in `jobs.backtest` with this seed."""
     started = time.perf_counter()
-    recommender, catalog, past = fit(fold.data, model=model, now=fold.cutoff, half_life_days=Settings().half_life_days)
+    recommender, catalog, past = fit(
+        fold.data, model=model, now=fold.cutoff, half_life_days=Settings().half_life_days, seed=seed
+    )
     fit_s = time.perf_counter() - started
     column = np.full(len(catalog) + 1, -1)
     column[fold.candidates] = np.arange(len(fold.candidates))
-    shown = [
-        column[rows]
-        for _, rows, _ in recommend_batch(recommender, fold.users(), past, fold.candidates, now=fold.cutoff, k=k)
-    ]
-    return evaluate(np.vstack(shown), fold, fit_s)
+    lists = recommend_batch(recommender, fold.users(), past, fold.candidates, now=fold.cutoff, k=max(k, _LONG))
+    return evaluate(np.vstack([column[rows] for _, rows, _ in lists]), fold, k, fit_s)
 
 
 def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evaluation:
@@ -90,13 +97,49 @@ def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evalua
     for begin in range(0, len(users), _CHUNK):
         chunk = users[begin : begin + _CHUNK]
         allowed = peer_data.user_items[chunk][:, event_rows[order]].toarray() == 0
-        columns, _ = topk.top(np.asarray(score(chunk, event_rows[order]), np.float64), allowed, k)
+        columns, _ = topk.top(np.asarray(score(chunk, event_rows[order]), np.float64), allowed, max(k, _LONG))
         shown.append(np.where(columns >= 0, order[columns], -1))
-    return evaluate(np.vstack(shown), fold, fit_s)
+    return evaluate(np.vstack(shown), fold, k, fit_s)
 
 
-def evaluate(shown: NDArray[np.integer], fold: Fold, fit_s: float) -> Evaluation:
-    """Metrics of lists of candidate columns, int of shape (u, k), -1 where a list is shorter than k."""
+def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Mean of the evaluations of one model on one fold, trained with several seeds."""
+
+    def mean(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        averaged: NDArray[np.float64] = np.mean(arrays, axis=0)
+        return averaged
+
+    first = evaluations[0]
+    return Evaluation(
+        *(mean([getattr(evaluation, name) for evaluation in evaluations]) for name in _PER_USER),
+        apart={kind: mean([evaluation.apart[kind] for evaluation in evaluations]) for kind in first.apart},
+        variety={
+            segment: {
+                name: float(np.mean([evaluation.variety[segment][name] for evaluation in evaluations]))
+                for name in measures
+            }
+            for segment, measures in first.variety.items()
+        },
+        fit_s=float(np.mean([evaluation.fit_s for evaluation in evaluations])),
+    )
+
+
+def spread_of_seeds(by_seed: Sequence[Sequence[Evaluation]]) -> dict[str, float]:
+    """Number of seeds, and standard deviation over seeds of the mean NDCG, absolute and divided by their mean.
+
+    `by_seed` holds the evaluations of all folds for each seed.
+    """
+    means = [float(np.concatenate([fold.ndcg for fold in folds]).mean()) for folds in by_seed]
+    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+    return {"seeds": float(len(means)), "sd": deviation, "sd_to_mean": deviation / max(float(np.mean(means)), 1e-12)}
+
+
+def evaluate(lists: NDArray[np.integer], fold: Fold, k: int, fit_s: float) -> Evaluation:
+    """Metrics of lists of candidate columns, int of shape (u, m) with m ≥ min(k, c), -1 where a list ends.
+
+    The first k columns are the list; the rest serves the lists of known and of new candidates alone.
+    """
+    shown = lists[:, :k]
     count, k = shown.shape
     ndcg, recall, recall_of_all = np.empty(count), np.empty(count), np.empty(count)
     new_ndcg = np.full(count, np.nan)
@@ -109,7 +152,22 @@ def evaluate(shown: NDArray[np.integer], fold: Fold, fit_s: float) -> Evaluation
         relevant &= fold.is_new
         users = np.flatnonzero(relevant.any(axis=1))
         new_ndcg[begin + users], _ = ndcg_and_recall(shown[begin + users], relevant[users])
-    return Evaluation(ndcg, recall, recall_of_all, new_ndcg, _variety(shown, fold), fit_s)
+    apart = {"known": _apart(lists, fold, ~fold.is_new, k), "new": _apart(lists, fold, fold.is_new, k)}
+    return Evaluation(ndcg, recall, recall_of_all, new_ndcg, apart, _variety(shown, fold), fit_s)
+
+
+def _apart(lists: NDArray[np.integer], fold: Fold, kind: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
+    """NDCG@k of lists and hits restricted to the candidates of a kind, float64 of shape (u,), NaN without a hit."""
+    ndcg = np.full(len(lists), np.nan)
+    is_of_kind = (lists >= 0) & kind[lists]
+    # A stable sort by "is not of the kind" moves a list's entries of the kind to its front, in their order.
+    order = np.argsort(~is_of_kind, axis=1, kind="stable")[:, :k]
+    restricted = np.where(np.take_along_axis(is_of_kind, order, 1), np.take_along_axis(lists, order, 1), -1)
+    for begin in range(0, len(lists), _CHUNK):
+        relevant = fold.relevant(begin, min(begin + _CHUNK, len(lists))) & kind
+        users = np.flatnonzero(relevant.any(axis=1))
+        ndcg[begin + users], _ = ndcg_and_recall(restricted[begin + users], relevant[users])
+    return ndcg
 
 
 def _variety(shown: NDArray[np.integer], fold: Fold) -> dict[str, dict[str, float]]:
@@ -155,6 +213,10 @@ def summary(users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> dict[st
             report[segment][name] = float(
                 np.concatenate([getattr(evaluation, name) for evaluation in evaluations])[in_segment].mean()
             )
+        for kind in ("known", "new"):
+            apart = np.concatenate([evaluation.apart[kind] for evaluation in evaluations])[in_segment]
+            if not np.isnan(apart).all():
+                report[segment][f"ndcg_{kind}_apart"] = float(np.nanmean(apart))
         if has_new.any():
             report[segment]["ndcg_new_events"] = float(new_ndcg[has_new].mean())
         varieties = [evaluation.variety[segment] for evaluation in evaluations if segment in evaluation.variety]

@@ -15,8 +15,8 @@ import pytest
 
 from benchmarks import accuracy, folds
 from benchmarks.folds import Fold, Plan
-from benchmarks.judging import evaluate_peer
-from benchmarks.peers import MOST_POPULAR, PEERS, Peer, PeerData
+from benchmarks.judging import evaluate_peer, mean_of_seeds, spread_of_seeds
+from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
 from jobs import backtest
 from jobs.console import Console
 from jobs.sample import write_sample
@@ -176,6 +176,24 @@ def test_metrics_compare_lists_with_hits(fold: Fold) -> None:
         "novelty": pytest.approx(math.log2(5) - 0.5),
         "unlikeness": 0.0,
     }
+
+
+def test_known_and_new_candidates_are_judged_apart(fold: Fold) -> None:
+    metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
+    # The list is east, north, south; nobody had touched south. Ann takes east and south, gus north.
+    assert metrics.apart["known"].tolist() == pytest.approx([1, 1 / math.log2(3)])
+    assert metrics.apart["new"].tolist() == pytest.approx([1, math.nan], nan_ok=True)
+
+
+def test_metrics_of_several_seeds_are_averaged_with_their_spread(fold: Fold) -> None:
+    popular, trending = (evaluate_peer(peer, PeerData.of(fold), fold, 2) for peer in (MOST_POPULAR, TRENDING))
+    mean = mean_of_seeds([popular, trending])
+    assert mean.ndcg.tolist() == pytest.approx(((popular.ndcg + trending.ndcg) / 2).tolist())
+    assert mean.apart["new"].tolist() == pytest.approx(popular.apart["new"].tolist(), nan_ok=True)
+    spread = spread_of_seeds([[popular], [trending]])
+    assert spread["seeds"] == 2
+    assert spread["sd"] == pytest.approx(abs(popular.ndcg.mean() - trending.ndcg.mean()) / math.sqrt(2))
+    assert spread_of_seeds([[popular]])["sd"] == 0
 
 
 def test_a_missing_peer_is_reported_with_its_install_command() -> None:
