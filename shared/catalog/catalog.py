@@ -36,12 +36,11 @@ FIELDS: Final[Mapping[str, Callable[[Event], str]]] = {
     "district": lambda event: _cell(event, 20),
     "block": lambda event: _cell(event, 100),
     "slot": lambda event: _slot(event),
-    "hour": lambda event: _hour(event),
 }
 """Categorical attributes by name; "" means unknown.
 
 A district is a twentieth of a degree wide (some 5 km), a block a hundredth (some 1 km). A slot is three hours of the
-week, an hour one of the day, both in local solar time.
+week in local solar time.
 """
 
 BAGS: Final[Mapping[str, Callable[[Event], Sequence[str]]]] = {

@@ -169,8 +169,6 @@ def test_seconds_and_moment_are_inverse(time: datetime | None) -> None:
         ("slot", {"starts_at": NOW}, "44"),
         ("slot", {"starts_at": NOW, "location": Location(55.0, 83.0)}, "45"),
         ("slot", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "42"),
-        ("hour", {"starts_at": NOW}, "12"),
-        ("hour", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "6"),
     ],
 )
 def test_an_attribute_is_read_from_the_event(field: str, fields: dict[str, object], expected: str) -> None:
