@@ -97,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         "--window-days", type=float, help="evaluate by bookings and saves within this many days of a cutoff"
     )
     parser.add_argument("--horizon-days", type=float, help="only events that start within this many days of a cutoff")
+    parser.add_argument(
+        "--announced-later",
+        action="store_true",
+        help="events created after a cutoff are candidates, too; for data whose created_at is not the announcement",
+    )
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
     parser.add_argument("--model", choices=MODELS, action="append", help="only this model of Marquee; may be repeated")
     parser.add_argument(
@@ -138,6 +143,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         share=share or 0.0,
         window_days=_SAMPLE.window_days if is_sample and window_days is None else window_days,
         horizon_days=_SAMPLE.horizon_days if is_sample and horizon_days is None else horizon_days,
+        announced_later=given.announced_later,
         ids_only=given.ids_only,
     )
 
@@ -213,6 +219,7 @@ def measure(
         "cutoffs": cutoffs,
         "window_days": plan.window_days,
         "horizon_days": plan.horizon_days,
+        "announced_later": plan.announced_later,
         "ids_only": plan.ids_only,
         "k": k,
         "cpus": os.cpu_count(),

@@ -10,20 +10,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.backtest import starting
 from jobs.console import Console
 from jobs.folder import read_dataset
 from shared.catalog.catalog import Catalog
-from shared.entities import Event, Interaction, InteractionType, User
+from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField
-from shared.feedback.interactions import InteractionTable
-from shared.feedback.weights import CODES
+from shared.evaluation.holdout import candidate_rows, first_hits, has_feedback
+from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.services.training.dataset import Dataset, TrainingSet
 
-HITS: Final = (InteractionType.BOOKING, InteractionType.SAVE)
-"""Interaction types that count as hits after the cutoff and that make a user warm before it."""
-
-_HIT_CODES: Final = tuple(CODES[kind] for kind in HITS)
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
@@ -33,9 +28,10 @@ class Plan:
 
     Attributes
     ----------
-    cutoffs : aware times; if empty, a single cutoff after `share` of the bookings and saves, 0..1.
-    window_days : bookings and saves within this many days of a cutoff are hits; None for all later ones.
+    cutoffs : aware times; if empty, a single cutoff after `share` of the bookings, saves and attendances, 0..1.
+    window_days : bookings, saves and attendances within this many days of a cutoff are hits; None for all later ones.
     horizon_days : events that start within this many days of a cutoff are candidates; None for all later events.
+    announced_later : events created after the cutoff are candidates, too.
     ids_only : remove all attributes of events and users from the training data.
     """
 
@@ -43,6 +39,7 @@ class Plan:
     share: float = 0.8
     window_days: float | None = None
     horizon_days: float | None = None
+    announced_later: bool = False
     ids_only: bool = False
 
 
@@ -55,10 +52,10 @@ class Fold:
     cutoff : aware time; `data` has the interactions before it, and all events and users.
     data : training data.
     catalog, past : events and interactions of `data` as columns; event rows are rows of this catalog.
-    candidates : int64 of shape (c,), ascending – rows of the events that start later.
-    user_ids : the u evaluated users: those who booked or saved in the window a candidate not booked before.
+    candidates : int64 of shape (c,), ascending – rows of the candidate events, see `evaluation/holdout.py`.
+    user_ids : the u evaluated users, who have a hit in the window, see `evaluation/holdout.py`.
     hit_users, hit_columns : int64 of shape (h,) – index into `user_ids` and candidate column of each hit.
-    warm : bool of shape (u,) – users with a booking or save before the cutoff.
+    warm : bool of shape (u,) – users with a booking, save or attendance before the cutoff.
     is_new : bool of shape (c,) – candidates without an interaction before the cutoff.
     """
 
@@ -85,26 +82,21 @@ class Fold:
         return relevant
 
 
-def is_hit(table: InteractionTable) -> NDArray[np.bool_]:
-    """Mask of bookings and saves, bool of shape (n,)."""
-    return np.isin(table.codes, _HIT_CODES) & (table.event_rows >= 0)
-
-
 def folds(folder: Path, plan: Plan, console: Console) -> Iterator[Fold]:
     """Folds of a folder in order of time; the folder is read again for each cutoff.
 
-    Raises `InvalidField` if a cutoff leaves no user to evaluate or no booking or save to learn from.
+    Raises `InvalidField` if a cutoff leaves no user to evaluate or no booking, save or attendance to learn from.
     """
-    hits = [hit for hit in read_dataset(folder, console, before=_EVER).interactions if hit.type in HITS]
+    hits = [hit for hit in read_dataset(folder, console, before=_EVER).interactions if hit.type.meaning.is_hit]
     if not hits:
-        raise InvalidField("folder", str(folder), "interactions.csv with bookings or saves")
+        raise InvalidField("folder", str(folder), "interactions.csv with bookings, saves or attendances")
     for cutoff in sorted(plan.cutoffs) or [_quantile(hits, plan.share)]:
         # Warnings about the files have been printed by the first reading.
         data = read_dataset(folder, Console(io.StringIO()), before=cutoff)
         end = _EVER if plan.window_days is None else cutoff + timedelta(days=plan.window_days)
         fold = _fold(data, [hit for hit in hits if cutoff <= hit.occurred_at < end], cutoff, plan)
-        if not fold.user_ids or not is_hit(fold.past).any():
-            raise InvalidField("--cutoff", cutoff.isoformat(), "a time with bookings or saves before and after it")
+        if not fold.user_ids or not fold.past.is_hit().any():
+            raise InvalidField("--cutoff", cutoff.isoformat(), "a time with hits before and after it")
         yield fold
 
 
@@ -126,18 +118,17 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
     # Start times decide about the candidates also when attributes are removed from the training data.
     training_set = TrainingSet.of(data, now=cutoff)
     catalog, past, n = training_set.catalog, training_set.table, len(training_set.catalog)
-    candidates = starting(catalog, cutoff, plan.horizon_days)
-    column = np.append(np.full(n, -1), -1)
-    column[candidates] = np.arange(len(candidates))
-    table = InteractionTable.of(later, catalog)
-    is_candidate = column[table.event_rows] >= 0
-    pairs = np.unique(table.user_rows[is_candidate].astype(np.int64) * n + table.event_rows[is_candidate])
-    known = table.users.rows_of_keys(past.users.keys)[past.user_rows]
-    booked = (past.codes == CODES[InteractionType.BOOKING]) & (past.event_rows >= 0) & (known >= 0)
-    pairs = pairs[~np.isin(pairs, known[booked] * n + past.event_rows[booked])]
-    user_rows, hit_users = np.unique(pairs // n, return_inverse=True)
-    has_feedback = np.zeros(n, np.bool_)
-    has_feedback[past.event_rows[past.event_rows >= 0]] = True
+    cutoff_s = cutoff.timestamp()
+    candidates = candidate_rows(
+        catalog,
+        cutoff_s,
+        until_s=np.inf if plan.horizon_days is None else cutoff_s + plan.horizon_days * DAY_S,
+        known_by_s=np.inf if plan.announced_later else None,
+    )
+    table = InteractionTable.of([*data.interactions, *later], catalog)
+    before = table.before(cutoff)
+    user_of_hit, hit_columns = first_hits(before, table.between(cutoff_s, np.inf), candidates, n)
+    user_rows, hit_users = np.unique(user_of_hit, return_inverse=True)
     return Fold(
         cutoff=cutoff,
         data=without_attributes(data) if plan.ids_only else data,
@@ -146,7 +137,7 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
         candidates=candidates,
         user_ids=table.users.ids(user_rows),
         hit_users=hit_users,
-        hit_columns=column[pairs % n],
-        warm=np.isin(user_rows, known[is_hit(past)]),
-        is_new=~has_feedback[candidates],
+        hit_columns=hit_columns,
+        warm=np.isin(user_rows, before.user_rows[before.is_hit()]),
+        is_new=~has_feedback(past, n)[candidates],
     )

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.folds import Fold, is_hit
+from benchmarks.folds import Fold
 from benchmarks.peers import Peer, PeerData
 from shared.evaluation.metrics import ndcg_and_recall, self_information, unlikeness
 from shared.ranking import topk
@@ -96,7 +96,7 @@ def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evalua
     shown = []
     for begin in range(0, len(users), _CHUNK):
         chunk = users[begin : begin + _CHUNK]
-        allowed = peer_data.user_items[chunk][:, event_rows[order]].toarray() == 0
+        allowed = peer_data.taken[chunk][:, event_rows[order]].toarray() == 0
         columns, _ = topk.top(np.asarray(score(chunk, event_rows[order]), np.float64), allowed, max(k, _LONG))
         shown.append(np.where(columns >= 0, order[columns], -1))
     return evaluate(np.vstack(shown), fold, k, fit_s)
@@ -171,7 +171,7 @@ def _apart(lists: NDArray[np.integer], fold: Fold, kind: NDArray[np.bool_], k: i
 
 
 def _variety(shown: NDArray[np.integer], fold: Fold) -> dict[str, dict[str, float]]:
-    hits = is_hit(fold.past)
+    hits = fold.past.is_hit()
     pairs = np.unique(np.stack([fold.past.event_rows[hits], fold.past.user_rows[hits]]), axis=1)
     users_per_event = np.bincount(pairs[0], minlength=len(fold.catalog))[fold.candidates]
     information = self_information(users_per_event, len(np.unique(pairs[1])))

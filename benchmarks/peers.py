@@ -1,7 +1,7 @@
 """Baseline recommenders for comparison: simple rankings, and two libraries of `benchmarks/requirements.txt`.
 
-Peers learn from the binary matrix of bookings and saves before a cutoff, and from the organizer, venue, category,
-subcategory, tags and three-hour slot of the week of events. Events that a user has booked or saved are left out.
+Peers learn from the binary matrix of bookings, saves and attendances before a cutoff, and from the organizer, venue,
+category, subcategory, tags and three-hour slot of the week of events. Events that a user has taken are left out.
 """
 
 import warnings
@@ -15,7 +15,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from benchmarks.folds import Fold, is_hit
+from benchmarks.folds import Fold
 from shared.entities import Event
 from shared.feedback.interactions import DAY_S
 
@@ -35,7 +35,8 @@ class PeerData:
     ----------
     user_rows : row of each user by id.
     event_rows : int64 of shape (n,) – row of each event of the fold's catalog in the matrices below.
-    user_items : CSR, float32 of shape (users, n) – 1 where a user booked or saved an event.
+    user_items : CSR, float32 of shape (users, n) – 1 where a user booked, saved or attended an event.
+    taken : CSR, float32 of shape (users, n) – 1 where a user booked or attended an event, which lists leave out.
     events, age_days : int64 and float64 of shape (h,) – event row and age of each booking or save, repeats included.
     attributes : CSR, float32 of shape (n, m) – 1 where an event has an attribute; m is 0 without attributes.
     wait_s : float64 of shape (n,) – seconds from the cutoff to the start.
@@ -44,6 +45,7 @@ class PeerData:
     user_rows: dict[str, int]
     event_rows: NDArray[np.int64]
     user_items: sp.csr_matrix[Any]
+    taken: sp.csr_matrix[Any]
     events: NDArray[np.int64]
     age_days: NDArray[np.float64]
     attributes: sp.csr_matrix[Any]
@@ -59,15 +61,20 @@ class PeerData:
         order = catalog.events.rows(list(dict.fromkeys([*events, *catalog.events.ids()])))
         event_rows = np.empty(len(order), np.int64)
         event_rows[order] = np.arange(len(order))
-        hits = is_hit(past)
-        hit_users = np.array([user_rows[key] for key in past.users.ids()], np.int64)[past.user_rows[hits]]
-        user_items = _ones(hit_users, event_rows[past.event_rows[hits]], (len(user_rows), len(order)))
+        hits = past.is_hit()
+        row_of_user = np.array([user_rows[key] for key in past.users.ids()], np.int64)
+        shape = (len(user_rows), len(order))
+        user_items, taken = (
+            _ones(row_of_user[past.user_rows[which]], event_rows[past.event_rows[which]], shape)
+            for which in (hits, past.takes_event())
+        )
         user_items.data[:] = 1
         ids = catalog.events.ids(order)
         return cls(
             user_rows=user_rows,
             event_rows=event_rows,
             user_items=user_items,
+            taken=taken,
             events=event_rows[past.event_rows[hits]],
             age_days=(fold.cutoff.timestamp() - past.occurred_at[hits]) / DAY_S,
             attributes=_attributes([events.get(event_id) or Event(event_id=event_id) for event_id in ids]),

@@ -5,18 +5,18 @@ import csv
 import sys
 import time
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from jobs.console import Console
 from jobs.folder import read_dataset
-from shared.catalog.catalog import Catalog
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
+from shared.evaluation.holdout import candidate_rows
+from shared.feedback.interactions import DAY_S
 from shared.models.registry import MODELS
 from shared.ranking.batch import recommend_batch
 from shared.services.training.dataset import fit
@@ -31,12 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m jobs.backtest",
         description="Train on the interactions of a CSV folder before the cutoff and write, for every user, the best "
-        "events that start after the cutoff. Interactions at or after the cutoff are not read.",
+        "events that start after the cutoff and were known by then. Interactions at or after the cutoff are not read.",
     )
     parser.add_argument("folder", type=Path, help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", required=True, help="time that counts as now, such as 2016-04-16T00:00:00Z")
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
     parser.add_argument("--horizon-days", type=float, help="only events that start within this many days")
+    parser.add_argument(
+        "--announced-later",
+        action="store_true",
+        help="also list events created after the cutoff, for data whose created_at is not the announcement",
+    )
     parser.add_argument("--model", choices=MODELS, default=Settings().model, help="(default: %(default)s)")
     parser.add_argument(
         "--seed",
@@ -71,7 +76,12 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
         data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days, seed=given.seed
     )
     console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
-    candidates = starting(catalog, cutoff, given.horizon_days)
+    candidates = candidate_rows(
+        catalog,
+        cutoff.timestamp(),
+        until_s=np.inf if given.horizon_days is None else cutoff.timestamp() + given.horizon_days * DAY_S,
+        known_by_s=np.inf if given.announced_later else None,
+    )
     user_ids = sorted({*data.users, *past.users.ids()})
     users = [data.users.get(user_id) or User(user_id=user_id) for user_id in user_ids]
     started = time.perf_counter()
@@ -90,18 +100,6 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
             console.progress(f"recommended for {done:,} of {len(users):,} users")
     seconds = time.perf_counter() - started
     console.say(f"wrote {given.out}: {len(users):,} users × {len(candidates):,} candidates in {seconds:.1f} s")
-
-
-def starting(catalog: Catalog, cutoff: datetime, horizon_days: float | None) -> NDArray[np.int64]:
-    """Candidates of a backtest: rows of the events that start after the cutoff, int64 of shape (c,), ascending.
-
-    Events without a start time are included unless there is a horizon. The status of sales is ignored, since the file
-    has its value of today, not that of the cutoff.
-    """
-    is_later = catalog.starts_at > cutoff.timestamp()
-    if horizon_days is not None:
-        is_later &= catalog.starts_at <= (cutoff + timedelta(days=horizon_days)).timestamp()
-    return np.flatnonzero(is_later)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Holdout for offline evaluation: a temporal split at a cutoff, with candidates and hits of each user."""
+"""Holdout for offline evaluation and learning: a temporal split with candidates and hits, defined once.
+
+The learned weights, the gate, `jobs.backtest` and the benchmarks use these definitions; docs/decisions has the reasons.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +13,9 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
 
+MAX_JUDGED: Final = 2_000
+"""Maximum number of evaluated users, so that an evaluation does not grow with the deployment."""
+
 
 def latest_cutoff(table: InteractionTable, *, share: float) -> datetime | None:
     """Cutoff in whole seconds, UTC, from which on the latest `share` of the hits lies; None with under two hits."""
@@ -19,8 +25,52 @@ def latest_cutoff(table: InteractionTable, *, share: float) -> datetime | None:
     return datetime.fromtimestamp(float(np.floor(times[int(len(times) * (1 - share))])), UTC)
 
 
-MAX_JUDGED: Final = 2_000
-"""Maximum number of evaluated users, so that an evaluation does not grow with the deployment."""
+def candidate_rows(
+    catalog: Catalog, cutoff_s: float, *, until_s: float = np.inf, known_by_s: float | None = None
+) -> NDArray[np.int64]:
+    """Candidates at a cutoff: ascending rows of the events that start after it and were known by then, int64.
+
+    Parameters
+    ----------
+    cutoff_s : POSIX seconds.
+    until_s : latest start, POSIX seconds; with a finite one, events without a start are no candidates.
+    known_by_s : time by which an event must have been created, POSIX seconds; the cutoff for None. An event without a
+        creation time counts as known. Status and sales are those of today, so they play no part.
+    """
+    known_by_s = cutoff_s if known_by_s is None else known_by_s
+    is_to_come = (catalog.starts_at > cutoff_s) & (catalog.starts_at <= until_s)
+    return np.flatnonzero(is_to_come & (catalog.created_at < known_by_s))
+
+
+def first_hits(
+    past: InteractionTable, later: InteractionTable, candidates: NDArray[np.int64], n_events: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hits of a split: user rows and candidate columns, int64 of shape (h,) each, ordered by user and event.
+
+    A hit is a distinct pair of a user and a candidate with a booking, save or attendance in `later`, unless the user
+    had taken the event (booked or attended it) in `past`. An event that was saved before and is booked later is a hit.
+
+    Parameters
+    ----------
+    past, later : interactions before and after the cutoff, with the same users.
+    candidates : ascending event rows.
+    n_events : rows of the catalog.
+    """
+    column = np.full(n_events + 1, -1)
+    column[candidates] = np.arange(len(candidates))
+    later = later.where(later.is_hit() & (column[later.event_rows] >= 0))
+    taken = past.where(past.takes_event())
+    size = max(n_events, 1)
+    pairs = np.unique(later.user_rows.astype(np.int64) * size + later.event_rows)
+    pairs = pairs[~np.isin(pairs, taken.user_rows.astype(np.int64) * size + taken.event_rows)]
+    return pairs // size, column[pairs % size]
+
+
+def has_feedback(past: InteractionTable, n_events: int) -> NDArray[np.bool_]:
+    """Mask of known events, those with any interaction in `past`, bool of shape (n_events,); others are new."""
+    known = np.zeros(n_events, np.bool_)
+    known[past.event_rows[past.event_rows >= 0]] = True
+    return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +81,9 @@ class Holdout:
     ----------
     cutoff : models are trained on the interactions before it.
     user_rows : int64 of shape (u,) – evaluated users, ascending rows of the table's users.
-    candidates : int64 of shape (c,) – ascending rows of the candidate events.
+    candidates : int64 of shape (c,) – ascending rows of the candidate events, see `candidate_rows`.
     owners : int64 of shape (h,) – index of the hit's user in `user_rows`, ascending.
-    hits : int64 of shape (h,) – event row of each hit.
+    hits : int64 of shape (h,) – event row of each hit, see `first_hits`.
     warm : bool of shape (u,) – True for users with a positive before the cutoff.
     is_new : bool of shape (h,) – True for hits on events without any interaction before the cutoff.
     """
@@ -50,26 +100,19 @@ class Holdout:
     def of(cls, table: InteractionTable, catalog: Catalog, cutoff: datetime, *, seed: int = 0) -> Self:
         """Holdout of everything from `cutoff` on, with at most `MAX_JUDGED` users, drawn by `seed` if there are more.
 
-        Candidates are the events that are not over at the cutoff. Hits are positives on candidates from the cutoff
-        on, each user and event once, except where the user has a positive for the event before it. Only users with a
-        hit are evaluated.
+        Only users with a hit are evaluated.
         """
-        past, n = table.before(cutoff), len(catalog)
-        candidates = np.flatnonzero(catalog.ends_at > cutoff.timestamp())
-        late = table.is_hit() & (table.occurred_at >= cutoff.timestamp())
-        late[late] = np.isin(table.event_rows[late], candidates)
-        cells = np.unique(table.user_rows[late].astype(np.int64) * n + table.event_rows[late])
-        users = np.unique(cells // max(n, 1))
+        cutoff_s = cutoff.timestamp()
+        past, later = table.before(cutoff), table.between(cutoff_s, np.inf)
+        candidates = candidate_rows(catalog, cutoff_s)
+        user_of_hit, columns = first_hits(past, later, candidates, len(catalog))
+        users = np.unique(user_of_hit)
         if len(users) > MAX_JUDGED:
             users = np.sort(np.random.default_rng(seed).choice(users, MAX_JUDGED, replace=False))
-        known = past.where(past.is_hit() & np.isin(past.user_rows, users))
-        cells = cells[np.isin(cells // max(n, 1), users)]
-        cells = cells[~np.isin(cells, known.user_rows.astype(np.int64) * n + known.event_rows)]
-        users, owners = np.unique(cells // max(n, 1), return_inverse=True)
-        has_feedback = np.zeros(n, np.bool_)
-        has_feedback[past.event_rows[past.event_rows >= 0]] = True
-        hits = cells % max(n, 1)
-        return cls(cutoff, users, candidates, owners, hits, np.isin(users, known.user_rows), ~has_feedback[hits])
+        is_judged = np.isin(user_of_hit, users)
+        owners, hits = np.searchsorted(users, user_of_hit[is_judged]), candidates[columns[is_judged]]
+        warm = np.isin(users, past.user_rows[past.is_hit()])
+        return cls(cutoff, users, candidates, owners, hits, warm, ~has_feedback(past, len(catalog))[hits])
 
     def __len__(self) -> int:
         return len(self.user_rows)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
+from shared.evaluation.holdout import candidate_rows, first_hits
 from shared.feedback.history import Histories
 from shared.feedback.popularity import popularity
 from shared.learning.listwise import TrainingGroups
@@ -70,13 +71,14 @@ def sample_groups(
     """Training groups of at most `max_users` users with positives in the window of `split`.
 
     Signals with `params` learned from `data`, the interactions before the split, score users by their histories of that
-    time. Candidates are events that had not started by then and were created before the window's end. Negatives are
-    sampled from the candidates that a user has not consumed, see `_inclusion_probabilities`.
+    time. Candidates and positives are those of offline evaluation, see `evaluation/holdout.py`. Negatives are sampled
+    from the candidates that a user has not consumed, see `_inclusion_probabilities`.
     """
     catalog, table = data.catalog, data.table
     moment = datetime.fromtimestamp(data.now_s, UTC)
-    rows = np.flatnonzero((catalog.starts_at > data.now_s) & (catalog.created_at < split.window.until_s))
-    user_of_positive, column_of_positive = _positives(split, rows, len(catalog))
+    # Users of a window could choose what was announced within it, and serving ranks such events, too.
+    rows = candidate_rows(catalog, data.now_s, known_by_s=split.window.until_s)
+    user_of_positive, column_of_positive = first_hits(split.past, split.positives, rows, len(catalog))
     user_rows = np.unique(user_of_positive)
     if not len(user_rows):
         return
@@ -132,21 +134,6 @@ def _inclusion_probabilities(popular: NDArray[np.float64]) -> NDArray[np.float64
     shares = popular / total if total > 0 else np.zeros(len(popular))
     probabilities: NDArray[np.float64] = np.minimum(N_NEGATIVES * (0.5 / max(len(popular), 1) + 0.5 * shares), 1)
     return probabilities
-
-
-def _positives(split: Split, rows: NDArray[np.int64], n_events: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positives of a split: user rows and candidate columns, int64 of shape (p,) each, ordered by user and event.
-
-    A positive is a distinct pair of a user and a candidate with a hit in the window and no earlier booking or
-    attendance.
-    """
-    column = np.full(n_events, -1)
-    column[rows] = np.arange(len(rows))
-    past, hits = split.past, split.positives.where(column[split.positives.event_rows] >= 0)
-    pairs = np.unique(hits.user_rows.astype(np.int64) * n_events + hits.event_rows)
-    booked = past.user_rows[past.takes_event()].astype(np.int64) * n_events + past.event_rows[past.takes_event()]
-    new_pairs = pairs[~np.isin(pairs, booked)]
-    return new_pairs // n_events, column[new_pairs % n_events]
 
 
 def score_signals(

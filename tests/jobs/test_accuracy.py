@@ -43,7 +43,7 @@ INTERACTIONS = [
     ("dan", "east", "save", -90),
     ("eve", "east", "booking", -90),
     ("fay", "north", "view", -1),
-    # Interactions after the cutoff. Hits: east and south of ann, north of gus; bob has none.
+    # Interactions after the cutoff. Hits: east and south of ann, north of bob and of gus; cat had booked north.
     ("ann", "east", "booking", 0),
     ("ann", "south", "save", 9),
     ("ann", "north", "booking", 11),
@@ -92,33 +92,33 @@ def fold(small: Path, console: Console) -> Fold:
     return fold
 
 
-def test_a_fold_has_past_interactions_candidates_within_the_horizon_and_hits_not_booked_before(fold: Fold) -> None:
+def test_a_fold_has_past_interactions_candidates_within_the_horizon_and_hits_not_taken_before(fold: Fold) -> None:
     names = fold.catalog.events.ids(fold.candidates)
     assert names == ["east", "north", "south"]
     assert len(fold.data.interactions) == len(fold.past) == 7
     assert max(interaction.occurred_at for interaction in fold.data.interactions) < NOW
-    assert list(fold.user_ids) == ["ann", "gus"]
+    assert list(fold.user_ids) == ["ann", "bob", "gus"]
     hits = {(fold.user_ids[user], names[column]) for user, column in zip(fold.hit_users, fold.hit_columns, strict=True)}
-    assert hits == {("ann", "east"), ("ann", "south"), ("gus", "north")}
+    assert hits == {("ann", "east"), ("ann", "south"), ("bob", "north"), ("gus", "north")}
     assert fold.relevant(0, 2).tolist() == [[True, False, True], [False, True, False]]
     assert fold.relevant(1, 2).tolist() == [[False, True, False]]
-    assert fold.warm.tolist() == [True, False]
+    assert fold.warm.tolist() == [True, True, False]
     assert fold.is_new.tolist() == [False, False, True]
 
 
 def test_the_default_cutoff_follows_the_share_and_without_a_window_all_later_hits_count(
     small: Path, console: Console
 ) -> None:
-    [fold] = folds.folds(small, Plan(share=0.5), console)
-    # The time of the seventh of thirteen bookings and saves.
+    [fold] = folds.folds(small, Plan(share=0.45), console)
+    # The time of the seventh of fourteen hits.
     assert fold.cutoff == NOW
     assert fold.catalog.events.ids(fold.candidates) == ["east", "far", "north", "south"]
-    assert len(fold.hit_columns) == 5
+    assert len(fold.hit_columns) == 6
 
 
 def test_a_cutoff_before_or_after_everything_is_refused(small: Path, console: Console) -> None:
     for days in (-100, 100):
-        with pytest.raises(InvalidField, match="--cutoff: expected a time with bookings or saves before and after it"):
+        with pytest.raises(InvalidField, match="--cutoff: expected a time with hits before and after it"):
             list(folds.folds(small, Plan(cutoffs=(NOW + days * DAY,)), console))
 
 
@@ -141,7 +141,7 @@ def test_simple_peers_rank_candidates_by_their_criterion(
     assert ranked(peer, fold, "gus") == of_gus
     first_of_ann, first_of_gus = of_ann.index("east"), of_gus.index("north")
     metrics = evaluate_peer(peer, PeerData.of(fold), fold, 1)
-    assert metrics.ndcg.tolist() == [first_of_ann == 0, first_of_gus == 0]
+    assert metrics.ndcg[[0, 2]].tolist() == [first_of_ann == 0, first_of_gus == 0]
 
 
 def test_svd_prefers_events_of_similar_users_and_lists_exclude_consumed_events(fold: Fold) -> None:
@@ -162,14 +162,14 @@ def ranked(peer: Peer, fold: Fold, user_id: str) -> list[str]:
 
 def test_metrics_compare_lists_with_hits(fold: Fold) -> None:
     metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
-    # Both lists are east, north; relevant are east and south for ann, north for gus.
-    assert metrics.ndcg == pytest.approx([1 / (1 + 1 / math.log2(3)), 1 / math.log2(3)])
-    assert metrics.recall.tolist() == [0.5, 1.0]
-    assert metrics.recall_of_all.tolist() == [0.5, 1.0]
-    assert evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 1).recall_of_all.tolist() == [0.5, 0.0]
+    # All lists are east, north; relevant are east and south for ann, north for bob and gus.
+    assert metrics.ndcg == pytest.approx([1 / (1 + 1 / math.log2(3)), 1 / math.log2(3), 1 / math.log2(3)])
+    assert metrics.recall.tolist() == [0.5, 1.0, 1.0]
+    assert metrics.recall_of_all.tolist() == [0.5, 1.0, 1.0]
+    assert evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 1).recall_of_all.tolist() == [0.5, 0.0, 0.0]
     # South, the relevant event without feedback, is not in the list of ann.
     assert metrics.new_ndcg[0] == 0
-    assert np.isnan(metrics.new_ndcg[1])
+    assert np.isnan(metrics.new_ndcg[1:]).all()
     # Of five users with hits, two have east and one has north.
     assert metrics.variety["all"] == {
         "coverage": pytest.approx(2 / 3),
@@ -180,9 +180,9 @@ def test_metrics_compare_lists_with_hits(fold: Fold) -> None:
 
 def test_known_and_new_candidates_are_judged_apart(fold: Fold) -> None:
     metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
-    # The list is east, north, south; nobody had touched south. Ann takes east and south, gus north.
-    assert metrics.apart["known"].tolist() == pytest.approx([1, 1 / math.log2(3)])
-    assert metrics.apart["new"].tolist() == pytest.approx([1, math.nan], nan_ok=True)
+    # The list is east, north, south; nobody had touched south. Ann takes east and south, bob and gus take north.
+    assert metrics.apart["known"].tolist() == pytest.approx([1, 1 / math.log2(3), 1 / math.log2(3)])
+    assert metrics.apart["new"].tolist() == pytest.approx([1, math.nan, math.nan], nan_ok=True)
 
 
 def test_metrics_of_several_seeds_are_averaged_with_their_spread(fold: Fold) -> None:
@@ -250,21 +250,26 @@ def metrics_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list
     for row in read(out):
         lists[row["user_id"]].append(row["event_id"])
     latest = cutoff + timedelta(days=HORIZON_DAYS)
-    starts = {row["event_id"]: datetime.fromisoformat(row["starts_at"]) for row in read(city / "events.csv")}
-    booked, warm, relevant = defaultdict(set), set(), defaultdict(set)
+    starts = {
+        row["event_id"]: datetime.fromisoformat(row["starts_at"])
+        for row in read(city / "events.csv")
+        if datetime.fromisoformat(row["created_at"]) < cutoff
+    }
+    taken, warm, relevant = defaultdict(set), set(), defaultdict(set)
     rows = sorted(read(city / "interactions.csv"), key=lambda row: datetime.fromisoformat(row["occurred_at"]))
     for row in rows:
-        if row["type"] not in {"booking", "save"}:
+        if row["type"] not in {"booking", "save", "attend"}:
             continue
         time, user, event = datetime.fromisoformat(row["occurred_at"]), row["user_id"], row["event_id"]
         if time < cutoff:
             warm.add(user)
-            if row["type"] == "booking":
-                booked[user].add(event)
+            if row["type"] != "save":
+                taken[user].add(event)
         elif (
             time < cutoff + timedelta(days=WINDOW_DAYS)
+            and event in starts
             and cutoff < starts[event] <= latest
-            and event not in booked[user]
+            and event not in taken[user]
         ):
             relevant[user].add(event)
     metrics = []
@@ -281,8 +286,9 @@ def test_ids_only_ignores_all_attributes(city: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare"
     bare.mkdir()
     (bare / "interactions.csv").write_bytes((city / "interactions.csv").read_bytes())
-    starts = [(row["event_id"], row["starts_at"]) for row in read(city / "events.csv")]
-    write(bare / "events.csv", "event_id,starts_at", starts)
+    # Candidates follow from these times also when systems are told none of them.
+    times = [(row["event_id"], row["starts_at"], row["created_at"]) for row in read(city / "events.csv")]
+    write(bare / "events.csv", "event_id,starts_at,created_at", times)
     write(bare / "users.csv", "user_id", [(row["user_id"],) for row in read(city / "users.csv")])
     stripped = run(bare, tmp_path / "stripped.json", "--ids-only", "--model", "blend")
     with_attributes = run(city, tmp_path / "told.json", "--model", "blend")
@@ -296,7 +302,7 @@ def without_times(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_blend_is_compared_to_the_best_peer_of_each_segment(city: Path, console: Console) -> None:
-    plan = Plan(cutoffs=CUTOFFS, window_days=WINDOW_DAYS, horizon_days=HORIZON_DAYS)
+    plan = Plan(cutoffs=CUTOFFS, window_days=WINDOW_DAYS, horizon_days=HORIZON_DAYS, announced_later=True)
     peers = [peer for peer in PEERS if not peer.module]
     result = accuracy.measure(city, plan, peers, K, console, ["blend"])
     for segment in ("all", "warm", "cold"):
