@@ -12,6 +12,7 @@ from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
 from shared.signals.signal import TrainingData
 from shared.signals.terms import PerToken, PerValue, Term
+from shared.signals.users import UserBatch
 
 if TYPE_CHECKING:  # serving needs no scipy
     from scipy.sparse import csr_array
@@ -100,3 +101,20 @@ def liked_matrix(data: TrainingData) -> "csr_array":
         return coo_array((ones, (cells // size, cells % size)), shape=shape).tocsr()
 
     return data.cached("liked matrix", make)
+
+
+def known_likes(events: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Liked events of a batch that are among k ascending trained `events`, and who liked them.
+
+    Positions in `events`, int64 of shape (t,), and the users' likes of those, float32 of shape (b, t), 0 or 1.
+    """
+    positions = positions_of(events, batch.candidates.catalog.trained[batch.events[0]])
+    return positions[positions >= 0], batch.liked_events[:, positions >= 0]
+
+
+def liked_rows(events: NDArray[np.integer], batch: UserBatch) -> NDArray[np.float32]:
+    """Rows of `liked_matrix` for the users of a batch and k ascending trained `events`, float32 of shape (b, k)."""
+    positions, likes = known_likes(events, batch)
+    rows = np.zeros((len(batch), len(events)), np.float32)
+    rows[:, positions] = likes
+    return rows

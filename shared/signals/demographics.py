@@ -1,9 +1,10 @@
 """Demographic filtering: regression from declared profiles to attributes of events, for users without history too."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.arrays.sparse import scatter
 from shared.arrays.vocabulary import Vocabulary
@@ -12,6 +13,9 @@ from shared.signals.attributes import CandidateAttributes, attribute_matrix, att
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, in_single_precision
 from shared.signals.terms import Term
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving needs no scipy
+    from scipy.sparse import csr_array
 
 _MAX_COLUMNS: Final = 1_500
 """Attribute columns that are kept, those with most likes: bounds the size of the stored weights."""
@@ -33,9 +37,9 @@ class DeclaredRidge(UserSignal):
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters `features` bytes of shape (f,), `columns` int32 of shape (k,), `weights` float16 (f, k)."""
-        from scipy.sparse import coo_array, diags_array
+        from scipy.sparse import diags_array
 
-        declared, shape = data.declared, (len(data.table.users), len(data.declared.names))
+        declared = data.declared
         none = {
             "features": declared.names.keys[:0],
             "columns": np.empty(0, np.int32),
@@ -46,16 +50,14 @@ class DeclaredRidge(UserSignal):
         use = np.asarray(liked.sum(axis=0)) @ events
         kept = np.sort(np.argsort(-use, kind="stable")[:_MAX_COLUMNS])
         kept = kept[use[kept] > 1]
-        if not len(kept) or not shape[1]:
+        if not len(kept) or not len(declared.names):
             return none
-        ones = np.ones(len(declared.owners), np.float32)
-        user_features = coo_array((ones, (declared.owners, declared.columns)), shape=shape).tocsr()
+        inputs = _inputs(data)
         # Users with declared features as well as a history.
-        users = np.flatnonzero((np.diff(user_features.indptr) > 0) & (np.diff(liked.indptr) > 0))
+        users = np.flatnonzero((np.diff(inputs.indptr) > 0) & (np.diff(liked.indptr) > 0))
         if not len(users):
             return none
-        sizes = np.diff(user_features.indptr)[users].astype(np.float32)
-        inputs = diags_array(sizes**-0.5) @ user_features[users]
+        inputs = inputs[users]
         targets = (liked[users] @ events[:, kept]).tocsr()
         lengths = np.sqrt(np.asarray(targets.multiply(targets).sum(axis=1)))
         targets = diags_array((1 / np.maximum(lengths, 1e-9)).astype(np.float32)) @ targets
@@ -73,6 +75,17 @@ class DeclaredRidge(UserSignal):
         """Parameters with `weights` as float32."""
         return in_single_precision(params, "weights")
 
+    def training_rows(self, data: TrainingData, _params: SignalParams) -> "csr_array":
+        """Rows of D: declared features scaled to length 1."""
+        return _inputs(data)
+
+    def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
+        """Rows of D, float32 of shape (b, f): declared features scaled to length 1."""
+        used, inputs = _used_inputs(params, [list(features(user)) for user in batch.histories.users])
+        rows = np.zeros((len(batch), len(params["features"])), np.float32)
+        rows[:, used] = inputs
+        return rows
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Terms of the predicted attributes; none where no user declares a feature."""
         candidates, kept = batch.candidates, params["columns"]
@@ -80,12 +93,30 @@ class DeclaredRidge(UserSignal):
         lists = [list(features(user)) for user in distinct_users]
         if not len(kept) or not any(lists):
             return
-        declared = Declared.with_names(Vocabulary(params["features"]), lists)
-        used, local = np.unique(declared.columns, return_inverse=True)
-        inputs = scatter(declared.owners, local, np.ones(len(local)), (len(lists), len(used)))
-        inputs /= np.maximum(np.sqrt(inputs.sum(axis=1, keepdims=True)), 1)
+        used, inputs = _used_inputs(params, lists)
         scores = (inputs @ params["weights"][used].astype(np.float32, copy=False))[distinct_of_user]
         key = f"{self.name} {id(params)}"
         yield from attribute_terms(
             candidates.cached_static(key, lambda: CandidateAttributes.of(candidates, kept)), scores
         )
+
+
+def _inputs(data: TrainingData) -> "csr_array":
+    """Rows of D for n users and f features, float32 of shape (n, f): 0/1 features scaled to length 1."""
+    from scipy.sparse import coo_array, diags_array
+
+    declared = data.declared
+    ones = np.ones(len(declared.owners), np.float32)
+    shape = (len(data.table.users), len(declared.names))
+    matrix = coo_array((ones, (declared.owners, declared.columns)), shape=shape).tocsr()
+    sizes = np.maximum(np.diff(matrix.indptr), 1).astype(np.float32)
+    return (diags_array(sizes**-0.5) @ matrix).tocsr()
+
+
+def _used_inputs(params: SignalParams, lists: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Features with an entry of any user: positions in `features`, int64 of shape (t,), and rows of D, (b, t)."""
+    declared = Declared.with_names(Vocabulary(params["features"]), lists)
+    used, local = np.unique(declared.columns, return_inverse=True)
+    inputs = scatter(declared.owners, local, np.ones(len(local)), (len(lists), len(used)))
+    inputs /= np.maximum(np.sqrt(inputs.sum(axis=1, keepdims=True)), 1)
+    return used, inputs

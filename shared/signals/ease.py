@@ -1,7 +1,7 @@
 """EASE: collaborative filtering over the values of a categorical attribute, from users who liked several of them."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, in_single_precision
 from shared.signals.terms import PerValue, Term
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving needs no scipy
+    from scipy.sparse import csr_array
 
 _MAX_VALUES: Final = 2_000
 """Values that take part, those with most users: the solution takes their number cubed."""
@@ -39,6 +42,19 @@ class Ease(UserSignal):
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters `codes` int32 of shape (k,), values that take part, ascending; `weights` B float16 (k, k)."""
+        matrix = self._matrix(data)
+        users = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        kept = np.sort(np.argsort(-users, kind="stable")[:_MAX_VALUES])
+        kept = kept[users[kept] > 1]
+        gram = (matrix[:, kept].T @ matrix[:, kept]).toarray()
+        gram[np.diag_indices(len(kept))] += _RIDGE
+        inverse = np.linalg.inv(gram)
+        weights = -inverse / np.diag(inverse)
+        weights[np.diag_indices(len(kept))] = 0
+        return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
+
+    def _matrix(self, data: TrainingData) -> "csr_array":
+        """User × value matrix X, float64 of shape (n_users, n_values)."""
         from scipy.sparse import coo_array
 
         field = data.catalog.fields[self._field]
@@ -54,15 +70,7 @@ class Ease(UserSignal):
             followed = coo_array((np.ones(int(follows.sum())), cells), shape=shape).tocsr()
             followed.data = np.full(len(followed.data), _FOLLOW)
             matrix = (matrix + followed).tocsr()
-        users = np.bincount(matrix.indices, minlength=shape[1])
-        kept = np.sort(np.argsort(-users, kind="stable")[:_MAX_VALUES])
-        kept = kept[users[kept] > 1]
-        gram = (matrix[:, kept].T @ matrix[:, kept]).toarray()
-        gram[np.diag_indices(len(kept))] += _RIDGE
-        inverse = np.linalg.inv(gram)
-        weights = -inverse / np.diag(inverse)
-        weights[np.diag_indices(len(kept))] = 0
-        return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
+        return matrix
 
     def as_float32(self, params: SignalParams) -> SignalParams:
         """Parameters with `weights` as float32."""
@@ -70,6 +78,26 @@ class Ease(UserSignal):
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """One term: the scores x B; none where no user liked or follows a value that takes part."""
+        used, values = self._used_values(params, batch)
+        if not len(used):
+            return
+        columns, of_columns = self._columns(params, batch.candidates)
+        weights = params["weights"][used].take(of_columns, axis=1).astype(np.float32, copy=False)
+        yield PerValue(self._field, values @ weights, columns)
+
+    def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
+        """Rows of X for the k values that take part."""
+        return self._matrix(data)[:, params["codes"]]
+
+    def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
+        """Rows of X for the k values that take part, float32 of shape (b, k)."""
+        used, values = self._used_values(params, batch)
+        rows = np.zeros((len(batch), len(params["codes"])), np.float32)
+        rows[:, used] = values
+        return rows
+
+    def _used_values(self, params: SignalParams, batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Values with an entry of any user: positions in `codes`, int64 of shape (t,), and rows of X, (b, t)."""
         field, kept = batch.candidates.catalog.fields[self._field], params["codes"]
         liked = positions_of(kept, field.trained_at(batch.events[0]))[batch.events[1]]
         known = np.flatnonzero(liked >= 0)
@@ -80,16 +108,12 @@ class Ease(UserSignal):
             followed = positions_of(kept, field.trained[batch.histories.organizer_rows[batch.follows]])
             follows, followed = batch.follows[followed >= 0], followed[followed >= 0]
         used, local = np.unique(np.concatenate([liked, followed]), return_inverse=True)
-        if not len(used):
-            return
         shape = (len(batch), len(used))
         values = np.log1p(scatter(batch.user_of_entry[entries], local[: len(liked)], batch.counts[entries], shape))
         if len(follows):
             ones = np.ones(len(follows))
             values += _FOLLOW * np.minimum(scatter(batch.user_of_entry[follows], local[len(liked) :], ones, shape), 1)
-        columns, of_columns = self._columns(params, batch.candidates)
-        weights = params["weights"][used].take(of_columns, axis=1).astype(np.float32, copy=False)
-        yield PerValue(self._field, values @ weights, columns)
+        return used, values
 
     def _columns(self, params: SignalParams, candidates: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Positions of values that take part: among the candidates' values and among `codes`, int64 of shape (t,)."""

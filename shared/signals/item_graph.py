@@ -1,16 +1,20 @@
 """Item-item collaborative filtering: similarity of events by shared users, with the nearest neighbours of each."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from shared.arrays.positions import positions_of, ranges
+from shared.arrays.positions import ranges
 from shared.arrays.sparse import scatter
-from shared.signals.attributes import liked_matrix
+from shared.signals.attributes import known_likes, liked_matrix, liked_rows
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving needs no scipy
+    from scipy.sparse import csr_array
 
 _USER_POWER: Final = 0.5
 """Exponent a of the users' degrees in R̃ = D_u^-a R D_i^-½; ½ is the symmetric normalization."""
@@ -75,12 +79,18 @@ class GraphFilter(UserSignal):
             "weights": np.concatenate([np.empty(0, np.float16), *weights]).astype(np.float16),
         }
 
+    def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
+        """Rows of the user × event matrix, 0 or 1, for the k events of the parameters."""
+        return liked_matrix(data)[:, params["events"]]
+
+    def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
+        """Rows of the user × event matrix, float32 of shape (b, k), 0 or 1."""
+        return liked_rows(params["events"], batch)
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """One term: sums of similarities, for the candidates that neighbour an event that users liked."""
-        catalog, candidates, events = batch.candidates.catalog, batch.candidates, params["events"]
-        found, local = batch.events
-        positions = positions_of(events, catalog.trained[found])
-        rows = positions[positions >= 0]
+        candidates, events = batch.candidates, params["events"]
+        rows, history = known_likes(events, batch)
         if not len(rows):
             return
         starts = params["starts"][rows]
@@ -92,9 +102,7 @@ class GraphFilter(UserSignal):
         sizes = np.bincount(np.repeat(np.arange(len(rows)), lengths)[is_candidate], minlength=len(rows))
         weights = params["weights"][picked[is_candidate]].astype(np.float32)
         kept, of_kept = np.unique(columns[is_candidate], return_inverse=True)
-        of_rows = np.where(positions >= 0, np.cumsum(positions >= 0) - 1, -1)[local]
-        pairs = np.unique(batch.user_of_entry[batch.liked[of_rows >= 0]] * len(rows) + of_rows[of_rows >= 0])
-        users, of_rows = pairs // len(rows), pairs % len(rows)
+        users, of_rows = np.nonzero(history)
         cells = ranges((np.cumsum(sizes) - sizes)[of_rows], sizes[of_rows])
         users = np.repeat(users, sizes[of_rows])
         yield PerEvent(scatter(users, of_kept[cells], weights[cells], (len(batch), len(kept))), kept)

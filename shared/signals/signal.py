@@ -10,7 +10,7 @@ confidence, see `feedback/weights.py`.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,9 @@ from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
 from shared.signals.terms import ScoreSum, Term
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving needs no scipy
+    from scipy.sparse import csr_array
 
 SignalParams = Mapping[str, NDArray[Any]]
 """Learned parameters of a signal: arrays by name, stored in the model's artifact."""
@@ -145,6 +148,18 @@ class UserSignal(Signal):
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Terms of the signal for b users and c candidates."""
         raise NotImplementedError
+
+    def training_rows(self, _data: TrainingData, _params: SignalParams) -> "csr_array | None":
+        """User rows that the parameters were learned from, of shape (n_users, k); None where `fit` learns from none.
+
+        `user_rows` must give the same rows for the same interactions: one definition of a user for training and for
+        serving.
+        """
+        return None
+
+    def user_rows(self, _params: SignalParams, _batch: UserBatch) -> NDArray[np.float32] | None:
+        """User rows that `terms` scores with, float32 of shape (b, k), see `training_rows`; None where it has none."""
+        return None
 
     def score(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         """Sum of the terms, float32 of shape (b, c); 0 where no term applies."""

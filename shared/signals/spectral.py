@@ -1,17 +1,20 @@
 """Spectral collaborative filtering: projection of histories on singular vectors of the user × event matrix."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import positions_of
 from shared.arrays.svd import right_singular_vectors
-from shared.signals.attributes import liked_matrix
+from shared.signals.attributes import known_likes, liked_matrix, liked_rows
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving needs no scipy
+    from scipy.sparse import csr_array
 
 BANDS: Final = ((0, 64), (64, 256), (256, 768))
 """Bands of singular vectors by rank, leading vectors first; each is a signal, so the spectral filter is learned."""
@@ -53,17 +56,20 @@ class SpectralBand(UserSignal):
         band = vectors[:, self._band].astype(np.float16)
         return {"events": events, "vectors": band, "scale": scale} if band.shape[1] else _EMPTY
 
+    def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
+        """Rows of the user × event matrix, 0 or 1, for the k events of the parameters."""
+        return liked_matrix(data)[:, params["events"]]
+
+    def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
+        """Rows of the user × event matrix, float32 of shape (b, k), 0 or 1."""
+        return liked_rows(params["events"], batch)
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """One term: the projections, for candidates with likes at training; none where no user liked such an event."""
         catalog, candidates, events = batch.candidates.catalog, batch.candidates, params["events"]
-        rows, local = batch.events
-        found = positions_of(events, catalog.trained[rows])
-        known = found[found >= 0]
+        known, history = known_likes(events, batch)
         if not len(known):
             return
-        history = np.zeros((len(batch), len(rows)), np.float32)
-        history[batch.user_of_entry[batch.liked], local] = 1
-        history = history[:, found >= 0]
         weights = 1 / params["scale"][known, None]
         users = history @ (params["vectors"][known] * weights)
         users /= np.sqrt(np.maximum(history @ weights**2, 1e-18))

@@ -107,6 +107,16 @@ class UserBatch:
         rows, local = np.unique(self.histories.event_rows[self.liked], return_inverse=True)
         return rows.astype(np.int64), local
 
+    @cached_property
+    def liked_events(self) -> NDArray[np.float32]:
+        """User × event matrix of the batch, float32 of shape (b, e) for the e `events`: 1 where the user liked one.
+
+        However often and in whatever ways a user liked an event, it is 1, as in `attributes.liked_matrix`.
+        """
+        liked = np.zeros((len(self), len(self.events[0])), np.float32)
+        liked[self.user_of_entry[self.liked], self.events[1]] = 1
+        return liked
+
     def _summed_by_user(
         self,
         entry_weights: NDArray[np.float32],
