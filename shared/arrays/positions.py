@@ -1,11 +1,23 @@
-"""Positions in arrays: concatenated ranges of rows, lookups in sorted arrays, distinct values."""
+"""Positions in arrays: offsets and concatenated ranges of rows, lookups in sorted arrays, distinct values, ranks."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 _Kind = TypeVar("_Kind", bound=np.generic)
+
+
+def offsets(lengths: NDArray[np.integer] | NDArray[np.bool_] | Sequence[int]) -> NDArray[np.int64]:
+    """First position of each of n adjacent ranges, then the end of the last, int64 of shape (n + 1,).
+
+    >>> offsets([2, 0, 3]).tolist()
+    [0, 2, 2, 5]
+    """
+    starts = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=starts[1:])
+    return starts
 
 
 def ranges(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -28,6 +40,22 @@ def positions_of(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArr
         return np.full(len(codes), -1, np.int64)
     found = np.minimum(np.searchsorted(kept, codes), len(kept) - 1)
     return np.where(kept[found] == codes, found, -1)
+
+
+def ranks_within_groups(groups: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Number of earlier entries of the same group, int64 of shape (n,), for entries in order of rank.
+
+    >>> ranks_within_groups(np.array([7, 7, -1, 7, -1])).tolist()
+    [0, 1, 0, 2, 1]
+    """
+    order = np.argsort(groups, kind="stable")
+    ordered = groups[order]
+    is_first = np.ones(len(ordered), np.bool_)
+    is_first[1:] = ordered[1:] != ordered[:-1]
+    begins = np.flatnonzero(is_first)
+    ranks = np.empty(len(order), np.int64)
+    ranks[order] = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+    return ranks
 
 
 def distinct(*vectors: NDArray[_Kind]) -> NDArray[_Kind]:

@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import distinct, ranges
+from shared.arrays.positions import distinct
+from shared.arrays.ragged import Ragged
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 
 Codes = NDArray[np.int32]
@@ -99,7 +100,7 @@ class CategoricalAttribute:
 
 @dataclass(frozen=True, slots=True)
 class TfIdfAttribute:
-    """TF-IDF attribute of n events, with any number of names each: a CSR matrix (n, m) with rows of length 1 or empty.
+    """TF-IDF attribute of n events, any number of names each: a sparse matrix (n, m) with rows of length 1 or empty.
 
     An entry is (1 + log tf) · (log((1 + N) / (1 + df)) + 1), where N is the number of events with any name; each row
     is then scaled to length 1. Names of fewer than two events are left out, since they relate no events; names that
@@ -110,16 +111,12 @@ class TfIdfAttribute:
     ----------
     names : vocabulary of the m names.
     idf : float32 of shape (m,) – inverse document frequency of each name.
-    starts : int64 of shape (n + 1,) – event i has the entries `starts[i]:starts[i + 1]`.
-    columns : int32 of shape (nnz,) – rows of `names`.
-    weights : float32 of shape (nnz,) – TF-IDF weights.
+    matrix : ragged array of n rows – columns, int32, rows of `names`, and TF-IDF weights, float32.
     """
 
     names: Vocabulary
     idf: NDArray[np.float32]
-    starts: NDArray[np.int64]
-    columns: Codes
-    weights: NDArray[np.float32]
+    matrix: Ragged[Codes, NDArray[np.float32]]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
@@ -134,10 +131,8 @@ class TfIdfAttribute:
         kept = np.sort(kept[counts[kept] >= _MIN_EVENTS])
         n_named = sum(1 for names in lists if names)
         idf = (np.log((1 + n_named) / (1 + counts[kept])) + 1).astype(np.float32)
-        empty = cls(
-            Vocabulary(every.keys[kept]), idf, np.zeros(1, np.int64), np.empty(0, np.int32), np.empty(0, np.float32)
-        )
-        return empty.with_rows(lists)
+        no_events = Ragged(np.zeros(1, np.int64), (np.empty(0, np.int32), np.empty(0, np.float32)))
+        return cls(Vocabulary(every.keys[kept]), idf, no_events).with_rows(lists)
 
     def with_rows(self, lists: Sequence[Sequence[str]]) -> Self:
         """TF-IDF attribute of other events, weighted with this vocabulary and IDF; unknown names are ignored."""
@@ -149,19 +144,16 @@ class TfIdfAttribute:
         owners, columns = pairs // size, (pairs % size).astype(np.int32)
         weights = ((1 + np.log(counts)) * self.idf[columns]).astype(np.float32)
         lengths = np.sqrt(np.bincount(owners, weights=weights**2, minlength=len(lists)))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(owners, minlength=len(lists)))]).astype(np.int64)
         unit = (weights / lengths[owners]).astype(np.float32)
-        return replace(self, starts=starts, columns=columns, weights=unit)
+        return replace(self, matrix=Ragged.of_lengths(np.bincount(owners, minlength=len(lists)), columns, unit))
 
     def entries(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], Codes, NDArray[np.float32]]:
         """Matrix entries of the events `rows`, event by event, as arrays of shape (k,).
 
         Position in `rows` (int64), column (int32) and weight (float32) of each entry.
         """
-        lengths = self.starts[rows + 1] - self.starts[rows]
-        positions = np.repeat(np.arange(len(rows)), lengths)
-        picked = ranges(self.starts[rows], lengths)
-        return positions, self.columns[picked], self.weights[picked]
+        picked = self.matrix.rows(rows)
+        return picked.row_of_entry(), *picked.values
 
     def fingerprints(self, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
         """Hashes of the matrix rows of the events `rows`, uint64 of the shape of `rows`; 0 for an empty row.
@@ -188,33 +180,24 @@ class TfIdfAttribute:
         old, new : int of shape (n,) and (len(changed),) – merged rows of the events of the two attributes.
         size : number of merged events.
         """
-        source = np.empty(size, np.int64)
-        source[old] = np.arange(len(old))
-        source[new] = len(old) + np.arange(len(new))
-        both = replace(
-            self,
-            starts=np.concatenate([self.starts, self.starts[-1] + changed.starts[1:]]),
-            columns=np.concatenate([self.columns, changed.columns]),
-            weights=np.concatenate([self.weights, changed.weights]),
-        )
-        positions, columns, weights = both.entries(source)
-        starts = np.concatenate([[0], np.cumsum(np.bincount(positions, minlength=size))]).astype(np.int64)
-        return replace(both, starts=starts, columns=columns, weights=weights)
+        return replace(self, matrix=self.matrix.merged(changed.matrix, old, new, size))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the attribute, by name."""
+        columns, weights = self.matrix.values
         return {
             "names": self.names.keys,
             "idf": self.idf,
-            "starts": self.starts,
-            "columns": self.columns,
-            "weights": self.weights,
+            "starts": self.matrix.starts,
+            "columns": columns,
+            "weights": weights,
         }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """TF-IDF attribute from its artifact arrays."""
-        return cls(Vocabulary(arrays["names"]), arrays["idf"], arrays["starts"], arrays["columns"], arrays["weights"])
+        matrix = Ragged(arrays["starts"], (arrays["columns"], arrays["weights"]))
+        return cls(Vocabulary(arrays["names"]), arrays["idf"], matrix)
 
 
 def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

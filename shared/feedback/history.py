@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranges
+from shared.arrays.positions import offsets
+from shared.arrays.ragged import Ragged
 from shared.catalog.catalog import Catalog
 from shared.entities import Profile, User
 from shared.feedback.interactions import DAY_S, InteractionTable
@@ -67,12 +68,11 @@ class Histories:
         ends = np.searchsorted(ordered_rows, rows, side="right")
         begins = np.maximum(np.searchsorted(ordered_rows, rows, side="left"), ends - newest)
         begins = np.where(rows < 0, ends, begins)
-        lengths = ends - begins
-        starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        picked = order[ranges(begins, lengths)]
+        entries = Ragged.of_ranges(begins, ends - begins, order)
+        (picked,) = entries.values
         return cls(
             users=users,
-            starts=starts,
+            starts=entries.starts,
             event_rows=table.event_rows[picked],
             organizer_rows=table.organizer_rows[picked],
             codes=table.codes[picked],
@@ -85,7 +85,7 @@ class Histories:
 
     def user_of_entry(self) -> NDArray[np.int64]:
         """User index, 0..b-1, of each entry, int64 of shape (n,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+        return Ragged(self.starts, ()).row_of_entry()
 
     def consumed(self, n_events: int) -> NDArray[np.bool_]:
         """Mask of the events that each user booked, attended or dismissed, bool of shape (b, n_events)."""
@@ -123,7 +123,7 @@ class Histories:
         picked = np.nonzero(kept)[1]
         return type(self)(
             users=(*(self.users[0],) * (1 + len(entries)), *others),
-            starts=np.concatenate([[0], np.cumsum(kept.sum(axis=1))]).astype(np.int64),
+            starts=offsets(kept.sum(axis=1)),
             event_rows=self.event_rows[picked],
             organizer_rows=self.organizer_rows[picked],
             codes=self.codes[picked],

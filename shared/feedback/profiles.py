@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import Vocabulary
+from shared.catalog.geography import grid_cell
 from shared.entities import User
 
 MIN_USERS: Final = 3
@@ -30,7 +31,8 @@ def features(user: User) -> Iterator[str]:
         yield f"city {user.city.lower()}"
     if user.location:
         for size in _CELLS_A_DEGREE:
-            yield f"cell {size} {user.location.lat * size // 1:.0f} {user.location.lng * size // 1:.0f}"
+            row, column = grid_cell(user.location.lat, user.location.lng, size)
+            yield f"cell {size} {row} {column}"
     if user.birth_year:
         yield f"born {user.birth_year // _DECADE * _DECADE}"
     if user.gender:

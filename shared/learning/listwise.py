@@ -6,6 +6,8 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.positions import offsets
+
 _COUPLING: Final = 3.0
 """Ridge on the segments' deviations from their mean, as a multiple of the ridge on the weights."""
 _ITERATIONS: Final = 60
@@ -51,7 +53,7 @@ class TrainingGroups:
             values=self.values[rows],
             labels=self.labels[rows],
             log_weights=self.log_weights[rows],
-            starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if len(sizes) else self.starts[:0],
+            starts=offsets(sizes)[:-1],
             segments=self.segments[mask],
             windows=self.windows[mask],
         )

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.positions import offsets
 from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
 from shared.evaluation.holdout import candidate_rows, first_hits
@@ -54,7 +55,7 @@ def stack_groups(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups |
         values=np.concatenate([group.values for _, group in groups]),
         labels=np.concatenate([group.labels for _, group in groups]),
         log_weights=np.concatenate([group.log_weights for _, group in groups]),
-        starts=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
+        starts=offsets(sizes)[:-1],
         segments=np.array([group.segment for _, group in groups], np.int64),
         windows=np.array([number for number, _ in groups], np.int64),
     )

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.catalog.geography import great_circle_km, solar_shift_s, unit_vectors
 from shared.entities.fields import Location
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
@@ -14,10 +15,6 @@ from shared.signals.candidates import Candidates
 TODAY: Final = "today"
 WEEKEND: Final = "weekend"
 WEEK: Final = "week"
-_EARTH_KM: Final = 6_371.0
-"""Mean radius of the Earth, km."""
-_SECONDS_A_DEGREE: Final = 240.0
-"""Shift of solar time by one degree of longitude, seconds: a day divided by 360."""
 _SATURDAY: Final = 5
 """Weekday of Saturday, Monday being 0."""
 
@@ -81,25 +78,18 @@ def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
 
     def points() -> NDArray[np.float64]:
         catalog, rows = candidates.catalog, candidates.rows
-        return _on_sphere(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
+        return unit_vectors(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
-    origin = _on_sphere(np.array([place.lat]), np.array([place.lng]))
-    chords: NDArray[np.float64] = np.linalg.norm(candidates.cached_static("points", points) - origin, axis=1)
-    return 2 * _EARTH_KM * np.arcsin(np.minimum(chords / 2, 1))
-
-
-def _on_sphere(lat: NDArray[np.float64], lng: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Unit vectors of points on a sphere, float64 of shape (n, 3), from degrees."""
-    lat, lng = np.radians(lat), np.radians(lng)
-    return np.stack([np.cos(lat) * np.cos(lng), np.cos(lat) * np.sin(lng), np.sin(lat)], axis=1)
+    origin = unit_vectors(np.array([place.lat]), np.array([place.lng]))
+    return great_circle_km(candidates.cached_static("points", points), origin)
 
 
 def _starts_within(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
     """Mask of the candidates that start `today`, at the `weekend` or within the `week`, bool of shape (c,)."""
     catalog, rows = candidates.catalog, candidates.rows
-    offsets = np.nan_to_num(catalog.lng[rows].astype(np.float64)) * _SECONDS_A_DEGREE
-    day = np.floor((candidates.starts_at() + offsets) / DAY_S)
-    today = np.floor((now.timestamp() + offsets) / DAY_S)
+    shifts = solar_shift_s(np.nan_to_num(catalog.lng[rows].astype(np.float64)))
+    day = np.floor((candidates.starts_at() + shifts) / DAY_S)
+    today = np.floor((now.timestamp() + shifts) / DAY_S)
     first, last = today, today
     if when == WEEK:
         last = today + 6

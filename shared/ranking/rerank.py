@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.positions import ranks_within_groups
+
 
 def within_caps(
     groups: NDArray[np.integer], cap: int, *, before: NDArray[np.integer] | None = None
@@ -19,11 +21,7 @@ def within_caps(
     [True, True, True, False, False]
     """
     earlier = np.empty(0, np.int64) if before is None else before
-    together = np.concatenate([earlier, groups])
-    order = np.argsort(together, kind="stable")
-    begins = np.flatnonzero(np.diff(together[order], prepend=-2))
-    ranks = np.empty(len(together), np.int64)
-    ranks[order] = np.arange(len(together)) - np.repeat(begins, np.diff(np.append(begins, len(together))))
+    ranks = ranks_within_groups(np.concatenate([earlier, groups]))
     return (groups < 0) | (ranks[len(earlier) :] < cap)
 
 

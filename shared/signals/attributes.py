@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import positions_of
+from shared.arrays.positions import offsets, positions_of
 from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
 from shared.signals.signal import TrainingData
@@ -27,19 +27,19 @@ Entries = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 def column_offsets(catalog: Catalog) -> NDArray[np.int64]:
     """First column of each field, then that of the bag, then the number of columns, int64; trained names only."""
     sizes = [int(catalog.fields[name].trained.max(initial=-1)) + 1 for name in FIELDS]
-    return np.concatenate([[0], np.cumsum([*sizes, len(catalog.bags[_BAG].names)])]).astype(np.int64)
+    return offsets([*sizes, len(catalog.bags[_BAG].names)])
 
 
 def attribute_entries(catalog: Catalog, rows: NDArray[np.integer]) -> Entries:
     """Attributes of the events `rows` as sparse entries: position in `rows`, column and weight."""
-    offsets = column_offsets(catalog)
+    first_columns = column_offsets(catalog)
     parts = []
-    for name, offset in zip(FIELDS, offsets[:-2], strict=True):
+    for name, first in zip(FIELDS, first_columns[:-2], strict=True):
         codes = catalog.fields[name].trained_at(rows)
         known = np.flatnonzero(codes >= 0)
-        parts.append((known, offset + codes[known], np.ones(len(known), np.float32)))
+        parts.append((known, first + codes[known], np.ones(len(known), np.float32)))
     positions, columns, weights = catalog.bags[_BAG].entries(rows)
-    parts.append((positions, offsets[-2] + columns, weights))
+    parts.append((positions, first_columns[-2] + columns, weights))
     all_positions, all_columns, all_weights = (np.concatenate(part) for part in zip(*parts, strict=True))
     return all_positions, all_columns, all_weights
 
@@ -61,15 +61,15 @@ class CandidateAttributes:
     @classmethod
     def of(cls, candidates: Candidates, kept: NDArray[np.integer]) -> Self:
         """Mapping from `kept`, attribute columns in ascending order, int of shape (k,), to these candidates."""
-        offsets = column_offsets(candidates.catalog)
-        begins = np.searchsorted(kept, offsets)
+        first_columns = column_offsets(candidates.catalog)
+        begins = np.searchsorted(kept, first_columns)
         fields = []
-        for name, offset, begin, end in zip(FIELDS, offsets[:-2], begins[:-2], begins[1:-1], strict=True):
-            found = positions_of(kept[begin:end] - offset, candidates.values(name).trained)
+        for name, first, begin, end in zip(FIELDS, first_columns[:-2], begins[:-2], begins[1:-1], strict=True):
+            found = positions_of(kept[begin:end] - first, candidates.values(name).trained)
             columns = np.flatnonzero(found >= 0)
             fields.append((name, columns, begin + found[columns]))
         of_bag = np.arange(begins[-2], begins[-1])
-        return cls(tuple(fields), (kept[of_bag] - offsets[-2]).astype(np.int64), of_bag)
+        return cls(tuple(fields), (kept[of_bag] - first_columns[-2]).astype(np.int64), of_bag)
 
 
 def attribute_terms(attributes: CandidateAttributes, scores: NDArray[np.float32]) -> Iterator[Term]:

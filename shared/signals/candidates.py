@@ -6,7 +6,8 @@ from typing import Any, Final, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import positions_of, ranges
+from shared.arrays.positions import positions_of
+from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import Sparse, scatter, segment_sums, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
@@ -74,17 +75,12 @@ class Candidates:
         """Distinct values of a field among the candidates."""
         return self.cached_static(f"values {field}", lambda: Values.of(self.catalog.fields[field], self.codes(field)))
 
-    def candidates_of_values(self, field: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Candidates by value (CSR): `starts`, int64 of shape (m + 1,), and columns, int64, ascending in each value.
+    def candidates_of_values(self, field: str) -> Ragged[NDArray[np.int64]]:
+        """Candidates of each of the m values of a field, ragged array of m rows: columns, int64, ascending in each."""
 
-        The i-th of the m values has the candidates `columns[starts[i]:starts[i + 1]]`.
-        """
-
-        def make() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        def make() -> Ragged[NDArray[np.int64]]:
             values = self.values(field)
-            sizes = np.bincount(values.of_candidates, minlength=len(values) + 1)[: len(values)]
-            order = np.argsort(values.of_candidates, kind="stable")
-            return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), order
+            return Ragged.grouped(values.of_candidates, len(values), np.arange(len(self)))
 
         return self.cached_static(f"candidates of {field}", make)
 
@@ -135,18 +131,13 @@ class Candidates:
             return len(self.values(field)), self.values(field).of_candidates
         return len(self.groups_by(field)), self.groups_by(field).of_candidates
 
-    def postings(self, bag: str) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        """Inverted index of a bag: `starts`, int64 of shape (n_names + 1,), groups of `groups_by`, and weights.
+    def postings(self, bag: str) -> Ragged[NDArray[np.int64], NDArray[np.float32]]:
+        """Inverted index of a bag, ragged array with a row for each name: groups of `groups_by`, int64, and weights."""
 
-        Name i occurs in the groups `starts[i]:starts[i + 1]`, with the weight beside each.
-        """
-
-        def make() -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        def make() -> Ragged[NDArray[np.int64], NDArray[np.float32]]:
             attribute = self.catalog.bags[bag]
             groups, names, weights = attribute.entries(self.groups_by(bag).rows)
-            order = np.argsort(names, kind="stable")
-            sizes = np.bincount(names, minlength=len(attribute.names))
-            return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64), groups[order], weights[order]
+            return Ragged.grouped(names, len(attribute.names), groups, weights)
 
         return self.cached_static(f"postings {bag}", make)
 
@@ -156,14 +147,12 @@ class Candidates:
         if len(self) <= FEW:
             return self._dot_few(bag, profiles, b)
         groups = self.groups_by(bag)
-        starts, posted, weights = self.postings(bag)
-        begins = starts[names]
-        lengths = starts[names + 1] - begins
-        picked = ranges(begins, lengths)
-        products = np.repeat(values, lengths) * weights[picked]
+        postings = self.postings(bag).rows(names)
+        lengths, (columns, weights) = postings.lengths(), postings.values
+        products = np.repeat(values, lengths) * weights
         # The last column stays 0: it belongs to candidates with an empty bag.
         shape = (b, len(groups) + 1)
-        cells = posted[picked] if b == 1 else np.repeat(users * shape[1], lengths) + posted[picked]
+        cells = columns if b == 1 else np.repeat(users * shape[1], lengths) + columns
         return summed(cells, products, shape).take(groups.of_candidates, axis=1)
 
     def _dot_few(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:

@@ -1,17 +1,14 @@
 """Distance and price signals: kilometres from the user's home, and the user's price limit."""
 
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.catalog.geography import equirectangular_km
 from shared.signals.signal import SignalParams, UserSignal
 from shared.signals.terms import PerValue, Term
 from shared.signals.users import UserBatch
-
-_EARTH_KM: Final = 6_371.0
-"""Mean radius of the Earth."""
 
 
 class Nearness(UserSignal):
@@ -30,11 +27,7 @@ class Nearness(UserSignal):
         if not is_known.any():
             return
         catalog, rows = batch.candidates.catalog, batch.candidates.groups_by("place").rows
-        # Equirectangular approximation, exact enough within a city: a degree of longitude shrinks with cos(latitude).
-        north = np.radians(lat[:, None] - catalog.lat[rows])
-        degrees = (lng[:, None] - catalog.lng[rows] + 180) % 360 - 180
-        east = np.radians(degrees) * np.cos(np.radians(catalog.lat[rows]))
-        nearness = -np.log1p(_EARTH_KM * np.sqrt(north**2 + east**2))
+        nearness = -np.log1p(equirectangular_km(lat, lng, catalog.lat[rows], catalog.lng[rows]))
         yield PerValue("place", np.where(is_known[:, None], nearness, 0))
 
 

@@ -6,7 +6,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranges
+from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import scatter
 from shared.feedback.weights import IS_HIT
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
@@ -43,10 +43,10 @@ class Friends(UserSignal):
         user_of_friend = np.repeat(np.arange(len(friends)), [len(friend_ids) for friend_ids in friends])
         hashes = user_hashes([friend_id for friend_ids in friends for friend_id in friend_ids])
         begins, ends = (np.searchsorted(params["people"], hashes, side=side) for side in ("left", "right"))
-        lengths = ends - begins
-        column_of_hit = candidate_columns(batch.candidates)[params["events"][ranges(begins, lengths)]]
+        hits = Ragged.of_ranges(begins, ends - begins, params["events"])
+        column_of_hit = candidate_columns(batch.candidates)[hits.values[0]]
         columns, local = np.unique(column_of_hit[column_of_hit >= 0], return_inverse=True)
-        users = np.repeat(user_of_friend, lengths)[column_of_hit >= 0]
+        users = np.repeat(user_of_friend, hits.lengths())[column_of_hit >= 0]
         yield PerEvent(np.log1p(scatter(users, local, np.ones(len(local)), (len(friends), len(columns)))), columns)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranges
+from shared.arrays.positions import offsets, ranks_within_groups
+from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import scatter
 from shared.signals.attributes import known_likes, liked_matrix, liked_rows
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
@@ -67,14 +68,13 @@ class GraphFilter(UserSignal):
             )
             # A single sort key: the row, then the value in descending order, since positive floats sort by their bits.
             order = np.argsort(rows.astype(np.uint64) << np.uint64(32) | ~values.view(np.uint32), kind="stable")
-            ranks = np.arange(len(order)) - np.searchsorted(rows, rows[order])
-            kept = order[ranks < _NEIGHBOURS]
+            kept = order[ranks_within_groups(rows[order]) < _NEIGHBOURS]
             lengths.append(np.bincount(rows[kept], minlength=product.shape[0]))
             columns.append(neighbours[kept])
             weights.append(values[kept] ** _SIMILARITY_POWER)
         return {
             "events": events.astype(np.int32),
-            "starts": np.concatenate([[0], np.cumsum(np.concatenate([[0][:0], *lengths]))]).astype(np.int64),
+            "starts": offsets(np.concatenate([np.empty(0, np.int64), *lengths])),
             "places": np.concatenate([np.empty(0, np.int32), *columns]).astype(np.int32),
             "weights": np.concatenate([np.empty(0, np.float16), *weights]).astype(np.float16),
         }
@@ -93,16 +93,14 @@ class GraphFilter(UserSignal):
         rows, history = known_likes(events, batch)
         if not len(rows):
             return
-        starts = params["starts"][rows]
-        lengths = params["starts"][rows + 1] - starts
-        picked = ranges(starts, lengths)
-        columns = candidate_columns(candidates)[events[params["places"][picked]]]
-        is_candidate = columns >= 0
+        neighbours = Ragged(params["starts"], (params["places"], params["weights"])).rows(rows)
+        positions, weights = neighbours.values
+        columns = candidate_columns(candidates)[events[positions]]
         # Neighbours that are no candidates are dropped before lists repeat by user: most of them lie in the past.
-        sizes = np.bincount(np.repeat(np.arange(len(rows)), lengths)[is_candidate], minlength=len(rows))
-        weights = params["weights"][picked[is_candidate]].astype(np.float32)
-        kept, of_kept = np.unique(columns[is_candidate], return_inverse=True)
+        neighbours = neighbours.with_values(columns, weights).where(columns >= 0)
+        columns, weights = neighbours.values
+        kept, of_kept = np.unique(columns, return_inverse=True)
         users, of_rows = np.nonzero(history)
-        cells = ranges((np.cumsum(sizes) - sizes)[of_rows], sizes[of_rows])
-        users = np.repeat(users, sizes[of_rows])
-        yield PerEvent(scatter(users, of_kept[cells], weights[cells], (len(batch), len(kept))), kept)
+        of_likes = neighbours.with_values(of_kept, weights.astype(np.float32)).rows(of_rows)
+        users = np.repeat(users, of_likes.lengths())
+        yield PerEvent(scatter(users, *of_likes.values, (len(batch), len(kept))), kept)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranges
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams, TrainingData, UserSignal
@@ -81,13 +80,12 @@ class PassedOver(UserSignal):
         affinity, candidates = batch.affinity(self._field), batch.candidates
         if not len(affinity.columns):
             return
-        starts, column_of_value = candidates.candidates_of_values(self._field)
-        lengths = starts[affinity.columns + 1] - starts[affinity.columns]
-        columns = column_of_value[ranges(starts[affinity.columns], lengths)]
+        of_values = candidates.candidates_of_values(self._field).rows(affinity.columns)
+        (columns,) = of_values.values
         # Recency 1 / (1 + days) instead of days, so that 0 says that there is no like.
         last_like = 1 / (1 + affinity.days)
         first_seen = candidates.cached(f"{self.name} {id(params)}", lambda: _seen_recency(params, candidates))
-        is_passed = last_like.repeat(lengths, axis=1) > first_seen[columns]
+        is_passed = last_like.repeat(of_values.lengths(), axis=1) > first_seen[columns]
         yield PerEvent(-is_passed.astype(np.float32), columns)
 
 

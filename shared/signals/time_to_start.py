@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.positions import ranks_within_groups
 from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams
 
@@ -52,8 +53,6 @@ class NextOf(EventSignal):
         """Negated log ranks by start time, float32 of shape (c,), at most 0; 0 where the value is unknown."""
         codes = candidates.codes(self._field)
         order = np.lexsort((candidates.rows, candidates.days_to_start(), codes))
-        begins = np.flatnonzero(np.diff(codes[order], prepend=-2))
-        sizes = np.diff(np.append(begins, len(order)))
         ranks = np.empty(len(order), np.float32)
-        ranks[order] = np.arange(len(order)) - np.repeat(begins, sizes)
+        ranks[order] = ranks_within_groups(codes[order])
         return -np.log1p(np.where(codes >= 0, ranks, 0)).astype(np.float32)

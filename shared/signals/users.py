@@ -8,7 +8,8 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranges
+from shared.arrays.positions import offsets
+from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import Sparse, scatter, summed, unit_rows
 from shared.entities import InteractionType, User
 from shared.feedback.history import Histories
@@ -120,18 +121,15 @@ class UserBatch:
     def _summed_by_user(
         self,
         entry_weights: NDArray[np.float32],
-        events: NDArray[np.integer],
-        columns: NDArray[np.integer],
-        weights: NDArray[np.float32],
+        matrix: Ragged[NDArray[np.int64], NDArray[np.float32]],
         size: int,
     ) -> Sparse:
-        """Product of the user × event matrix of likes and a sparse event × column matrix, of shape (b, size).
+        """Product of the user × event matrix of likes and a sparse event × column matrix of shape (e, size).
 
         Parameters
         ----------
         entry_weights : float32 of shape (n,) – weight of each history entry.
-        events, columns, weights : cells of the event × column matrix: position in `events`, ascending, column in
-            0..size-1 and value.
+        matrix : a row for each of the e `events`: columns, int64 in 0..size-1, and values.
 
         Cells of the product may repeat; the caller sums them.
         """
@@ -139,13 +137,13 @@ class UserBatch:
         if len(self) > 1 and len(rows) * size <= _MAX_DENSE:
             # Variants of one user share most events: a dense product is faster than listing every user's cells.
             liked = scatter(self.user_of_entry[self.liked], local, entry_weights[self.liked], (len(self), len(rows)))
-            table = liked @ scatter(events, columns, weights, (len(rows), size))
+            table = liked @ scatter(matrix.row_of_entry(), *matrix.values, (len(rows), size))
             users, found = np.nonzero(table)
             return users, found, table[users, found]
-        lengths = np.bincount(events, minlength=len(rows))
-        sizes = lengths[local]
-        entries, picked = np.repeat(self.liked, sizes), ranges((np.cumsum(lengths) - lengths)[local], sizes)
-        return self.user_of_entry[entries], columns[picked].astype(np.int64), entry_weights[entries] * weights[picked]
+        of_likes = matrix.rows(local)
+        columns, weights = of_likes.values
+        entries = np.repeat(self.liked, of_likes.lengths())
+        return self.user_of_entry[entries], columns, entry_weights[entries] * weights
 
     @cached_property
     def distinct_users(self) -> tuple[Sequence[User], NDArray[np.int64]]:
@@ -167,7 +165,7 @@ class UserBatch:
         # All fields in a single pass with concatenated columns, since histories touch only a few values of each.
         catalog, (rows, local) = self.candidates.catalog, self.events
         values_of_fields = [self.candidates.values(field) for field in catalog.fields]
-        offsets = np.cumsum([0, *(len(values) for values in values_of_fields)])
+        first_columns = offsets([len(values) for values in values_of_fields])
         positions = np.stack(
             [
                 values.positions_of(field.at(rows))
@@ -175,7 +173,7 @@ class UserBatch:
             ]
         )
         is_shared = positions >= 0
-        columns, local_columns = np.unique((positions + offsets[:-1, None])[is_shared], return_inverse=True)
+        columns, local_columns = np.unique((positions + first_columns[:-1, None])[is_shared], return_inverse=True)
         positions[is_shared] = local_columns
         column_of_like = positions[:, local]
         fields, entries = np.nonzero(column_of_like >= 0)
@@ -184,12 +182,14 @@ class UserBatch:
         likes, counts = (summed(cells, weights[liked], shape) for weights in (self.likes, self.counts))
         days = np.full(shape, np.inf, np.float32)
         np.minimum.at(days.reshape(-1), cells, np.maximum(self.histories.age_days[liked], 0))
-        bounds = np.searchsorted(columns, offsets)
+        bounds = np.searchsorted(columns, first_columns)
         return {
             field: FieldAffinity(
-                columns[begin:end] - offset, likes[:, begin:end], counts[:, begin:end], days[:, begin:end]
+                columns[begin:end] - first, likes[:, begin:end], counts[:, begin:end], days[:, begin:end]
             )
-            for field, begin, end, offset in zip(catalog.fields, bounds[:-1], bounds[1:], offsets, strict=False)
+            for field, begin, end, first in zip(
+                catalog.fields, bounds[:-1], bounds[1:], first_columns[:-1], strict=True
+            )
         }
 
     def profile(self, bag: str) -> Sparse:
@@ -200,9 +200,10 @@ class UserBatch:
         """
 
         def make() -> Sparse:
-            events, columns, weights = self.candidates.catalog.bags[bag].entries(self.events[0])
+            matrix = self.candidates.catalog.bags[bag].matrix.rows(self.events[0])
+            columns, weights = matrix.values
             names, local = np.unique(columns, return_inverse=True)
-            cells = self._summed_by_user(self.likes, events, local, weights, len(names))
+            cells = self._summed_by_user(self.likes, matrix.with_values(local, weights), len(names))
             users, found, values = unit_rows(*cells, (len(self), len(names)))
             return users, names[found].astype(np.int64), values
 

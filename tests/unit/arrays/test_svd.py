@@ -9,7 +9,8 @@ from shared.arrays.svd import right_singular_vectors
 
 def _matrix(rng: np.random.Generator, shape: tuple[int, int], rank: int) -> np.ndarray:
     left, right = (np.linalg.qr(rng.normal(size=(size, rank)))[0] for size in shape)
-    return (left * 0.8 ** np.arange(rank)) @ right.T
+    product: np.ndarray = (left * 0.8 ** np.arange(rank)) @ right.T
+    return product
 
 
 @pytest.mark.parametrize("shape", [(300, 120), (120, 300)])

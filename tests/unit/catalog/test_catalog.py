@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.catalog.attributes import TfIdfAttribute
 from shared.catalog.catalog import BAGS, FIELDS, Catalog, moment, seconds
 from shared.entities import Event, Location, Status
-from tests.examples import DAY, NOW, an_event
+from tests.examples import DAY, NOW, EventFields, an_event
 
 times = st.none() | st.integers(-5, 5).map(lambda days: NOW + days * DAY)
 
@@ -53,8 +53,9 @@ def _readable(catalog: Catalog) -> dict[str, list[object]]:
 def _rows(bag: TfIdfAttribute) -> list[dict[str, float]]:
     """TF-IDF weights of each event by name."""
     names = bag.names.ids()
-    owned = [slice(*pair) for pair in pairwise(bag.starts)]
-    return [{names[c]: float(w) for c, w in zip(bag.columns[o], bag.weights[o], strict=True)} for o in owned]
+    columns, weights = bag.matrix.values
+    owned = [slice(*pair) for pair in pairwise(bag.matrix.starts)]
+    return [{names[c]: float(w) for c, w in zip(columns[o], weights[o], strict=True)} for o in owned]
 
 
 @settings(max_examples=30)
@@ -171,7 +172,7 @@ def test_seconds_and_moment_are_inverse(time: datetime | None) -> None:
         ("slot", {"starts_at": NOW, "location": Location(41.9, -87.6)}, "42"),
     ],
 )
-def test_an_attribute_is_read_from_the_event(field: str, fields: dict[str, object], expected: str) -> None:
+def test_an_attribute_is_read_from_the_event(field: str, fields: EventFields, expected: str) -> None:
     value = FIELDS[field](an_event(**fields))
     assert value == expected
     assert FIELDS[field](Event(event_id="bare")) == ""

@@ -58,9 +58,11 @@ class World:
 
 def _evenings(count: int) -> list[Event]:
     """Weekly past events of one organizer at one venue, and an upcoming one."""
-    club = {"organizer_id": "club", "venue_id": "hall"}
-    past = [an_event(f"past_{n}", **club, starts_at=NOW - (7 * n + 1) * DAY) for n in range(count)]
-    return [*past, an_event("next", **club, starts_at=NOW + 6 * DAY)]
+    starts = {f"past_{n}": NOW - (7 * n + 1) * DAY for n in range(count)} | {"next": NOW + 6 * DAY}
+    return [
+        an_event(event_id, organizer_id="club", venue_id="hall", starts_at=starts_at)
+        for event_id, starts_at in starts.items()
+    ]
 
 
 def test_affinity_signals_of_a_user_with_bookings_of_one_organizer() -> None:

@@ -127,7 +127,7 @@ class Likes:
 
 
 def _decayed(likes: list[tuple[float, float]]) -> float:
-    return sum(weight * 0.5 ** (age / 180) for weight, age in likes)
+    return float(sum(weight * 0.5 ** (age / 180) for weight, age in likes))
 
 
 ORACLES: dict[str, Callable[[Likes, int], float]] = {

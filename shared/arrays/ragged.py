@@ -1,0 +1,106 @@
+"""Ragged arrays: rows of different lengths in concatenated arrays, the compressed sparse row format (CSR)."""
+
+from dataclasses import dataclass
+from typing import Generic, Self, TypeVarTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.arrays.positions import offsets, ranges
+
+Values = TypeVarTuple("Values")
+Others = TypeVarTuple("Others")
+
+
+@dataclass(frozen=True, slots=True)
+class Ragged(Generic[*Values]):
+    """Ragged array of n rows with together m entries (CSR): row i has the entries `starts[i]:starts[i + 1]`.
+
+    Attributes
+    ----------
+    starts : int64 of shape (n + 1,), ascending from 0.
+    values : arrays of shape (m,) – the values of the entries, such as the columns and weights of a sparse matrix.
+
+    >>> lists = Ragged.of_lengths(np.array([2, 0, 1]), np.array([7, 8, 9]))
+    >>> lists.rows(np.array([2, 0])).values[0].tolist()
+    [9, 7, 8]
+    """
+
+    starts: NDArray[np.int64]
+    values: tuple[*Values]
+
+    @classmethod
+    def of_lengths(cls, lengths: NDArray[np.integer], *values: *Values) -> Self:
+        """Ragged array of entries that are in order of their rows; `lengths` has shape (n,)."""
+        return cls(offsets(lengths), values)
+
+    @classmethod
+    def of_ranges(cls, begins: NDArray[np.integer], lengths: NDArray[np.integer], *values: *Values) -> Self:
+        """Ragged array whose row i is the range `begins[i]:begins[i] + lengths[i]` of the given arrays, copied."""
+        return cls(offsets(lengths), _picked(values, ranges(begins, lengths)))
+
+    @classmethod
+    def grouped(cls, rows: NDArray[np.integer], size: int, *values: *Values) -> Self:
+        """Ragged array of `size` rows from entries in any order, which each row keeps.
+
+        Inverts a sparse matrix: its columns become the rows, and the rows of its entries a value.
+
+        Parameters
+        ----------
+        rows : int of shape (m,) – row of each entry, at least 0; entries with `size` or more are left out.
+        """
+        starts = offsets(np.bincount(rows, minlength=size)[:size])
+        order = np.argsort(rows, kind="stable")[: starts[-1]]
+        return cls(starts, _picked(values, order))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Number of entries of each row, int64 of shape (n,)."""
+        return np.diff(self.starts)
+
+    def row_of_entry(self) -> NDArray[np.int64]:
+        """Row of each entry, int64 of shape (m,), ascending."""
+        return np.repeat(np.arange(len(self)), self.lengths())
+
+    def rows(self, picked: NDArray[np.integer]) -> Self:
+        """Ragged array of the rows `picked`, int of shape (k,), in their order; rows may repeat."""
+        begins = self.starts[picked]
+        return self.of_ranges(begins, self.starts[picked + 1] - begins, *self.values)
+
+    def where(self, mask: NDArray[np.bool_]) -> Self:
+        """Ragged array with only the entries that `mask`, bool of shape (m,), selects."""
+        return type(self)(offsets(mask)[self.starts], _picked(self.values, mask))
+
+    def having(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Mask of the rows with at least one entry that `mask`, bool of shape (m,), selects; bool of shape (n,)."""
+        return np.diff(offsets(mask)[self.starts]) > 0
+
+    def with_values(self, *values: *Others) -> "Ragged[*Others]":
+        """Ragged array of the same row lengths with other values, arrays of shape (m,)."""
+        return Ragged(self.starts, values)
+
+    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
+        """Ragged array of `size` rows, each of `self` or of `changed`.
+
+        Parameters
+        ----------
+        changed : rows that win over those of `self`.
+        old, new : int of shape (n,) and (len(changed),) – merged rows of the two.
+        size : number of merged rows.
+        """
+        begins, lengths = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        for ragged, rows, shift in ((self, old, 0), (changed, new, self.starts[-1])):
+            begins[rows], lengths[rows] = ragged.starts[:-1] + shift, ragged.lengths()
+        return self.of_ranges(begins, lengths, *_concatenated(self.values, changed.values))
+
+
+def _picked(values: tuple[*Values], index: NDArray[np.integer] | NDArray[np.bool_]) -> tuple[*Values]:
+    arrays = cast(tuple[NDArray[np.generic], ...], values)
+    return cast(tuple[*Values], tuple(array[index] for array in arrays))
+
+
+def _concatenated(first: tuple[*Values], second: tuple[*Values]) -> tuple[*Values]:
+    pairs = zip(*cast(tuple[tuple[NDArray[np.generic], ...], ...], (first, second)), strict=True)
+    return cast(tuple[*Values], tuple(np.concatenate(pair) for pair in pairs))

@@ -1,0 +1,60 @@
+"""Ragged arrays against lists of lists."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.arrays.ragged import Ragged
+
+Matrix = Ragged[NDArray[np.int64], NDArray[np.float64]]
+
+
+def _lists(ragged: Matrix) -> list[list[tuple[int, float]]]:
+    columns, weights = ragged.values
+    own = [slice(*pair) for pair in pairwise(ragged.starts)]
+    return [list(zip(columns[row].tolist(), weights[row].tolist(), strict=True)) for row in own]
+
+
+def _drawn(seed: int, size: int) -> tuple[Matrix, list[list[tuple[int, float]]]]:
+    rng = np.random.default_rng(seed)
+    lists = [[(int(rng.integers(6)), float(rng.random())) for _ in range(rng.integers(4))] for _ in range(size)]
+    flat = [entry for entries in lists for entry in entries]
+    columns = np.array([column for column, _ in flat], np.int64)
+    weights = np.array([weight for _, weight in flat], np.float64)
+    return Ragged.of_lengths(np.array([len(entries) for entries in lists], np.int64), columns, weights), lists
+
+
+@pytest.mark.parametrize("size", [0, 1, 30])
+def test_rows_are_picked_in_any_order_and_repeatedly(size: int) -> None:
+    ragged, lists = _drawn(size, size)
+    assert (len(ragged), _lists(ragged)) == (size, lists)
+    assert ragged.lengths().tolist() == [len(entries) for entries in lists]
+    assert ragged.row_of_entry().tolist() == [row for row, entries in enumerate(lists) for _ in entries]
+    picked = np.random.default_rng(9).integers(max(size, 1), size=2 * size)
+    assert _lists(ragged.rows(picked)) == [lists[row] for row in picked]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_merged_rows_are_those_of_either_array_and_the_changed_ones_win(seed: int) -> None:
+    (before, old_lists), (changed, new_lists) = _drawn(seed, 12), _drawn(seed + 10, 5)
+    old, new = np.array([0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12, 13]), np.array([3, 4, 9, 13, 14])
+    expected = {**dict(zip(old.tolist(), old_lists, strict=True)), **dict(zip(new.tolist(), new_lists, strict=True))}
+    assert _lists(before.merged(changed, old, new, 16)) == [expected.get(row, []) for row in range(16)]
+
+
+def test_entries_in_any_order_are_grouped_by_row_in_their_order() -> None:
+    rows = np.array([2, 0, 3, 2, 0])
+    grouped = Ragged.grouped(rows, 3, np.arange(5), np.arange(5) / 2)
+    assert _lists(grouped) == [[(1, 0.5), (4, 2.0)], [], [(0, 0.0), (3, 1.5)]]
+    assert len(Ragged.grouped(rows[:0], 2, rows[:0])) == 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_masked_entries_leave_their_rows_in_place(seed: int) -> None:
+    ragged, lists = _drawn(seed, 20)
+    mask = ragged.values[0] > 3
+    expected = [[entry for entry in entries if entry[0] > 3] for entries in lists]
+    assert _lists(ragged.where(mask)) == expected
+    assert ragged.having(mask).tolist() == [bool(entries) for entries in expected]
