@@ -9,6 +9,7 @@ from shared.entities import Location
 from shared.ports import Caller, Identity
 from shared.ranking.filters import Filters
 from shared.ranking.query import ListQuery
+from shared.services.serving.context import ListRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,17 @@ class Call:
     def organizer_ids(self, user_id: str) -> tuple[str, ...]:
         """Organizer ids of a user, known for the caller only, from the token; empty for any other user."""
         return self.caller.organizer_ids if user_id == self.caller.user_id else ()
+
+    def list_request(self, recommendation_id: str, query: ListQuery | None = None) -> ListRequest:
+        """List request of the acting user, see `acting_user`; `query` is None for that of the call's parameters."""
+        user_id = self.acting_user()
+        return ListRequest(
+            user_id=user_id,
+            query=query or self.query(),
+            recommendation_id=recommendation_id,
+            recent=(self.body or self.parameters).get("recent", ()),
+            organizer_ids=self.organizer_ids(user_id),
+        )
 
     def query(self) -> ListQuery:
         """List query of the call's parameters: size, filters, re-ranking and page."""

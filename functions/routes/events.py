@@ -1,32 +1,30 @@
 """Lists around events: similar, popular and trending events, and the audience of an event."""
 
-from typing import Any
-
 from flask import Response
 
 from functions import responses
 from functions.routes.call import Call
 from functions.wiring import Services
 from shared.services.serving.audience import audience
-from shared.services.serving.popular import popular, trending
-from shared.services.serving.similar import similar
+from shared.services.serving.lists import popular, similar, trending
 
 
 def get_similar(call: Call, wired: Services) -> Response:
     """Similar events: those most similar to a given event."""
-    answer = similar(wired.context(), event_id=call.parameters["event_id"], **_common(call, wired))
-    return responses.ok(answer)
+    request = call.list_request(wired.new_id())
+    return responses.ok(similar(wired.context(), request, event_id=call.parameters["event_id"]))
 
 
 def get_popular(call: Call, wired: Services) -> Response:
     """Popular events: those with the most interactions."""
-    answer = popular(wired.context(), window=call.parameters.get("window", ""), **_common(call, wired))
-    return responses.ok(answer)
+    request = call.list_request(wired.new_id())
+    return responses.ok(popular(wired.context(), request, window=call.parameters.get("window", "")))
 
 
 def get_trending(call: Call, wired: Services) -> Response:
     """Trending events: those with more interactions than expected from their past."""
-    return responses.ok(trending(wired.context(), window=call.parameters["window"], **_common(call, wired)))
+    request = call.list_request(wired.new_id())
+    return responses.ok(trending(wired.context(), request, window=call.parameters["window"]))
 
 
 def get_audience(call: Call, wired: Services) -> Response:
@@ -34,13 +32,3 @@ def get_audience(call: Call, wired: Services) -> Response:
     given = call.parameters
     answer = audience(wired.context(), caller=call.caller, event_id=given["event_id"], limit=given["limit"])
     return responses.ok(answer)
-
-
-def _common(call: Call, wired: Services) -> dict[str, Any]:
-    user_id = call.acting_user()
-    return {
-        "user_id": user_id,
-        "organizer_ids": call.organizer_ids(user_id),
-        "query": call.query(),
-        "recommendation_id": wired.new_id(),
-    }

@@ -1,11 +1,9 @@
 """Recommender: a trained scorer with its catalog and popularity, which ranks live events for users."""
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,39 +20,16 @@ from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
-from shared.ranking.explanation import Cause, Reason, explain
+from shared.ranking.explanation import Causes, Reason, explain
 from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
+from shared.ranking.query import ListQuery, Recommendation, Viewer
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
-_LIVE_S: Final = 60
-"""Seconds for which requests share one set of live events."""
-_CACHE_BYTES: Final = 32_000_000
-"""Memory for the cached scores and causes of users."""
-_CAUSES_BYTES: Final = 4_000
-"""Estimated size of the cached causes of one user."""
-_MIN_CACHED: Final = 8
-"""Users whose scores are cached, at least, however many events are live."""
 
-
-@dataclass(slots=True)
-class Memory:
-    """Cached results for one profile and one set of live events, for repeated requests.
-
-    Attributes
-    ----------
-    scores : float of shape (c,) – scores of the live events; None until they are computed.
-    causes : causes by event row, see `explanation.py`.
-    """
-
-    scores: NDArray[np.floating] | None = None
-    causes: dict[int, Cause] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Recommender:
-    """Trained model that ranks the live events of its catalog for users.
+    """Trained model that ranks the live events of its catalog for users; an immutable value.
 
     Attributes
     ----------
@@ -63,16 +38,12 @@ class Recommender:
     popularity : float64 of shape (len(catalog),) – forward-decayed, see `feedback/popularity.py`.
     before : float64 of shape (len(trends.WINDOWS), len(catalog)) – popularity from before each trend window, as of the
         training.
-    earlier : live events of this catalog at an earlier time, whose time-independent cache is reused; None for none.
     """
 
     catalog: Catalog
     scorer: Scorer
     popularity: NDArray[np.float64]
     before: NDArray[np.float64]
-    earlier: Candidates | None = field(default=None, repr=False, compare=False)
-    _live: dict[int, Candidates] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     @classmethod
     def fit(
@@ -115,6 +86,19 @@ class Recommender:
         """Candidates of these event rows at `now`."""
         return Candidates(self.catalog, event_rows, now.timestamp(), self.popularity[event_rows])
 
+    def live(self, now: datetime) -> Candidates:
+        """Candidates of the events that are live at `now`."""
+        return self.candidates(np.flatnonzero(self.catalog.live(now)), now)
+
+    def score(self, viewer: Viewer, candidates: Candidates) -> NDArray[np.floating]:
+        """Scores of c candidates for one user, float of shape (c,), higher is better."""
+        scores: NDArray[np.floating] = self.scorer.score(UserBatch(viewer.histories, candidates))[0]
+        return scores
+
+    def explain(self, viewer: Viewer, rows: NDArray[np.int64], causes: Causes, now: datetime) -> Sequence[Reason]:
+        """Explanations of the n listed event rows for one user; `causes` is their cache, see `explanation.explain`."""
+        return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
+
     def rank(
         self, histories: Histories, candidates: Candidates, k: int, *, may_show: NDArray[np.bool_] | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
@@ -142,7 +126,8 @@ class Recommender:
         history: Sequence[tuple[str, str]] | Profile = (),
         *,
         k: int = 10,
-        now: datetime | None = None,
+        now: datetime,
+        live: Candidates | None = None,
     ) -> list[Recommendation]:
         """Top-k live events for one user, with explanations.
 
@@ -150,87 +135,19 @@ class Recommender:
         ----------
         history : the user's profile, or pairs of event id and interaction type, newest first.
         k : length of the list, at least 1.
-        now : time at which the events must be live; None for the present.
+        now : time at which the events must be live.
+        live : candidates from which the list is made, which calls for several users can share; None for `live(now)`.
         """
-        now = now or datetime.now(UTC)
         profile = history if isinstance(history, Profile) else _profile(history, now)
-        viewer, query = Viewer.of(profile, self.catalog, now), ListQuery(k=k)
-        return self.to_items(
-            self.build_list(viewer, query, rules=Rules(), now=now), viewer, query, rules=Rules(), now=now
-        )
-
-    def build_list(self, viewer: Viewer, query: ListQuery, *, rules: Rules, now: datetime) -> RankedList:
-        """Ranked list of live events for one user, before titles and reasons are added."""
-        live = self.live(now)
-        allowed = may_show(self.catalog, live.rows, viewer, rules, now)
-        return build_list(live, self.scores(viewer, live), allowed, query, rules=rules, now=now)
-
-    def to_items(
-        self,
-        ranked: RankedList,
-        viewer: Viewer,
-        query: ListQuery,
-        *,
-        rules: Rules,
-        now: datetime,
-        source: str | None = None,
-    ) -> list[Recommendation]:
-        """Items of a ranked list, explained by this model unless `source` is given; see `lists.to_items`."""
+        viewer, query, rules = Viewer.of(profile, self.catalog, now), ListQuery(k=k), Rules()
+        candidates = self.live(now) if live is None else live
+        allowed = may_show(self.catalog, candidates.rows, viewer, rules, now)
+        ranked = build_list(candidates, self.score(viewer, candidates), allowed, query, now=now)
 
         def explained(rows: NDArray[np.int64]) -> Sequence[Reason]:
-            causes = self.memory(viewer.profile, self.live(now)).causes
-            return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
+            return self.explain(viewer, rows, {}, now)
 
-        return to_items(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=explained, source=source)
-
-    def scores(self, viewer: Viewer, live: Candidates) -> NDArray[np.floating]:
-        """Scores of the c live events for one user, float of shape (c,), cached."""
-        memory = self.memory(viewer.profile, live)
-        if memory.scores is None:
-            memory.scores = self.scorer.score(UserBatch(viewer.histories, live))[0]
-        return memory.scores
-
-    def memory(self, profile: Profile, live: Candidates) -> Memory:
-        """Cached results for this profile and these live events; least recently used ones are dropped.
-
-        The cache belongs to `live`, so it lasts for a minute at most.
-        """
-        memories: OrderedDict[Profile, Memory] = live.cached("memories", OrderedDict)
-        with self._lock:
-            memory = memories.setdefault(profile, Memory())
-            memories.move_to_end(profile)
-            while len(memories) > max(_MIN_CACHED, _CACHE_BYTES // (4 * len(live) + _CAUSES_BYTES)):
-                memories.popitem(last=False)
-        return memory
-
-    def live(self, now: datetime) -> Candidates:
-        """Live events as of the current minute, so that requests share all results that depend on them alone.
-
-        Some of them may be over by `now`, so every list must apply `may_show`.
-        """
-        minute = int(now.timestamp()) // _LIVE_S
-        live = self._live.get(minute)
-        if live is None:
-            rows = np.flatnonzero(self.catalog.live(now))
-            latest = self._latest()
-            if latest is not None and np.array_equal(latest.rows, rows):
-                live = latest.at(now.timestamp(), self.popularity[rows])
-            else:
-                live = self.candidates(rows, now)
-            self._live.clear()
-            self._live[minute] = live
-        return live
-
-    def _latest(self) -> Candidates | None:
-        return next(iter(tuple(self._live.values())), self.earlier)
-
-    def prepare(self, now: datetime) -> None:
-        """Warm up: compute what all requests share of the live events, so that no request waits for it."""
-        self.scorer.prepare()
-        live = self.live(now)
-        sample = self.catalog.events.ids(live.rows[:1])
-        viewer = Viewer.of(_profile([(event_id, InteractionType.CLICK) for event_id in sample], now), self.catalog, now)
-        self.scorer.score(UserBatch(viewer.histories, live))
+        return to_items(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=explained)
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """Recommender with these events added to its catalog, or replaced there; the model stays as trained."""
@@ -238,14 +155,14 @@ class Recommender:
         rows = self.catalog.events.rows(catalog.events.ids())
         before = np.pad(self.before, ((0, 0), (0, 1)))[:, rows]
         popular = np.append(self.popularity, 0.0)[rows]
-        return replace(self, catalog=catalog, popularity=popular, before=before, earlier=None)
+        return replace(self, catalog=catalog, popularity=popular, before=before)
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
         """Recommender with newer popularity by event id; unknown events are ignored, the model stays as trained."""
         rows = self.catalog.events.rows(list(sums))
         fresh = self.popularity.copy()
         fresh[rows[rows >= 0]] = np.fromiter(sums.values(), np.float64, len(sums))[rows >= 0]
-        return replace(self, popularity=fresh, earlier=self._latest())
+        return replace(self, popularity=fresh)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays of the artifact by name: those of the catalog, the popularity and the model."""

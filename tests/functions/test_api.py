@@ -29,7 +29,7 @@ def _problem(response: TestResponse, status: int) -> dict[str, Any]:
     assert response.status_code == status
     assert response.content_type == "application/problem+json"
     assert response.headers["Cache-Control"] == "private, no-store"
-    body = response.get_json(force=True)
+    body: dict[str, Any] = response.get_json(force=True)
     assert body["status"] == status
     assert {"title", "detail"} <= body.keys()
     return body
@@ -108,7 +108,13 @@ def test_unknown_repeated_or_malformed_parameters_are_refused_by_name(
 def test_health_reports_the_model_and_takes_no_parameters(client: FlaskClient, clock: Clock) -> None:
     assert _problem(client.get(f"{HEALTH}?verbose=1"), 400)["field"] == "verbose"
     live = 2 * laws.LIVE_EVENTS
-    fresh = {"status": "ok", "degraded": [], "model_version": None, "model_age_s": None, "live_events": live}
+    fresh: dict[str, Any] = {
+        "status": "ok",
+        "degraded": [],
+        "model_version": None,
+        "model_age_s": None,
+        "live_events": live,
+    }
     assert client.get(HEALTH).get_json() == fresh
     version = client.post("/retrain").get_json()["version"]
     clock.forward()

@@ -36,6 +36,7 @@ LITTER = (
     "recs.csv",
     "rejected.csv",
     "tests/unit/test_deployment.py",
+    "tools/emulators/suite.py",
     "venv/lib/python3.11/site-packages/flask/app.py",
 )
 

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +24,7 @@ from shared.ports import Documents
 from shared.services.serving.snapshot import Serving
 from tests import deployment
 from tests.deployment import Clock, Wire
-from tests.emulators.process import free_port
+from tools.emulators.process import free_port
 
 DEADLINE_S = 0.3
 PATIENCE_S = 8.0
@@ -96,7 +96,7 @@ def _grpc(answer: grpc.StatusCode | bytes) -> Iterator[str]:
     """Server of gRPC with a constant status, or constant bytes, for every call."""
 
     class Handler(grpc.GenericRpcHandler):
-        def service(self, _details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+        def service(self, _details: grpc.HandlerCallDetails) -> "grpc.RpcMethodHandler[bytes, bytes]":
             def call(_request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
                 if isinstance(answer, grpc.StatusCode):
                     context.abort(answer, "no")
@@ -105,14 +105,14 @@ def _grpc(answer: grpc.StatusCode | bytes) -> Iterator[str]:
 
             return grpc.unary_stream_rpc_method_handler(call)
 
-    server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(Handler(),))
+    server = grpc.server(futures.ThreadPoolExecutor(8), handlers=[Handler()])
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     yield f"127.0.0.1:{port}"
     server.stop(None).wait()
 
 
-DOCUMENTS = {
+DOCUMENTS: dict[str, Callable[[], AbstractContextManager[str]]] = {
     "refuses": _refusing,
     "hangs": lambda: _socket_that(None),
     "talks nonsense": lambda: _socket_that(_talk_nonsense),
@@ -121,7 +121,7 @@ DOCUMENTS = {
     "fails inside": lambda: _grpc(grpc.StatusCode.INTERNAL),
     "has no quota": lambda: _grpc(grpc.StatusCode.RESOURCE_EXHAUSTED),
 }
-OBJECTS = {
+OBJECTS: dict[str, Callable[[], AbstractContextManager[str]]] = {
     "refuses": _refusing,
     "hangs": lambda: _socket_that(None),
     "talks nonsense": lambda: _socket_that(_talk_nonsense),
@@ -173,12 +173,12 @@ def _ask(client: FlaskClient, method: str, path: str, **arguments: Any) -> tuple
 def test_failing_stores_give_a_degraded_list_or_503_within_the_deadline(
     wire: Wire, client: FlaskClient, store: Documents, clock: Clock, tmp_path: Path, documents: str, objects: str
 ) -> None:
-    settings = {"deadline_s": DEADLINE_S}
-    healthy = wire(**settings)
+    healthy = wire(deadline_s=DEADLINE_S)
     client.post("/retrain")
     clock.forward()
     full = client.get("/api/v1/recommendations").get_json()["items"]
-    with _broken(deployment.wire(store, tmp_path, clock, **settings), documents, objects) as wired, wiring.use(wired):
+    services = deployment.wire(store, tmp_path, clock, deadline_s=DEADLINE_S)
+    with _broken(services, documents, objects) as wired, wiring.use(wired):
         for path in LISTS:
             status, body = _ask(client, "GET", path, query_string={"user_id": "jazz_fan_0"})
             assert status != 200 or (body["degraded"] and body["items"] == [])

@@ -76,5 +76,5 @@ def test_the_first_response_imports_no_heavy_module(place: str, tmp_path: Path) 
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=True)
     status, body, modules = json.loads(done.stdout)
     assert (status, body["model_version"], body["degraded"], len(body["items"])) == (200, manifest.version, [], 2)
-    assert "shared.services.serving.recommend" in modules
+    assert "shared.services.serving.lists" in modules
     assert [name for name in modules if f"{name}.".startswith(NEVER)] == []

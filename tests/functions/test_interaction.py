@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,13 +13,14 @@ from flask.testing import FlaskClient
 from functions import wiring
 from functions.interaction import interaction
 from functions.wiring import Services
-from shared.entities import Interaction, InteractionType
+from shared.entities import EventCounts, Interaction, InteractionType
 from shared.errors import StoreUnavailable
 from shared.feedback.popularity import counts_of
 from shared.ports import Documents, Recorded
 from tests import laws
 from tests.deployment import Clock, created, delivered
 from tests.examples import NOW, an_interaction
+from tests.stores import FragileCounters, Outage
 
 ONE = an_interaction("curious", "jazz_1", InteractionType.SAVE, recorded_at=NOW)
 CLICK = an_interaction("curious", "jazz_1", InteractionType.CLICK, recorded_at=NOW)
@@ -115,12 +117,13 @@ def test_a_dead_letter_belongs_to_its_user_s_personal_data(store: Documents) -> 
 
 
 def test_a_failing_store_raises_so_that_the_delivery_is_retried(wire: Wire, store: Documents) -> None:
-    class DownCounters:
-        def record(self, interaction: Interaction, added: object, *, slot: int, now: object) -> Recorded:
-            raise StoreUnavailable("the store is down")
+    def record(interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
+        raise StoreUnavailable("the store is down")
 
+    down = FragileCounters(store.counters, Outage())
+    down.record = record
     with (
-        wiring.use(wire(replace(store, counters=DownCounters()))),
+        wiring.use(wire(replace(store, counters=down))),
         pytest.raises(StoreUnavailable),
     ):
         interaction(created(ONE.interaction_id, _document()))
@@ -132,7 +135,7 @@ def test_the_next_list_reflects_an_interaction_without_a_retrain(client: FlaskCl
 
     def first() -> dict[str, Any]:
         query = {"user_id": "curious", "limit": "1"}
-        return client.get("/api/v1/recommendations", query_string=query).get_json()["items"][0]
+        return dict(client.get("/api/v1/recommendations", query_string=query).get_json()["items"][0])
 
     assert first()["source"] in laws.FALLBACKS
     interaction(created(CLICK.interaction_id, _document(CLICK)))
@@ -155,7 +158,7 @@ def test_a_booked_event_leaves_the_list_at_once(client: FlaskClient) -> None:
 
 def test_popularity_changes_all_lists_after_the_next_refresh(client: FlaskClient, clock: Clock) -> None:
     def first() -> str:
-        return client.get("/api/v1/recommendations").get_json()["items"][0]["event_id"]
+        return str(client.get("/api/v1/recommendations").get_json()["items"][0]["event_id"])
 
     assert first() != "yoga_9"
     clock.forward()

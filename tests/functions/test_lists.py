@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from functions.routes.call import Call
+from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import InteractionType
 from shared.ports import Caller, Documents
 from shared.services.ingest.record import count
@@ -48,7 +49,8 @@ def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
 
 @pytest.mark.parametrize("path", LISTS)
 def test_pagination_never_repeats_an_event(trained: FlaskClient, clock: Clock, path: str) -> None:
-    whole, seen, cursor = _ids(trained, path), list[str](), ""
+    whole, seen = _ids(trained, path), list[str]()
+    cursor: str | None = ""
     for _ in range(1 + len(whole) // 4):
         page = _get(trained, path, limit=4, **({"cursor": cursor} if cursor else {}))
         seen += [item["event_id"] for item in page["items"]]
@@ -225,6 +227,7 @@ def test_rules_are_for_admins(wire: Wire, client: FlaskClient, token: str | None
 def test_similar_events_of_an_unreadable_event_are_not_found(trained: FlaskClient, store: Documents) -> None:
     _get(trained, "/events/popular")  # refreshes, so that the next request does not
     store.events.put([an_event("odd", starts_at=NOW + DAY)], now=NOW)
+    assert isinstance(store.events, SqliteEvents)
     with store.events._database.transaction() as connection:
         connection.execute("""UPDATE events SET document = '{"price": "free"}' WHERE event_id = 'odd'""")
     assert trained.get(f"{API}/events/odd/similar").status_code == 404

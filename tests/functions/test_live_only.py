@@ -51,7 +51,7 @@ steps = st.lists(
 
 def _may_be_shown(event: Event, now: Any) -> bool:
     """Visibility rule, written independently of the implementation."""
-    is_full = None not in (event.capacity, event.booked) and event.booked >= event.capacity
+    is_full = event.capacity is not None and event.booked is not None and event.booked >= event.capacity
     last_moment = event.starts_at if event.ends_at is None else event.ends_at
     return event.status == "published" and not is_full and last_moment > now
 

@@ -11,15 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 
 from functions import wiring
+from shared.adapters.objects.folder import FolderObjects
 from shared.models import registry as models
 from shared.models.artifact import Manifest
 from shared.models.baselines import TruncatedSVD
 from shared.ports import Documents
 from shared.services.registry import POINTER, Pointer
 from tests import deployment
-from tests.deployment import Clock
+from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW, an_interaction
-from tests.functions.conftest import Wire
+from tests.known import known
 from tests.stores import damage
 from tests.unit.services.training.test_retrain import _of_nan
 
@@ -29,7 +30,7 @@ ADMIN = {"Authorization": "Bearer admin:root"}
 
 
 def _retrain(client: FlaskClient) -> str:
-    return client.post("/retrain").get_json()["version"]
+    return str(client.post("/retrain").get_json()["version"])
 
 
 @pytest.fixture
@@ -101,8 +102,8 @@ def _point_to(folder: Path, version: str, change: Callable[[Path], None]) -> Non
     for name in ("model.npz", "manifest.json"):
         (target / name).write_bytes((source / name).read_bytes())
     change(target)
-    objects = deployment.FolderObjects(folder)
-    generation = objects.read(POINTER).generation
+    objects = FolderObjects(folder)
+    generation = known(objects.read(POINTER)).generation
     objects.write(POINTER, Pointer(version=version, newest=version).to_json(), generation=generation)
 
 
@@ -138,7 +139,7 @@ def test_requests_succeed_during_swaps_and_versions_only_advance_except_for_a_ro
     def settle() -> str | None:
         """Let every instance refresh; returns the version in service."""
         clock.forward()
-        version = client.get(HEALTH).get_json()["model_version"]
+        version: str | None = client.get(HEALTH).get_json()["model_version"]
         # Counted from here, since concurrent responses may still come from the previous version.
         count = len(seen)
         while len(seen) < count + 8:

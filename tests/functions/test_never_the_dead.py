@@ -150,7 +150,7 @@ class World:
             event = self.known.get(event_id) or self.events[event_id]
             last = event.ends_at or event.starts_at
             assert last is None or last > self.clock.now, (event, self.clock.now, body)
-            is_full = None not in (event.capacity, event.booked) and event.booked >= event.capacity
+            is_full = event.capacity is not None and event.booked is not None and event.booked >= event.capacity
             assert event.status is Status.PUBLISHED, (event, body)
             assert not is_full, (event, body)
             assert event_id not in self.known_rules.blocked_events

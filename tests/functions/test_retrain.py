@@ -8,8 +8,7 @@ from flask.testing import FlaskClient
 from functions import wiring
 from shared.models.registry import MODELS
 from tests import laws
-from tests.deployment import Clock
-from tests.functions.conftest import Wire
+from tests.deployment import Clock, Wire
 
 
 def test_retrain_trains_and_publishes(client: FlaskClient, clock: Clock) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_empty_variables_equal_absent_ones() -> None:
         ("FIREBASE_CONFIG", json.dumps({"projectId": "city"}), "project", "city"),
     ],
 )
-def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, field: str, expected: object) -> None:
+def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, field: str, expected: Any) -> None:
     assert read_settings({variable: given}) == dataclasses.replace(Settings(), **{field: expected})
 
 

@@ -14,6 +14,7 @@ from pyarrow import parquet
 from functions.interaction import interaction
 from functions.wiring import MAX_SENT, Services
 from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import InteractionType, User
 from shared.errors import InvalidField, TooMany
 from shared.ports import Documents
@@ -48,6 +49,7 @@ def signed_in(wire: Wire, client: FlaskClient) -> FlaskClient:
 
 def everything(store: Documents, folder: Path) -> str:
     """Contents of all tables and objects as text, with the compressed files of the ledger decoded."""
+    assert isinstance(store.events, SqliteEvents)
     database = store.events._database
     tables = [name for (name,) in database.rows("SELECT name FROM sqlite_master WHERE type = 'table'", ())]
     rows = [database.rows(f"SELECT * FROM {table}", ()) for table in tables]  # noqa: S608  # names of the schema
@@ -92,7 +94,7 @@ def test_an_erased_user_is_a_cold_start_user_and_may_start_again(
     clock.forward()
 
     def items() -> list[dict[str, Any]]:
-        return signed_in.get("/api/v1/recommendations", headers=TOKEN).get_json()["items"]
+        return list(signed_in.get("/api/v1/recommendations", headers=TOKEN).get_json()["items"])
 
     cold_start = signed_in.get("/api/v1/recommendations").get_json()["items"]
     signed_in.post(INTERACTIONS, json={"interactions": [{"type": "booking", "event_id": "jazz_1"}]}, headers=TOKEN)
@@ -125,7 +127,8 @@ def test_a_paginated_export_contains_every_document_once(store: Documents) -> No
     done = [an_interaction(GONE, f"e{n}") for n in range(7)]
     store.interactions.append(done, now=NOW, counted=False)
     store.users.remember(done)
-    found, cursor = [], ""
+    found: list[tuple[str, str]] = []
+    cursor: str | None = ""
     while cursor is not None:
         part = export(store.personal, user_id=GONE, cursor=cursor, page=2)
         found += [(document["collection"], document["id"]) for document in part.documents]

@@ -13,15 +13,14 @@ from shared.errors import Forbidden, StoreUnavailable
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.ports import Caller, InteractionLog
-from shared.services.serving.context import ServingContext
-from shared.services.serving.similar import with_event
+from shared.services.serving.context import ListRequest, ServingContext
 from shared.signals.users import UserBatch
 
 MAX_READ: Final = 5_000
-"""Limit of interactions read for one answer."""
+"""Limit of interactions that an answer considers, and that one read of the log returns."""
 
-_LOOKBACK_DAYS: Final = (1, 7, 30)
-"""Periods read in turn until one holds `MAX_READ` interactions."""
+_PERIODS: Final = (timedelta(days=1), timedelta(days=7), timedelta(days=30))
+"""Periods up to now that are read in turn until one holds `MAX_READ` interactions; also the limit of reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Audience:
     model_version : version in service, None without a model.
     users : users most likely to attend, best first.
     considered : number of recently active users that were scored.
-    degraded : parts that could not be used, see `Answer`.
+    degraded : parts that could not be used, see `RequestView`.
     """
 
     event_id: str
@@ -57,8 +56,8 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
     Users who booked, attended or dismissed the event are left out. Raises `Forbidden` unless the caller organizes the
     event or is an admin, and `NotFound` for an unknown event.
     """
-    view = context.view()
-    model = with_event(view.recommender, context.documents.events, event_id)
+    view = context.view(ListRequest()).with_event(context.documents.events, event_id)
+    model = view.recommender
     catalog = model.catalog
     row = np.array([catalog.events.row(event_id)])
     organizer = catalog.fields["organizer"].at(row)
@@ -84,10 +83,29 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
 
 
 def _recent(log: InteractionLog, now: datetime) -> list[Interaction]:
-    """Interactions of the shortest lookback period with `MAX_READ` of them, else of the longest; oldest first."""
-    recent: list[Interaction] = []
-    for days in _LOOKBACK_DAYS:
-        recent = list(islice(log.since(now - timedelta(days=days)), MAX_READ))
-        if len(recent) == MAX_READ:
+    """Newest interactions, up to `MAX_READ`, oldest first, from as many reads of `MAX_READ` as there are periods.
+
+    The log lists the oldest of a period first, so that a read which reaches its limit misses the newest. The next one
+    is then over a period half as long as the time that the interactions of this read span. The newest are missed only
+    if all reads reach the limit, as after a bulk load; a busy deployment may miss some between those of two reads.
+    """
+    found: dict[str, Interaction] = {}
+    period, longer = _PERIODS[0], list(_PERIODS[1:])
+    complete, was_cut = timedelta(0), False
+    for _ in _PERIODS:
+        read = list(islice(log.since(now - period), MAX_READ))
+        found |= {interaction.interaction_id: interaction for interaction in read}
+        if len(read) == MAX_READ:
+            was_cut = True
+            period = (_recorded_at(read[-1], now) - (now - period)) / 2
+            if period <= complete:
+                break
+        elif was_cut or not longer:
             break
-    return recent
+        else:
+            complete, period = period, longer.pop(0)
+    return sorted(found.values(), key=lambda interaction: _recorded_at(interaction, now))[-MAX_READ:]
+
+
+def _recorded_at(interaction: Interaction, now: datetime) -> datetime:
+    return interaction.recorded_at or now

@@ -2,38 +2,41 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Self
 
+from shared.catalog.catalog import UNSEEN
 from shared.entities import HistoryEntry, InteractionType, Profile, User
-from shared.errors import StoreUnavailable
-from shared.ports import Documents
-from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
+from shared.errors import InvalidField, NotFound, StoreUnavailable
+from shared.feedback.history import Histories
+from shared.ports import Documents, EventStore
+from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
+from shared.services.serving.cache import CachedRecommender
 from shared.services.serving.snapshot import Serving, Snapshot
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """List of events, as the API returns it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRequest:
+    """Request for a list of events.
 
     Attributes
     ----------
-    recommendation_id : id of this list, which the interactions that follow from it carry.
-    model_version : version in service, None without a model.
-    items : the events, best first.
-    next_cursor : cursor of the next page, None where the list ends.
-    degraded : parts that could not be used or brought up to date: `model`, `events`, `popularity`, `rules`, `refresh`,
-        `history`.
+    user_id : user for whom the list is made; "" for a cold-start user, whose profile is not read.
+    query : parameters of the list.
+    recommendation_id : id of the list, which the interactions that follow from it carry.
+    recent : ids of events that the user looked at in this session, newest first; they count as clicks.
+    organizer_ids : ids under which the user organizes events.
     """
 
-    recommendation_id: str
-    model_version: str | None
-    items: list[Recommendation]
-    next_cursor: str | None
-    degraded: tuple[str, ...]
+    user_id: str = ""
+    query: ListQuery = field(default_factory=ListQuery)
+    recommendation_id: str = ""
+    recent: Sequence[str] = ()
+    organizer_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,16 @@ class RequestView:
     Attributes
     ----------
     snapshot : model, catalog and rules at `now`.
+    model : model of the snapshot; its catalog may have an event more, see `with_event`.
     viewer : the user with their profile, empty for a cold-start user.
     now : start of the request, UTC.
-    degraded : parts that could not be used, see `Answer`.
+    degraded : parts of the answer that could not be used or brought up to date: `model`, `events`, `popularity`,
+        `rules`, `refresh`, `history`.
     clock : returns the present, UTC.
     """
 
     snapshot: Snapshot
+    model: CachedRecommender
     viewer: Viewer
     now: datetime
     degraded: tuple[str, ...]
@@ -57,34 +63,26 @@ class RequestView:
 
     @property
     def recommender(self) -> Recommender:
-        """Recommender of the model in service."""
-        return self.snapshot.recommender
+        """Recommender of `model`."""
+        return self.model.recommender
 
-    def to_items(
-        self, ranked: RankedList, query: ListQuery, *, recommender: Recommender | None = None, source: str | None = None
-    ) -> list[Recommendation]:
-        """Items of a ranked list, without events that ended or were hidden while the request was scored.
-
-        Parameters
-        ----------
-        recommender : whose catalog the rows are of; None for that of the snapshot.
-        source : what ranked all of the events; None to explain each.
-        """
-        model = recommender or self.recommender
-        return model.to_items(ranked, self.viewer, query, rules=self.snapshot.rules, now=self.clock(), source=source)
-
-    def answer(
-        self,
-        ranked: RankedList,
-        query: ListQuery,
-        *,
-        recommendation_id: str,
-        recommender: Recommender | None = None,
-        source: str | None = None,
-    ) -> Answer:
-        """Answer with the items of a ranked list; parameters as in `to_items`."""
-        items = self.to_items(ranked, query, recommender=recommender, source=source)
-        return Answer(recommendation_id, self.snapshot.model_version, items, ranked.cursor, self.degraded)
+    def with_event(self, events: EventStore, event_id: str) -> Self:
+        """View with this event in its catalog, read from the store if missing; raises `NotFound`."""
+        catalog = self.recommender.catalog
+        row = catalog.events.row(event_id)
+        # An id that only interactions name has a row, but no attributes.
+        if row >= 0 and catalog.starts_at[row] != UNSEEN:
+            return self
+        try:
+            event = events.get(event_id)
+        except InvalidField as error:
+            raise NotFound(f"event_id: expected an event that can be read, got {event_id!r}: {error}") from error
+        if event is None:
+            raise NotFound(f"event_id: expected the id of an event, got {event_id!r}")
+        model = self.model.with_events([event])
+        # Adding an event to the catalog changes the rows of the events after it.
+        histories = Histories.of_profile(self.viewer.profile, model.recommender.catalog, self.now)
+        return replace(self, model=model, viewer=replace(self.viewer, histories=histories))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,30 +102,21 @@ class ServingContext:
     clock: Callable[[], datetime]
     deadline_s: float
 
-    def view(
-        self, user_id: str = "", *, recent: Sequence[str] = (), organizer_ids: tuple[str, ...] = ()
-    ) -> RequestView:
-        """State of a new request of a user; reads the snapshot and the user's profile.
-
-        Parameters
-        ----------
-        user_id : "" for a cold-start user, whose profile is not read.
-        recent : ids of events that the user looked at in this session, newest first; they count as clicks.
-        organizer_ids : ids under which the user organizes events.
-        """
+    def view(self, request: ListRequest) -> RequestView:
+        """State of a new request; reads the snapshot and the user's profile."""
         now = self.clock()
         snapshot = self.serving.current(now)
         degraded = snapshot.degraded
-        profile = Profile(User(user_id=user_id or "anonymous"))
-        if user_id:
+        profile = Profile(User(user_id=request.user_id or "anonymous"))
+        if request.user_id:
             try:
-                profile = self.documents.users.profile(user_id, timeout_s=self.deadline_s)
+                profile = self.documents.users.profile(request.user_id, timeout_s=self.deadline_s)
             except StoreUnavailable as error:
                 _log.warning("answers without the history of a user: %s", error)
                 degraded = (*degraded, "history")
-        if recent:
+        if request.recent:
             minute = now.replace(second=0, microsecond=0)
-            session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
+            session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in request.recent)
             profile = Profile(profile.user, (*session, *profile.history))
-        viewer = Viewer.of(profile, snapshot.recommender.catalog, now, organizer_ids)
-        return RequestView(snapshot, viewer, now, degraded, self.clock)
+        viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids)
+        return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)

@@ -14,6 +14,7 @@ from shared.models.artifact import Manifest
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.services.registry import POINTER, Pointer, load_version
+from shared.services.serving.cache import CachedRecommender
 
 _log = logging.getLogger(__name__)
 _OVERLAP: Final = timedelta(seconds=60)
@@ -25,11 +26,11 @@ A document's timestamp may precede the time at which it becomes readable. Mergin
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Immutable state that requests read; a refresh replaces it as a whole.
+    """Serving state that requests read; a refresh replaces it as a whole.
 
     Attributes
     ----------
-    recommender : the model in service, with newer events and popularity merged in.
+    model : the model in service, with newer events and popularity merged in, and its caches.
     manifest : manifest of the model in service; None without a model.
     read_until : watermark of events and counts, UTC; None before the first successful refresh.
     rules : business rules.
@@ -38,7 +39,7 @@ class Snapshot:
     generation : generation of the pointer that named the model; an instance never returns to an earlier one.
     """
 
-    recommender: Recommender
+    model: CachedRecommender
     manifest: Manifest | None = None
     read_until: datetime | None = None
     rules: Rules = field(default_factory=Rules)
@@ -46,17 +47,22 @@ class Snapshot:
     generation: int = 0
 
     @property
+    def recommender(self) -> Recommender:
+        """Recommender of the model in service, without caches."""
+        return self.model.recommender
+
+    @property
     def model_version(self) -> str | None:
         """Version in service, None without a model."""
         return self.manifest.version if self.manifest else None
 
 
-def load(objects: ObjectStore) -> Recommender:
-    """Recommender of the published version; raises `ArtifactError` when there is none or it is damaged."""
+def load(objects: ObjectStore) -> CachedRecommender:
+    """Published recommender, for use from Python; raises `ArtifactError` when there is none or it is damaged."""
     blob = objects.read(POINTER)
     if blob is None:
         raise ArtifactError(f"{POINTER}: no model is published yet; run `python -m jobs.retrain`")
-    return load_version(objects, Pointer.from_json(blob.data).version)[0]
+    return CachedRecommender(load_version(objects, Pointer.from_json(blob.data).version)[0])
 
 
 class Serving:
@@ -89,7 +95,7 @@ class Serving:
         self._due: datetime | None = None
         self._refreshing: threading.Thread | None = None
         self._is_late = False
-        self._snapshot = Snapshot(Recommender.empty())
+        self._snapshot = Snapshot(CachedRecommender(Recommender.empty()))
 
     def current(self, now: datetime) -> Snapshot:
         """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""
@@ -136,7 +142,7 @@ class Serving:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
         if self._due is not None:
             # Before requests can use it, except for the first snapshot, for which a request is waiting.
-            snapshot.recommender.prepare(now)
+            snapshot.model.prepare(now)
         with self._lock:
             self._snapshot = snapshot
             self._due = now + self._refresh_interval
@@ -156,7 +162,7 @@ class Serving:
         read_until = manifest.watermark - _OVERLAP if manifest.watermark else None
         return replace(
             snapshot,
-            recommender=recommender,
+            model=CachedRecommender(recommender),
             manifest=manifest,
             read_until=read_until,
             generation=blob.generation,
@@ -168,11 +174,11 @@ class Serving:
         changed = list(store.live(now) if is_first else store.changed_since(snapshot.read_until))
         if not changed:
             return snapshot
-        return replace(snapshot, recommender=snapshot.recommender.with_events(changed))
+        return replace(snapshot, model=snapshot.model.with_events(changed))
 
     def _popularity(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         counts = self._documents.counters.changed_since(snapshot.read_until)
         sums = {event_id: count.popularity for event_id, count, _ in counts}
         if not sums:
             return snapshot
-        return replace(snapshot, recommender=snapshot.recommender.with_popularity(sums))
+        return replace(snapshot, model=snapshot.model.with_popularity(sums))

@@ -109,7 +109,8 @@ def answer(request: bytes) -> bytes:
 
 
 def _answers(recommender: Recommender, profiles: list[Profile], now: datetime) -> list[list[list[Any]]]:
-    lists = [recommender.recommend(profile, k=K, now=now) for profile in profiles]
+    live = recommender.live(now)
+    lists = [recommender.recommend(profile, k=K, now=now, live=live) for profile in profiles]
     return [[[item.event_id, item.score] for item in items] for items in lists]
 
 

@@ -9,11 +9,13 @@ from jobs import rollback
 from shared.adapters.objects.folder import FolderObjects
 from shared.errors import Conflict, InvalidField, NotFound
 from shared.models.artifact import Manifest, describe, digest, pack
+from shared.ports import Blob
 from shared.ranking.recommender import Recommender
 from shared.services.registry import KEPT, POINTER, Pointer, activate, prune, publish, versions
 from shared.services.serving.snapshot import Serving
 from shared.services.training.run import PUBLISHED, YIELDED
 from tests.examples import DAY, NOW, an_event
+from tests.known import known
 from tests.stores import ContestedObjects, damage, documents
 from tests.training import run, train
 
@@ -42,7 +44,7 @@ def _publish(objects: FolderObjects, version: str, *, began: int = 0) -> str:
 
 
 def _current(objects: FolderObjects) -> str:
-    return Pointer.from_json(objects.read(POINTER).data).version
+    return Pointer.from_json(known(objects.read(POINTER)).data).version
 
 
 def test_versions_are_listed_newest_first(objects: FolderObjects, tmp_path: Path) -> None:
@@ -150,19 +152,20 @@ def test_the_next_training_may_publish_after_a_rollback_and_serving_follows_each
     assert seen == [second, first, later.version]
 
 
-def test_an_instance_never_returns_to_an_earlier_pointer(objects: FolderObjects) -> None:
+def test_an_instance_never_returns_to_an_earlier_pointer(objects: FolderObjects, tmp_path: Path) -> None:
     _publish(objects, "v1")
     old = objects.read(POINTER)
     _publish(objects, "v2")
 
-    class StaleObjects:
+    class StaleObjects(FolderObjects):
         """Object store that can answer with an earlier pointer than before."""
 
-        def read(self, name: str) -> object:
-            return old if name == POINTER and self.is_stale else objects.read(name)
+        is_stale = False
 
-    stale = StaleObjects()
-    stale.is_stale = False
+        def read(self, name: str) -> Blob | None:
+            return old if name == POINTER and self.is_stale else super().read(name)
+
+    stale = StaleObjects(tmp_path)
     serving = Serving(documents(), stale, refresh_s=30)
     assert serving.current(NOW).model_version == "v2"
     stale.is_stale = True
@@ -179,7 +182,7 @@ def test_the_command_lists_and_rolls_back(
     assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["v3", "(serves)", "popularity"]
     assert rollback.main(["previous", "--hold", *options]) == 0
     assert capsys.readouterr().out.startswith("v2 serves and is held")
-    assert Pointer.from_json(objects.read(POINTER).data).is_held
+    assert Pointer.from_json(known(objects.read(POINTER)).data).is_held
     assert rollback.main(["previous", *options]) == 0
     assert _current(objects) == "v1"
     for wrong in ("previous", "v7"):

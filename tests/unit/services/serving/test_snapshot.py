@@ -13,12 +13,14 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.entities import Event, Status
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
-from shared.ports import Documents
+from shared.models.registry import MODELS
+from shared.ports import Documents, ObjectStore
 from shared.services.ingest.record import Outcome, count
 from shared.services.registry import POINTER
 from shared.services.serving.snapshot import Serving, Snapshot, load
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.known import known
 from tests.stores import FragileEvents, FragileObjects, Outage, damage, documents, fragile
 from tests.training import train
 
@@ -39,7 +41,7 @@ def objects(tmp_path: Path) -> FolderObjects:
     return FolderObjects(tmp_path)
 
 
-def _serving(store: Documents, objects: object) -> Serving:
+def _serving(store: Documents, objects: ObjectStore) -> Serving:
     return Serving(store, objects, refresh_s=REFRESH.total_seconds())
 
 
@@ -47,7 +49,7 @@ def _train(store: Documents, objects: FolderObjects, *, now: datetime = NOW, mod
     return train(store, objects, model=model, now=now)
 
 
-def _shown(snapshot: Snapshot, now: datetime) -> list[tuple[str, str]]:
+def _shown(snapshot: Snapshot, now: datetime) -> list[tuple[str, str | None]]:
     return [(item.event_id, item.source) for item in snapshot.recommender.recommend(k=10, now=now)]
 
 
@@ -292,10 +294,10 @@ def test_a_new_model_never_restores_an_event_cancelled_since_its_training(
     second = _train(store, objects, now=NOW + timedelta(seconds=1)).version
     store.events.put([an_event("b", status=Status.CANCELLED)], now=NOW + timedelta(seconds=2))
     # The pointer to the second version arrives after the cancellation was merged, during an outage.
-    pointer = objects.read(POINTER)
+    pointer = known(objects.read(POINTER))
     objects.write(POINTER, json.dumps({"version": first}).encode(), generation=pointer.generation)
     assert "b" not in dict(_shown(serving.current(LATER), LATER))
-    objects.write(POINTER, pointer.data, generation=objects.read(POINTER).generation)
+    objects.write(POINTER, pointer.data, generation=known(objects.read(POINTER)).generation)
     outage.is_on = True
     snapshot = serving.current(LATER + REFRESH)
     assert (snapshot.model_version, snapshot.degraded) == (first, ("events",))
@@ -310,10 +312,10 @@ def test_other_requests_are_answered_while_one_refreshes(store: Documents, objec
     entered, release = threading.Event(), threading.Event()
 
     class SlowEvents(FragileEvents):
-        def changed_since(self, moment: datetime | None) -> Iterator[Event]:
+        def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
             entered.set()
             assert release.wait(10)
-            return super().changed_since(moment)
+            return super().changed_since(moment, after=after)
 
     serving = _serving(replace(store, events=SlowEvents(store.events, Outage())), objects)
     before = serving.current(NOW)
@@ -327,7 +329,7 @@ def test_other_requests_are_answered_while_one_refreshes(store: Documents, objec
     assert "new" in dict(_shown(serving.current(LATER), LATER))
 
 
-@pytest.mark.parametrize("model", laws.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_every_model_takes_in_changed_events(objects: FolderObjects, model: str) -> None:
     store, data = documents(), laws.city()
     store.events.put(data.events, now=NOW - DAY)

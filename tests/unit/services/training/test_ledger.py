@@ -1,6 +1,6 @@
 """Ledger sync and compaction: contents, incremental reads, erasure, and recovery of interrupted runs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,12 +20,12 @@ from shared.ports import Documents
 from shared.services.training import ledger_sync
 from shared.services.training.ledger_compaction import MAX_SMALL, drop_users, merge
 from shared.services.training.ledger_sync import LedgerFiles, catch_up
-from shared.services.training.run import Run
+from shared.services.training.run import Run, Step
 from tests import laws
-from tests.emulators.programs import ROOT
 from tests.examples import DAY, NOW, an_event, an_interaction
-from tests.runs import Steps, a_run, new_id
+from tests.runs import Steps, Watch, a_run, new_id
 from tests.stores import documents
+from tools.emulators.programs import ROOT
 
 WEEK = 7 * DAY
 FULL_EVENT = an_event(
@@ -84,15 +84,22 @@ def _synced(store: Documents, objects: FolderObjects, *, now: datetime = NOW) ->
 
 def _interactions(objects: FolderObjects) -> list[str]:
     files = LedgerFiles(objects)
-    files = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
-    tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
+    contents = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
+    tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in contents]
     return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
 
 
-def _newest(objects: FolderObjects, feed: str) -> list[Event] | parquet.Profiles:
+def _newest(objects: FolderObjects, feed: str) -> pyarrow.Table:
     files = LedgerFiles(objects)
-    table = parquet.newest(feed, files.contents(files.ledger.feeds[feed].chunks))
-    return [*parquet.events(table)] if feed == EVENTS else parquet.Profiles(table)
+    return parquet.newest(feed, files.contents(files.ledger.feeds[feed].chunks))
+
+
+def _newest_events(objects: FolderObjects) -> list[Event]:
+    return [*parquet.events(_newest(objects, EVENTS))]
+
+
+def _newest_users(objects: FolderObjects) -> dict[str, User]:
+    return dict(parquet.Profiles(_newest(objects, USERS)))
 
 
 def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: FolderObjects) -> None:
@@ -101,8 +108,8 @@ def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: Folder
     run = _synced(store, objects)
     data = laws.city()
     events = sorted([*data.events, FULL_EVENT], key=lambda event: event.event_id)
-    assert _newest(objects, EVENTS) == [replace(event, updated_at=NOW - WEEK) for event in events]
-    assert dict(_newest(objects, USERS)) == data.users | {"full": FULL_USER}
+    assert _newest_events(objects) == [replace(event, updated_at=NOW - WEEK) for event in events]
+    assert _newest_users(objects) == data.users | {"full": FULL_USER}
     assert _interactions(objects) == sorted(interaction.interaction_id for interaction in data.interactions)
     assert run.document.rows == {
         "new_events": len(events),
@@ -175,7 +182,7 @@ def test_rows_of_the_overlap_are_deduplicated(store: Documents, objects: FolderO
     assert run.document.rows == {"new_events": 1, "new_users": 0, "new_interactions": 1}
     ids = _interactions(objects)
     assert len(ids) == len(set(ids)) == len(laws.city().interactions) + 2
-    assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "late"] == ["Changed"]
+    assert [event.title for event in _newest_events(objects) if event.event_id == "late"] == ["Changed"]
 
 
 def test_an_interrupted_first_sync_continues_after_its_last_commit(
@@ -187,7 +194,7 @@ def test_an_interrupted_first_sync_continues_after_its_last_commit(
     class Interrupted(Exception):  # a stop, not an error
         pass
 
-    def interrupt(step: object) -> None:
+    def interrupt(step: Step) -> None:
         steps(step)
         if steps.names().count("interactions committed") == 2:
             raise Interrupted
@@ -233,7 +240,7 @@ def test_many_small_files_are_merged_without_changing_their_rows(store: Document
     merge(files, a_run(objects), new_id=new_id)
     assert len(files.ledger.names()) < len(before) - MAX_SMALL
     assert _interactions(objects) == ids
-    assert [event.title for event in _newest(objects, EVENTS) if event.event_id == "often"] == [f"Version {MAX_SMALL}"]
+    assert [event.title for event in _newest_events(objects) if event.event_id == "often"] == [f"Version {MAX_SMALL}"]
     assert files.ledger.feeds[EVENTS].rows == len(laws.city().events) + 1
     assert files.sweep() == len(before - files.ledger.names())
     assert set(objects.names("ledger/")) == {*files.ledger.names(), POINTER}
@@ -256,7 +263,7 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     # The user's profile and the older profile of a friend are dropped as well.
     assert drop_users(files, a_run(objects), gone, new_id=new_id) == len(own) + 2
     files.sweep()
-    assert "jazz_fan_3" not in _newest(objects, USERS)
+    assert "jazz_fan_3" not in _newest_users(objects)
     assert set(_interactions(objects)) == ids - own | {again.interaction_id}
     before = files.ledger
     assert drop_users(files, a_run(objects), gone, new_id=new_id) == 0
@@ -269,6 +276,7 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
 
 def test_a_sync_stops_itself_at_its_deadline(store: Documents, objects: FolderObjects) -> None:
     run = a_run(objects, minutes=5)
+    assert isinstance(run.clock, Watch)
     run.clock.now = NOW + timedelta(minutes=5)
     with pytest.raises(DeadlineExceeded, match="stopped itself"):
         catch_up(store, LedgerFiles(objects), run, new_id=new_id)
@@ -303,16 +311,18 @@ def test_the_ledger_survives_a_round_trip() -> None:
 
 
 @pytest.mark.parametrize("change", [lambda data: data[:-20], lambda _: b"", lambda _: b"PAR1"])
-def test_a_damaged_file_is_named(store: Documents, objects: FolderObjects, tmp_path: Path, change: object) -> None:
+def test_a_damaged_file_is_named(
+    store: Documents, objects: FolderObjects, tmp_path: Path, change: Callable[[bytes], bytes]
+) -> None:
     _synced(store, objects)
     [chunk, *_] = LedgerFiles(objects).ledger.feeds[EVENTS].chunks
     path = tmp_path / chunk.name
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ArtifactError, match=chunk.name):
-        _newest(objects, EVENTS)
+        _newest_events(objects)
     path.unlink()
     with pytest.raises(ArtifactError, match="--reread"):
-        _newest(objects, EVENTS)
+        _newest_events(objects)
 
 
 def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:

@@ -25,9 +25,10 @@ from shared.services.training import retrain as service
 from shared.services.training.lease import DURATION, LEASE, Lease
 from shared.services.training.model_selection import ChampionChallenger, Selection
 from shared.services.training.retrain import Plan
-from shared.services.training.run import FAILED, PUBLISHED, REFUSED, YIELDED, RunDocument
+from shared.services.training.run import FAILED, PUBLISHED, REFUSED, YIELDED, RunDocument, Step
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.known import known
 from tests.runs import Steps
 from tests.stores import ContestedObjects, documents
 from tests.training import a_trainer, run, train
@@ -50,11 +51,12 @@ def objects(tmp_path: Path) -> ObjectStore:
 
 
 def _current(objects: ObjectStore) -> str:
-    return json.loads(objects.read(POINTER).data)["version"]
+    version: str = json.loads(known(objects.read(POINTER)).data)["version"]
+    return version
 
 
 def _stored(objects: ObjectStore, run_id: str = "20260501T120000Z") -> RunDocument:
-    return RunDocument.from_json(objects.read(f"runs/{run_id}.json").data)
+    return RunDocument.from_json(known(objects.read(f"runs/{run_id}.json")).data)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -63,9 +65,9 @@ def test_the_published_artifact_equals_the_trained_model(store: Documents, objec
     assert _current(objects) == manifest.version == "20260501T120000Z-one"
     data = laws.city()
     expected = laws.trained(model, data)
-    arrays = unpack(objects.read(f"models/{manifest.version}/model.npz").data, manifest)
+    arrays = unpack(known(objects.read(f"models/{manifest.version}/model.npz")).data, manifest)
     assert all(np.array_equal(array, arrays[name]) for name, array in expected.to_arrays().items())
-    assert laws.lists(load(objects), data) == laws.lists(expected, data)
+    assert laws.lists(load(objects).recommender, data) == laws.lists(expected, data)
 
 
 def test_the_run_document_and_the_manifest_record_the_run(store: Documents, objects: ObjectStore) -> None:
@@ -84,7 +86,7 @@ def test_the_run_document_and_the_manifest_record_the_run(store: Documents, obje
     assert set(MODELS) == document.metrics.keys()
     assert document.metrics["blend"]["ndcg@10"] > document.metrics["popularity"]["ndcg@10"] + 0.1
     assert set(document.comparisons) == {f"popularity {segment}" for segment in ("all", "warm", "cold", "new_events")}
-    manifest = Manifest.from_json(objects.read(f"models/{document.version}/manifest.json").data)
+    manifest = Manifest.from_json(known(objects.read(f"models/{document.version}/manifest.json")).data)
     assert (manifest.trained_at, manifest.watermark, manifest.counts) == (NOW, NOW, counts)
     assert manifest.metrics == document.metrics
     assert manifest.details["ledger"].keys() == {"events", "users", "interactions"}
@@ -240,7 +242,7 @@ def test_a_refitted_model_stands_in_for_the_incumbent_with_too_few_users(
 def test_a_challenger_that_is_better_beyond_the_interval_is_published(store: Documents, objects: ObjectStore) -> None:
     document = run(store, objects, model="popularity", challengers_s=600)
     assert document.decision == PUBLISHED
-    manifest = Manifest.from_json(objects.read(f"models/{document.version}/manifest.json").data)
+    manifest = Manifest.from_json(known(objects.read(f"models/{document.version}/manifest.json")).data)
     assert manifest.model != "popularity"
     assert f"the challenger {manifest.model} is better than popularity" in document.reason
 
@@ -329,9 +331,9 @@ def test_a_run_yields_to_a_held_lease_and_trains_after_it_expires(store: Documen
 
 
 def test_a_run_that_lost_its_lease_stops(store: Documents, objects: ObjectStore) -> None:
-    def overtaken(step: object) -> None:
+    def overtaken(step: Step) -> None:
         if step.name == "ledger loaded":
-            current = objects.read(LEASE)
+            current = known(objects.read(LEASE))
             taken = json.dumps({"owner": "other", "until": (NOW + DAY).isoformat()}).encode()
             objects.write(LEASE, taken, generation=current.generation)
             clock["now"] = NOW + DURATION / 2
@@ -342,13 +344,13 @@ def test_a_run_that_lost_its_lease_stops(store: Documents, objects: ObjectStore)
         service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
     assert objects.read(POINTER) is None
     assert _stored(objects).decision == FAILED
-    assert json.loads(objects.read(LEASE).data)["owner"] == "other"
+    assert json.loads(known(objects.read(LEASE)).data)["owner"] == "other"
 
 
 def test_a_run_past_its_deadline_stops_and_may_be_repeated(store: Documents, objects: ObjectStore) -> None:
     clock = {"now": NOW}
 
-    def slow(step: object) -> None:
+    def slow(step: Step) -> None:
         clock["now"] += timedelta(minutes=5)
 
     trainer = replace(a_trainer(store, objects, report=slow), clock=lambda: clock["now"])
@@ -385,10 +387,10 @@ def test_drift_is_measured_against_the_training_data_of_the_incumbent(store: Doc
 
 def test_a_reread_starts_a_new_ledger(store: Documents, objects: ObjectStore) -> None:
     train(store, objects)
-    before = Ledger.from_json(objects.read(LEDGER).data)
+    before = Ledger.from_json(known(objects.read(LEDGER)).data)
     plan = Plan(model="popularity", half_life_days=90, reread=True)
     document = service.retrain(a_trainer(store, objects, now=NOW + DAY), plan, scheduled_at=NOW + DAY)
-    after = Ledger.from_json(objects.read(LEDGER).data)
+    after = Ledger.from_json(known(objects.read(LEDGER)).data)
     assert document.rows["new_interactions"] == len(laws.city().interactions)
     assert not before.names() & after.names()
     assert set(objects.names("ledger/")) == {*after.names(), LEDGER}
@@ -416,7 +418,7 @@ def test_a_run_killed_after_moving_the_pointer_is_not_repeated(store: Documents,
 
 
 def test_the_decision_of_another_attempt_is_not_replaced(store: Documents, objects: ObjectStore) -> None:
-    def overtaken(step: object) -> None:
+    def overtaken(step: Step) -> None:
         if step.name == "model fitted":
             objects.delete(LEASE)
             made.append(run(store, objects))
@@ -433,23 +435,23 @@ def test_the_decision_of_another_attempt_is_not_replaced(store: Documents, objec
 def test_a_run_that_ends_at_its_deadline_has_ended(store: Documents, objects: ObjectStore) -> None:
     clock = {"now": NOW}
 
-    def slow_at_the_end(step: object) -> None:
+    def slow_at_the_end(step: Step) -> None:
         if step.name == "run finished":
             clock["now"] += DAY
 
     trainer = replace(a_trainer(store, objects, report=slow_at_the_end), clock=lambda: clock["now"])
     document = service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
     assert document.decision == _stored(objects).decision == PUBLISHED
-    assert json.loads(objects.read(LEASE).data)["owner"] == ""
+    assert json.loads(known(objects.read(LEASE)).data)["owner"] == ""
 
 
 def test_the_lease_is_released_when_a_run_document_cannot_be_stored(store: Documents, objects: ObjectStore) -> None:
-    def damage(step: object) -> None:
+    def damage(step: Step) -> None:
         if step.name == "lease taken":
             objects.write("runs/20260501T120000Z.json", b"{", generation=0)
 
     trainer = a_trainer(store, objects, report=damage)
     with pytest.raises(ArtifactError, match="expected the document of a run"):
         service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
-    assert json.loads(objects.read(LEASE).data)["owner"] == ""
+    assert json.loads(known(objects.read(LEASE)).data)["owner"] == ""
     assert run(store, objects, now=NOW + SECOND).decision != YIELDED

@@ -10,8 +10,8 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ports import Documents, UserStore
 from shared.ranking.query import ListQuery
-from shared.services.serving.context import Answer, ServingContext
-from shared.services.serving.recommend import recommend
+from shared.services.serving.context import ListRequest, ServingContext
+from shared.services.serving.lists import Answer, recommend
 from shared.services.serving.snapshot import Serving
 from tests import laws
 from tests.examples import DAY, NOW, an_interaction
@@ -41,7 +41,7 @@ def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Servi
 
 def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 100) -> Answer:
     context = ServingContext(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
-    return recommend(context, user_id=user_id, query=ListQuery(k=limit), recommendation_id="r1")
+    return recommend(context, ListRequest(user_id=user_id, query=ListQuery(k=limit), recommendation_id="r1"))
 
 
 def test_a_warm_user_gets_events_like_their_history_first(store: Documents, serving: Serving) -> None:
@@ -77,15 +77,15 @@ def test_the_list_has_the_requested_length(store: Documents, serving: Serving, l
     assert len(_answer(serving, store.users, "yoga_fan_0", limit=limit).items) == limit
 
 
-def test_the_profile_is_read_once_with_the_deadline(serving: Serving) -> None:
-    class CountingUsers:
+def test_the_profile_is_read_once_with_the_deadline(store: Documents, serving: Serving) -> None:
+    class CountingUsers(FragileUsers):
         calls: list[tuple[str, float]] = []  # noqa: RUF012  # one test's own class
 
         def profile(self, user_id: str, *, timeout_s: float) -> Profile:
             self.calls.append((user_id, timeout_s))
             return Profile(User(user_id=user_id))
 
-    users = CountingUsers()
+    users = CountingUsers(store.users, Outage())
     _answer(serving, users, "yoga_fan_0")
     assert users.calls == [("yoga_fan_0", 1.5)]
 

@@ -1,0 +1,140 @@
+"""Recommender in service, with the values that requests share: live candidates, scores and explanations by profile."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
+from shared.ranking.explanation import Cause, Reason
+from shared.ranking.query import Recommendation, Viewer
+from shared.ranking.recommender import Recommender
+from shared.signals.candidates import Candidates
+
+_LIVE_S: Final = 60
+"""Seconds for which requests share one set of live events."""
+_CACHE_BYTES: Final = 32_000_000
+"""Memory for the cached scores and causes of users."""
+_CAUSES_BYTES: Final = 4_000
+"""Estimated size of the cached causes of one user."""
+_MIN_CACHED: Final = 8
+"""Users whose scores are cached, at least, however many events are live."""
+
+
+@dataclass(slots=True)
+class _Cached:
+    """Cached results for one profile, for repeated requests.
+
+    Attributes
+    ----------
+    scores : float of shape (c,) – scores of the live events; None until they are computed.
+    causes : causes by event row, see `explanation.py`.
+    """
+
+    scores: NDArray[np.floating] | None = None
+    causes: dict[int, Cause] = field(default_factory=dict)
+
+
+class LiveCandidates:
+    """Live candidates of one minute, with an LRU cache of the scores and causes of users by profile.
+
+    Some of the c candidates may be over before the minute is, so every list must apply `may_show`.
+
+    Attributes
+    ----------
+    minute : number of the minute, POSIX seconds / `_LIVE_S`.
+    candidates : the live events; what depends on them alone is cached in them.
+    """
+
+    def __init__(self, recommender: Recommender, candidates: Candidates, minute: int) -> None:
+        self.minute = minute
+        self.candidates = candidates
+        self._recommender = recommender
+        self._capacity = max(_MIN_CACHED, _CACHE_BYTES // (4 * len(candidates) + _CAUSES_BYTES))
+        self._by_profile: OrderedDict[Profile, _Cached] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def scores(self, viewer: Viewer) -> NDArray[np.floating]:
+        """Scores of the live events for one user, float of shape (c,)."""
+        cached = self._of(viewer.profile)
+        if cached.scores is None:
+            cached.scores = self._recommender.score(viewer, self.candidates)
+        return cached.scores
+
+    def causes(self, profile: Profile) -> dict[int, Cause]:
+        """Cache of the causes of a user's recommendations, by event row."""
+        return self._of(profile).causes
+
+    def _of(self, profile: Profile) -> _Cached:
+        with self._lock:
+            cached = self._by_profile.setdefault(profile, _Cached())
+            self._by_profile.move_to_end(profile)
+            while len(self._by_profile) > self._capacity:
+                self._by_profile.popitem(last=False)
+        return cached
+
+
+class CachedRecommender:
+    """Recommender with the live candidates of the latest minute.
+
+    Parameters
+    ----------
+    recommender : the model, with the catalog and the popularity of now.
+    earlier : live events of this catalog at an earlier time, whose time-independent values are reused; None for none.
+    """
+
+    def __init__(self, recommender: Recommender, *, earlier: Candidates | None = None) -> None:
+        self.recommender = recommender
+        self._earlier = earlier
+        self._live: LiveCandidates | None = None
+
+    def live(self, now: datetime) -> LiveCandidates:
+        """Live candidates as of the minute of `now`, so that requests share all results that depend on them alone."""
+        minute = int(now.timestamp()) // _LIVE_S
+        live = self._live
+        if live is None or live.minute != minute:
+            live = LiveCandidates(self.recommender, self._candidates(now), minute)
+            self._live = live
+        return live
+
+    def _candidates(self, now: datetime) -> Candidates:
+        rows = np.flatnonzero(self.recommender.catalog.live(now))
+        latest = self._latest()
+        if latest is not None and np.array_equal(latest.rows, rows):
+            return latest.at(now.timestamp(), self.recommender.popularity[rows])
+        return self.recommender.candidates(rows, now)
+
+    def _latest(self) -> Candidates | None:
+        return self._live.candidates if self._live else self._earlier
+
+    def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Reason]:
+        """Explanations of the n listed event rows for one user, from cached causes where there are any."""
+        return self.recommender.explain(viewer, rows, self.live(now).causes(viewer.profile), now)
+
+    def recommend(
+        self, history: Sequence[tuple[str, str]] | Profile = (), *, k: int = 10, now: datetime | None = None
+    ) -> list[Recommendation]:
+        """Top-k live events for one user, see `Recommender.recommend`; `now` is None for the present."""
+        now = now or datetime.now(UTC)
+        return self.recommender.recommend(history, k=k, now=now, live=self.live(now).candidates)
+
+    def prepare(self, now: datetime) -> None:
+        """Warm up: compute what all requests share of the live events, so that no request waits for it."""
+        self.recommender.scorer.prepare()
+        candidates, catalog = self.live(now).candidates, self.recommender.catalog
+        sample = catalog.events.ids(candidates.rows[:1])
+        clicks = tuple(HistoryEntry(InteractionType.CLICK, now, event_id) for event_id in sample)
+        self.recommender.score(Viewer.of(Profile(User(user_id="anonymous"), clicks), catalog, now), candidates)
+
+    def with_events(self, events: Sequence[Event]) -> "CachedRecommender":
+        """Recommender with these events added or replaced, see `Recommender.with_events`; nothing is cached yet."""
+        return CachedRecommender(self.recommender.with_events(events))
+
+    def with_popularity(self, sums: Mapping[str, float]) -> "CachedRecommender":
+        """Recommender with newer popularity, see `Recommender.with_popularity`; keeps what does not depend on it."""
+        return CachedRecommender(self.recommender.with_popularity(sums), earlier=self._latest())

@@ -1,0 +1,165 @@
+"""Lists of events: recommended, popular, trending and similar events, and the caller's own events in ranked order.
+
+They differ in the candidates and their scores; one sequence turns these into an answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.arrays.positions import distinct
+from shared.entities import Rules
+from shared.feedback.popularity import growth
+from shared.feedback.trends import recent, rising
+from shared.models.baselines import fallback_scores
+from shared.ranking.explanation import Reason
+from shared.ranking.lists import build_list, may_show, to_items
+from shared.ranking.query import Recommendation
+from shared.ranking.similarity import similarity
+from shared.services.serving.context import ListRequest, RequestView, ServingContext
+from shared.signals.candidates import Candidates
+
+POPULAR: Final = "popularity"
+TRENDING: Final = "trending"
+SIMILAR: Final = "content"
+"""Sources of the events of lists that are not ranked by the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """List of events, as the API returns it.
+
+    Attributes
+    ----------
+    recommendation_id : id of this list, which the interactions that follow from it carry.
+    model_version : version in service, None without a model.
+    items : the events, best first.
+    next_cursor : cursor of the next page, None where the list ends.
+    degraded : parts that could not be used or brought up to date, see `RequestView`.
+    """
+
+    recommendation_id: str
+    model_version: str | None
+    items: list[Recommendation]
+    next_cursor: str | None
+    degraded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Ranked events of the caller's list.
+
+    Attributes
+    ----------
+    recommendation_id : id of this list, which the interactions that follow from it carry.
+    model_version : version in service, None without a model.
+    items : the events that may be shown, best first.
+    left_out : ids of unknown events and of those that may not be shown to this user, in the caller's order.
+    degraded : parts that could not be used or brought up to date, see `RequestView`.
+    """
+
+    recommendation_id: str
+    model_version: str | None
+    items: list[Recommendation]
+    left_out: list[str]
+    degraded: tuple[str, ...]
+
+
+def recommend(context: ServingContext, request: ListRequest) -> Answer:
+    """Recommended live events for a user, after the business rules."""
+    view = context.view(request)
+    live = view.model.live(view.now)
+    return _answer(view, request, live.candidates, live.scores(view.viewer), placements=view.snapshot.rules)
+
+
+def popular(context: ServingContext, request: ListRequest, *, window: str) -> Answer:
+    """Popular live events, ties by start.
+
+    Parameters
+    ----------
+    window : one of `trends.WINDOWS`; "" for decayed popularity of all time.
+    """
+    view = context.view(request)
+    model, live = view.recommender, view.model.live(view.now).candidates
+    sums = recent(model.popularity, model.before, window) if window else model.popularity
+    scores = fallback_scores(sums[live.rows], live.starts_at())
+    return _answer(view, request, live, scores, source=POPULAR)
+
+
+def trending(context: ServingContext, request: ListRequest, *, window: str) -> Answer:
+    """Trending live events: those that exceed the popularity expected from their past, greatest excess first.
+
+    Parameters
+    ----------
+    window : one of `trends.WINDOWS`, in which the excess is measured.
+    """
+    view = context.view(request)
+    model, live = view.recommender, view.model.live(view.now).candidates
+    scores = rising(model.popularity, model.before, window, _to_present(view.now))[live.rows]
+    return _answer(view, request, live, scores, is_eligible=scores > 0, source=TRENDING)
+
+
+def similar(context: ServingContext, request: ListRequest, *, event_id: str) -> Answer:
+    """Live events by content similarity to an event, which may be over or newer than the model.
+
+    Raises `NotFound` for an unknown event.
+    """
+    view = context.view(request).with_event(context.documents.events, event_id)
+    live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
+    scores = similarity(live, np.array([row]))[0]
+    return _answer(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0), source=SIMILAR)
+
+
+def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[str]) -> Ranking:
+    """Ranking of all of `event_ids` for a user, without events that may not be shown; pins and boosts do not apply."""
+    view = context.view(request)
+    rows = distinct(view.recommender.catalog.events.rows(event_ids))
+    candidates = view.recommender.candidates(rows[rows >= 0], view.now)
+    request = replace(request, query=replace(request.query, k=len(event_ids)))
+    answer = _answer(view, request, candidates, view.recommender.score(view.viewer, candidates))
+    ranked = {item.event_id for item in answer.items}
+    left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
+    return Ranking(answer.recommendation_id, answer.model_version, answer.items, left_out, answer.degraded)
+
+
+def _answer(
+    view: RequestView,
+    request: ListRequest,
+    candidates: Candidates,
+    scores: NDArray[np.floating],
+    *,
+    is_eligible: NDArray[np.bool_] | None = None,
+    placements: Rules | None = None,
+    source: str | None = None,
+) -> Answer:
+    """Answer with the best of c candidates: visibility mask, ranked list, items.
+
+    Parameters
+    ----------
+    scores : float of shape (c,), finite – higher is better.
+    is_eligible : bool of shape (c,) – candidates that belong in this list, visible or not; None for all.
+    placements : rules whose pins, boosts and cap by organizer apply; None for none. Blocks apply to every list.
+    source : what ranked all of the events; None to explain each.
+    """
+    catalog, viewer, query, rules = view.recommender.catalog, view.viewer, request.query, view.snapshot.rules
+    allowed = may_show(catalog, candidates.rows, viewer, rules, view.now)
+    if is_eligible is not None:
+        allowed &= is_eligible
+    ranked = build_list(candidates, scores, allowed, query, rules=placements, now=view.now)
+    # Events may have ended while they were scored.
+    present = view.clock()
+
+    def explain(rows: NDArray[np.int64]) -> Sequence[Reason]:
+        return view.model.explain(viewer, rows, present)
+
+    items = to_items(catalog, ranked, viewer, query, rules=rules, now=present, explain=explain, source=source)
+    return Answer(request.recommendation_id, view.snapshot.model_version, items, ranked.cursor, view.degraded)
+
+
+def _to_present(now: datetime) -> float:
+    """Factor from popularity sums at the landmark to sums at `now`."""
+    return float(1 / growth(np.array([now.timestamp()]))[0])

@@ -1,0 +1,95 @@
+"""Values that requests share: within a minute, across minutes, and by profile."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pytest
+
+from shared.entities import Profile, User
+from shared.ranking.query import Viewer
+from shared.services.serving import cache
+from shared.services.serving.cache import CachedRecommender
+from tests import laws
+from tests.examples import DAY, NOW, an_event
+from tests.known import known
+
+DATA = laws.city()
+LIVE = sorted(event.event_id for event in DATA.events if known(event.over_at()) > NOW)
+MINUTE = timedelta(minutes=1)
+
+
+def _trained(model: str = "popularity") -> CachedRecommender:
+    return CachedRecommender(laws.trained(model, DATA))
+
+
+def _viewer(model: CachedRecommender, user_id: str, now: datetime = NOW) -> Viewer:
+    return Viewer.of(laws.profile(DATA, user_id), model.recommender.catalog, now)
+
+
+def test_values_that_depend_on_the_live_events_alone_are_cached() -> None:
+    model = _trained()
+    model.live(NOW).candidates.cached_static("made", lambda: "once")
+    later = model.live(NOW + MINUTE).candidates
+    assert later.now_s == (NOW + MINUTE).timestamp()
+    popular = model.with_popularity({LIVE[0]: 9e12}).with_popularity({})
+    assert popular.live(NOW + MINUTE).candidates.popularity.max() == 9e12
+    for at in (NOW + MINUTE, NOW + 2 * MINUTE):
+        assert popular.live(at).candidates.cached_static("made", lambda: "again") == "once"
+    assert later.cached_static("made", lambda: "again") == "once"
+    grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)]).live(NOW).candidates
+    fewer = popular.live(NOW + 9 * DAY).candidates
+    assert {live.cached_static("made", lambda: "again") for live in (grown, fewer)} == {"again"}
+
+
+def test_requests_within_a_minute_share_live_events_and_scores() -> None:
+    model = _trained("svd")
+    live = model.live(NOW)
+    assert model.live(NOW + MINUTE - timedelta(seconds=1)) is live
+    scores = live.scores(_viewer(model, "jazz_fan_1"))
+    assert live.scores(_viewer(model, "jazz_fan_1")) is scores
+    assert live.scores(_viewer(model, "yoga_fan_1")) is not scores
+    assert live.causes(laws.profile(DATA, "jazz_fan_1")) is live.causes(laws.profile(DATA, "jazz_fan_1"))
+    later = model.live(NOW + MINUTE)
+    assert later is not live
+    assert later.scores(_viewer(model, "jazz_fan_1")) is not scores
+    popular = model.with_popularity({LIVE[0]: 1.0}).live(NOW)
+    assert popular.scores(_viewer(model, "jazz_fan_1")) is not scores
+
+
+def test_cached_scores_are_those_of_the_model() -> None:
+    model = _trained("svd")
+    live, viewer = model.live(NOW), _viewer(model, "jazz_fan_1")
+    expected = model.recommender.score(viewer, model.recommender.live(NOW))
+    assert np.array_equal(live.scores(viewer), expected)
+    assert np.array_equal(live.scores(viewer), expected)
+
+
+def test_causes_are_found_once_for_a_user_and_an_event() -> None:
+    model = _trained("svd")
+    viewer = _viewer(model, "yoga_fan_1")
+    rows = model.live(NOW).candidates.rows[:3].astype(np.int64)
+    first = model.explain(viewer, rows, NOW)
+    causes = model.live(NOW).causes(viewer.profile)
+    assert sorted(causes) == rows.tolist()
+    causes.update({int(row): ("cached", "from before") for row in rows})
+    assert {source for source, _ in first} != {"cached"}
+    assert {source for source, _ in model.explain(viewer, rows, NOW)} == {"cached"}
+
+
+def test_the_least_recently_used_users_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_CACHE_BYTES", 0)
+    live = _trained().live(NOW)
+    profiles = [Profile(User(user_id=f"user_{number}")) for number in range(cache._MIN_CACHED + 1)]
+    first, second, *rest = profiles
+    kept, dropped = live.causes(first), live.causes(second)
+    for profile in (*rest[:-1], first, rest[-1]):
+        live.causes(profile)
+    assert live.causes(first) is kept
+    assert live.causes(second) is not dropped
+
+
+def test_a_list_from_python_is_of_the_present_unless_a_time_is_given() -> None:
+    now = datetime.now(NOW.tzinfo)
+    model = CachedRecommender(laws.trained("popularity", laws.moved(DATA, now - NOW), now=now))
+    assert sorted(item.event_id for item in model.recommend(k=100)) == LIVE
+    assert model.recommend(k=100, now=now + 10_000 * DAY) == []
