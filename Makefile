@@ -25,7 +25,7 @@ e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
 
 emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER]
-	venv/bin/python -m tests.emulators $(if $(DATA),"$(DATA)")
+	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)")
 
 demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER]
 	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)")

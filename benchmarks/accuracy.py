@@ -36,6 +36,7 @@ from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.blend import Blend
 from shared.models.registry import MODELS
+from tools.interruption import exit_status, interruptible
 
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(sys.stderr)
     try:
         plan = _plan(given)
-        with _data(given, console) as folder:
+        with interruptible(), _data(given, console) as folder:
             peers = usable(PEERS if given.peers else (), console, ids_only=plan.ids_only)
             result = measure(folder, plan, peers, given.k, console, given.model or MODELS, seeds=given.replay_seeds)
     except InvalidField as error:
@@ -71,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (MarqueeError, OSError) as error:
         console.say(f"error: {error}")
         return 1
+    except KeyboardInterrupt as interrupt:
+        console.say("stopped before the end")
+        return exit_status(interrupt)
     result["data"] = str(given.folder) if given.folder else f"sample, seed {given.seed}"
     print(shown(result))
     if given.out:

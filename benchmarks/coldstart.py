@@ -3,9 +3,7 @@
 import argparse
 import json
 import os
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,13 +14,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.deployment import build
-from benchmarks.runs import firestore, run
+from benchmarks.runs import Results, firestore, need_firestore, report, run
 from jobs.console import Console
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.stores import open_objects
-from tests.emulators.process import free_port
-from tests.emulators.programs import ROOT
-from tests.emulators.storage import storage_emulator
+from tools.emulators.process import free_port, process_group
+from tools.emulators.programs import ROOT, storage_binary
+from tools.emulators.storage import storage_emulator
 
 _BUCKET: Final = "models"
 _PATIENCE_S: Final = 60.0
@@ -82,18 +80,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.events < 1 or given.runs < 1:
         parser.error("--events and --runs: expected at least 1")
 
-    def measure() -> dict[str, Any]:
+    def measure() -> Results:
+        storage_binary()
+        if given.firestore:
+            need_firestore()
         emulator = firestore() if given.firestore else nullcontext()
         with tempfile.TemporaryDirectory(prefix="marquee-coldstart-") as folder, storage_emulator() as host, emulator:
             work = given.work or Path(folder)
-            return _measure(
+            yield from _measure(
                 Path(folder), work, host, events=given.events, runs=given.runs, on_firestore=given.firestore
             )
 
     return run(measure, _print, given.out)
 
 
-def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_firestore: bool) -> dict[str, Any]:
+def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_firestore: bool) -> Results:
     deployment = work / f"deployment-{events}"
     build(deployment, live=events, console=Console(sys.stderr))
     os.environ["STORAGE_EMULATOR_HOST"] = host
@@ -115,23 +116,29 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
         (folder / name / "main.py").write_text(source + _COUNTED)
     seconds: dict[str, list[float]] = {name: [] for name in sources}
     megabytes: dict[str, list[float]] = {name: [] for name in sources}
-    for _ in range(runs + 1):
+    modules: dict[str, int] = {}
+    # The first start of each server is a warm-up: it fills the disk cache and compiles bytecode.
+    for number in range(runs + 1):
         for name in sources:
             settings = environ | {"MARQUEE_DOCUMENTS": documents[name]}
             with _server(folder / name, "api", settings) as (started, address, pid):
                 answer = _answer(address)
-                seconds[name].append(time.perf_counter() - started)
-                megabytes[name].append(_memory_mb(pid))
+                elapsed = time.perf_counter() - started
+                memory = _memory_mb(pid)
             _check(name, answer)
-    modules = {}
+            if number:
+                seconds[name].append(elapsed)
+                megabytes[name].append(memory)
+            report(f"start {number or 'to warm up'}: {name}, {elapsed:.3f} s, {memory:.0f} MB")
+        if number:
+            yield _result(events, seconds, megabytes, modules)
     for name in sources:
         with _server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (_, address, _):
             modules[name] = int(_answer(address))
-    # The first start of each server is a warm-up: it fills the disk cache and compiles bytecode.
-    return _report(events, {name: measured[1:] for name, measured in seconds.items()}, megabytes, modules)
+    yield _result(events, seconds, megabytes, modules)
 
 
-def _report(
+def _result(
     events: int, seconds: dict[str, list[float]], megabytes: dict[str, list[float]], modules: dict[str, int]
 ) -> dict[str, Any]:
     medians = {name: statistics.median(measured) for name, measured in seconds.items()}
@@ -142,7 +149,7 @@ def _report(
         "median_s": {name: round(median, 4) for name, median in medians.items()},
         "ratio_to_plain": {name: round(median / medians["plain"], 2) for name, median in medians.items()},
         "memory_mb": {name: round(statistics.median(measured)) for name, measured in megabytes.items()},
-        "modules": modules,
+        "modules": dict(modules),
     }
 
 
@@ -164,7 +171,7 @@ def _upload(deployment: Path, events: int) -> None:
         blob = local.read(name)
         if blob is not None:
             bucket.write(name, blob.data, generation=0)
-    catalog = load(local).catalog
+    catalog = load(local).recommender.catalog
     rows = np.flatnonzero(catalog.on_sale)[:events]
     rng = np.random.default_rng(1)
     items = rng.normal(size=(len(rows), 50)).astype(np.float32)
@@ -191,12 +198,8 @@ def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tupl
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", target, "--port", str(port)]
     started = time.perf_counter()
-    process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)
-    try:
+    with process_group(command, cwd=folder, env=environ) as process:
         yield started, f"127.0.0.1:{port}", process.pid
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
 
 
 def _answer(address: str) -> str:
@@ -237,8 +240,9 @@ def _print(result: dict[str, Any]) -> None:
     print(f"{result['live_events']:,} live events, medians of {result['runs']} starts, {result['cpus']} CPUs")
     print(f"{'':10}{'seconds':>10}{'ratio':>8}{'modules':>10}{'MB':>8}")
     for name, seconds in result["median_s"].items():
-        ratio, modules, memory = (result[key][name] for key in ("ratio_to_plain", "modules", "memory_mb"))
-        print(f"{name:10}{seconds:>10.3f}{ratio:>8.2f}{modules:>10,}{memory:>8}")
+        ratio, memory = result["ratio_to_plain"][name], result["memory_mb"][name]
+        modules = f"{result['modules'][name]:,}" if name in result["modules"] else "–"
+        print(f"{name:10}{seconds:>10.3f}{ratio:>8.2f}{modules:>10}{memory:>8}")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
+from benchmarks.market import RECURRING
+from benchmarks.offers import Offers
 from jobs.console import Console
 from jobs.load import load_folder
 from jobs.sample import write_sample
 from shared.adapters.stores import open_documents, open_objects
-from shared.entities import Event, Status
+from shared.entities import Event, Location, Status
 from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Documents, ObjectStore
 from shared.services.registry import publish
@@ -26,25 +30,31 @@ _EVENTS_PER_LIVE_EVENT: Final = 2.6
 def build(folder: Path, *, live: int, console: Console) -> None:
     """Deployment in `folder`: documents.db and bucket/ of a city with exactly `live` live events; reused if it exists.
 
-    At most 10,000 of the live events are part of the training; the rest are added later and have attributes only.
+    Texts, tags, places and prices are those of `Offers`, which most events have of their own. At most 10,000
+    of the live events are part of the training; the rest are added later and have attributes only.
     """
     done = folder / "done.json"
     if done.exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
-    events = round(min(live, _TRAINED) * _EVENTS_PER_LIVE_EVENT)
-    write_sample(folder / "csv", users=USERS, events=events, interactions=_INTERACTIONS, seed=1, now=now)
+    size = round(min(live, _TRAINED) * _EVENTS_PER_LIVE_EVENT)
+    write_sample(folder / "csv", users=USERS, events=size, interactions=_INTERACTIONS, seed=1, now=now)
     documents = open_documents(f"sqlite:{folder / 'documents.db'}")
     # Loaded a day ago, so that an instance does not read the documents of the model again.
     loaded = now - timedelta(days=1)
     load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", now=loaded, console=console)
+    stored = sorted(documents.events.changed_since(None), key=lambda event: event.event_id)
     showable = sorted(documents.events.live(now), key=lambda event: event.event_id)
-    surplus = [replace(event, status=Status.HIDDEN) for event in showable[live:]]
-    documents.events.put(surplus, now=loaded)
-    console.say(f"training on {events:,} events")
+    surplus = {event.event_id for event in showable[live:]}
+    events = _with_offers([*stored, *_later(showable, live - len(showable))], np.random.default_rng(1))
+    trained, later = events[: len(stored)], events[len(stored) :]
+    documents.events.put(
+        [replace(event, status=Status.HIDDEN) if event.event_id in surplus else event for event in trained], now=loaded
+    )
+    console.say(f"training on {len(trained):,} events")
     train(documents, open_objects(f"folder:{folder / 'bucket'}"), now=now)
-    documents.events.put(_later(showable, live - len(showable)), now=datetime.now(UTC))
+    documents.events.put(later, now=datetime.now(UTC))
     documents.close()
     done.write_text(json.dumps({"live": live, "trained_at": now.isoformat()}))
 
@@ -78,3 +88,31 @@ def _later(events: list[Event], count: int) -> list[Event]:
         replace(events[number % len(events)], event_id=f"later_{number}", booked=None, capacity=None)
         for number in range(max(count, 0))
     ]
+
+
+def _with_offers(events: list[Event], rng: np.random.Generator) -> list[Event]:
+    """Events with texts, tags, places and prices of their own; a share of them has those of the first of its series.
+
+    The generated city has few texts, which most of its events share.
+    """
+    _, topics = np.unique([f"{event.category} {event.subcategory}" for event in events], return_inverse=True)
+    offers = Offers.of(topics, rng)
+    titles, descriptions, tags = offers.titles.to_pylist(), offers.descriptions.to_pylist(), offers.tags.to_pylist()
+    first: dict[tuple[str, str], int] = {}
+    recurs = rng.random(len(events)) < RECURRING
+    changed = []
+    for number, event in enumerate(events):
+        begun = first.setdefault((event.organizer_id, event.title), number)
+        row = begun if recurs[number] else number
+        changed.append(
+            replace(
+                event,
+                title=titles[row],
+                description=descriptions[row],
+                tags=tuple(dict.fromkeys(tags[row])),
+                venue_id=f"venue_{offers.venues[row]}",
+                location=Location(float(offers.lat[row]), float(offers.lng[row])),
+                price=float(offers.prices[row]),
+            )
+        )
+    return changed

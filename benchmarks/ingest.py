@@ -6,10 +6,11 @@ import statistics
 import sys
 import time
 import uuid
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, Final
 from cloudevents.http import CloudEvent
 
 from benchmarks.meter import Meter
-from benchmarks.runs import firestore, run
+from benchmarks.runs import Results, firestore, need_firestore, report, run
 from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.cloudevent import encode_change
@@ -28,7 +29,6 @@ from shared.feedback.counts import SETTLED_AFTER, SLOT
 from shared.ports import Documents
 from shared.services.ingest.reconcile import reconcile
 from shared.settings import Settings
-from tests.deployment import Clock
 
 _NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 _PAGE: Final = 10
@@ -40,6 +40,16 @@ _TYPES: Final = (
     *(_T.BOOKING, _T.CANCEL, _T.SAVE, _T.ATTEND, _T.RATING, _T.REVIEW, _T.DISMISS, _T.FOLLOW),
     *(_T.VIEW, _T.CLICK, _T.SHARE, _T.SEARCH, _T.CATEGORY_CLICK, _T.IMPRESSION),
 )
+
+
+@dataclass
+class _Clock:
+    """Manual clock."""
+
+    now: datetime = _NOW
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,11 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if min(given.interactions, given.parallel, given.rounds) < 1:
         parser.error("--interactions, --parallel and --rounds: expected at least 1")
-    logging.disable(logging.INFO)
 
-    def measure() -> dict[str, Any]:
+    def measure() -> Results:
+        need_firestore()
+        logging.disable(logging.INFO)
         with firestore():
-            return _measure(given.interactions, given.parallel, given.rounds, Random(given.seed))
+            yield from _measure(given.interactions, given.parallel, given.rounds, Random(given.seed))
 
     return run(measure, _print, given.out)
 
@@ -98,37 +109,39 @@ def _interaction(kind: InteractionType, number: int, rng: Random) -> Interaction
     return replace(entry, interaction_id=entry.expected_id())
 
 
-def _measure(size: int, parallel: int, rounds: int, rng: Random) -> dict[str, Any]:
+def _measure(size: int, parallel: int, rounds: int, rng: Random) -> Results:
     made = {kind: _interactions(kind, size, rng) for kind in _TYPES}
     rates: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     operations: dict[str, dict[str, dict[str, float]]] = {}
-    _round({_T.VIEW: made[_T.VIEW]}, parallel)  # the emulator's first writes are slow
-    for number in range(rounds):
-        for kind, (throughputs, counted) in _round(made, parallel).items():
+    for _ in _round({_T.VIEW: made[_T.VIEW]}, parallel):
+        pass  # the emulator's first writes are slow
+    for number in range(1, rounds + 1):
+        for kind, throughputs, counted in _round(made, parallel):
             for name, rate in throughputs.items():
                 rates[kind][name].append(rate)
-            if number == 0:
-                operations[kind] = counted
-    return {
-        "interactions_a_type": size,
-        "events": _EVENTS,
-        "events_a_page": _PAGE,
-        "parallel": parallel,
-        "rounds": rounds,
-        "types": {kind: _summary(operations[kind], rates[kind]) for kind in operations},
-    }
+            operations.setdefault(kind, counted)
+            report(
+                f"round {number}: {kind}, {', '.join(f'{rate:,.0f} {name}/s' for name, rate in throughputs.items())}"
+            )
+            yield {
+                "interactions_a_type": size,
+                "events": _EVENTS,
+                "events_a_page": _PAGE,
+                "parallel": parallel,
+                "rounds": number,
+                "types": {kind: _summary(operations[kind], rates[kind]) for kind in operations},
+            }
 
 
 def _round(
     made: dict[InteractionType, list[Interaction]], parallel: int
-) -> dict[str, tuple[dict[str, float], dict[str, dict[str, float]]]]:
-    """Throughput and operations by interaction type, measured in a new project."""
+) -> Iterator[tuple[str, dict[str, float], dict[str, dict[str, float]]]]:
+    """Interaction type, throughput and operations of each type, measured in a new project."""
     settings = Settings(documents=f"firestore:ingest-{uuid.uuid4().hex[:12]}", objects="folder:.marquee/unused")
-    clock = Clock(_NOW)
+    clock = _Clock()
     wired = replace(wiring.build(settings), now=clock)
     documents, meter = wired.documents, Meter(wired.documents)
-    result = {}
-    with wiring.use(wired):
+    with wiring.use(wired), closing(documents):
         for number, kind in enumerate(made):
             recorded_at = _NOW + number * 4 * SLOT
             clock.now = recorded_at + timedelta(seconds=30)
@@ -143,9 +156,7 @@ def _round(
             settled = meter.take()
             parts = {"document": written, "trigger": triggered, "settling": settled}
             shares = {name: {what: n / len(interactions) for what, n in part.items()} for name, part in parts.items()}
-            result[kind.value] = ({"bare": bare, "trigger": trigger}, shares)
-    documents.close()
-    return result
+            yield kind.value, {"bare": bare, "trigger": trigger}, shares
 
 
 def _append(documents: Documents, now: datetime, entry: Interaction) -> None:
@@ -171,9 +182,10 @@ def _rate(work: Callable[[Any], object], items: Sequence[Any], parallel: int) ->
 
 def _summary(operations: dict[str, dict[str, float]], rates: dict[str, list[float]]) -> dict[str, Any]:
     marker = 1.0 if operations["trigger"].get("writes", 0) > 1 else 0.0
-    total: Counter[str] = Counter()
+    total: defaultdict[str, float] = defaultdict(float)
     for part in operations.values():
-        total.update(part)
+        for what, n in part.items():
+            total[what] += n
     # Firestore deletes the deduplication marker by its TTL policy.
     total["deletes"] += marker
     price = sum(_PRICES[what] * n for what, n in total.items())

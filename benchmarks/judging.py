@@ -51,9 +51,6 @@ class Evaluation:
     fit_s: float
 
 
-_PER_USER: Final = ("ndcg", "recall", "recall_of_all", "new_ndcg")
-
-
 @dataclass(frozen=True, slots=True)
 class EvaluatedUsers:
     """Evaluated users of all folds, concatenated; a user may occur in several folds.
@@ -111,7 +108,10 @@ def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
 
     first = evaluations[0]
     return Evaluation(
-        *(mean([getattr(evaluation, name) for evaluation in evaluations]) for name in _PER_USER),
+        ndcg=mean([evaluation.ndcg for evaluation in evaluations]),
+        recall=mean([evaluation.recall for evaluation in evaluations]),
+        recall_of_all=mean([evaluation.recall_of_all for evaluation in evaluations]),
+        new_ndcg=mean([evaluation.new_ndcg for evaluation in evaluations]),
         apart={kind: mean([evaluation.apart[kind] for evaluation in evaluations]) for kind in first.apart},
         variety={
             segment: {

@@ -3,10 +3,7 @@
 import argparse
 import json
 import os
-import platform
 import re
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -18,13 +15,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.deployment import USERS, build
+from benchmarks.runs import Results, need_disk, report, run
 from jobs.console import Console
-from tests.emulators.process import free_port
-from tests.emulators.programs import ROOT
+from tools.emulators.process import free_port, process_group
+from tools.emulators.programs import ROOT, wrk
 
 _API: Final = "/api/v1/recommendations"
 _PATIENCE_S: Final = 300.0
 _SETTLE_S: Final = 2
+_BYTES_OF_DEPLOYMENT: Final = 100_000_000
+"""Disk of a deployment without events, three times the users and interactions that were measured."""
+
+_BYTES_PER_EVENT: Final = 10_000
+"""Disk for each live event: some three documents, CSV rows and model rows, with as much again to spare."""
+
 _CASES: Final = {
     "ok": "plain",
     "product": "product",
@@ -87,21 +91,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, help="folder that keeps the trained models for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
-    if shutil.which("wrk") is None:
-        print("The latency benchmark needs wrk: install it, such as `apt-get install wrk`.", file=sys.stderr)
-        return 1
-    rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="marquee-latency-") as folder:
-        for live in given.events:
-            rows += _measure(Path(folder), given.work or Path(folder), live, given.connections, given.seconds)
-    result = {"cpus": os.cpu_count(), "python": platform.python_version(), "seconds": given.seconds, "rows": rows}
-    _print(rows)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+    for name in ("events", "connections"):
+        if min(getattr(given, name)) < 1:
+            parser.error(f"--{name}: expected at least 1")
+    if given.seconds < 1:
+        parser.error("--seconds: expected at least 1")
+
+    def measure() -> Results:
+        wrk()
+        rows: list[dict[str, Any]] = []
+        with tempfile.TemporaryDirectory(prefix="marquee-latency-") as folder:
+            work = given.work or Path(folder)
+            need_disk(work, sum(_BYTES_OF_DEPLOYMENT + live * _BYTES_PER_EVENT for live in given.events))
+            report(f"{'live':>8} {'case':18}{'conns':>6}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'req/s':>8}{'MB':>6}")
+            for live in given.events:
+                for row in _measure(Path(folder), work, live, given.connections, given.seconds):
+                    report(_shown(row))
+                    rows.append(row)
+                    yield {"seconds": given.seconds, "rows": rows}
+
+    return run(measure, lambda _: None, given.out)
 
 
-def _measure(folder: Path, work: Path, live: int, connections: list[int], seconds: int) -> list[dict[str, Any]]:
+def _measure(folder: Path, work: Path, live: int, connections: list[int], seconds: int) -> Results:
     deployment = work / f"deployment-{live}"
     build(deployment, live=live, console=Console(sys.stderr))
     environ = {
@@ -112,7 +124,6 @@ def _measure(folder: Path, work: Path, live: int, connections: list[int], second
         "MARQUEE_AUTH": "off",
     }
     sources = {"plain": _PLAIN, "product": _PRODUCT.format(live=live), "marquee": (ROOT / "main.py").read_text()}
-    rows = []
     for server, source in sources.items():
         source_folder = folder / f"{server}-{live}"
         source_folder.mkdir()
@@ -123,9 +134,8 @@ def _measure(folder: Path, work: Path, live: int, connections: list[int], second
                     script = source_folder / "wrk.lua"
                     script.write_text(_script(_path(case), events))
                     measured = _wrk(port, script, count, seconds)
-                    rows.append({"live_events": live, "case": case, "connections": count, **measured})
-                    rows[-1]["memory_mb"] = round(_memory_mb(pid))
-    return rows
+                    row = {"live_events": live, "case": case, "connections": count, **measured}
+                    yield row | {"memory_mb": round(_memory_mb(pid))}
 
 
 def _path(case: str) -> str:
@@ -153,12 +163,8 @@ def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> I
     """Warm server; yields its port, process id and ids of some live events."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port)]
-    process = subprocess.Popen(command, cwd=folder, env=environ, start_new_session=True)
-    try:
+    with process_group(command, cwd=folder, env=environ) as process:
         yield port, process.pid, _ready(port, expected)
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
 
 
 def _ready(port: int, expected: int | None) -> list[str]:
@@ -189,12 +195,25 @@ def _get(port: int, path: str) -> str:
 
 
 def _wrk(port: int, script: Path, connections: int, seconds: int) -> dict[str, Any]:
-    command = ["wrk", "-t", "1", "-c", str(connections), "-s", str(script), f"http://127.0.0.1:{port}"]
+    command = [
+        wrk(),
+        "--timeout",
+        "30s",
+        "-t",
+        "1",
+        "-c",
+        str(connections),
+        "-s",
+        str(script),
+        f"http://127.0.0.1:{port}",
+    ]
     for duration in (_SETTLE_S, seconds):
-        done = subprocess.run([*command, "-d", f"{duration}s"], capture_output=True, text=True, check=True)
-    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
+        measured = [*command, "-d", f"{duration}s"]
+        with process_group(measured, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+            said = process.stdout.read().decode() if process.stdout else ""
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", said)
     if found is None or int(found[6]):
-        raise RuntimeError(f"wrk: expected only answers with status 200, got {done.stdout}")
+        raise RuntimeError(f"wrk: expected only answers with status 200, got {said}")
     p50, p95, p99 = (int(found[group]) / 1000 for group in (1, 2, 3))
     return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "requests_per_s": int(found[4])}
 
@@ -206,13 +225,11 @@ def _memory_mb(pid: int) -> float:
     return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def _print(rows: list[dict[str, Any]]) -> None:
-    print(f"{'live':>8} {'case':18}{'conns':>6}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'req/s':>8}{'MB':>6}")
-    for row in rows:
-        print(
-            f"{row['live_events']:>8,} {row['case']:18}{row['connections']:>6}{row['p50_ms']:>9.2f}"
-            f"{row['p95_ms']:>9.2f}{row['p99_ms']:>9.2f}{row['requests_per_s']:>8,}{row['memory_mb']:>6}"
-        )
+def _shown(row: dict[str, Any]) -> str:
+    return (
+        f"{row['live_events']:>8,} {row['case']:18}{row['connections']:>6}{row['p50_ms']:>9.2f}"
+        f"{row['p95_ms']:>9.2f}{row['p99_ms']:>9.2f}{row['requests_per_s']:>8,}{row['memory_mb']:>6}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from benchmarks.runs import firestore, run
+from benchmarks.runs import Results, firestore, need_firestore, report, run
 from shared.adapters.stores import open_documents
 from shared.entities import Interaction, InteractionType
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
@@ -43,9 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.interactions < 1 or given.rounds < 1:
         parser.error("--interactions and --rounds: expected at least 1")
 
-    def measure() -> dict[str, Any]:
+    def measure() -> Results:
+        need_firestore()
         with firestore():
-            return _measure(_interactions(given.interactions, Random(given.seed)), given.rounds)
+            yield from _measure(_interactions(given.interactions, Random(given.seed)), given.rounds)
 
     return run(measure, _print, given.out)
 
@@ -91,19 +92,27 @@ def _load(project: str, interactions: Sequence[Interaction]) -> None:
     documents.close()
 
 
-def _measure(interactions: Sequence[Interaction], rounds: int) -> dict[str, Any]:
+def _measure(interactions: Sequence[Interaction], rounds: int) -> Results:
     rates: dict[str, list[float]] = defaultdict(list)
     _append(_fresh(), interactions[:_BATCH])  # the emulator's first writes are slow
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         ours = _fresh()
-        rates["bare batches"].append(_rate(_bare, _fresh(), interactions))
-        rates["append"].append(_rate(_append, ours, interactions))
-        rates["append again"].append(_rate(_append, ours, interactions))
-        rates["load"].append(_rate(_load, _fresh(), interactions))
+        for name, load, project in (
+            ("bare batches", _bare, _fresh()),
+            ("append", _append, ours),
+            ("append again", _append, ours),
+            ("load", _load, _fresh()),
+        ):
+            rates[name].append(_rate(load, project, interactions))
+            report(f"round {number}: {name}, {rates[name][-1]:,.0f} per second")
+            yield _result(len(interactions), rates)
+
+
+def _result(size: int, rates: dict[str, list[float]]) -> dict[str, Any]:
     medians = {name: statistics.median(measured) for name, measured in rates.items()}
     return {
-        "interactions": len(interactions),
-        "rounds": rounds,
+        "interactions": size,
+        "rounds": len(rates["bare batches"]),
         "rates_per_s": {name: [round(rate) for rate in measured] for name, measured in rates.items()},
         "median_per_s": {name: round(median) for name, median in medians.items()},
         "ratio_to_bare": {name: round(median / medians["bare batches"], 2) for name, median in medians.items()},

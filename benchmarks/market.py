@@ -1,4 +1,4 @@
-"""Synthetic ledger of any size, as the first ledger sync of a large store leaves it."""
+"""Synthetic market: a ledger of any size, as the first ledger sync of a large store leaves it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmarks.offers import Offers
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import ObjectStore
@@ -15,6 +16,15 @@ NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _CLUSTERS: Final = 60
 _DAYS: Final = 730
 _AHEAD_DAYS: Final = 45
+RECURRING: Final = 0.2
+"""Share of events that recur: most events of real calendars have a title of their own."""
+
+_OCCURRENCES: Final = 5
+_PERIOD_DAYS: Final = 28
+_EVENTS_PER_ORGANIZER: Final = 10
+_MIN_HOSTS: Final = 40
+"""Minimum number of organizers of a cluster."""
+
 _CHUNK_ROWS: Final = 1_000_000
 _TYPES: Final = ("view", "click", "save", "booking", "attend")
 _TYPE_SHARES: Final = (0.35, 0.2, 0.15, 0.2, 0.1)
@@ -25,13 +35,17 @@ def write(objects: ObjectStore, *, interactions: int, users: int, events: int, s
     """Synthetic ledger in an empty bucket, with the given numbers of interactions, users and events.
 
     Each user and event belongs to one of 60 clusters; 80 % of a user's interactions are within the cluster. Event
-    popularity within a cluster is skewed, and interactions occur in the weeks before the event.
+    popularity within a cluster is skewed, and interactions occur in the weeks before the event. A fifth of the events
+    recur every four weeks; the text, tags, place and price of all others are their own.
     """
     rng = np.random.default_rng(seed)
-    cluster_of_event = rng.integers(0, _CLUSTERS, events)
-    start_s = NOW.timestamp() + rng.uniform(-_DAYS, _AHEAD_DAYS, events) * 86_400
+    rows = np.arange(events)
+    # Shuffled, since popularity goes by row.
+    series = rng.permutation(np.where(rows < events * RECURRING, rows // _OCCURRENCES, rows))
+    cluster_of_event = rng.integers(0, _CLUSTERS, events)[series]
+    start_s = _starts(series, rng)
     feeds = {
-        EVENTS: _stored(objects, EVENTS, [_events(cluster_of_event, start_s, rng)]),
+        EVENTS: _stored(objects, EVENTS, [_events(series, cluster_of_event, start_s, rng)]),
         USERS: _stored(objects, USERS, [_users(users)]),
     }
     order = np.argsort(cluster_of_event, kind="stable")
@@ -103,27 +117,44 @@ def _interactions(
     return _of(INTERACTIONS, columns, size)
 
 
-def _events(cluster: NDArray[np.integer], start_s: NDArray[np.floating], rng: np.random.Generator) -> pa.Table:
-    size = len(cluster)
-    organizer = cluster * 40 + rng.integers(0, 40, size)
-    words = [f"word{number}" for number in range(3_000)]
-    picked = rng.integers(0, 50, (size, 25)) + cluster[:, None] * 50
-    descriptions = [" ".join(words[word] for word in row) for row in picked.tolist()]
-    tags = [[f"tag{a}", f"tag{b}"] for a, b in zip(cluster.tolist(), (organizer % 300).tolist(), strict=True)]
-    lat, lng = 41.6 + 0.6 * rng.random(size), -88.0 + 0.6 * rng.random(size)
+def _starts(series: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Start of each event, POSIX seconds on the hour: uniform in two years, and four weeks after the one before it."""
+    ordered = np.argsort(series, kind="stable")
+    first = np.searchsorted(series[ordered], series[ordered])
+    occurrence = np.empty(len(series), np.int64)
+    occurrence[ordered] = np.arange(len(series)) - first
+    span = np.bincount(series, minlength=len(series))[series] - 1
+    begins = rng.random(len(series))[series] * (_DAYS + _AHEAD_DAYS - span * _PERIOD_DAYS) - _DAYS
+    hours = np.round((NOW.timestamp() + (begins + occurrence * _PERIOD_DAYS) * 86_400) / 3_600)
+    starts: NDArray[np.float64] = hours * 3_600
+    return starts
+
+
+def _events(
+    series: NDArray[np.integer], cluster: NDArray[np.integer], start_s: NDArray[np.floating], rng: np.random.Generator
+) -> pa.Table:
+    size = len(series)
+    # Events of a series have its row in everything that follows.
+    cluster_of_series = np.zeros(size, np.int64)
+    cluster_of_series[series] = cluster
+    offers = Offers.of(cluster_of_series, rng)
+    hosts = max(_MIN_HOSTS, size // (_EVENTS_PER_ORGANIZER * _CLUSTERS))
+    organizer = cluster_of_series * hosts + rng.integers(0, hosts, size)
     columns = {
         "event_id": _ids("event_", np.arange(size)),
-        "title": _ids("Evening ", organizer * 3 + rng.integers(0, 3, size)),
-        "description": pa.array(descriptions),
+        "title": offers.titles.take(series),
+        "description": offers.descriptions.take(series),
         "category": _ids("category ", cluster // 5),
         "subcategory": _ids("kind ", cluster),
-        "tags": pa.array(tags),
-        "organizer_id": _ids("organizer_", organizer),
-        "venue_id": _ids("venue_", organizer % 1_500),
+        "tags": offers.tags.take(series),
+        "organizer_id": _ids("organizer_", organizer[series]),
+        "venue_id": _ids("venue_", offers.venues[series]),
         "city": pa.array(["Chicago"] * size),
-        "location": pa.StructArray.from_arrays([pa.array(lat), pa.array(lng)], names=["lat", "lng"]),
-        "starts_at": _times(np.round(start_s / 3_600) * 3_600),
-        "price": pa.array(np.round(rng.exponential(20, size))),
+        "location": pa.StructArray.from_arrays(
+            [pa.array(offers.lat[series]), pa.array(offers.lng[series])], names=["lat", "lng"]
+        ),
+        "starts_at": _times(start_s),
+        "price": pa.array(offers.prices[series]),
         "status": pa.array(["published"] * size),
         "created_at": _times(start_s - 60 * 86_400),
         "updated_at": _times(np.full(size, (NOW - timedelta(days=1)).timestamp())),

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from benchmarks.runs import firestore, run
+from benchmarks.runs import Results, firestore, need_firestore, report, run
 from jobs.console import table
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
@@ -51,16 +51,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.interactions < 1_000:
         parser.error("--interactions: expected at least 1000")
 
-    def measure() -> dict[str, Any]:
+    def measure() -> Results:
+        need_firestore()
         with firestore(), tempfile.TemporaryDirectory(prefix="marquee-cost-") as bucket:
-            result = _measured(given.interactions, Random(given.seed), bucket)
-        months = [_month(size, name, hours) for size in _SIZES for name, hours in _SCHEDULES.items()]
-        return result | {"month": months}
+            yield from _measured(given.interactions, Random(given.seed), bucket)
 
     return run(measure, _print, given.out)
 
 
-def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
+def _measured(size: int, rng: Random, bucket: str) -> Results:
     documents = open_documents(f"firestore:cost-{uuid.uuid4().hex[:12]}")
     events = [_event(number, rng) for number in range(size // 100)]
     users = [User(user_id=f"user_{number}", city="Chicago") for number in range(size // 20)]
@@ -70,21 +69,26 @@ def _measured(size: int, rng: Random, bucket: str) -> dict[str, Any]:
     late, new = int(size * _LATE_SHARE), int(size * _NEW_SHARE)
     documents.interactions.append(_interactions(0, size - late, rng), now=_LOADED, counted=True)
     documents.interactions.append(_interactions(size - late, size, rng), now=_FIRST - OVERLAP / 2, counted=True)
-    first = _train(documents, bucket, _FIRST)
-    documents.interactions.append(_interactions(size, size + new, rng), now=_FIRST + OVERLAP, counted=True)
-    second = _train(documents, bucket, _SECOND)
-    documents.close()
-    beyond = second["reads"] - late
-    return {
+    result: dict[str, Any] = {
         "events": len(events),
         "users": len(users),
         "interactions": size,
         "new": new,
         "overlap": late,
-        "first": first,
-        "second": second,
-        "share_beyond_overlap": beyond / first["reads"],
+        "month": [_month(size, name, hours) for size in _SIZES for name, hours in _SCHEDULES.items()],
+        "first": _train(documents, bucket, _FIRST),
     }
+    report(_row("first", result["first"]))
+    yield result
+    documents.interactions.append(_interactions(size, size + new, rng), now=_FIRST + OVERLAP, counted=True)
+    second = _train(documents, bucket, _SECOND)
+    documents.close()
+    report(_row("second", second))
+    yield result | {"second": second, "share_beyond_overlap": (second["reads"] - late) / result["first"]["reads"]}
+
+
+def _row(name: str, training: dict[str, Any]) -> str:
+    return f"{name} training: {training['reads']:,} documents read, ${training['price_usd']:.5f}"
 
 
 def _train(documents: Documents, bucket: str, now: datetime) -> dict[str, Any]:
@@ -138,15 +142,12 @@ def _month(size: int, schedule: str, hours: float) -> dict[str, Any]:
 
 
 def _print(result: dict[str, Any]) -> None:
-    rows = [
-        [name, f"{training['reads']:,}", f"${training['price_usd']:.5f}"]
-        for name, training in (("first training", result["first"]), ("second training", result["second"]))
-    ]
-    print(table([f"{result['interactions']:,} interactions, then {result['new']:,} more", "documents read", ""], rows))
-    print(
-        f"the second read {result['share_beyond_overlap']:.2%} of the first's, "
-        f"besides {result['overlap']:,} in the overlap of {OVERLAP.total_seconds() / 60:.0f} minutes\n"
-    )
+    print(f"{result['interactions']:,} interactions, then {result['new']:,} more")
+    if "second" in result:
+        print(
+            f"the second read {result['share_beyond_overlap']:.2%} of the first's, "
+            f"besides {result['overlap']:,} in the overlap of {OVERLAP.total_seconds() / 60:.0f} minutes\n"
+        )
     rows = [
         [
             f"{month['interactions']:,} {month['schedule']}",

@@ -1,34 +1,91 @@
-"""Common parts of benchmark command lines: emulators, machine data and output."""
+"""Common parts of benchmark command lines: requirements, emulators, results in progress and interruption."""
 
 import json
 import os
 import platform
+import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.programs import ProgramMissing
+from tools.emulators import programs
+from tools.emulators.firestore import firestore_emulator
+from tools.interruption import exit_status, interruptible
 
 _VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
+_GB: Final = 1_000_000_000
+
+Results = Generator[dict[str, Any], None, None]
+"""Results of a benchmark in progress: each item holds everything measured so far."""
 
 
-def run(measure: Callable[[], dict[str, Any]], show: Callable[[dict[str, Any]], None], out: Path | None) -> int:
-    """Benchmark run: measure, print, and write JSON to `out` if given; returns the exit status.
+class RequirementMissing(Exception):
+    """Missing requirement other than a program: a package or free disk; the message says how to get it."""
 
-    The status is 1 if a required program is missing.
+
+def run(measure: Callable[[], Results], show: Callable[[dict[str, Any]], None], out: Path | None) -> int:
+    """Benchmark run; returns the exit status: 1 if a requirement is missing, 128 and the signal if interrupted.
+
+    However it ends, what was measured until then is shown, and written to `out`.
+
+    Parameters
+    ----------
+    measure : generator that checks requirements, then prints and yields what it measures.
+    show : summary of a result, which may be of an unfinished run; never called without a result.
+    out : JSON file of the result, None for none.
     """
+    result: dict[str, Any] = {}
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version()}
     try:
-        result = measure() | {"cpus": os.cpu_count(), "python": platform.python_version()}
-    except ProgramMissing as missing:
-        print(missing, file=sys.stderr)
+        with interruptible(), closing(measure()) as results:
+            for so_far in results:
+                result = so_far | machine
+    except (programs.ProgramMissing, RequirementMissing) as missing:
+        print(f"error: {missing}", file=sys.stderr)
         return 1
-    show(result)
-    if out:
-        out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    except KeyboardInterrupt as interrupt:
+        print("stopped before the end", file=sys.stderr)
+        return exit_status(interrupt)
+    finally:
+        if result:
+            show(result)
+            if out:
+                out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def report(line: str) -> None:
+    """Line of the result, printed at once even into a file."""
+    print(line, flush=True)
+
+
+def need_firestore() -> None:
+    """Check of the programs of the Firestore emulator; raises `ProgramMissing`."""
+    programs.java()
+    programs.firestore_jar()
+
+
+def need_package(name: str) -> None:
+    """Check of a peer's package; raises `RequirementMissing`."""
+    if find_spec(name) is None:
+        raise RequirementMissing(
+            f"The benchmark compares with {name}, which is not installed: run `venv/bin/pip install -r "
+            "benchmarks/requirements.txt`, or leave it out where there is an option."
+        )
+
+
+def need_disk(folder: Path, size: float) -> None:
+    """Check that `folder`, which need not exist yet, has `size` bytes of free disk; raises `RequirementMissing`."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < size:
+        raise RequirementMissing(
+            f"{existing} has {free / _GB:.1f} GB of free disk, and the benchmark needs {size / _GB:.1f} GB: make room, "
+            "choose smaller sizes, or let TMPDIR name a folder on another disk."
+        )
 
 
 @contextmanager

@@ -7,7 +7,6 @@ including gate and smoke test. implicit's ALS is fitted in another process to th
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import market
+from benchmarks.runs import Results, need_disk, need_package, report, run
 from jobs.console import table
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
@@ -27,10 +27,14 @@ from shared.models.registry import MODELS
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.retrain import Plan, Trainer, retrain
+from tools.emulators.process import process_group
 
 _SIZES: Final = ((100_000, 10_000, 5_000), (1_000_000, 100_000, 20_000), (10_000_000, 1_000_000, 100_000))
 _FACTORS: Final = 64
 _ITERATIONS: Final = 15
+_BYTES_PER_INTERACTION: Final = 100
+"""Disk for each interaction: 16 bytes of the ledger and 20 of the model, with as much again for a second version."""
+
 _KB_PER_GB: Final = 1024**2
 
 
@@ -52,19 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = _als(folder) if what == "als" else _train(folder, given.model, given.challengers_s)
         print(json.dumps(found))
         return 0
-    result: dict[str, Any] = {
-        "cpus": os.cpu_count(),
-        "python": platform.python_version(),
-        "model": given.model,
-        "sizes": [],
-    }
-    for interactions, users, events in _SIZES:
-        if given.smallest <= interactions <= given.largest:
-            result["sizes"].append(_measured(interactions, users, events, given))
-            print(_shown(result["sizes"][-1]), end="\n\n", flush=True)
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+    sizes = [size for size in _SIZES if given.smallest <= size[0] <= given.largest]
+    if not sizes:
+        parser.error(f"--smallest and --largest: expected at least one of {[size for size, _, _ in _SIZES]} in between")
+    if given.challengers_s < 0:
+        parser.error("--challengers-s: expected at least 0")
+
+    def measure() -> Results:
+        if not given.without_als:
+            need_package("implicit")
+        need_disk(Path(tempfile.gettempdir()), sizes[-1][0] * _BYTES_PER_INTERACTION)
+        measured: list[dict[str, Any]] = []
+        for interactions, users, events in sizes:
+            measured.append(_measured(interactions, users, events, given))
+            report(f"{_shown(measured[-1])}\n")
+            yield {"model": given.model, "sizes": measured}
+
+    return run(measure, lambda _: None, given.out)
 
 
 def _measured(interactions: int, users: int, events: int, given: argparse.Namespace) -> dict[str, Any]:
@@ -80,8 +88,11 @@ def _child(what: str, folder: str, given: argparse.Namespace) -> dict[str, Any]:
     # ALS starts its own threads and warns if BLAS starts threads too.
     environ = os.environ | ({"OPENBLAS_NUM_THREADS": "1"} if what == "als" else {})
     command = [sys.executable, "-m", "benchmarks.training", *options]
-    done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with process_group(command, env=environ, stdout=subprocess.PIPE) as process:
+        answer = process.stdout.read() if process.stdout else b""
+        if status := process.wait():
+            raise subprocess.CalledProcessError(status, command)
+    found: dict[str, Any] = json.loads(answer.splitlines()[-1])
     return found
 
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators import programs
-from tests.emulators.programs import ProgramMissing
+from tools.emulators import programs
+from tools.emulators.programs import ProgramMissing
 
 
 def program(folder: Path, name: str, script: str) -> None:

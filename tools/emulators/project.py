@@ -6,9 +6,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.emulators import programs
-from tests.emulators.firestore import MAIN_CLASS
-from tests.emulators.launcher import write_launcher
+from tools.emulators import programs
+from tools.emulators.firestore import MAIN_CLASS
+from tools.emulators.launcher import write_launcher
 
 _CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "FIREBASE_TOKEN")
 # Files that firebase.json names, and the source files of the functions.

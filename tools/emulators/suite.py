@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from tests.emulators import programs, project
-from tests.emulators.process import free_ports, running
-from tests.emulators.storage import storage_emulator
+from tools.emulators import programs, project
+from tools.emulators.process import free_ports, running
+from tools.emulators.storage import storage_emulator
 
 # For a project whose name begins with "demo-", the Firebase CLI sends no requests to Google.
 PROJECT = "demo-marquee"

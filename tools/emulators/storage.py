@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.emulators import programs
-from tests.emulators.process import free_port, running
+from tools.emulators import programs
+from tools.emulators.process import free_port, running
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.emulators import programs
-from tests.emulators.process import free_port, running
+from tools.emulators import programs
+from tools.emulators.process import free_port, running
 
 MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 

@@ -1,7 +1,7 @@
 import zipfile
 from pathlib import Path
 
-from tests.emulators.launcher import write_launcher
+from tools.emulators.launcher import write_launcher
 
 
 def test_a_launcher_names_the_class_and_the_jar_in_lines_that_java_reads(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Command line of the emulator suite: runs the whole app until stopped, `python -m tests.emulators [FOLDER]`."""
+"""Command line of the emulator suite: runs the whole app until stopped, `python -m tools.emulators [FOLDER]`."""
 
 import argparse
 import signal
@@ -8,22 +8,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from jobs.sample import write_sample
-from tests.emulators.programs import ProgramMissing
-from tests.emulators.suite import Suite, emulator_suite
+from tools.emulators.programs import ProgramMissing
+from tools.emulators.suite import Suite, emulator_suite
+from tools.interruption import interruptible
 
 
 def main() -> int:
+    """Command line of the emulator suite; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m tests.emulators",
+        prog="python -m tools.emulators",
         description="Run everything on the Firebase emulators, with a sample city or a CSV folder, until Ctrl-C.",
     )
     parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="CSV folder instead of the sample city")
     parser.add_argument("--port", type=int, default=5000, help="port of the web page (default: %(default)s)")
     given = parser.parse_args()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
     try:
-        with emulator_suite(hosting_port=given.port) as suite:
+        with interruptible(), emulator_suite(hosting_port=given.port) as suite:
             _fill(suite, given.data)
             print(
                 f"web page   {suite.hosting}",

@@ -1,4 +1,4 @@
-"""Programs that the emulators need: their paths, and advice on missing ones."""
+"""Programs that emulators, benchmarks and browser tests need: their paths, and advice on missing ones."""
 
 import re
 import shutil
@@ -94,3 +94,10 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     raise ProgramMissing("The browser tests need Chromium: install it, such as with `apt-get install chromium`.")
+
+
+def wrk() -> str:
+    """Path of the load generator wrk."""
+    if found := shutil.which("wrk"):
+        return found
+    raise ProgramMissing("The latency benchmark needs wrk: install it, such as with `apt-get install wrk`.")
