@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.missing import skipped_when_missing
-from tests.emulators.storage import storage_emulator
+from tests.missing import skipped_when_missing
+from tools.emulators.firestore import firestore_emulator
+from tools.emulators.storage import storage_emulator
 
 # Otherwise each google-cloud-storage client requests its bucket in a background thread, which retries with random
 # delays for two minutes; Hypothesis fails tests during which the global random generator is used.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulators.programs import ROOT
+from tools.emulators.programs import ROOT
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Test deployment of the functions: real stores, a manual clock, and plain-text tokens."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -68,7 +68,7 @@ def wire(
 ) -> Services:
     """Services on the given documents and objects; by default, objects are in `folder`."""
     numbers = count(1)
-    configured = Settings(**{"require_auth": False, "model": "svd", "refresh_s": REFRESH.total_seconds()} | settings)
+    configured = replace(Settings(require_auth=False, model="svd", refresh_s=REFRESH.total_seconds()), **settings)
     objects = objects or FolderObjects(folder)
     return Services(
         settings=configured,

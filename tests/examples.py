@@ -1,28 +1,74 @@
 """Factories of valid entities for tests, with defaults for every field."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Final, TypedDict, Unpack
 
-from shared.entities import Event, Interaction, InteractionType
+from shared.entities import Event, Interaction, InteractionType, Location, Status
 
-NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-DAY = timedelta(days=1)
+NOW: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
+DAY: Final = timedelta(days=1)
 
 
-def an_event(event_id: str = "event_1", **fields: Any) -> Event:
+class EventFields(TypedDict, total=False):
+    """Fields of an event besides its id."""
+
+    title: str
+    description: str
+    category: str
+    subcategory: str
+    tags: tuple[str, ...]
+    organizer_id: str
+    venue_id: str
+    city: str
+    location: Location | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    price: float | None
+    currency: str
+    capacity: int | None
+    booked: int | None
+    status: Status
+    image_url: str
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+class InteractionFields(TypedDict, total=False):
+    """Fields of an interaction besides its ids, its type and the client's time."""
+
+    event_ids: tuple[str, ...]
+    organizer_id: str
+    value: float | None
+    query: str
+    category: str
+    recorded_at: datetime | None
+    session_id: str
+    recommendation_id: str
+    position: int | None
+
+
+def an_event(event_id: str = "event_1", **fields: Unpack[EventFields]) -> Event:
     """Published event that starts a day after `NOW`."""
-    return Event(**{"event_id": event_id, "title": event_id.title(), "starts_at": NOW + DAY} | fields)
+    return replace(Event(event_id=event_id, title=event_id.title(), starts_at=NOW + DAY), **fields)
 
 
 def an_interaction(
     user_id: str = "user_1",
     event_id: str = "event_1",
     kind: InteractionType = InteractionType.BOOKING,
-    **fields: Any,
+    *,
+    interaction_id: str = "",
+    occurred_at: datetime = NOW - DAY,
+    **fields: Unpack[InteractionFields],
 ) -> Interaction:
     """Booking made a day before `NOW`, with its deterministic id."""
-    given = {"interaction_id": "", "user_id": user_id, "event_id": event_id, "type": kind, "occurred_at": NOW - DAY}
-    interaction = Interaction(**given | fields)
-    if interaction.interaction_id:
-        return interaction
-    return Interaction(**given | fields | {"interaction_id": interaction.expected_id()})
+    interaction = Interaction(
+        interaction_id=interaction_id,
+        user_id=user_id,
+        event_id=event_id,
+        type=kind,
+        occurred_at=occurred_at,
+        **fields,
+    )
+    return interaction if interaction_id else replace(interaction, interaction_id=interaction.expected_id())

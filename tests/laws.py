@@ -136,8 +136,10 @@ def lists(
     recommender: Recommender, data: Dataset, *, now: datetime = NOW, k: int = 100
 ) -> dict[str, list[Recommendation]]:
     """Recommendations by user id, for all users of the data set, as of `now`."""
+    live = recommender.live(now)
     return {
-        user_id: recommender.recommend(profile(data, user_id, now=now), k=k, now=now) for user_id in sorted(data.users)
+        user_id: recommender.recommend(profile(data, user_id, now=now), k=k, now=now, live=live)
+        for user_id in sorted(data.users)
     }
 
 
@@ -176,8 +178,9 @@ def shuffled(data: Dataset, seed: int) -> Dataset:
     """Dataset with its documents in another order."""
     rng = random.Random(seed)
     users = dict(rng.sample(sorted(data.users.items()), len(data.users)))
-    events, interactions = (tuple(rng.sample(part, len(part))) for part in (data.events, data.interactions))
-    return Dataset(events, users, interactions)
+    events = rng.sample(data.events, len(data.events))
+    interactions = rng.sample(data.interactions, len(data.interactions))
+    return Dataset(tuple(events), users, tuple(interactions))
 
 
 def doubled(data: Dataset) -> Dataset:

@@ -77,7 +77,7 @@ def test_every_name_is_defined_in_its_module(document: Path) -> None:
 
 def test_the_journeys_and_the_recipes_name_modules_and_functions() -> None:
     found = {name: set(_named((ROOT / name).read_text(encoding="utf-8"))) for name in NAMES}
-    assert ("shared/ranking/recommender.py", "Recommender.build_list") in found["docs/architecture.md"]
+    assert ("shared/services/serving/cache.py", "CachedRecommender.live") in found["docs/architecture.md"]
     assert ("tests/oracle.py", "NOT_REMEMBERED") in found["CONTRIBUTING.md"]
     assert ("shared/entities/interaction.py", "Interaction.expected_id") in found["CONTRIBUTING.md"]
     assert ("shared/signals/registry.py", "RETIRED") in found["CHANGELOG.md"]

@@ -19,8 +19,8 @@ from shared.models.registry import MODELS
 from shared.settings import Settings
 from shared.signals.registry import SIGNALS
 from tests.demo import demo
-from tests.emulators.missing import skipped_when_missing
-from tests.emulators.programs import ROOT, ProgramMissing
+from tests.missing import skipped_when_missing
+from tools.emulators.programs import ROOT, ProgramMissing
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")

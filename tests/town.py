@@ -104,9 +104,7 @@ def town(seed: int, *, events: int = 40) -> Town:
     profiles.append(Profile(User(user_id="stranger")))
     known = Catalog.of([_event(rng, f"e{number:03}") for number in range(events)])
     bookings = [
-        an_interaction(
-            profile.user.user_id, entry.event_id, type=InteractionType.BOOKING, occurred_at=entry.occurred_at
-        )
+        an_interaction(profile.user.user_id, entry.event_id, InteractionType.BOOKING, occurred_at=entry.occurred_at)
         for profile in profiles
         for entry in profile.history
         if entry.event_id

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.adapters.firestore import Database
+from shared.adapters.firestore.events import FirestoreEvents
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
+from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.stores import open_documents
 from shared.ports import Documents, ObjectStore
 
@@ -41,6 +43,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     )
 
     def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
+        assert isinstance(documents.events, SqliteEvents)
         with documents.events._database.transaction() as connection:
             connection.execute(
                 f"UPDATE {collection} SET document = json_patch(document, ?) WHERE {_ID_COLUMNS[collection]} = ?",  # noqa: S608
@@ -85,6 +88,7 @@ def _firestore_stores(project: str) -> Iterator[Stores]:
     documents = open_documents(f"firestore:{project}")
 
     def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
+        assert isinstance(documents.events, FirestoreEvents)
         documents.events._database.document(collection, document_id).update(dict(fields))
 
     yield Stores(documents, spoil)

@@ -1,9 +1,11 @@
 """Example entities of the contract tests: with few fields, or with every field set."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Unpack
 
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from tests.examples import EventFields, InteractionFields
 
 NOW = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -58,8 +60,8 @@ FULL_INTERACTION = Interaction(
 )
 
 
-def event(event_id: str, **given: Any) -> Event:
-    return Event(event_id=event_id, **{"title": event_id, "starts_at": NOW + DAY, **given})
+def event(event_id: str, **given: Unpack[EventFields]) -> Event:
+    return replace(Event(event_id=event_id, title=event_id, starts_at=NOW + DAY), **given)
 
 
 def did(
@@ -69,7 +71,7 @@ def did(
     event_id: str = "event_1",
     kind: InteractionType = InteractionType.VIEW,
     at: datetime = NOW,
-    **given: Any,
+    **given: Unpack[InteractionFields],
 ) -> Interaction:
     return Interaction(
         interaction_id=interaction_id, user_id=user_id, event_id=event_id, type=kind, occurred_at=at, **given

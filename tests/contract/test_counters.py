@@ -19,8 +19,8 @@ ONE = EventCounts({SAVE: 1}, {4: QUARTER})
 NOTHING = EventCounts()
 
 
-def saved(interaction_id: str, **given: object) -> Interaction:
-    return did(interaction_id, kind=SAVE, recorded_at=NOW, **given)
+def saved(interaction_id: str, *, user_id: str = "user_1", event_id: str = "event_1") -> Interaction:
+    return did(interaction_id, user_id=user_id, event_id=event_id, kind=SAVE, recorded_at=NOW)
 
 
 def open_counts(stores: Stores) -> dict[str, dict[int, EventCounts]]:

@@ -20,7 +20,7 @@ ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 def test_events_written_by_organizers_programs_are_live_and_changed(database: Database) -> None:
     from google.cloud.firestore import GeoPoint
 
-    written = {
+    written: dict[str, dict[str, object]] = {
         "without status": {"starts_at": NOW + DAY},
         "under way": {"starts_at": NOW - DAY, "ends_at": NOW + DAY, "status": "published", "location": GeoPoint(1, 2)},
         "over": {"starts_at": NOW - DAY, "ends_at": NOW},

@@ -60,7 +60,7 @@ def test_unreadable_interactions_are_logged_and_left_out(stores: Stores, caplog:
     stores.documents.interactions.append([did("bad"), did("good")], now=NOW, counted=False)
     stores.spoil("interactions", "bad", {"type": "yawn"})
     assert [interaction.interaction_id for interaction in stores.documents.interactions.since(NOW)] == ["good"]
-    assert [(record.document_id, record.field) for record in caplog.records] == [("bad", "type")]
+    assert [(vars(record)["document_id"], vars(record)["field"]) for record in caplog.records] == [("bad", "type")]
 
 
 def test_pagination_lists_each_interaction_once(stores: Stores) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import requests
 
-from shared.entities import Interaction
-from tests.emulators.firestore import firestore_emulator
-from tests.emulators.missing import skipped_when_missing
-from tests.emulators.programs import ROOT
+from shared.entities import Interaction, InteractionType
+from tests.missing import skipped_when_missing
 from tests.rest import Rest, unsigned_token
+from tools.emulators.firestore import firestore_emulator
+from tools.emulators.programs import ROOT
 
 pytestmark = pytest.mark.emulator
 
@@ -56,8 +56,8 @@ def create(rest: Rest, entry: dict[str, Any], *, key: str = "", stamp: str = "re
 
 def key_of(fields: dict[str, Any]) -> str:
     given = {"event_id": "", "organizer_id": "", "query": "", "category": "", "recommendation_id": ""} | fields
-    names = [name for name in Interaction.__dataclass_fields__ if name in given]
-    return Interaction(interaction_id="", **{name: given[name] for name in names}).expected_id()
+    values = {name: given[name] for name in Interaction.__dataclass_fields__ if name in given}
+    return Interaction(interaction_id="", **values | {"type": InteractionType(given["type"])}).expected_id()
 
 
 ALLOWED: list[tuple[str, dict[str, Any]]] = [

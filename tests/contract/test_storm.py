@@ -23,6 +23,7 @@ import pytest
 from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.firestore import Database
+from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.stores import open_documents
 from shared.entities import Interaction, InteractionType, Location
 from shared.errors import StoreUnavailable
@@ -72,7 +73,8 @@ def documents(firestore_project: str) -> Iterator[Documents]:
 
 def struck(documents: Documents, weather: Weather) -> Documents:
     """Document stores on the same database whose commits fail as `weather` decides."""
-    database: Database = documents.counters._database
+    assert isinstance(documents.counters, FirestoreCounters)
+    database = documents.counters._database
     commit = database.commit
 
     def fragile(batch: Any, what: str, **options: Any) -> None:
@@ -88,7 +90,7 @@ def struck(documents: Documents, weather: Weather) -> Documents:
 
     faulty = Database(database._project)
     faulty._client = database.client
-    faulty.commit = fragile
+    vars(faulty)["commit"] = fragile
     reopened = open_documents(f"firestore:{database._project}")
     for name in ("events", "users", "interactions", "counters", "personal", "dead_letters", "bookmarks"):
         port = getattr(reopened, name)

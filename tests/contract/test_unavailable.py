@@ -13,7 +13,7 @@ from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
 from shared.ports import DeadLetter, Documents, ObjectStore, Settlement
 from tests.contract.examples import NOW, did, event
-from tests.emulators.process import free_port
+from tools.emulators.process import free_port
 
 DEADLINE_S = 0.2
 SLACK_S = 2.0

@@ -82,7 +82,7 @@ def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, ca
     stores.spoil("users", "user_1", {"friends": "all of them"})
     with caplog.at_level(logging.WARNING):
         assert users.profile("user_1", timeout_s=10) == Profile(User(user_id="user_1"), (HistoryEntry.of(did("1")),))
-    assert [record.field for record in caplog.records] == ["friends"]
+    assert [vars(record)["field"] for record in caplog.records] == ["friends"]
     assert [user.user_id for user in users.changed_since(None)] == ["user_2"]
 
 

@@ -4,14 +4,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
-from tests.emulators.suite import PROJECT, Suite
+from tools.emulators.suite import PROJECT, Suite
 
 _DATABASE = f"projects/{PROJECT}/databases/(default)"
 _PATIENCE_S = 30.0
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id:
         "type": {"stringValue": type_},
         "occurred_at": {"timestampValue": (datetime.now(UTC) - timedelta(seconds=5)).isoformat()},
     }
-    write = {
+    write: dict[str, Any] = {
         "update": {"name": f"{_DATABASE}/documents/interactions/{user_id}_{event_id}_{type_}", "fields": fields},
         "updateTransforms": [{"fieldPath": "recorded_at", "setToServerValue": "REQUEST_TIME"}],
         "currentDocument": {"exists": False},
@@ -76,7 +78,7 @@ def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id:
     )
 
 
-def eventually(ask: Callable[[], dict[str, Any]], holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:
     """Polling: first answer for which `holds` is true, or the last answer after 30 seconds."""
     give_up = time.monotonic() + _PATIENCE_S
     answer = ask()

@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from jobs.sample import write_sample
 from tests.e2e.client import App
 from tests.e2e.recent import read, write_recent
-from tests.emulators import programs
-from tests.emulators.missing import skipped_when_missing
-from tests.emulators.suite import emulator_suite
+from tests.missing import skipped_when_missing
+from tools.emulators import programs
+from tools.emulators.suite import emulator_suite
 
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),

@@ -13,8 +13,8 @@ import requests
 from pyarrow import parquet
 
 from tests.e2e.client import Account, App, eventually, recommendations, sign_in
-from tests.emulators.suite import PROJECT, Suite
 from tests.rest import Rest
+from tools.emulators.suite import PROJECT, Suite
 
 pytestmark = pytest.mark.e2e
 

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
@@ -56,7 +57,7 @@ INTERACTIONS = [
 ]
 
 
-def write(path: Path, header: str, rows: list[tuple[str, ...]]) -> None:
+def write(path: Path, header: str, rows: Iterable[tuple[str, ...]]) -> None:
     with path.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([header.split(","), *rows])
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from jobs import demo
-from tests.emulators.programs import ROOT
+from tools.emulators.programs import ROOT
 
 
 @pytest.mark.parametrize("name", ["load", "retrain", "rollback", "backtest", "sample", "demo"])

@@ -167,7 +167,7 @@ def test_position_reaches_the_size(tmp_path: Path) -> None:
     assert positions[-1] == file.size == path.stat().st_size
 
 
-cells = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=8)
+cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
 
 
 @given(rows=st.lists(st.tuples(cells, cells, cells), max_size=12))

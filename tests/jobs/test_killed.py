@@ -23,10 +23,11 @@ from shared.services.training.ledger_compaction import MAX_SMALL
 from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.run import PUBLISHED, YIELDED
 from tests import laws
-from tests.emulators.programs import ROOT
 from tests.examples import DAY, NOW, an_interaction
 from tests.jobs.crash import FLUSH_ROWS, PAGE
+from tests.known import known
 from tests.training import run
+from tools.emulators.programs import ROOT
 
 MINUTE = timedelta(minutes=1)
 AT = NOW + DAY
@@ -115,15 +116,15 @@ def _train(
 
 def _published(deployment: Path) -> tuple[datetime, dict[str, Any]]:
     objects = FolderObjects(deployment / "bucket")
-    version = Pointer.from_json(objects.read(POINTER).data).version
-    manifest = Manifest.from_json(objects.read(f"models/{version}/manifest.json").data)
-    return manifest.trained_at, unpack(objects.read(f"models/{version}/model.npz").data, manifest)
+    version = Pointer.from_json(known(objects.read(POINTER)).data).version
+    manifest = Manifest.from_json(known(objects.read(f"models/{version}/manifest.json")).data)
+    return manifest.trained_at, unpack(known(objects.read(f"models/{version}/model.npz")).data, manifest)
 
 
 def _ids(deployment: Path) -> list[str]:
     files = LedgerFiles(FolderObjects(deployment / "bucket"))
-    files = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
-    tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in files]
+    contents = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
+    tables = [parquet.read(INTERACTIONS, name, data, ["interaction_id"]) for name, data in contents]
     return sorted(key for table in tables for key in table["interaction_id"].to_pylist())
 
 
@@ -176,24 +177,24 @@ def test_of_eight_concurrent_runs_one_publishes(deployment: Path, tmp_path: Path
     copy_of_deployment = tmp_path / "deployment"
     shutil.copytree(deployment, copy_of_deployment)
     objects = FolderObjects(copy_of_deployment / "bucket")
-    before = Pointer.from_json(objects.read(POINTER).data).version
+    before = Pointer.from_json(known(objects.read(POINTER)).data).version
     commands = [_command(copy_of_deployment, AT + number * apart, timedelta(0), "", 1) for number in range(8)]
     started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
     seen = [before]
     with ThreadPoolExecutor(8) as pool:
         waiting = [pool.submit(process.communicate) for process in started]
         while not all(future.done() for future in waiting):
-            seen.append(Pointer.from_json(objects.read(POINTER).data).version)
+            seen.append(Pointer.from_json(known(objects.read(POINTER)).data).version)
     assert [process.returncode for process in started] == [0] * 8
     outputs = [future.result()[0].split() for future in waiting]
-    published = {version for _, decision, *version in outputs for version in version if decision == PUBLISHED}
+    published = {version for _, decision, *versions in outputs for version in versions if decision == PUBLISHED}
     assert {decision for _, decision, *_ in outputs} <= {PUBLISHED, YIELDED}
     if not apart:
         # A run that starts after the winner has finished reports the decision of the winner.
         assert len(published) == 1
-    assert max(published) == Pointer.from_json(objects.read(POINTER).data).version
+    assert max(published) == Pointer.from_json(known(objects.read(POINTER)).data).version
     assert seen == sorted(seen), "the pointer only moves forward"
     stored = {name.split("/")[1] for name in objects.names("models/") if name.endswith("manifest.json")}
     assert published <= stored
-    assert json.loads(objects.read("runs/lease.json").data)["owner"] == ""
+    assert json.loads(known(objects.read("runs/lease.json")).data)["owner"] == ""
     assert len(_ids(copy_of_deployment)) == len(set(_ids(copy_of_deployment)))

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
@@ -25,9 +25,9 @@ from shared.adapters.stores import open_documents
 from shared.entities import Event, Interaction, Location, User
 from shared.errors import StoreUnavailable
 from shared.ports import Documents
-from tests.emulators.programs import ROOT
 from tests.examples import NOW
 from tests.jobs.state import state
+from tools.emulators.programs import ROOT
 
 EVENTS = "event_id,title,description,starts_at,latitude,longitude,price,status,tags\n"
 USERS = "user_id,max_price,latitude,longitude,preferred_tags,birth_year\n"
@@ -81,7 +81,7 @@ def rejected(tmp_path: Path) -> list[tuple[str, str, str, str]]:
 
 
 TIME = "a time between 1970 and 2200"
-BAD = {
+BAD: Final[dict[str, tuple[str, str | bytes, str, str]]] = {
     "no id": ("events.csv", ",Jazz,,,,,,,", "event_id", "an id, got "),
     "an id with a slash": ("events.csv", "a/b,Jazz,,,,,,,", "event_id", "got 'a/b'"),
     "NUL in an id": ("events.csv", "a\0b,Jazz,,,,,,,", "event_id", "got the byte 0x00"),

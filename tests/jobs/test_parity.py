@@ -11,10 +11,10 @@ from jobs import load, retrain
 from jobs.sample import write_sample
 from shared.adapters.stores import open_documents, open_objects
 from shared.ranking.query import ListQuery, Recommendation
-from shared.services.serving.context import ServingContext
-from shared.services.serving.recommend import recommend
+from shared.services.serving.context import ListRequest, ServingContext
+from shared.services.serving.lists import recommend
 from shared.services.serving.snapshot import Serving
-from tests.emulators.programs import ROOT
+from tools.emulators.programs import ROOT
 
 # Real data is not part of the project; it is used if the folder exists.
 REAL_DATA = Path(os.environ.get("MARQUEE_E2E_DATA", ROOT.parent / "shared" / "data" / "meetup_montana"))
@@ -72,7 +72,7 @@ def recommend_batch(folder: Path, out: Path, store: str, bucket: str) -> Lists:
     serving = Serving(documents, open_objects(bucket), refresh_s=30, first_s=60)
     context = ServingContext(serving, documents, lambda: now, deadline_s=10)
     answers = {
-        user_id: recommend(context, user_id=user_id, query=ListQuery(k=10), recommendation_id="")
+        user_id: recommend(context, ListRequest(user_id=user_id, query=ListQuery(k=10)))
         for user_id in [COLD_START_USER, *(user_id for user_id, _ in active.most_common(50))]
     }
     documents.close()

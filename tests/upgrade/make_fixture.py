@@ -36,6 +36,7 @@ from jobs.demo import TriggeringLog
 from jobs.load import load_folder
 from jobs.sample import write_sample
 from shared.adapters.cloudevent import encode_change
+from shared.adapters.firestore.events import FirestoreEvents
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.stores import open_documents
 from shared.entities import InteractionType, Location, Status, User
@@ -43,9 +44,9 @@ from shared.ports import Documents
 from shared.services.training.run import PUBLISHED, RunDocument
 from tests import deployment, training
 from tests.deployment import Clock
-from tests.emulators.firestore import firestore_emulator
 from tests.examples import DAY, NOW, an_event
 from tests.rest import encoded
+from tools.emulators.firestore import firestore_emulator
 
 FIXTURES: Final = Path(__file__).parent / "fixture"
 MINUTE: Final = timedelta(minutes=1)
@@ -124,6 +125,7 @@ def _on_firestore(city: Path, scratch: Path, out: Path) -> None:
         _play(documents, scratch, city, scratch, lambda model, now: None)
         _as_apps_write(documents)
         lines = []
+        assert isinstance(documents.events, FirestoreEvents)
         for collection in documents.events._database.client.collections():
             for document in collection.stream():
                 fields = {name: encoded(value) for name, value in sorted((document.to_dict() or {}).items())}
@@ -158,7 +160,9 @@ def _play(
 
 def _before_training(client: FlaskClient, documents: Documents, clock: Clock) -> None:
     """Scenario before the last training run: each interaction type, and every operation that stores a document."""
-    about = [{"type": kind, "event_id": "event_58"} for kind in ("view", "click", "save", "share", "booking", "review")]
+    about: list[dict[str, Any]] = [
+        {"type": kind, "event_id": "event_58"} for kind in ("view", "click", "save", "share", "booking", "review")
+    ]
     about += [{"type": "booking", "event_id": "event_57"}, {"type": "cancel", "event_id": "event_57"}]
     about += [{"type": "rating", "event_id": "event_20", "value": 4}, {"type": "attend", "event_id": "event_21"}]
     about += [{"type": "dismiss", "event_id": "event_55"}, {"type": "follow", "organizer_id": "organizer_1"}]
@@ -175,8 +179,10 @@ def _before_training(client: FlaskClient, documents: Documents, clock: Clock) ->
     signing_in = {"anonymous_id": _JOINING, "interactions": [{"type": "view", "event_id": "event_54"}]}
     _send(client, {"user_id": "user_2", **signing_in})
     _deliver("interactions", "user_3_event_50_dance", {"user_id": "user_3", "type": "dance"})
-    known = {"created_at": NOW - 10 * DAY, "organizer_id": "organizer_1"}
-    documents.events.put([an_event(APP_EVENT, location=_LOCATION, price=5.0, **known)], now=clock.now)
+    app_event = an_event(
+        APP_EVENT, location=_LOCATION, price=5.0, created_at=NOW - 10 * DAY, organizer_id="organizer_1"
+    )
+    documents.events.put([app_event], now=clock.now)
     _deliver("events", APP_EVENT, {"title": "App_Event", "starts_at": NOW + DAY})
     _deliver("events", "unreadable", {"title": 5})
     rules = {
@@ -256,6 +262,7 @@ def _as_apps_write(documents: Documents) -> None:
     """Rewrite of some documents to the form in which apps write them, without the adapters."""
     from google.cloud.firestore import DELETE_FIELD, GeoPoint
 
+    assert isinstance(documents.events, FirestoreEvents)
     database = documents.events._database
     place = GeoPoint(_LOCATION.lat, _LOCATION.lng)
     database.document("events", APP_EVENT).update(

@@ -26,6 +26,7 @@ from functions.interaction import interaction
 from shared.adapters import counts, history
 from shared.adapters.firestore import counters, deadletters
 from shared.adapters.firestore.client import chunks
+from shared.adapters.firestore.events import FirestoreEvents
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.stores import open_documents
 from shared.entities import Event, EventCounts, Interaction, Rules, User, fields, pseudonym
@@ -40,6 +41,7 @@ from tests import deployment
 from tests.deployment import Clock, created
 from tests.examples import DAY
 from tests.jobs.state import state
+from tests.known import known
 
 FIXTURES: Final = sorted(path for path in (Path(__file__).parent / "fixture").iterdir() if path.is_dir())
 HOUR: Final = timedelta(hours=1)
@@ -52,12 +54,14 @@ Exported = dict[str, dict[str, Fields]]
 @pytest.fixture(params=FIXTURES, ids=lambda path: path.name)
 def folder(request: pytest.FixtureRequest) -> Path:
     """Fixture folder as committed; read-only."""
+    assert isinstance(request.param, Path)
     return request.param
 
 
 @pytest.fixture
 def expected(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "expected.json").read_bytes())
+    parsed: dict[str, Any] = json.loads((folder / "expected.json").read_bytes())
+    return parsed
 
 
 @pytest.fixture
@@ -86,7 +90,9 @@ def exported(folder: Path) -> Exported:
     for path, values in json.loads(gzip.decompress((folder / "firestore.json.gz").read_bytes())).items():
         collection, _, document_id = path.partition("/")
         message = ParseDict({"fields": values}, Document.pb(Document()))
-        found.setdefault(collection, {})[document_id] = decode_dict(message.fields, None)
+        decoded = decode_dict(message.fields, None)
+        assert isinstance(decoded, dict)
+        found.setdefault(collection, {})[document_id] = decoded
     return found
 
 
@@ -94,6 +100,7 @@ def exported(folder: Path) -> Exported:
 def firestore(exported: Exported, firestore_project: str) -> Iterator[Documents]:
     """Firestore emulator with the unchanged documents of the fixture."""
     opened = open_documents(f"firestore:{firestore_project}")
+    assert isinstance(opened.events, FirestoreEvents)
     database = opened.events._database
     items = [(collection, *item) for collection, found in exported.items() for item in found.items()]
     for part in chunks(items, lambda item: len(repr(item))):
@@ -107,7 +114,8 @@ def firestore(exported: Exported, firestore_project: str) -> Iterator[Documents]
 
 @pytest.fixture(params=["sqlite", pytest.param("firestore", marks=pytest.mark.emulator)])
 def store(request: pytest.FixtureRequest) -> Documents:
-    return request.getfixturevalue(request.param)
+    opened: Documents = request.getfixturevalue(request.param)
+    return opened
 
 
 @pytest.fixture
@@ -131,7 +139,7 @@ def test_every_version_and_run_can_be_read(objects: FolderObjects, expected: dic
         assert manifest.counts["events"] <= len(recommender.catalog)
         assert len(recommender.recommend(now=manifest.trained_at, k=5)) == 5
     for run_id, version in zip(expected["runs"], expected["versions"], strict=True):
-        document = RunDocument.from_json((objects.read(f"runs/{run_id}.json")).data)
+        document = RunDocument.from_json(known(objects.read(f"runs/{run_id}.json")).data)
         assert (document.run_id, document.version, document.decision) == (run_id, version, PUBLISHED)
 
 
@@ -172,14 +180,14 @@ def test_firestore_documents_are_read_as_those_of_sqlite(exported: Exported, sql
     """Compatibility of stored Firestore documents, tested without the emulator."""
     stored = state(sqlite)
     events = [Event.from_document(*item) for item in exported.pop("events").items()]
-    assert {event.event_id: _unstamped(event, "updated_at") for event in events} == {
-        key: _unstamped(event, "updated_at") for key, event in stored["events"].items()
+    assert {event.event_id: replace(event, updated_at=None) for event in events} == {
+        key: replace(event, updated_at=None) for key, event in stored["events"].items()
     }
     users = [User.from_document(*item) for item in exported.pop("users").items()]
     assert {user.user_id: user for user in users} == stored["users"]
     done = [Interaction.from_document(*item) for item in exported.pop("interactions").items()]
-    assert {entry.interaction_id: _unstamped(entry, "recorded_at") for entry in done} == {
-        key: _unstamped(entry, "recorded_at") for key, entry in stored["interactions"].items()
+    assert {entry.interaction_id: replace(entry, recorded_at=None) for entry in done} == {
+        key: replace(entry, recorded_at=None) for key, entry in stored["interactions"].items()
     }
     histories = exported.pop("histories")
     for user_id, entries in stored["histories"].items():
@@ -191,7 +199,7 @@ def test_firestore_documents_are_read_as_those_of_sqlite(exported: Exported, sql
         parts.setdefault(values["event_id"], []).append(counts.from_document(values))
         assert isinstance(values["shard"], int)
         assert all(counts.from_document(slot) for slot in values.get("slots", {}).values())
-        assert fields.required_time(values, "updated_at")
+        assert fields.required_time(values, "updated_at") is not None
     totals = {event_id: EventCounts.total(found) for event_id, found in parts.items()}
     assert {key: (dict(total.by_type), round(total.popularity, 9)) for key, total in totals.items()} == stored["counts"]
     forgotten = {key: fields.required_time(tombstone, "at") for key, tombstone in exported.pop("forgotten").items()}
@@ -318,7 +326,8 @@ def test_each_stored_version_can_be_activated_after_a_later_training_run(
 def _get(client: FlaskClient, path: str) -> dict[str, Any]:
     answer = client.get(f"/api/v1/{path}")
     assert answer.status_code == 200, answer.get_json()
-    return answer.get_json()
+    body: dict[str, Any] = answer.get_json()
+    return body
 
 
 def _shown(client: FlaskClient, path: str) -> list[str]:
@@ -332,7 +341,8 @@ def _retrain(client: FlaskClient, clock: Clock) -> dict[str, Any]:
     clock.forward(HOUR)
     answer = client.post("/retrain")
     assert answer.status_code == 200, answer.get_json()
-    return answer.get_json()
+    body: dict[str, Any] = answer.get_json()
+    return body
 
 
 def _files(bucket: Path, feed: str) -> list[pa.Table]:
@@ -348,7 +358,3 @@ def _rows(bucket: Path, feed: str) -> list[dict[str, Any]]:
 def _schema(bucket: Path, feed: str) -> list[tuple[str, str]]:
     """Column names and types of the newest file of a feed."""
     return [(field.name, str(field.type)) for field in _files(bucket, feed)[-1].schema]
-
-
-def _unstamped(entity: Event | Interaction, stamp: str) -> Event | Interaction:
-    return replace(entity, **{stamp: None})

@@ -11,7 +11,11 @@ from shared.feedback.trends import WINDOWS, before_windows, recent, rising
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 CATALOG = Catalog.of([an_event("burst"), an_event("old"), an_event("steady"), an_event("unseen")])
-DAYS = {"burst": [0.5] * 10 + [20], "old": [40, 41, 42], "steady": [float(day) for day in range(60)]}
+DAYS: dict[str, list[float]] = {
+    "burst": [0.5] * 10 + [20],
+    "old": [40, 41, 42],
+    "steady": [float(day) for day in range(60)],
+}
 TABLE = InteractionTable.of(
     [
         an_interaction(f"user_{number}", name, InteractionType.BOOKING, occurred_at=NOW - day * DAY)

@@ -22,17 +22,17 @@ ARRAYS: dict[str, np.ndarray] = {
 
 
 def _manifest(data: bytes, **changes: Any) -> Manifest:
-    fields = {
-        "version": "20260501T120000Z-abc",
-        "model": "svd",
-        "trained_at": NOW,
-        "watermark": NOW - DAY,
-        "sha256": digest(data),
-        "arrays": describe(ARRAYS),
-        "counts": {"events": 2},
-        "metrics": {"svd": {"ndcg@10": 0.5}},
-    }
-    return Manifest(**fields | changes)
+    manifest = Manifest(
+        version="20260501T120000Z-abc",
+        model="svd",
+        trained_at=NOW,
+        watermark=NOW - DAY,
+        sha256=digest(data),
+        arrays=describe(ARRAYS),
+        counts={"events": 2},
+        metrics={"svd": {"ndcg@10": 0.5}},
+    )
+    return dataclasses.replace(manifest, **changes)
 
 
 def _npz(**arrays: np.ndarray) -> bytes:
@@ -122,7 +122,7 @@ def test_unaligned_arrays_are_read_as_aligned_copies() -> None:
 
 def test_compressed_arrays_are_refused_by_name() -> None:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, **ARRAYS)
+    np.savez_compressed(buffer, allow_pickle=False, **ARRAYS)
     data = buffer.getvalue()
     with pytest.raises(ArtifactError, match=r"^array \w+: expected it uncompressed$"):
         unpack(data, _manifest(data))

@@ -34,7 +34,7 @@ def _batch(*history: tuple[str, InteractionType], catalog: Catalog = CATALOG) ->
 
 
 def _cosines(model: TruncatedSVD, *history: tuple[str, InteractionType]) -> list[float]:
-    return model.cosines(_batch(*history))[0].tolist()
+    return [float(cosine) for cosine in model.cosines(_batch(*history))[0]]
 
 
 def test_cosines_of_two_blocks_are_1_and_0_and_nan_for_unknown_events() -> None:

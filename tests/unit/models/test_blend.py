@@ -7,8 +7,9 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.learning.listwise import TrainingGroups
-from shared.models.blend import HAND_SET, MIN_GROUPS, SIGNALS, Blend, learn
-from shared.signals.registry import RETIRED
+from shared.models import blend
+from shared.models.blend import HAND_SET, MIN_GROUPS, Blend, learn
+from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.users import SEGMENTS
 
 NAMES = [signal.name for signal in SIGNALS]
@@ -91,12 +92,18 @@ def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
 
 
 def test_weights_of_retired_signals_in_a_stored_model_are_ignored() -> None:
-    blend = Blend.from_arrays(_stored(*sorted(RETIRED)))
-    assert {NAMES[column] for column in np.flatnonzero(blend.weights.any(axis=0))} == {"soonness"}
-    assert (blend.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
+    stored = Blend.from_arrays(_stored(*sorted(RETIRED)))
+    assert {NAMES[column] for column in np.flatnonzero(stored.weights.any(axis=0))} == {"soonness"}
+    assert (stored.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
     assert not RETIRED & set(NAMES)
 
 
 def test_a_stored_model_with_a_weight_of_an_unknown_signal_is_refused() -> None:
     with pytest.raises(ValueError, match="no signal 'telepathy'; update it"):
         Blend.from_arrays(_stored("telepathy"))
+
+
+def test_every_fixed_weight_names_a_signal() -> None:
+    fixed = {**blend._COLLABORATIVE, **blend._CONTENT, **blend._OTHERS, "likes": 0.5, "rising": 0.5}
+    assert set(fixed) <= set(NAMES)
+    assert {NAMES[column] for column in np.flatnonzero(HAND_SET.any(axis=0))} == set(fixed) - {"likes", "rising"}

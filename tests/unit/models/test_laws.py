@@ -10,11 +10,14 @@ from shared.models.artifact import pack
 from shared.models.registry import MODELS
 from shared.ranking.batch import recommend_batch
 from shared.ranking.query import Recommendation
+from shared.services.serving.cache import CachedRecommender
+from shared.services.training.dataset import Dataset, fit
 from tests import laws
 from tests.examples import DAY, NOW, an_event
+from tests.known import known
 
 DATA = laws.city()
-LIVE = {event.event_id for event in DATA.events if event.over_at() > NOW}
+LIVE = {event.event_id for event in DATA.events if known(event.over_at()) > NOW}
 every_model = pytest.mark.parametrize("model", MODELS)
 personal_models = pytest.mark.parametrize("model", laws.PERSONAL)
 impersonal_models = pytest.mark.parametrize("model", sorted(laws.IMPERSONAL))
@@ -88,9 +91,7 @@ def test_unknown_ids_give_the_list_of_a_cold_start_user(model: str) -> None:
 @every_model
 @pytest.mark.parametrize("part", ["nothing", "events", "interactions"])
 def test_models_train_without_events_or_interactions(model: str, part: str) -> None:
-    empty = laws.Dataset(
-        DATA.events if part == "events" else (), {}, DATA.interactions if part == "interactions" else ()
-    )
+    empty = Dataset(DATA.events if part == "events" else (), {}, DATA.interactions if part == "interactions" else ())
     items = laws.trained(model, empty).recommend(laws.profile(DATA, "jazz_fan_1"), k=100, now=NOW)
     left = LIVE - laws.seen(DATA, "jazz_fan_1")
     assert {item.event_id for item in items} == (left if part == "events" else set())
@@ -151,7 +152,7 @@ def test_nothing_leaks_from_after_the_cutoff(model: str) -> None:
 @every_model
 def test_batch_lists_equal_the_lists_of_single_users(model: str) -> None:
     recommender = laws.trained(model, DATA)
-    table = laws.fit(DATA, model="popularity", now=NOW, half_life_days=90.0)[2]
+    table = fit(DATA, model="popularity", now=NOW, half_life_days=90.0)[2]
     users = [*DATA.users.values(), User(user_id="unknown")]
     candidates = np.flatnonzero(recommender.catalog.live(NOW))
     batch = {
@@ -159,7 +160,7 @@ def test_batch_lists_equal_the_lists_of_single_users(model: str) -> None:
         for chunk, rows, _ in recommend_batch(recommender, users, table, candidates, now=NOW, k=100)
         for user, row in zip(chunk, rows, strict=True)
     }
-    alone = laws.lists(recommender, laws.Dataset(DATA.events, {u.user_id: u for u in users}, DATA.interactions))
+    alone = laws.lists(recommender, Dataset(DATA.events, {u.user_id: u for u in users}, DATA.interactions))
     assert batch == laws.ids(alone)
 
 
@@ -208,25 +209,10 @@ def test_reasons_refer_to_interactions_of_the_user_or_attributes_of_the_event(mo
             assert not because or item.source not in laws.FALLBACKS
 
 
-def test_values_that_depend_on_the_live_events_alone_are_cached() -> None:
-    recommender, minute = laws.trained("popularity", DATA), timedelta(minutes=1)
-    recommender.live(NOW).cached_static("made", lambda: "once")
-    later = recommender.live(NOW + minute)
-    assert later.now_s == (NOW + minute).timestamp()
-    popular = recommender.with_popularity({sorted(LIVE)[0]: 9e12}).with_popularity({})
-    assert popular.live(NOW + minute).popularity.max() == 9e12
-    for same in (later, popular.live(NOW + minute), popular.live(NOW + 2 * minute)):
-        assert same.cached_static("made", lambda: "again") == "once"
-    grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)])
-    fewer = popular.live(NOW + 9 * DAY)
-    assert {grown.live(NOW).cached_static("made", lambda: "again"), fewer.cached_static("made", lambda: "again")} == {
-        "again"
-    }
-
-
 @every_model
 def test_a_prepared_model_gives_the_same_lists(model: str) -> None:
-    prepared = laws.trained(model, DATA)
+    prepared = CachedRecommender(laws.trained(model, DATA))
     prepared.prepare(NOW)
-    _assert_equal(laws.lists(prepared, DATA), laws.lists(laws.trained(model, DATA), DATA))
+    found = {user_id: prepared.recommend(laws.profile(DATA, user_id), k=100, now=NOW) for user_id in DATA.users}
+    _assert_equal(found, laws.lists(laws.trained(model, DATA), DATA))
     prepared.prepare(NOW + 10_000 * DAY)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pytest
@@ -97,6 +98,23 @@ def test_too_few_values_give_no_finding() -> None:
     assert Reference.of_numbers(np.array([np.nan, np.inf])).size == 0
 
 
+class Market(TypedDict, total=False):
+    """Options of `_market`."""
+
+    price: float
+    users: int
+    size: int
+    ahead: float
+
+
+class Measured(TypedDict, total=False):
+    """Measurements of a deployment besides its interactions and events."""
+
+    scores: NDArray[np.floating]
+    unknown_share: float
+    coverage: tuple[float, float] | None
+
+
 def _market(
     rng: np.random.Generator, *, price: float = 10, users: int = 500, size: int = 4_000, ahead: float = 6
 ) -> tuple[InteractionTable, Catalog]:
@@ -117,12 +135,13 @@ def _market(
     return table, catalog
 
 
-def _verdicts_of(table: InteractionTable, catalog: Catalog, **changes: object) -> dict[tuple[str, str], str]:
+def _verdicts_of(table: InteractionTable, catalog: Catalog, **changes: Unpack[Measured]) -> dict[tuple[str, str], str]:
     scores = np.random.default_rng(3).normal(size=2_000)
     before, known = _market(np.random.default_rng(1))
     references = json.loads(json.dumps(drift.references(before, known, scores, NOW.timestamp())))
-    given = {"scores": scores, "now_s": NOW.timestamp(), "unknown_share": 0.0, "coverage": (0.5, 0.5)}
-    findings = drift.detect(references, table, catalog, **given | changes)
+    given: Measured = {"scores": scores, "unknown_share": 0.0, "coverage": (0.5, 0.5)}
+    given.update(changes)
+    findings = drift.detect(references, table, catalog, now_s=NOW.timestamp(), **given)
     return {(finding.quantity, finding.detector): finding.verdict for finding in findings}
 
 
@@ -140,7 +159,7 @@ def test_another_sample_of_the_same_distributions_is_stable() -> None:
     ("changes", "quantity"),
     [({"price": 40}, "price"), ({"users": 4_000}, "user_activity"), ({"ahead": 60}, "lead_days")],
 )
-def test_only_the_changed_quantity_drifts(changes: dict[str, float], quantity: str) -> None:
+def test_only_the_changed_quantity_drifts(changes: Market, quantity: str) -> None:
     verdicts = _verdicts_of(*_market(np.random.default_rng(2), **changes))
     drifted = {name for (name, _), verdict in verdicts.items() if verdict == DRIFTED}
     assert quantity in drifted

@@ -5,9 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
-from shared.entities import InteractionType
+from shared.entities import Interaction, InteractionType
 from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
+from shared.models.registry import MODELS
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, decide, difference
 from shared.selection.judging import SEGMENTS, Scores, judge, judge_served
@@ -86,7 +87,7 @@ BEFORE = [
 ]
 
 
-def _evaluated(after: list[object], model: str = "popularity") -> tuple[Holdout, Scores]:
+def _evaluated(after: list[Interaction], model: str = "popularity") -> tuple[Holdout, Scores]:
     table = InteractionTable.of([*BEFORE, *after], CATALOG)
     fitted = Recommender.fit(model, table.before(NOW), CATALOG, {}, now=NOW, half_life_days=90)
     holdout = Holdout.of(table, CATALOG, NOW)
@@ -133,7 +134,7 @@ def test_many_users_are_sampled_reproducibly(monkeypatch: pytest.MonkeyPatch) ->
     assert scores.ndcg["all"].tolist() == scores_again.ndcg["all"].tolist()
 
 
-@pytest.mark.parametrize("model", laws.MODELS)
+@pytest.mark.parametrize("model", MODELS)
 def test_judge_served_agrees_with_judge_after_the_catalog_changed(
     model: str,
 ) -> None:
