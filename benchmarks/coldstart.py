@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -172,7 +173,7 @@ def _upload(deployment: Path, events: int) -> None:
         if blob is not None:
             bucket.write(name, blob.data, generation=0)
     catalog = load(local).recommender.catalog
-    rows = np.flatnonzero(catalog.on_sale)[:events]
+    rows = np.flatnonzero(catalog.live(datetime.now(UTC)))[:events]
     rng = np.random.default_rng(1)
     items = rng.normal(size=(len(rows), 50)).astype(np.float32)
     model = {

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from shared.entities import Interaction
 
-# Weights of interaction types as in README and `weights.py`; negative feedback adds nothing to popularity.
+# Weights of interaction types as in docs/data.md and `weights.py`; negative feedback adds nothing to popularity.
 WORTH = {"view": 0.1, "click": 0.2, "save": 0.8, "share": 0.6, "booking": 1.0, "attend": 1.0, "review": 0.5}
 REPEATING = ("impression", "view", "click", "share", "search", "category_click")
 NOT_REMEMBERED = ("impression", "search", "category_click")

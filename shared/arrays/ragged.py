@@ -97,10 +97,10 @@ class Ragged(Generic[*Values]):
 
 
 def _picked(values: tuple[*Values], index: NDArray[np.integer] | NDArray[np.bool_]) -> tuple[*Values]:
-    arrays = cast(tuple[NDArray[np.generic], ...], values)
-    return cast(tuple[*Values], tuple(array[index] for array in arrays))
+    arrays = cast("tuple[NDArray[np.generic], ...]", values)
+    return cast("tuple[*Values]", tuple([array[index] for array in arrays]))
 
 
 def _concatenated(first: tuple[*Values], second: tuple[*Values]) -> tuple[*Values]:
-    pairs = zip(*cast(tuple[tuple[NDArray[np.generic], ...], ...], (first, second)), strict=True)
-    return cast(tuple[*Values], tuple(np.concatenate(pair) for pair in pairs))
+    pairs = zip(*cast("tuple[tuple[NDArray[np.generic], ...], ...]", (first, second)), strict=True)
+    return cast("tuple[*Values]", tuple(np.concatenate(pair) for pair in pairs))

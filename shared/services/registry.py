@@ -1,4 +1,4 @@
-"""Model registry: published versions, the pointer to the version in service, rollback and pruning.
+"""Published versions of models: published versions, the pointer to the version in service, rollback and pruning.
 
 A version is an immutable folder of artifact and manifest. The pointer names the version in service and moves by
 compare-and-swap: forward when a training publishes, or to any kept version when a person activates it.

@@ -1,1 +1,1 @@
-"""Features of the ranker."""
+"""Signals: features of the learning-to-rank blend, one file a family, listed in `registry.py`."""

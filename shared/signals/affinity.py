@@ -21,7 +21,7 @@ class Share(UserSignal):
         self._field = field
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the share of each value."""
+        """Score term: the share of each value."""
         affinity = batch.affinity(self._field)
         yield PerValue(self._field, affinity.likes / np.maximum(batch.total_likes, 1e-9)[:, None], affinity.columns)
 
@@ -34,7 +34,7 @@ class Count(UserSignal):
         self._field = field
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the log count of each value."""
+        """Score term: the log count of each value."""
         affinity = batch.affinity(self._field)
         yield PerValue(self._field, np.log1p(affinity.counts), affinity.columns)
 
@@ -60,7 +60,7 @@ class Rate(UserSignal):
         return {"events": events.astype(np.float32)}
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the rate of each value."""
+        """Score term: the rate of each value."""
         affinity = batch.affinity(self._field)
         columns, likes = affinity.columns, affinity.likes
         trained = batch.candidates.values(self._field).trained[columns]
@@ -78,7 +78,7 @@ class Recent(UserSignal):
         self._field = field
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the recency of each value's last like."""
+        """Score term: the recency of each value's last like."""
         affinity = batch.affinity(self._field)
         yield PerValue(self._field, np.exp2(-affinity.days / self._HALF_LIFE_DAYS), affinity.columns)
 
@@ -92,7 +92,7 @@ class Interest(UserSignal):
     name = "interest"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the interest in each candidate that any user of the batch liked."""
+        """Score term: the interest in each candidate that any user of the batch liked."""
         events, event_of_like = batch.events
         rows, order = batch.candidates.sorted_rows()
         found = positions_of(rows, events)

@@ -73,7 +73,7 @@ class CandidateAttributes:
 
 
 def attribute_terms(attributes: CandidateAttributes, scores: NDArray[np.float32]) -> Iterator[Term]:
-    """Score terms of b users' scores of k attributes, `scores` of shape (b, k)."""
+    """Score terms from b users' scores of k attributes, `scores` of shape (b, k)."""
     for field, columns, kept_columns in attributes.fields:
         yield PerValue(field, scores[:, kept_columns], columns)
     users = np.repeat(np.arange(len(scores)), len(attributes.names))

@@ -21,7 +21,7 @@ class Similarity(UserSignal):
         self._bag = bag
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the users' profiles; none where no user liked anything."""
+        """Score term: the users' profiles; none where no user liked anything."""
         if len(batch.liked):
             yield PerToken(self._bag, batch.profile(self._bag))
 
@@ -32,7 +32,7 @@ class DeclaredTags(UserSignal):
     name = "declared_tags"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the declared tags as profiles of length 1."""
+        """Score term: the declared tags as profiles of length 1."""
         users = batch.histories.users
         declared = [tag.lower() for user in users for tag in user.preferred_tags]
         if not declared:
@@ -49,7 +49,7 @@ class DeclaredCategories(UserSignal):
     name = "declared_categories"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the candidates of declared categories."""
+        """Score term: the candidates of declared categories."""
         users, candidates = batch.histories.users, batch.candidates
         declared = [category.lower() for user in users for category in user.preferred_categories]
         if not declared:
@@ -73,7 +73,7 @@ class Follows(UserSignal):
     name = "follows"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the followed organizers that have candidates."""
+        """Score term: the followed organizers that have candidates."""
         if not len(batch.follows):
             return
         followed = batch.histories.organizer_rows[batch.follows]

@@ -21,7 +21,7 @@ class Nearness(UserSignal):
     source = "place"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the nearness of each place with candidates; none where no user has a home."""
+        """Score term: the nearness of each place with candidates; none where no user has a home."""
         lat, lng = _homes(batch)
         is_known = ~np.isnan(lat)
         if not is_known.any():
@@ -38,7 +38,7 @@ class Budget(UserSignal):
     source = "price"
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: −1 for each price above the limit; none where no user declares one."""
+        """Score term: −1 for each price above the limit; none where no user declares one."""
         limits = [np.inf if user.max_price is None else user.max_price for user in batch.histories.users]
         if min(limits, default=np.inf) < np.inf:
             prices = batch.candidates.catalog.price[batch.candidates.groups_by("price").rows]

@@ -77,7 +77,7 @@ class Ease(UserSignal):
         return in_single_precision(params, "weights")
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the scores x B; none where no user liked or follows a value that takes part."""
+        """Score term per value: users' rows times B; none where no user liked or follows a value that takes part."""
         used, values = self._used_values(params, batch)
         if not len(used):
             return

@@ -36,7 +36,7 @@ class Friends(UserSignal):
         return {"people": people[order], "events": (pairs & 0xFFFFFFFF)[order].astype(np.int32)}
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the candidates that friends attend; none where no user declares friends."""
+        """Score term: the candidates that friends attend; none where no user declares friends."""
         friends = [sorted(set(user.friends)) for user in batch.histories.users]
         if not any(friends):
             return

@@ -88,7 +88,7 @@ class GraphFilter(UserSignal):
         return liked_rows(params["events"], batch)
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: sums of similarities, for the candidates that neighbour an event that users liked."""
+        """Score term: sums of similarities, for the candidates that neighbour an event that users liked."""
         candidates, events = batch.candidates, params["events"]
         rows, history = known_likes(events, batch)
         if not len(rows):

@@ -76,7 +76,7 @@ class PassedOver(UserSignal):
         return _first_seen(data)
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the candidates whose value of the field users liked."""
+        """Score term: the candidates whose value of the field users liked."""
         affinity, candidates = batch.affinity(self._field), batch.candidates
         if not len(affinity.columns):
             return

@@ -65,7 +65,7 @@ class SpectralBand(UserSignal):
         return liked_rows(params["events"], batch)
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """One term: the projections, for candidates with likes at training; none where no user liked such an event."""
+        """Score term: projections, for candidates with likes at training; none where no user liked such an event."""
         catalog, candidates, events = batch.candidates.catalog, batch.candidates, params["events"]
         known, history = known_likes(events, batch)
         if not len(known):

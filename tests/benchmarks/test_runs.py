@@ -8,7 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -66,12 +66,22 @@ def latency(folder: Path, mark: str) -> Iterator[subprocess.Popen[str]]:
                 os.kill(left, signal.SIGKILL)
 
 
-def until_second_measurement(process: subprocess.Popen[str], folder: Path) -> list[str]:
+def hanging(mark: str) -> set[int]:
+    """Ids of the processes of a wrk that hangs."""
+    found = set()
+    for process_id in marked(mark):
+        with suppress(OSError):
+            if Path(f"/proc/{process_id}/cmdline").read_bytes() == b"sleep\x00600\x00":
+                found.add(process_id)
+    return found
+
+
+def until_second_measurement(process: subprocess.Popen[str], mark: str) -> list[str]:
     """Lines printed before the second measurement, which has begun."""
     assert process.stdout
     lines = [process.stdout.readline() for _ in range(2)]
     give_up = time.monotonic() + PATIENCE_S
-    while len((folder / "calls").read_text().splitlines()) < 3 and time.monotonic() < give_up:
+    while not hanging(mark) and time.monotonic() < give_up:
         time.sleep(0.02)
     return lines
 
@@ -91,7 +101,7 @@ def test_an_interrupted_benchmark_reports_what_it_has_and_ends_its_servers(
 ) -> None:
     mark = uuid.uuid4().hex
     with latency(tmp_path, mark) as process:
-        header, row = until_second_measurement(process, tmp_path)
+        header, row = until_second_measurement(process, mark)
         assert len(marked(mark)) > 2
         # As `timeout` does: to the process and to its group.
         process.send_signal(number)
@@ -109,7 +119,7 @@ def test_an_interrupted_benchmark_reports_what_it_has_and_ends_its_servers(
 def test_a_killed_benchmark_leaves_no_server_behind(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     with latency(tmp_path, mark) as process:
-        until_second_measurement(process, tmp_path)
+        until_second_measurement(process, mark)
         assert len(marked(mark)) > 2
         process.kill()
         assert process.wait(PATIENCE_S) == -signal.SIGKILL
@@ -120,8 +130,8 @@ def test_a_killed_benchmark_leaves_no_server_behind(tmp_path: Path) -> None:
 def test_a_benchmark_that_fails_reports_what_it_has_and_ends_its_servers(tmp_path: Path) -> None:
     mark = uuid.uuid4().hex
     with latency(tmp_path, mark) as process:
-        until_second_measurement(process, tmp_path)
-        [load] = [pid for pid in marked(mark) if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sleep\x00600")]
+        until_second_measurement(process, mark)
+        [load] = hanging(mark)
         os.kill(load, signal.SIGKILL)
         assert process.wait(PATIENCE_S) == 1
         assert left_behind(mark) == set()

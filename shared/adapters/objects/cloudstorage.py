@@ -9,7 +9,7 @@ from shared.adapters.objects.download import Downloads
 from shared.adapters.objects.names import check_name, check_prefix
 from shared.adapters.unavailable import unavailable
 from shared.errors import Conflict, StoreUnavailable
-from shared.ports import Blob
+from shared.ports import Blob, ObjectStore
 
 if TYPE_CHECKING:  # the import takes 0.2 s, and instances of `api` only read
     from google.api_core.retry import Retry
@@ -106,3 +106,8 @@ class CloudObjects:
     def _unavailable(self, what: str) -> Iterator[None]:
         with unavailable(f"gs://{self._name}: {what}"):
             yield
+
+
+def open_store(bucket: str) -> ObjectStore:
+    """Object store in a bucket of Cloud Storage."""
+    return CloudObjects(bucket)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.adapters.objects.names import check_name, check_prefix
 from shared.errors import Conflict, StoreUnavailable
-from shared.ports import Blob
+from shared.ports import Blob, ObjectStore
 
 _NS_PER_GENERATION = 1_000
 
@@ -107,3 +107,9 @@ class FolderObjects:
 
 def _generation(status: os.stat_result) -> int:
     return status.st_mtime_ns // _NS_PER_GENERATION
+
+
+def open_store(path: str) -> ObjectStore:
+    """Object store in the folder `path`, which is created where it is missing."""
+    Path(path).mkdir(parents=True, exist_ok=True)
+    return FolderObjects(path)

@@ -41,7 +41,7 @@ class ListRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestView:
-    """State that one request works on.
+    """State of a request: snapshot, viewer and time.
 
     Attributes
     ----------

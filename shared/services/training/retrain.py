@@ -99,7 +99,7 @@ def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocum
 
 
 def _recorded(trainer: Trainer, plan: Plan, running: Run) -> None:
-    """One training whose run document is stored however it ends."""
+    """Training run whose document is stored on success as well as on failure."""
     document, listed_before = running.document, trainer.documents.listed()
     try:
         running.step("lease taken", f"run {document.run_id} begins")

@@ -148,7 +148,7 @@ class Run:
         self.check()
 
     def report(self, name: str, message: str) -> None:
-        """Progress report alone: what is over must not end the run."""
+        """Progress report without `check`, for a step after which the run must not end."""
         self._report(
             Step(self.document.run_id, self._phase, name, message, round(time.perf_counter() - self._started, 3))
         )

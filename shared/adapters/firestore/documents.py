@@ -1,0 +1,29 @@
+"""Firestore document store: all document ports on the default database of a project."""
+
+from shared.adapters.firestore.bookmarks import FirestoreBookmarks
+from shared.adapters.firestore.client import Database
+from shared.adapters.firestore.counters import FirestoreCounters
+from shared.adapters.firestore.deadletters import FirestoreDeadLetters
+from shared.adapters.firestore.events import FirestoreEvents
+from shared.adapters.firestore.interactions import FirestoreInteractions
+from shared.adapters.firestore.personal import FirestorePersonal
+from shared.adapters.firestore.rules import FirestoreRules
+from shared.adapters.firestore.users import FirestoreUsers
+from shared.ports import Documents
+
+
+def open_store(project: str) -> Documents:
+    """Document store in the Firestore database of a Google Cloud project; nothing is connected before the first use."""
+    database = Database(project)
+    return Documents(
+        FirestoreEvents(database),
+        FirestoreUsers(database),
+        FirestoreInteractions(database),
+        FirestoreCounters(database),
+        FirestorePersonal(database),
+        FirestoreDeadLetters(database),
+        FirestoreBookmarks(database),
+        FirestoreRules(database),
+        database.close,
+        lambda: database.listed,
+    )

@@ -1,0 +1,33 @@
+"""SQLite document store: all document ports on one file."""
+
+from pathlib import Path
+
+from shared.adapters.sqlite.bookmarks import SqliteBookmarks
+from shared.adapters.sqlite.counters import SqliteCounters
+from shared.adapters.sqlite.database import MEMORY, Database
+from shared.adapters.sqlite.deadletters import SqliteDeadLetters
+from shared.adapters.sqlite.events import SqliteEvents
+from shared.adapters.sqlite.interactions import SqliteInteractions
+from shared.adapters.sqlite.personal import SqlitePersonal
+from shared.adapters.sqlite.rules import SqliteRules
+from shared.adapters.sqlite.users import SqliteUsers
+from shared.ports import Documents
+
+
+def open_store(path: str) -> Documents:
+    """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created."""
+    if path != MEMORY:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    database = Database(path)
+    return Documents(
+        SqliteEvents(database),
+        SqliteUsers(database),
+        SqliteInteractions(database),
+        SqliteCounters(database),
+        SqlitePersonal(database),
+        SqliteDeadLetters(database),
+        SqliteBookmarks(database),
+        SqliteRules(database),
+        database.close,
+        lambda: database.listed,
+    )
