@@ -1,4 +1,4 @@
-"""Positions in arrays: offsets and concatenated ranges of rows, lookups in sorted arrays, distinct values, ranks."""
+"""Positions in arrays: offsets of adjacent ranges, lookups in sorted arrays, distinct values, ranks within groups."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -16,22 +16,8 @@ def offsets(lengths: NDArray[np.integer] | NDArray[np.bool_] | Sequence[int]) ->
     [0, 2, 2, 5]
     """
     starts = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=starts[1:])
+    np.add.accumulate(lengths, dtype=np.int64, out=starts[1:])
     return starts
-
-
-def ranges(starts: NDArray[np.integer], lengths: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Concatenated ranges: the integers `start .. start + length - 1` of each range, int64 of shape (sum of lengths,).
-
-    Gathers the entries of many rows of a CSR matrix with a single index.
-
-    >>> ranges(np.array([7, 0, 3]), np.array([2, 0, 3])).tolist()
-    [7, 8, 3, 4, 5]
-    """
-    ends = np.cumsum(lengths)
-    shifts = np.repeat(starts - (ends - lengths), lengths)
-    rows: NDArray[np.int64] = np.arange(len(shifts), dtype=np.int64) + shifts
-    return rows
 
 
 def positions_of(kept: NDArray[np.integer], codes: NDArray[np.integer]) -> NDArray[np.int64]:

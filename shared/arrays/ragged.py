@@ -6,7 +6,7 @@ from typing import Generic, Self, TypeVarTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import offsets, ranges
+from shared.arrays.positions import offsets
 
 Values = TypeVarTuple("Values")
 Others = TypeVarTuple("Others")
@@ -36,8 +36,13 @@ class Ragged(Generic[*Values]):
 
     @classmethod
     def of_ranges(cls, begins: NDArray[np.integer], lengths: NDArray[np.integer], *values: *Values) -> Self:
-        """Ragged array whose row i is the range `begins[i]:begins[i] + lengths[i]` of the given arrays, copied."""
-        return cls(offsets(lengths), _picked(values, ranges(begins, lengths)))
+        """Ragged array whose row i is the range `begins[i]:begins[i] + lengths[i]` of the given arrays, copied.
+
+        >>> Ragged.of_ranges(np.array([7, 0, 3]), np.array([2, 0, 3]), np.arange(10)).values[0].tolist()
+        [7, 8, 3, 4, 5]
+        """
+        starts = offsets(lengths)
+        return cls(starts, _picked(values, np.arange(starts[-1]) + (begins - starts[:-1]).repeat(lengths)))
 
     @classmethod
     def grouped(cls, rows: NDArray[np.integer], size: int, *values: *Values) -> Self:
@@ -58,11 +63,11 @@ class Ragged(Generic[*Values]):
 
     def lengths(self) -> NDArray[np.int64]:
         """Number of entries of each row, int64 of shape (n,)."""
-        return np.diff(self.starts)
+        return self.starts[1:] - self.starts[:-1]
 
     def row_of_entry(self) -> NDArray[np.int64]:
         """Row of each entry, int64 of shape (m,), ascending."""
-        return np.repeat(np.arange(len(self)), self.lengths())
+        return np.arange(len(self)).repeat(self.lengths())
 
     def rows(self, picked: NDArray[np.integer]) -> Self:
         """Ragged array of the rows `picked`, int of shape (k,), in their order; rows may repeat."""

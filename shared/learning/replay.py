@@ -58,6 +58,7 @@ class Replay:
         self._windows = windows_of(table, now.timestamp())
         self._groups_of_windows: list[list[TrainingGroup]] = []
         self._latest_data: TrainingData | None = None
+        self._latest_params: dict[str, SignalParams] = {}
 
     @classmethod
     def of(cls, table: InteractionTable, catalog: Catalog, users: Mapping[str, User], *, now: datetime) -> Self:
@@ -83,11 +84,11 @@ class Replay:
 
     def params(self, name: str, moment: datetime) -> SignalParams:
         """Parameters of the signal `name`, learned from the interactions before `moment`."""
-        return self._params(name, self._data_before(moment.timestamp()))
+        return self._params_before(moment.timestamp(), name)
 
     def _window_groups(self, window: Window) -> list[TrainingGroup]:
         data = self._data_before(window.start_s)
-        params = {name: self._params(name, data) for name in _BY_NAME}
+        params = {name: self._params_before(window.start_s, name) for name in _BY_NAME}
         max_users = MAX_GROUPS // len(self._windows)
         return list(sample_groups(split(self._table, window), data, params, self._users, max_users, self._rng))
 
@@ -97,18 +98,22 @@ class Replay:
         if found is None:
             return []
         data = TrainingData(found.past, self._catalog, until_s, self._declared)
-        params = {name: self._params(name, data) for name in _BY_NAME}
+        params = {name: signal.fit(data) for name, signal in _BY_NAME.items()}
         return list(sample_groups(found, data, params, self._users, MAX_GROUPS, rng))
 
     def _data_before(self, moment_s: float) -> TrainingData:
-        # Callers ask in order of time, so only the data of the latest time is cached.
+        # Callers ask in order of time, so only the data and the parameters of the latest time are cached.
         if self._latest_data is None or self._latest_data.now_s != moment_s:
             past = self._table.between(-np.inf, moment_s)
             self._latest_data = TrainingData(past, self._catalog, moment_s, self._declared)
+            self._latest_params = {}
         return self._latest_data
 
-    def _params(self, name: str, data: TrainingData) -> SignalParams:
-        return data.cached(f"params {name}", lambda: _BY_NAME[name].fit(data))
+    def _params_before(self, moment_s: float, name: str) -> SignalParams:
+        data = self._data_before(moment_s)
+        if name not in self._latest_params:
+            self._latest_params[name] = _BY_NAME[name].fit(data)
+        return self._latest_params[name]
 
     @cached_property
     def _declared(self) -> Declared:

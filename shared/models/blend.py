@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, UserSignal
+from shared.signals.static_candidates import StaticCandidates
 from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
@@ -77,6 +79,20 @@ _POPULAR: Final = _only(likes=0.5, rising=0.5, soonness=0.001)
 """Popularity weights, float32 of shape (s, F): long-term and recent likes equally; the better one varies by month."""
 
 
+@dataclass(slots=True)
+class _ForCandidates:
+    """Cached values of one blend for one candidate set.
+
+    Attributes
+    ----------
+    params : parameters of user signals for these candidates by signal, see `UserSignal.for_candidates`.
+    event_scores : weighted sum of event signals by segment, float32 of shape (s, c); None until it is computed.
+    """
+
+    params: dict[str, SignalParams] = field(default_factory=dict)
+    event_scores: NDArray[np.float32] | None = None
+
+
 @dataclass(frozen=True)
 class Blend:
     """Blend of signals: a weighted sum, with separate weights for each segment of users.
@@ -94,6 +110,14 @@ class Blend:
     params: Mapping[str, SignalParams]
     learning: Mapping[str, Any] = field(default_factory=dict)
     _prepared: dict[str, SignalParams] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # The caches belong to this model and live as long as the candidates, so no other model can read them. What is
+    # timeless is kept for the static part, which candidates of the same events at other times share.
+    _static: WeakKeyDictionary[StaticCandidates, _ForCandidates] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
+    _timed: WeakKeyDictionary[Candidates, _ForCandidates] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def train(cls, given: TrainingInput) -> Self:
@@ -105,9 +129,13 @@ class Blend:
 
     def prepare(self) -> None:
         """Warm-up: convert the parameters of the signals to float32; until then signals score with the stored ones."""
-        for signal in SIGNALS:
-            if signal.name in self.params and signal.name not in self._prepared:
-                self._prepared[signal.name] = signal.as_float32(self.params[signal.name])
+        stored = [signal for signal in SIGNALS if signal.name in self.params and signal.name not in self._prepared]
+        for signal in stored:
+            self._prepared[signal.name] = signal.as_float32(self.params[signal.name])
+        if stored:
+            # What was computed from the stored parameters of half precision is right, but slower to score with.
+            self._static.clear()
+            self._timed.clear()
 
     def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Ranking scores, float32 of shape (b, c), finite; only their order has a meaning."""
@@ -155,6 +183,8 @@ class Blend:
         return self._prepared.get(signal.name) or self.params[signal.name]
 
     def _of_events(self, candidates: Candidates) -> NDArray[np.float32]:
+        static, timed = self._cached(candidates)
+
         def weigh(*, is_timeless: bool) -> NDArray[np.float32]:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
@@ -162,8 +192,16 @@ class Blend:
                     total += weights[:, None] * signal.score(self._params(signal), candidates)
             return total
 
-        timeless = candidates.cached_static("blend", lambda: weigh(is_timeless=True))
-        return candidates.cached("blend", lambda: timeless + weigh(is_timeless=False))
+        if static.event_scores is None:
+            static.event_scores = weigh(is_timeless=True)
+        if timed.event_scores is None:
+            timed.event_scores = static.event_scores + weigh(is_timeless=False)
+        return timed.event_scores
+
+    def _cached(self, candidates: Candidates) -> tuple[_ForCandidates, _ForCandidates]:
+        """Caches of timeless values and of all others."""
+        static = self._static.setdefault(candidates.static, _ForCandidates())
+        return static, self._timed.setdefault(candidates, _ForCandidates())
 
     def _summed(
         self, weights: NDArray[np.float32], batch: UserBatch, *, source: str | None = None
@@ -175,9 +213,13 @@ class Blend:
         whole = ScoreSum(batch)
         if batch.is_cold_start():
             return whole.total()
+        static, timed = self._cached(batch.candidates)
         for signal, own in zip(SIGNALS, weights.T, strict=True):
             if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
-                for term in signal.terms(self._params(signal), batch):
+                cached = (static if signal.is_timeless else timed).params
+                if signal.name not in cached:
+                    cached[signal.name] = signal.for_candidates(self._params(signal), batch.candidates)
+                for term in signal.terms(cached[signal.name], batch):
                     whole.add(term, own)
         return whole.total()
 

@@ -11,6 +11,7 @@ from shared.catalog.geography import great_circle_km, solar_shift_s, unit_vector
 from shared.entities.fields import Location
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
+from shared.signals.static_candidates import StaticCandidates
 
 TODAY: Final = "today"
 WEEKEND: Final = "weekend"
@@ -52,7 +53,7 @@ class Filters:
         allowed = np.ones(len(rows), np.bool_)
         if self.near is not None:
             allowed &= distance_km(candidates, self.near) <= self.radius_km
-        starts_at = candidates.starts_at()
+        starts_at = candidates.static.starts_at
         if self.starts_from is not None:
             # The start of an undated event is inf, which would pass.
             allowed &= np.isfinite(starts_at) & (starts_at >= self.starts_from.timestamp())
@@ -63,7 +64,7 @@ class Filters:
         for field, value in (("category", self.category), ("city", self.city)):
             if value:
                 code = catalog.fields[field].names.row(value.lower())
-                allowed &= (candidates.codes(field) == code) & (code >= 0)
+                allowed &= (candidates.static.codes[field] == code) & (code >= 0)
         if self.tags:
             allowed &= catalog.tags.having([tag.lower() for tag in self.tags])[rows]
         if self.max_price is not None:
@@ -75,20 +76,21 @@ class Filters:
 
 def distance_km(candidates: Candidates, place: Location) -> NDArray[np.float64]:
     """Great-circle distance of c candidates from a point, km, float64 of shape (c,), NaN where unknown."""
-
-    def points() -> NDArray[np.float64]:
-        catalog, rows = candidates.catalog, candidates.rows
-        return unit_vectors(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
-
     origin = unit_vectors(np.array([place.lat]), np.array([place.lng]))
-    return great_circle_km(candidates.cached_static("points", points), origin)
+    return great_circle_km(candidates.static.derived(_points), origin)
+
+
+def _points(candidates: StaticCandidates) -> NDArray[np.float64]:
+    """Unit vectors of the candidates' locations, float64 of shape (c, 3), NaN where unknown."""
+    catalog, rows = candidates.catalog, candidates.rows
+    return unit_vectors(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
 
 def _starts_within(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
     """Mask of the candidates that start `today`, at the `weekend` or within the `week`, bool of shape (c,)."""
     catalog, rows = candidates.catalog, candidates.rows
     shifts = solar_shift_s(np.nan_to_num(catalog.lng[rows].astype(np.float64)))
-    day = np.floor((candidates.starts_at() + shifts) / DAY_S)
+    day = np.floor((candidates.static.starts_at + shifts) / DAY_S)
     today = np.floor((now.timestamp() + shifts) / DAY_S)
     first, last = today, today
     if when == WEEK:

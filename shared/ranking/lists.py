@@ -20,6 +20,7 @@ from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.ranking.rerank import diverse, within_caps
 from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
+from shared.signals.static_candidates import StaticCandidates
 
 _POOL: Final = 50
 """Candidates that are re-ranked for diversity, at least; three times the length of the list where that is more."""
@@ -74,7 +75,7 @@ def build_list(
     allowed = allowed & query.filters.allowed(candidates, now)
     shown = cursor.decode(query.cursor) if query.cursor else np.empty(0, np.uint64)
     earlier = np.empty(0, np.int64)
-    fingerprints = candidates.cached_static("fingerprints", lambda: cursor.fingerprints(catalog.events.keys[rows]))
+    fingerprints = candidates.static.derived(_fingerprints)
     if len(shown):
         earlier = np.flatnonzero(np.isin(fingerprints, shown))
         allowed[earlier] = False
@@ -136,6 +137,11 @@ def _soon(catalog: Catalog, row: int, now: datetime) -> tuple[str, ...]:
     return (reason,) if reason else ()
 
 
+def _fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:
+    """Fingerprints of the candidates' ids for cursors, uint64 of shape (c,)."""
+    return cursor.fingerprints(candidates.catalog.events.keys[candidates.rows])
+
+
 def _columns(rows: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.int64]:
     """Positions of `wanted` in the ascending `rows`, int64, in the order of `wanted`; missing values are left out."""
     if not len(rows):
@@ -153,7 +159,7 @@ def _boosted(candidates: Candidates, scores: NDArray[np.floating], rules: Rules,
         return scores
     catalog = candidates.catalog
     strengths = _strengths(events, catalog.events)[candidates.rows]
-    strengths = strengths + _strengths(organizers, catalog.organizers)[candidates.codes("organizer")]
+    strengths = strengths + _strengths(organizers, catalog.organizers)[candidates.static.codes["organizer"]]
     spread = float(scores.std())
     boosted: NDArray[np.floating] = scores + strengths * (spread if spread > 0 else 1.0)
     return boosted
@@ -186,7 +192,7 @@ def _best(
     """
     if k < 1:
         return np.empty(0, np.int64)
-    organizers = candidates.codes("organizer")
+    organizers = candidates.static.codes["organizer"]
 
     def best(size: int) -> NDArray[np.int64]:
         reach = size if cap is None else 4 * size

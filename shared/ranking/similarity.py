@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
+from shared.signals.static_candidates import StaticCandidates
 
 _TF_IDF_WEIGHTS: Final = {"text": 0.30, "tags": 0.25}
 """Weights of the TF-IDF attributes; with `_CATEGORICAL_WEIGHTS` they sum to 1."""
@@ -33,14 +34,19 @@ def similarity(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.
     products = np.zeros((b, len(candidates)), np.float32)
     for name, weight in _TF_IDF_WEIGHTS.items():
         owners, columns, weights = catalog.bags[name].entries(rows)
-        products += weight * candidates.dot(name, (owners, columns.astype(np.int64), weights), b)
+        products += weight * candidates.static.dot(name, (owners, columns.astype(np.int64), weights), b)
     for name, weight in _CATEGORICAL_WEIGHTS.items():
         codes = catalog.fields[name].at(rows)
-        same = (candidates.codes(name)[None, :] == codes[:, None]) & (codes >= 0)[:, None]
+        same = (candidates.static.codes[name][None, :] == codes[:, None]) & (codes >= 0)[:, None]
         products += np.float32(weight) * same
-    lengths = candidates.cached_static("similarity lengths", lambda: _lengths(catalog, candidates.rows))
+    lengths = candidates.static.derived(_lengths_of_candidates)
     cosines: NDArray[np.float32] = products / np.maximum(_lengths(catalog, rows)[:, None] * lengths, 1e-6)
     return cosines
+
+
+def _lengths_of_candidates(candidates: StaticCandidates) -> NDArray[np.float32]:
+    """Lengths of the candidates' vectors, float32 of shape (c,)."""
+    return _lengths(candidates.catalog, candidates.rows)
 
 
 def _lengths(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -63,7 +63,7 @@ class Rate(UserSignal):
         """Score term: the rate of each value."""
         affinity = batch.affinity(self._field)
         columns, likes = affinity.columns, affinity.likes
-        trained = batch.candidates.values(self._field).trained[columns]
+        trained = batch.candidates.static.values[self._field].trained[columns]
         events = np.where(trained >= 0, params["events"].take(trained, mode="clip"), 0) if len(columns) else 0
         yield PerValue(self._field, likes / (np.maximum(events, likes) + self._damping), columns)
 
@@ -94,7 +94,7 @@ class Interest(UserSignal):
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: the interest in each candidate that any user of the batch liked."""
         events, event_of_like = batch.events
-        rows, order = batch.candidates.sorted_rows()
+        rows, order = batch.candidates.static.sorted_rows
         found = positions_of(rows, events)
         columns = order[found[found >= 0]]
         if not len(columns):

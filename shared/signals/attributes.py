@@ -1,8 +1,7 @@
 """Attribute matrix: all attributes of events as the columns of one sparse matrix, for signals that regress on them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 from shared.arrays.positions import offsets, positions_of
 from shared.catalog.catalog import Catalog
 from shared.signals.candidates import Candidates
-from shared.signals.signal import TrainingData
 from shared.signals.terms import PerToken, PerValue, Term
 from shared.signals.users import UserBatch
 
@@ -44,40 +42,30 @@ def attribute_entries(catalog: Catalog, rows: NDArray[np.integer]) -> Entries:
     return all_positions, all_columns, all_weights
 
 
-@dataclass(frozen=True, slots=True)
-class CandidateAttributes:
-    """Mapping from k kept attribute columns to the values and names that candidates have.
+def attribute_positions(candidates: Candidates, kept: NDArray[np.integer]) -> dict[str, NDArray[np.int64]]:
+    """Positions, int64, that map `kept`, attribute columns in ascending order, to the values and tokens of candidates.
 
-    Attributes
-    ----------
-    fields : by field, positions among the candidates' values and among the kept columns, int64 of shape (t,) each.
-    names, positions : int64 of shape (t,) – names of the bag and their positions among the kept columns.
+    `FIELD.values` and `FIELD.kept` of each field are positions among the candidates' values and among `kept`;
+    `tokens` and `tokens.kept` are names of the bag and their positions among `kept`.
     """
-
-    fields: tuple[tuple[str, NDArray[np.int64], NDArray[np.int64]], ...]
-    names: NDArray[np.int64]
-    positions: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, candidates: Candidates, kept: NDArray[np.integer]) -> Self:
-        """Mapping from `kept`, attribute columns in ascending order, int of shape (k,), to these candidates."""
-        first_columns = column_offsets(candidates.catalog)
-        begins = np.searchsorted(kept, first_columns)
-        fields = []
-        for name, first, begin, end in zip(FIELDS, first_columns[:-2], begins[:-2], begins[1:-1], strict=True):
-            found = positions_of(kept[begin:end] - first, candidates.values(name).trained)
-            columns = np.flatnonzero(found >= 0)
-            fields.append((name, columns, begin + found[columns]))
-        of_bag = np.arange(begins[-2], begins[-1])
-        return cls(tuple(fields), (kept[of_bag] - first_columns[-2]).astype(np.int64), of_bag)
+    first_columns = column_offsets(candidates.catalog)
+    begins = np.searchsorted(kept, first_columns)
+    positions: dict[str, NDArray[np.int64]] = {}
+    for name, first, begin, end in zip(FIELDS, first_columns[:-2], begins[:-2], begins[1:-1], strict=True):
+        found = positions_of(kept[begin:end] - first, candidates.static.values[name].trained)
+        columns = np.flatnonzero(found >= 0)
+        positions |= {f"{name}.values": columns, f"{name}.kept": begin + found[columns]}
+    of_bag = np.arange(begins[-2], begins[-1])
+    return positions | {"tokens": (kept[of_bag] - first_columns[-2]).astype(np.int64), "tokens.kept": of_bag}
 
 
-def attribute_terms(attributes: CandidateAttributes, scores: NDArray[np.float32]) -> Iterator[Term]:
-    """Score terms from b users' scores of k attributes, `scores` of shape (b, k)."""
-    for field, columns, kept_columns in attributes.fields:
-        yield PerValue(field, scores[:, kept_columns], columns)
-    users = np.repeat(np.arange(len(scores)), len(attributes.names))
-    yield PerToken(_BAG, (users, np.tile(attributes.names, len(scores)), scores[:, attributes.positions].ravel()))
+def attribute_terms(positions: Mapping[str, NDArray[np.int64]], scores: NDArray[np.float32]) -> Iterator[Term]:
+    """Score terms from b users' scores of k attributes, float32 of shape (b, k); see `attribute_positions`."""
+    for field in FIELDS:
+        yield PerValue(field, scores[:, positions[f"{field}.kept"]], positions[f"{field}.values"])
+    tokens = positions["tokens"]
+    users = np.repeat(np.arange(len(scores)), len(tokens))
+    yield PerToken(_BAG, (users, np.tile(tokens, len(scores)), scores[:, positions["tokens.kept"]].ravel()))
 
 
 def attribute_matrix(catalog: Catalog) -> "csr_array":
@@ -86,21 +74,6 @@ def attribute_matrix(catalog: Catalog) -> "csr_array":
 
     rows, columns, weights = attribute_entries(catalog, np.arange(len(catalog)))
     return coo_array((weights, (rows, columns)), shape=(len(catalog), int(column_offsets(catalog)[-1]))).tocsr()
-
-
-def liked_matrix(data: TrainingData) -> "csr_array":
-    """User × event matrix of implicit feedback, float32 of shape (n_users, n_events): 1 where the user liked it."""
-
-    def make() -> "csr_array":
-        from scipy.sparse import coo_array
-
-        size = max(len(data.catalog), 1)
-        cells = np.unique(data.table.user_rows[data.liked].astype(np.int64) * size + data.table.event_rows[data.liked])
-        ones = np.ones(len(cells), np.float32)
-        shape = (len(data.table.users), len(data.catalog))
-        return coo_array((ones, (cells // size, cells % size)), shape=shape).tocsr()
-
-    return data.cached("liked matrix", make)
 
 
 def known_likes(events: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -113,7 +86,7 @@ def known_likes(events: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[
 
 
 def liked_rows(events: NDArray[np.integer], batch: UserBatch) -> NDArray[np.float32]:
-    """Rows of `liked_matrix` for the users of a batch and k ascending trained `events`, float32 of shape (b, k)."""
+    """Rows of `TrainingData.liked_matrix` for a batch of users and k ascending trained `events`, float32 (b, k)."""
     positions, likes = known_likes(events, batch)
     rows = np.zeros((len(batch), len(events)), np.float32)
     rows[:, positions] = likes

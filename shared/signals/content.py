@@ -57,7 +57,7 @@ class DeclaredCategories(UserSignal):
         user_of_category = np.repeat(np.arange(len(users)), [len(user.preferred_categories) for user in users])
         matches = np.zeros((len(users), len(candidates)), np.bool_)
         for field in ("category", "subcategory"):
-            values = candidates.values(field)
+            values = candidates.static.values[field]
             columns = values.positions_of(candidates.catalog.fields[field].names.rows(declared))
             if columns.max() < 0:
                 continue
@@ -77,7 +77,7 @@ class Follows(UserSignal):
         if not len(batch.follows):
             return
         followed = batch.histories.organizer_rows[batch.follows]
-        columns = batch.candidates.values("organizer").positions_of(followed)
+        columns = batch.candidates.static.values["organizer"].positions_of(followed)
         found, local = np.unique(columns[columns >= 0], return_inverse=True)
         if len(found):
             users = batch.user_of_entry[batch.follows[columns >= 0]]

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from shared.arrays.sparse import scatter
 from shared.arrays.vocabulary import Vocabulary
 from shared.feedback.profiles import Declared, features
-from shared.signals.attributes import CandidateAttributes, attribute_matrix, attribute_terms, liked_matrix
+from shared.signals.attributes import attribute_matrix, attribute_positions, attribute_terms
+from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, in_single_precision
 from shared.signals.terms import Term
 from shared.signals.users import UserBatch
@@ -45,7 +46,7 @@ class DeclaredRidge(UserSignal):
             "columns": np.empty(0, np.int32),
             "weights": np.empty((0, 0), np.float16),
         }
-        liked = liked_matrix(data)
+        liked = data.liked_matrix
         events = attribute_matrix(data.catalog)
         use = np.asarray(liked.sum(axis=0)) @ events
         kept = np.sort(np.argsort(-use, kind="stable")[:_MAX_COLUMNS])
@@ -86,19 +87,19 @@ class DeclaredRidge(UserSignal):
         rows[:, used] = inputs
         return rows
 
+    def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
+        """Parameters with the `attribute_positions` of `columns`."""
+        return {**params, **attribute_positions(candidates, params["columns"])}
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Terms of the predicted attributes; none where no user declares a feature."""
-        candidates, kept = batch.candidates, params["columns"]
         distinct_users, distinct_of_user = batch.distinct_users
         lists = [list(features(user)) for user in distinct_users]
-        if not len(kept) or not any(lists):
+        if not len(params["columns"]) or not any(lists):
             return
         used, inputs = _used_inputs(params, lists)
         scores = (inputs @ params["weights"][used].astype(np.float32, copy=False))[distinct_of_user]
-        key = f"{self.name} {id(params)}"
-        yield from attribute_terms(
-            candidates.cached_static(key, lambda: CandidateAttributes.of(candidates, kept)), scores
-        )
+        yield from attribute_terms(params, scores)
 
 
 def _inputs(data: TrainingData) -> "csr_array":

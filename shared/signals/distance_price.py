@@ -26,7 +26,7 @@ class Nearness(UserSignal):
         is_known = ~np.isnan(lat)
         if not is_known.any():
             return
-        catalog, rows = batch.candidates.catalog, batch.candidates.groups_by("place").rows
+        catalog, rows = batch.candidates.catalog, batch.candidates.static.places.rows
         nearness = -np.log1p(equirectangular_km(lat, lng, catalog.lat[rows], catalog.lng[rows]))
         yield PerValue("place", np.where(is_known[:, None], nearness, 0))
 
@@ -41,7 +41,7 @@ class Budget(UserSignal):
         """Score term: −1 for each price above the limit; none where no user declares one."""
         limits = [np.inf if user.max_price is None else user.max_price for user in batch.histories.users]
         if min(limits, default=np.inf) < np.inf:
-            prices = batch.candidates.catalog.price[batch.candidates.groups_by("price").rows]
+            prices = batch.candidates.catalog.price[batch.candidates.static.prices.rows]
             yield PerValue("price", -(prices > np.array(limits, np.float32)[:, None]).astype(np.float32))
 
 

@@ -76,14 +76,21 @@ class Ease(UserSignal):
         """Parameters with `weights` as float32."""
         return in_single_precision(params, "weights")
 
+    def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
+        """Parameters with the values of candidates that take part, int64 of shape (t,).
+
+        `columns` are positions among the candidates' values, `kept` among `codes`.
+        """
+        found = positions_of(params["codes"], candidates.static.values[self._field].trained)
+        return {**params, "columns": np.flatnonzero(found >= 0), "kept": found[found >= 0]}
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term per value: users' rows times B; none where no user liked or follows a value that takes part."""
         used, values = self._used_values(params, batch)
         if not len(used):
             return
-        columns, of_columns = self._columns(params, batch.candidates)
-        weights = params["weights"][used].take(of_columns, axis=1).astype(np.float32, copy=False)
-        yield PerValue(self._field, values @ weights, columns)
+        weights = params["weights"][used].take(params["kept"], axis=1).astype(np.float32, copy=False)
+        yield PerValue(self._field, values @ weights, params["columns"])
 
     def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
         """Rows of X for the k values that take part."""
@@ -114,12 +121,3 @@ class Ease(UserSignal):
             ones = np.ones(len(follows))
             values += _FOLLOW * np.minimum(scatter(batch.user_of_entry[follows], local[len(liked) :], ones, shape), 1)
         return used, values
-
-    def _columns(self, params: SignalParams, candidates: Candidates) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Positions of values that take part: among the candidates' values and among `codes`, int64 of shape (t,)."""
-
-        def make() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-            found = positions_of(params["codes"], candidates.values(self._field).trained)
-            return np.flatnonzero(found >= 0), found[found >= 0]
-
-        return candidates.cached_static(f"{self.name} {id(params)}", make)

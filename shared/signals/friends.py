@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import scatter
 from shared.feedback.weights import IS_HIT
-from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
+from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
 
@@ -44,7 +44,7 @@ class Friends(UserSignal):
         hashes = user_hashes([friend_id for friend_ids in friends for friend_id in friend_ids])
         begins, ends = (np.searchsorted(params["people"], hashes, side=side) for side in ("left", "right"))
         hits = Ragged.of_ranges(begins, ends - begins, params["events"])
-        column_of_hit = candidate_columns(batch.candidates)[hits.values[0]]
+        column_of_hit = batch.candidates.static.columns_of_trained[hits.values[0]]
         columns, local = np.unique(column_of_hit[column_of_hit >= 0], return_inverse=True)
         users = np.repeat(user_of_friend, hits.lengths())[column_of_hit >= 0]
         yield PerEvent(np.log1p(scatter(users, local, np.ones(len(local)), (len(friends), len(columns)))), columns)

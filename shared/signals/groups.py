@@ -10,7 +10,11 @@ from shared.arrays.positions import positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
 
 FEW: Final = 300
-"""Number of candidates up to which each is scored by itself: finding groups takes longer than it saves."""
+"""Number of candidates up to which each is scored by itself: finding groups takes longer than it saves.
+
+Without groups one user's scores of 20 to 600 fresh candidates take 3 to 7 % less time, with 10,000 live events as with
+100,000. Those of 31 variants of a history take between 5 % more and 5 % less.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from shared.arrays.positions import offsets, ranks_within_groups
 from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import scatter
-from shared.signals.attributes import known_likes, liked_matrix, liked_rows
-from shared.signals.signal import SignalParams, TrainingData, UserSignal, candidate_columns
+from shared.signals.attributes import known_likes, liked_rows
+from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
 
@@ -46,7 +46,7 @@ class GraphFilter(UserSignal):
         """
         from scipy.sparse import diags_array
 
-        liked = liked_matrix(data)
+        liked = data.liked_matrix
         events = np.flatnonzero(np.bincount(liked.indices, minlength=liked.shape[1]))
         liked = liked[:, events]
         by_user, by_event = np.diff(liked.indptr), np.bincount(liked.indices, minlength=len(events))
@@ -81,7 +81,7 @@ class GraphFilter(UserSignal):
 
     def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
         """Rows of the user × event matrix, 0 or 1, for the k events of the parameters."""
-        return liked_matrix(data)[:, params["events"]]
+        return data.liked_matrix[:, params["events"]]
 
     def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         """Rows of the user × event matrix, float32 of shape (b, k), 0 or 1."""
@@ -95,7 +95,7 @@ class GraphFilter(UserSignal):
             return
         neighbours = Ragged(params["starts"], (params["places"], params["weights"])).rows(rows)
         positions, weights = neighbours.values
-        columns = candidate_columns(candidates)[events[positions]]
+        columns = candidates.static.columns_of_trained[events[positions]]
         # Neighbours that are no candidates are dropped before lists repeat by user: most of them lie in the past.
         neighbours = neighbours.with_values(columns, weights).where(columns >= 0)
         columns, weights = neighbours.values

@@ -67,6 +67,8 @@ class PassedOver(UserSignal):
     0 where it was first seen later, or where the user has no such like.
     """
 
+    is_timeless = False
+
     def __init__(self, field: str) -> None:
         self.name = f"passed_{field}"
         self._field = field
@@ -75,17 +77,20 @@ class PassedOver(UserSignal):
         """First-seen times, see `_first_seen`."""
         return _first_seen(data)
 
+    def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
+        """Parameters with `first_seen`, see `_seen_recency`."""
+        return {**params, "first_seen": _seen_recency(params, candidates)}
+
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: the candidates whose value of the field users liked."""
-        affinity, candidates = batch.affinity(self._field), batch.candidates
+        affinity = batch.affinity(self._field)
         if not len(affinity.columns):
             return
-        of_values = candidates.candidates_of_values(self._field).rows(affinity.columns)
+        of_values = batch.candidates.static.candidates_of_values[self._field].rows(affinity.columns)
         (columns,) = of_values.values
         # Recency 1 / (1 + days) instead of days, so that 0 says that there is no like.
         last_like = 1 / (1 + affinity.days)
-        first_seen = candidates.cached(f"{self.name} {id(params)}", lambda: _seen_recency(params, candidates))
-        is_passed = last_like.repeat(of_values.lengths(), axis=1) > first_seen[columns]
+        is_passed = last_like.repeat(of_values.lengths(), axis=1) > params["first_seen"][columns]
         yield PerEvent(-is_passed.astype(np.float32), columns)
 
 

@@ -82,4 +82,4 @@ class LikesPerEvent(EventSignal):
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Standardized log mean likes of c candidates, float32 of shape (c,)."""
-        return standardized(np.log(_FLOOR + params["means"][candidates.trained_codes(self._field)]))
+        return standardized(np.log(_FLOOR + params["means"][candidates.static.trained_codes[self._field]]))

@@ -14,7 +14,8 @@ from shared.signals.item_graph import GraphFilter
 from shared.signals.novelty import Freshness, PassedOver, Unseen
 from shared.signals.popularity import Likes, LikesPerEvent, PopularityRank
 from shared.signals.signal import EventSignal, UserSignal
-from shared.signals.spectral import BANDS, SpectralBand
+from shared.signals.singular_vectors import BANDS
+from shared.signals.spectral import SpectralBand
 from shared.signals.time_to_start import Beyond, NextOf, Soonness
 
 SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (

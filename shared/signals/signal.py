@@ -7,10 +7,10 @@ A *like* is an interaction with positive confidence (implicit feedback) for a kn
 confidence, see `feedback/weights.py`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.profiles import Declared
 from shared.feedback.weights import confidence_weights
-from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
+from shared.signals.singular_vectors import SingularVectors
 from shared.signals.terms import ScoreSum, Term
 from shared.signals.users import UserBatch
 
@@ -29,7 +29,6 @@ if TYPE_CHECKING:  # serving needs no scipy
 
 SignalParams = Mapping[str, NDArray[Any]]
 """Learned parameters of a signal: arrays by name, stored in the model's artifact."""
-_Value = TypeVar("_Value")
 EVENT_HALF_LIFE_DAYS: Final = 180.0
 """Half-life of an event's weight in means over events, by its distance in time from now."""
 
@@ -50,11 +49,6 @@ class TrainingData:
     catalog: Catalog
     now_s: float
     declared: Declared
-    _cache: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def cached(self, name: str, make: Callable[[], _Value]) -> _Value:
-        """Value that `make` computes on the first call under this name; signals share it."""
-        return cached(self._cache, name, make)
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
@@ -67,6 +61,22 @@ class TrainingData:
     def liked(self) -> NDArray[np.int64]:
         """Indices of the interactions that are likes, int64, ascending."""
         return np.flatnonzero(self.likes > 0)
+
+    @cached_property
+    def liked_matrix(self) -> "csr_array":
+        """User × event matrix of implicit feedback, float32 of shape (n_users, n_events): 1 where the user liked it."""
+        from scipy.sparse import coo_array
+
+        size = max(len(self.catalog), 1)
+        cells = np.unique(self.table.user_rows[self.liked].astype(np.int64) * size + self.table.event_rows[self.liked])
+        ones = np.ones(len(cells), np.float32)
+        shape = (len(self.table.users), len(self.catalog))
+        return coo_array((ones, (cells // size, cells % size)), shape=shape).tocsr()
+
+    @cached_property
+    def singular_vectors(self) -> SingularVectors:
+        """Right singular vectors of the normalized `liked_matrix`, which all spectral bands share."""
+        return SingularVectors.of(self.liked_matrix)
 
     @cached_property
     def likes_by_event(self) -> NDArray[np.float64]:
@@ -104,11 +114,15 @@ class Signal:
     name : unique; names the weight in the manifest and the parameters in the artifact.
     source : name that a response gives as the reason for an item that this signal ranked high.
     may_be_negative : whether the learned weight may be negative.
+    is_timeless : whether what is computed of candidates alone (scores of an `EventSignal`, parameters that a
+        `UserSignal` prepares) depends on neither time nor current popularity, so that it can be kept for all times of
+        the same events, see `Candidates.static`.
     """
 
     name: str
     source: str
     may_be_negative: bool = False
+    is_timeless: bool
 
     def fit(self, _data: TrainingData) -> SignalParams:
         """Parameters learned from training data; empty by default."""
@@ -120,16 +134,10 @@ class Signal:
 
 
 class EventSignal(Signal):
-    """Signal of an event alone, the same for every user.
-
-    Attributes
-    ----------
-    is_timeless : whether scores depend on neither time nor current popularity, so that they can be cached for all
-        times, see `Candidates.cached_static`.
-    """
+    """Signal of an event alone, the same for every user."""
 
     source = "popularity"
-    is_timeless: bool = False
+    is_timeless = False
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Scores of c candidates, float32 of shape (c,)."""
@@ -144,9 +152,14 @@ class UserSignal(Signal):
     """
 
     source = "content"
+    is_timeless = True
+
+    def for_candidates(self, params: SignalParams, _candidates: Candidates) -> SignalParams:
+        """Parameters with arrays added that depend on the candidates but on no user, so they are computed once."""
+        return params
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """Terms of the signal for b users and c candidates."""
+        """Terms of the signal for b users and c candidates; `params` are those `for_candidates` of the batch."""
         raise NotImplementedError
 
     def training_rows(self, _data: TrainingData, _params: SignalParams) -> "csr_array | None":
@@ -164,7 +177,7 @@ class UserSignal(Signal):
     def score(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         """Sum of the terms, float32 of shape (b, c); 0 where no term applies."""
         scores, ones = ScoreSum(batch), np.ones(len(batch), np.float32)
-        for term in self.terms(params, batch):
+        for term in self.terms(self.for_candidates(params, batch.candidates), batch):
             scores.add(term, ones)
         return scores.total()
 
@@ -183,19 +196,3 @@ def standardized(values: NDArray[np.floating]) -> NDArray[np.float32]:
 def in_single_precision(params: SignalParams, name: str) -> SignalParams:
     """Parameters with the array `name`, stored as float16, as float32: float16 takes ten times as long to read."""
     return {**params, name: params[name].astype(np.float32)}
-
-
-def candidate_columns(candidates: Candidates) -> NDArray[np.int64]:
-    """Candidate columns of the training's events, int64 of shape (n_trained + 1,), -1 where an event is no candidate.
-
-    The last is -1, so that the row -1 of an unknown event gives -1, too.
-    """
-
-    def make() -> NDArray[np.int64]:
-        trained = candidates.catalog.trained[candidates.rows]
-        columns = np.full(int(candidates.catalog.trained.max(initial=-1)) + 2, -1, np.int64)
-        columns[trained] = np.arange(len(candidates))
-        columns[-1] = -1
-        return columns
-
-    return candidates.cached_static("columns", make)

@@ -16,7 +16,7 @@ from shared.signals.users import UserBatch
 
 @dataclass(frozen=True, slots=True)
 class PerValue:
-    """Scores of a field's values (or of places or prices) for b users, see `Candidates.group_ids`.
+    """Scores of a field's values (or of places or prices) for b users, see `StaticCandidates.groups`.
 
     Attributes
     ----------
@@ -85,15 +85,15 @@ class ScoreSum:
         elif values.size:
             if term.field not in self._fields:
                 # The last column stays 0: it belongs to candidates without a value.
-                size, _ = self._batch.candidates.group_ids(term.field)
+                size = len(self._batch.candidates.static.groups(term.field))
                 self._fields[term.field] = np.zeros((len(self._batch), size + 1), np.float32)
             self._fields[term.field][:, :-1][:, columns] += values
 
     def total(self) -> NDArray[np.float32]:
         """Summed scores of all terms, expanded to candidates, float32 of shape (b, c); call it once, at the end."""
-        candidates, total = self._batch.candidates, self._events
+        candidates, total = self._batch.candidates.static, self._events
         for field, table in self._fields.items():
-            total += table.take(candidates.group_ids(field)[1], axis=1)
+            total += table.take(candidates.groups(field).of_candidates, axis=1)
         for bag, profiles in self._bags.items():
             users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
             total += candidates.dot(bag, (users, names, values), len(self._batch))

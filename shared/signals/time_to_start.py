@@ -51,7 +51,7 @@ class NextOf(EventSignal):
 
     def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Negated log ranks by start time, float32 of shape (c,), at most 0; 0 where the value is unknown."""
-        codes = candidates.codes(self._field)
+        codes = candidates.static.codes[self._field]
         order = np.lexsort((candidates.rows, candidates.days_to_start(), codes))
         ranks = np.empty(len(order), np.float32)
         ranks[order] = ranks_within_groups(codes[order])

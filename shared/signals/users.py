@@ -1,9 +1,9 @@
 """User batch: histories of several users and a candidate set, with values that all signals share, computed once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from shared.arrays.sparse import Sparse, scatter, summed, unit_rows
 from shared.entities import InteractionType, User
 from shared.feedback.history import Histories
 from shared.feedback.weights import CODES, confidence_weights
-from shared.signals.cached import cached
 from shared.signals.candidates import Candidates
 
 HISTORY_HALF_LIFE_DAYS: Final = 180.0
@@ -26,8 +25,10 @@ Each has weights of its own in the blend; two segments instead of three cost 0.6
 """
 _BOUNDS: Final = np.array([1, 5])
 _MAX_DENSE: Final = 1_000_000
-"""Cells up to which a matrix of events × names is made dense, 4 MB as float32."""
-_Value = TypeVar("_Value")
+"""Cells up to which a matrix of events × names is made dense, 4 MB as float32: bounds memory.
+
+Both ways take equally long for 31 variants of a history of 40 events, 1.5 ms for the profiles of all three bags.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +71,10 @@ class UserBatch:
         self.likes = np.maximum(confidence_weights(*columns, half_life_days=HISTORY_HALF_LIFE_DAYS), 0) * is_about_event
         self.counts = np.maximum(confidence_weights(*columns, half_life_days=np.inf), 0) * is_about_event
         self.liked = np.flatnonzero(self.counts > 0)
-        self._cache: dict[str, Any] = {}
+        self._profiles: dict[str, Sparse] = {}
 
     def __len__(self) -> int:
         return len(self.histories)
-
-    def cached(self, name: str, make: Callable[[], _Value]) -> _Value:
-        """Value that `make` computes on the first call under this name."""
-        return cached(self._cache, name, make)
 
     def is_cold_start(self) -> bool:
         """True if all users are cold-start users without a declared profile, so that every user signal is 0."""
@@ -112,7 +109,7 @@ class UserBatch:
     def liked_events(self) -> NDArray[np.float32]:
         """User × event matrix of the batch, float32 of shape (b, e) for the e `events`: 1 where the user liked one.
 
-        However often and in whatever ways a user liked an event, it is 1, as in `attributes.liked_matrix`.
+        However often and in whatever ways a user liked an event, it is 1, as in `TrainingData.liked_matrix`.
         """
         liked = np.zeros((len(self), len(self.events[0])), np.float32)
         liked[self.user_of_entry[self.liked], self.events[1]] = 1
@@ -135,7 +132,7 @@ class UserBatch:
         """
         rows, local = self.events
         if len(self) > 1 and len(rows) * size <= _MAX_DENSE:
-            # Variants of one user share most events: a dense product is faster than listing every user's cells.
+            # Variants of one user share most events: one dense product instead of a list of every variant's cells.
             liked = scatter(self.user_of_entry[self.liked], local, entry_weights[self.liked], (len(self), len(rows)))
             table = liked @ scatter(matrix.row_of_entry(), *matrix.values, (len(rows), size))
             users, found = np.nonzero(table)
@@ -164,7 +161,7 @@ class UserBatch:
     def _affinities(self) -> dict[str, FieldAffinity]:
         # All fields in a single pass with concatenated columns, since histories touch only a few values of each.
         catalog, (rows, local) = self.candidates.catalog, self.events
-        values_of_fields = [self.candidates.values(field) for field in catalog.fields]
+        values_of_fields = [self.candidates.static.values[field] for field in catalog.fields]
         first_columns = offsets([len(values) for values in values_of_fields])
         positions = np.stack(
             [
@@ -198,13 +195,11 @@ class UserBatch:
         Users, names and values of a sparse matrix of shape (b, n_names), with only the strongest names of each user,
         see `MAX_PROFILE_NAMES`.
         """
-
-        def make() -> Sparse:
+        if bag not in self._profiles:
             matrix = self.candidates.catalog.bags[bag].matrix.rows(self.events[0])
             columns, weights = matrix.values
             names, local = np.unique(columns, return_inverse=True)
             cells = self._summed_by_user(self.likes, matrix.with_values(local, weights), len(names))
             users, found, values = unit_rows(*cells, (len(self), len(names)))
-            return users, names[found].astype(np.int64), values
-
-        return self.cached(f"profile {bag}", make)
+            self._profiles[bag] = users, names[found].astype(np.int64), values
+        return self._profiles[bag]

@@ -58,3 +58,18 @@ def test_masked_entries_leave_their_rows_in_place(seed: int) -> None:
     expected = [[entry for entry in entries if entry[0] > 3] for entries in lists]
     assert _lists(ragged.where(mask)) == expected
     assert ragged.having(mask).tolist() == [bool(entries) for entries in expected]
+
+
+def test_ranges_are_concatenated_in_any_order_and_of_any_length() -> None:
+    rng = np.random.default_rng(0)
+    for size in (0, 1, 40):
+        begins, lengths = rng.integers(100, size=size), rng.integers(4, size=size)
+        expected = [row for start, length in zip(begins, lengths, strict=True) for row in range(start, start + length)]
+        ragged = Ragged.of_ranges(begins, lengths, np.arange(200))
+        assert ragged.values[0].tolist() == expected
+        assert ragged.lengths().tolist() == lengths.tolist()
+
+
+def test_no_ranges_and_empty_ranges_give_no_entries() -> None:
+    for lengths in (np.empty(0, np.int64), np.zeros(3, np.int64)):
+        assert Ragged.of_ranges(np.arange(len(lengths)), lengths, np.arange(5.0)).values[0].shape == (0,)

@@ -16,13 +16,7 @@ from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
 from shared.feedback.profiles import Declared
-from shared.signals.attributes import (
-    CandidateAttributes,
-    attribute_entries,
-    attribute_matrix,
-    attribute_terms,
-    liked_matrix,
-)
+from shared.signals.attributes import attribute_entries, attribute_matrix, attribute_positions, attribute_terms
 from shared.signals.candidates import Candidates
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
@@ -153,13 +147,13 @@ class EntrySummingRidge(UserSignal):
     name = "ridge"
 
     def fit(self, data: TrainingData) -> SignalParams:
-        liked, events = liked_matrix(data), attribute_matrix(data.catalog)
+        liked, events = data.liked_matrix, attribute_matrix(data.catalog)
         profiles = (liked @ events).toarray()
         gram = profiles.T @ profiles + np.eye(profiles.shape[1])
         return {"weights": np.linalg.solve(gram, profiles.T @ profiles).astype(np.float32)}
 
     def training_rows(self, data: TrainingData, _params: SignalParams) -> Any:
-        return liked_matrix(data) @ attribute_matrix(data.catalog)
+        return data.liked_matrix @ attribute_matrix(data.catalog)
 
     def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         events, columns, weights = attribute_entries(batch.candidates.catalog, batch.histories.event_rows[batch.liked])
@@ -170,7 +164,7 @@ class EntrySummingRidge(UserSignal):
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         wanted = self.user_rows(params, batch) @ params["weights"]
         kept = np.arange(wanted.shape[1])
-        yield from attribute_terms(CandidateAttributes.of(batch.candidates, kept), wanted)
+        yield from attribute_terms(attribute_positions(batch.candidates, kept), wanted)
 
 
 def test_the_law_finds_a_signal_that_sums_entries_where_training_has_a_binary_matrix() -> None:

@@ -175,13 +175,3 @@ def test_profiles_keep_their_strongest_names_in_the_dense_and_the_sparse_path(n_
     found = list(zip(owners.tolist(), names.tolist(), strict=True))
     assert found == [(row, name) for row, name, _ in expected]
     assert values.tolist() == pytest.approx([value for _, _, value in expected], rel=1e-5)
-
-
-def test_candidates_at_another_time_share_static_values_only() -> None:
-    city, made = town(1), list[str]()
-    later = city.candidates.at(NOW.timestamp() + 60, city.candidates.popularity)
-    for candidates in (city.candidates, later):
-        candidates.cached_static("words", lambda: made.append("words"))
-        candidates.cached("time", lambda: made.append("time"))
-    assert made == ["words", "time", "time"]
-    assert later.days_to_start().max() < city.candidates.days_to_start().max()

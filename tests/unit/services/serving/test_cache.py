@@ -9,6 +9,7 @@ from shared.entities import Profile, User
 from shared.ranking.query import Viewer
 from shared.services.serving import cache
 from shared.services.serving.cache import CachedRecommender
+from shared.signals.static_candidates import StaticCandidates
 from tests import laws
 from tests.examples import DAY, NOW, an_event
 from tests.known import known
@@ -27,18 +28,25 @@ def _viewer(model: CachedRecommender, user_id: str, now: datetime = NOW) -> View
 
 
 def test_values_that_depend_on_the_live_events_alone_are_cached() -> None:
+    made: list[int] = []
+
+    def make(candidates: StaticCandidates) -> int:
+        made.append(len(candidates))
+        return len(made)
+
     model = _trained()
-    model.live(NOW).candidates.cached_static("made", lambda: "once")
+    assert model.live(NOW).candidates.static.derived(make) == 1
     later = model.live(NOW + MINUTE).candidates
     assert later.now_s == (NOW + MINUTE).timestamp()
     popular = model.with_popularity({LIVE[0]: 9e12}).with_popularity({})
     assert popular.live(NOW + MINUTE).candidates.popularity.max() == 9e12
     for at in (NOW + MINUTE, NOW + 2 * MINUTE):
-        assert popular.live(at).candidates.cached_static("made", lambda: "again") == "once"
-    assert later.cached_static("made", lambda: "again") == "once"
+        assert popular.live(at).candidates.static.derived(make) == 1
+    assert later.static.derived(make) == 1
     grown = popular.with_events([an_event("zz", starts_at=NOW + DAY)]).live(NOW).candidates
     fewer = popular.live(NOW + 9 * DAY).candidates
-    assert {live.cached_static("made", lambda: "again") for live in (grown, fewer)} == {"again"}
+    assert [live.static.derived(make) for live in (grown, fewer)] == [2, 3]
+    assert made == [len(later), len(grown), len(fewer)]
 
 
 def test_requests_within_a_minute_share_live_events_and_scores() -> None:
