@@ -86,8 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.accuracy",
         description="At each cutoff, train every model and peer on the earlier interactions of a CSV folder, let them "
-        "rank the events that start after it, and evaluate the lists by the bookings and saves that follow. Without a "
-        "folder, evaluate on a synthetic city with four weekly cutoffs, a window of a week and a horizon of 60 days.",
+        "rank the events that start after it, and evaluate the lists by the bookings, saves and attendances that "
+        "follow. Without a folder, evaluate on a synthetic city with four weekly cutoffs, a window of a week and a "
+        "horizon of 60 days.",
     )
     parser.add_argument("folder", type=Path, nargs="?", help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", action="append", default=[], help="time that counts as now; may be repeated")
@@ -95,11 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "--share",
         type=float,
         default=0.8,
-        help="without --cutoff: share of the bookings and saves before the single cutoff",
+        help="without --cutoff: share of the hits before the single cutoff",
     )
-    parser.add_argument(
-        "--window-days", type=float, help="evaluate by bookings and saves within this many days of a cutoff"
-    )
+    parser.add_argument("--window-days", type=float, help="evaluate by hits within this many days of a cutoff")
     parser.add_argument("--horizon-days", type=float, help="only events that start within this many days of a cutoff")
     parser.add_argument(
         "--announced-later",

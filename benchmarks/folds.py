@@ -16,7 +16,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField
 from shared.evaluation.holdout import candidate_rows, first_hits, has_feedback
-from shared.feedback.interactions import DAY_S, InteractionTable
+from shared.feedback.interactions import InteractionTable
 from shared.services.training.dataset import Dataset, TrainingSet
 
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -122,7 +122,7 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
     candidates = candidate_rows(
         catalog,
         cutoff_s,
-        until_s=np.inf if plan.horizon_days is None else cutoff_s + plan.horizon_days * DAY_S,
+        horizon_days=plan.horizon_days,
         known_by_s=np.inf if plan.announced_later else None,
     )
     table = InteractionTable.of([*data.interactions, *later], catalog)

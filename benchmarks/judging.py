@@ -19,7 +19,7 @@ from shared.settings import Settings
 
 ALL, WARM, COLD, NEW = "all", "warm", "cold", "new events"
 USERS: Final = (ALL, WARM, COLD)
-"""Segments: all users, warm users and cold-start users (without a booking or save before the cutoff)."""
+"""Segments: all users, warm users and cold-start users (without a hit before the cutoff)."""
 
 _CHUNK: Final = 64
 _LONG: Final = 300
@@ -58,7 +58,7 @@ class EvaluatedUsers:
     Attributes
     ----------
     owners : int64 of shape (n,) – number of the user, equal for equal ids.
-    warm : bool of shape (n,) – users with a booking or save before the cutoff.
+    warm : bool of shape (n,) – users with a hit before the cutoff.
     """
 
     owners: NDArray[np.int64]

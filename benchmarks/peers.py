@@ -37,7 +37,7 @@ class PeerData:
     event_rows : int64 of shape (n,) – row of each event of the fold's catalog in the matrices below.
     user_items : CSR, float32 of shape (users, n) – 1 where a user booked, saved or attended an event.
     taken : CSR, float32 of shape (users, n) – 1 where a user booked or attended an event, which lists leave out.
-    events, age_days : int64 and float64 of shape (h,) – event row and age of each booking or save, repeats included.
+    events, age_days : int64 and float64 of shape (h,) – event row and age of each hit, repeats included.
     attributes : CSR, float32 of shape (n, m) – 1 where an event has an attribute; m is 0 without attributes.
     wait_s : float64 of shape (n,) – seconds from the cutoff to the start.
     """

@@ -16,7 +16,6 @@ from jobs.folder import read_dataset
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
 from shared.evaluation.holdout import candidate_rows
-from shared.feedback.interactions import DAY_S
 from shared.models.registry import MODELS
 from shared.ranking.batch import recommend_batch
 from shared.services.training.dataset import fit
@@ -79,7 +78,7 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
     candidates = candidate_rows(
         catalog,
         cutoff.timestamp(),
-        until_s=np.inf if given.horizon_days is None else cutoff.timestamp() + given.horizon_days * DAY_S,
+        horizon_days=given.horizon_days,
         known_by_s=np.inf if given.announced_later else None,
     )
     user_ids = sorted({*data.users, *past.users.ids()})

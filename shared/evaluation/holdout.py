@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
-from shared.feedback.interactions import InteractionTable
+from shared.feedback.interactions import DAY_S, InteractionTable
 
 MAX_JUDGED: Final = 2_000
 """Maximum number of evaluated users, so that an evaluation does not grow with the deployment."""
@@ -26,19 +26,20 @@ def latest_cutoff(table: InteractionTable, *, share: float) -> datetime | None:
 
 
 def candidate_rows(
-    catalog: Catalog, cutoff_s: float, *, until_s: float = np.inf, known_by_s: float | None = None
+    catalog: Catalog, cutoff_s: float, *, horizon_days: float | None = None, known_by_s: float | None = None
 ) -> NDArray[np.int64]:
     """Candidates at a cutoff: ascending rows of the events that start after it and were known by then, int64.
 
     Parameters
     ----------
     cutoff_s : POSIX seconds.
-    until_s : latest start, POSIX seconds; with a finite one, events without a start are no candidates.
+    horizon_days : days from the cutoff to the latest start; None for any, also for events without a start.
     known_by_s : time by which an event must have been created, POSIX seconds; the cutoff for None. An event without a
         creation time counts as known. Status and sales are those of today, so they play no part.
     """
+    latest_s = np.inf if horizon_days is None else cutoff_s + horizon_days * DAY_S
     known_by_s = cutoff_s if known_by_s is None else known_by_s
-    is_to_come = (catalog.starts_at > cutoff_s) & (catalog.starts_at <= until_s)
+    is_to_come = (catalog.starts_at > cutoff_s) & (catalog.starts_at <= latest_s)
     return np.flatnonzero(is_to_come & (catalog.created_at < known_by_s))
 
 

@@ -100,13 +100,9 @@ class Recommender:
         return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
 
     def rank(
-        self, histories: Histories, candidates: Candidates, k: int, *, may_show: NDArray[np.bool_] | None = None
+        self, histories: Histories, candidates: Candidates, k: int
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
         """Top-k candidates for each of b users, without events that the user booked, attended or dismissed.
-
-        Parameters
-        ----------
-        may_show : bool of shape (c,) – candidates that may be listed; None for all.
 
         Returns
         -------
@@ -115,8 +111,6 @@ class Recommender:
         """
         scores = self.scorer.score(UserBatch(histories, candidates))
         allowed = ~histories.consumed(len(self.catalog))[:, candidates.rows]
-        if may_show is not None:
-            allowed &= may_show
         columns, best = topk.top(scores, allowed, k)
         rows = np.where(columns >= 0, candidates.rows[columns], -1) if columns.size else columns
         return rows, best

@@ -243,6 +243,15 @@ def test_metrics_equal_those_computed_by_hand_from_backtest_lists(
         assert f"{systems[model]['all']['ndcg']:.4f}" in printed
 
 
+def test_events_announced_later_are_candidates_on_request(city: Path, tmp_path: Path) -> None:
+    known, later = (
+        run(city, tmp_path / "accuracy.json", "--model", "popularity", *option)
+        for option in ((), ("--announced-later",))
+    )
+    assert (known["announced_later"], later["announced_later"]) == (False, True)
+    assert known["systems"]["popularity"]["all"]["lists"] < later["systems"]["popularity"]["all"]["lists"]
+
+
 def metrics_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list[tuple[bool, float, float]]:
     """Warm flag, NDCG and recall of each evaluated user, computed from the files alone."""
     options = ["--cutoff", cutoff.isoformat(), "--model", model, "--k", str(K), "--horizon-days", str(HORIZON_DAYS)]

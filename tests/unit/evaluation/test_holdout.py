@@ -45,7 +45,7 @@ def test_the_latest_share_of_hits_lies_after_the_cutoff() -> None:
 def test_candidates_start_after_the_cutoff_and_were_known_by_then() -> None:
     at = NOW.timestamp()
     assert _named(candidate_rows(CATALOG, at)) == ["quiet", "soon", "undated", "unknown since when"]
-    assert _named(candidate_rows(CATALOG, at, until_s=(NOW + 10 * DAY).timestamp())) == ["quiet", "soon"]
+    assert _named(candidate_rows(CATALOG, at, horizon_days=10)) == ["quiet", "soon"]
     everything = candidate_rows(CATALOG, at, known_by_s=np.inf)
     assert _named(everything) == ["later", "quiet", "soon", "undated", "unknown since when"]
 

@@ -120,7 +120,7 @@ def test_training_and_serving_see_the_same_user(signal: UserSignal, seed: int) -
 
 @pytest.mark.parametrize("signal", USER_SIGNALS, ids=lambda signal: signal.name)
 def test_signals_that_learn_from_rows_of_users_say_which(signal: UserSignal) -> None:
-    """What changes when events are dealt to other users, each keeping its times and types, was learned from users."""
+    """Parameters that change when interactions are dealt to other users, all else kept, are learned from users."""
     world, done = _draw(5)
     rng = np.random.default_rng(6)
     about_events = [interaction for interaction in done if interaction.event_id]
