@@ -53,14 +53,18 @@ def build(folder: Path, *, live: int, console: Console) -> None:
         [replace(event, status=Status.HIDDEN) if event.event_id in surplus else event for event in trained], now=loaded
     )
     console.say(f"training on {len(trained):,} events")
-    train(documents, open_objects(f"folder:{folder / 'bucket'}"), now=now)
-    documents.events.put(later, now=datetime.now(UTC))
+    # Hours ago, too, so that only the first look of an instance reads the later events, and none after it again.
+    train(documents, open_objects(f"folder:{folder / 'bucket'}"), now=now, watermark=loaded + timedelta(hours=1))
+    documents.events.put(later, now=loaded + timedelta(hours=2))
     documents.close()
     done.write_text(json.dumps({"live": live, "trained_at": now.isoformat()}))
 
 
-def train(documents: Documents, objects: ObjectStore, *, now: datetime) -> None:
-    """Training: fit the blend on all documents and publish it, without the gate of a scheduled training run."""
+def train(documents: Documents, objects: ObjectStore, *, now: datetime, watermark: datetime) -> None:
+    """Training: fit the blend on all documents and publish it, without the gate of a scheduled training run.
+
+    Instances read the documents again that were written after `watermark`.
+    """
     data = Dataset(
         tuple(documents.events.changed_since(None)),
         {user.user_id: user for user in documents.users.changed_since(None)},
@@ -73,7 +77,7 @@ def train(documents: Documents, objects: ObjectStore, *, now: datetime) -> None:
         version=f"{now:%Y%m%dT%H%M%SZ}-bench",
         model="blend",
         trained_at=now,
-        watermark=now,
+        watermark=watermark,
         sha256=digest(packed),
         arrays=describe(arrays),
         counts={},

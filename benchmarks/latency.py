@@ -17,6 +17,7 @@ from typing import Any, Final
 from benchmarks.deployment import USERS, build
 from benchmarks.runs import Results, need_disk, report, run
 from jobs.console import Console
+from shared.settings import Settings
 from tools.emulators.process import free_port, process_group
 from tools.emulators.programs import ROOT, wrk
 
@@ -168,7 +169,7 @@ def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> I
 
 
 def _ready(port: int, expected: int | None) -> list[str]:
-    """Readiness check: wait until the server has `expected` live events; returns ids of some of them."""
+    """Readiness check: wait until the server is warm with `expected` live events; returns ids of some of them."""
     give_up = time.monotonic() + _PATIENCE_S
     while time.monotonic() < give_up:
         try:
@@ -177,6 +178,8 @@ def _ready(port: int, expected: int | None) -> list[str]:
                 return ["none"]
             # Some have ended since the model was trained.
             if json.loads(_get(port, "/api/v1/health"))["live_events"] > 0.95 * expected:
+                # The second look for changes warms up, once; a warm instance is one that has done so.
+                time.sleep(Settings().refresh_s + 1)
                 popular = json.loads(_get(port, "/api/v1/events/popular?limit=100"))
                 return [item["event_id"] for item in popular["items"]]
         except (HTTPException, ConnectionError):
