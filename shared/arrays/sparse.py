@@ -1,4 +1,4 @@
-"""Sparse matrices: sums of weights by cell, rows of unit length, sums by segment."""
+"""Sparse matrices: sums of weights by cell, and rows of unit length."""
 
 from typing import Final
 
@@ -11,7 +11,8 @@ MAX_PROFILE_NAMES: Final = 300
 _MAX_DENSE: Final = 2_000_000
 """Maximum number of cells that are summed in a dense matrix; with more, the entries are sorted by cell instead.
 
-The dense sum saves about a tenth of the time of one user's profiles, 0.40 ms without it, however many events are live.
+The dense sum saves a sixth of the time of one user's profiles, 0.39 ms without it, for 10,000 events and for 100,000,
+see `benchmarks/twin_paths.py`.
 """
 
 Sparse = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
@@ -70,19 +71,3 @@ def unit_rows(
         strongest = np.argsort(-values[starts[row] : starts[row + 1]], kind="stable")
         kept[starts[row] + strongest[MAX_PROFILE_NAMES:]] = False
     return owners[kept], entry_columns[kept], values[kept]
-
-
-def segment_sums(values: NDArray[np.float32], segments: NDArray[np.integer], size: int) -> NDArray[np.float32]:
-    """Segment sums of each row of `values`, float32 of shape (b, size); empty segments are 0.
-
-    Parameters
-    ----------
-    values : float32 of shape (b, c).
-    segments : int of shape (c,) – segment number of each column, 0..size-1, ascending.
-    size : number of segments.
-    """
-    sums = np.zeros((len(values), size), np.float32)
-    if len(segments):
-        begins = np.flatnonzero(np.diff(segments, prepend=-1))
-        sums[:, segments[begins]] = np.add.reduceat(values, begins, axis=1)
-    return sums

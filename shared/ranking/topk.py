@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 _SAMPLE: Final = 1_000
 """Scores of a long row, at least, from which the threshold is estimated.
 
-Top lists of 10 or 100 take 0.03 ms of 10,000 scores and 0.10 ms of 100,000, against 0.09 ms and 0.74 ms without it.
+The best 10 take 0.03 ms of 10,000 scores and 0.13 ms of 100,000, against 0.08 ms and 0.67 ms without a sample, see
+`benchmarks/twin_paths.py`.
 """
 _SPARE: Final = 8
 """Ranks below the expected one at which the threshold is taken, since a sample may hold more of the best by chance."""

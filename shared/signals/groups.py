@@ -1,20 +1,12 @@
 """Groups of candidates that share a value, so that a score of the value is computed once for each group."""
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
-
-FEW: Final = 300
-"""Number of candidates up to which each is scored by itself: finding groups takes longer than it saves.
-
-Without groups one user's scores of 20 to 600 fresh candidates take 3 to 7 % less time, with 10,000 live events as with
-100,000. Those of 31 variants of a history take between 5 % more and 5 % less.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,29 +19,23 @@ class Values:
     trained : int32 of shape (m,) – rows of the training's names, -1 for a newer name.
     of_candidates : int64 of shape (c,) – position of each candidate's value in `codes`, m where it has none.
     of_names : int64 of shape (n + 1,) – position in `codes` of each of the field's n names, -1 where no candidate has
-        it, and of an unknown value last; None for at most `FEW` candidates.
+        it, and of an unknown value last.
     """
 
     codes: NDArray[np.int64]
     trained: Codes
     of_candidates: NDArray[np.int64]
-    of_names: NDArray[np.int64] | None
+    of_names: NDArray[np.int64]
 
     @classmethod
     def of(cls, field: CategoricalAttribute, codes: Codes) -> Self:
         """Distinct values of c candidates with these `codes` of a field, int32 of shape (c,), -1 where unknown."""
-        if len(codes) <= FEW:
-            distinct, of_codes = np.unique(codes, return_inverse=True)
-            n_unknown = int(len(distinct) > 0 and distinct[0] < 0)
-            found = distinct[n_unknown:].astype(np.int64)
-            of_names, of_candidates = None, of_codes.astype(np.int64) - n_unknown
-        else:
-            is_used = np.zeros(len(field.names) + 1, np.bool_)
-            is_used[codes] = True
-            found = np.flatnonzero(is_used[:-1])
-            of_names = np.full(len(is_used), -1, np.int64)
-            of_names[found] = np.arange(len(found))
-            of_candidates = of_names[codes]
+        is_used = np.zeros(len(field.names) + 1, np.bool_)
+        is_used[codes] = True
+        found = np.flatnonzero(is_used[:-1])
+        of_names = np.full(len(is_used), -1, np.int64)
+        of_names[found] = np.arange(len(found))
+        of_candidates = of_names[codes]
         return cls(found, field.trained[found], np.where(of_candidates < 0, len(found), of_candidates), of_names)
 
     def __len__(self) -> int:
@@ -57,7 +43,8 @@ class Values:
 
     def positions_of(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
         """Positions of other events' codes among these values, int64 of the shape of `codes`; -1 where absent."""
-        return positions_of(self.codes, codes) if self.of_names is None else self.of_names[codes]
+        positions: NDArray[np.int64] = self.of_names[codes]
+        return positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +62,7 @@ class Groups:
 
     @classmethod
     def of(cls, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> Self:
-        """Groups of the events `rows` by `keys`, uint64 of shape (c,); an event with the key 0 is in no group.
-
-        At most `FEW` events are not compared: each with a key is a group of its own.
-        """
-        if len(rows) <= FEW:
-            return cls(rows, np.where(keys == 0, len(rows), np.arange(len(rows))))
+        """Groups of the events `rows` by `keys`, uint64 of shape (c,); an event with the key 0 is in no group."""
         found, first, groups = np.unique(keys, return_index=True, return_inverse=True)
         n_unknown = int(len(found) > 0 and found[0] == 0)
         groups = groups.astype(np.int64) - n_unknown

@@ -7,16 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import positions_of
 from shared.arrays.ragged import Ragged
-from shared.arrays.sparse import Sparse, scatter, segment_sums, summed
+from shared.arrays.sparse import Sparse, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
-from shared.signals.groups import FEW, Groups, Values
+from shared.signals.groups import Groups, Values
 
 _Value = TypeVar("_Value")
-_Entries = tuple[NDArray[np.int64], Codes, NDArray[np.float32]]
-"""Entries of a TF-IDF attribute: candidate, name and weight of each."""
 
 
 class _ByName(dict[str, _Value]):
@@ -64,7 +61,6 @@ class StaticCandidates:
         self.candidates_of_values = _ByName[Ragged[NDArray[np.int64]]](candidates_of)
         self.contents = contents = _ByName[Groups](lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
         self.postings = _ByName[Ragged[NDArray[np.int64], NDArray[np.float32]]](postings_of)
-        self._entries = _ByName[_Entries](lambda bag: catalog.bags[bag].entries(rows))
         self._derived: dict[Callable[[StaticCandidates], Any], Any] = {}
 
     def __len__(self) -> int:
@@ -128,8 +124,6 @@ class StaticCandidates:
     def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
         """Dot products of b users' sparse profiles and the candidates' bags, float32 of shape (b, c)."""
         users, names, values = profiles
-        if len(self) <= FEW:
-            return self._dot_few(bag, profiles, b)
         groups = self.contents[bag]
         postings = self.postings[bag].rows(names)
         lengths, (columns, weights) = postings.lengths(), postings.values
@@ -138,12 +132,3 @@ class StaticCandidates:
         shape = (b, len(groups) + 1)
         cells = columns if b == 1 else np.repeat(users * shape[1], lengths) + columns
         return summed(cells, products, shape).take(groups.of_candidates, axis=1)
-
-    def _dot_few(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
-        columns, names, weights = self._entries[bag]
-        used, local = np.unique(names, return_inverse=True)
-        users, profile_names, values = profiles
-        found = positions_of(used, profile_names)
-        is_used = found >= 0
-        dense = scatter(users[is_used], found[is_used], values[is_used], (b, len(used)))
-        return segment_sums(dense[:, local] * weights, columns, len(self))

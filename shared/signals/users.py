@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import offsets
-from shared.arrays.ragged import Ragged
-from shared.arrays.sparse import Sparse, scatter, summed, unit_rows
+from shared.arrays.sparse import Sparse, summed, unit_rows
 from shared.entities import InteractionType, User
 from shared.feedback.history import Histories
 from shared.feedback.weights import CODES, confidence_weights
@@ -24,11 +23,6 @@ SEGMENTS: Final = ("cold", "few", "many")
 Each has weights of its own in the blend; two segments instead of three cost 0.6 % of NDCG, a single one 1.7 %.
 """
 _BOUNDS: Final = np.array([1, 5])
-_MAX_DENSE: Final = 1_000_000
-"""Cells up to which a matrix of events × names is made dense, 4 MB as float32: bounds memory.
-
-Both ways take equally long for 31 variants of a history of 40 events, 1.5 ms for the profiles of all three bags.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +109,6 @@ class UserBatch:
         liked[self.user_of_entry[self.liked], self.events[1]] = 1
         return liked
 
-    def _summed_by_user(
-        self,
-        entry_weights: NDArray[np.float32],
-        matrix: Ragged[NDArray[np.int64], NDArray[np.float32]],
-        size: int,
-    ) -> Sparse:
-        """Product of the user × event matrix of likes and a sparse event × column matrix of shape (e, size).
-
-        Parameters
-        ----------
-        entry_weights : float32 of shape (n,) – weight of each history entry.
-        matrix : a row for each of the e `events`: columns, int64 in 0..size-1, and values.
-
-        Cells of the product may repeat; the caller sums them.
-        """
-        rows, local = self.events
-        if len(self) > 1 and len(rows) * size <= _MAX_DENSE:
-            # Variants of one user share most events: one dense product instead of a list of every variant's cells.
-            liked = scatter(self.user_of_entry[self.liked], local, entry_weights[self.liked], (len(self), len(rows)))
-            table = liked @ scatter(matrix.row_of_entry(), *matrix.values, (len(rows), size))
-            users, found = np.nonzero(table)
-            return users, found, table[users, found]
-        of_likes = matrix.rows(local)
-        columns, weights = of_likes.values
-        entries = np.repeat(self.liked, of_likes.lengths())
-        return self.user_of_entry[entries], columns, entry_weights[entries] * weights
-
     @cached_property
     def distinct_users(self) -> tuple[Sequence[User], NDArray[np.int64]]:
         """Distinct declared profiles, and the index among them of each user's, int64 of shape (b,).
@@ -196,10 +163,14 @@ class UserBatch:
         see `MAX_PROFILE_NAMES`.
         """
         if bag not in self._profiles:
-            matrix = self.candidates.catalog.bags[bag].matrix.rows(self.events[0])
-            columns, weights = matrix.values
-            names, local = np.unique(columns, return_inverse=True)
-            cells = self._summed_by_user(self.likes, matrix.with_values(local, weights), len(names))
+            # Only names of liked events get a column, so that the matrix stays small.
+            events, event_of_like = self.events
+            bags = self.candidates.catalog.bags[bag].matrix.rows(events)
+            names, local = np.unique(bags.values[0], return_inverse=True)
+            of_likes = bags.with_values(local, bags.values[1]).rows(event_of_like)
+            columns, weights = of_likes.values
+            entries = self.liked.repeat(of_likes.lengths())
+            cells = (self.user_of_entry[entries], columns, self.likes[entries] * weights)
             users, found, values = unit_rows(*cells, (len(self), len(names)))
             self._profiles[bag] = users, names[found].astype(np.int64), values
         return self._profiles[bag]
