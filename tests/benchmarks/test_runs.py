@@ -191,6 +191,8 @@ def test_too_little_disk_is_told_with_what_is_needed(tmp_path: Path) -> None:
         ("load", ["--interactions", "0"]),
         ("retrain_cost", ["--interactions", "10"]),
         ("training", ["--smallest", "5", "--largest", "4"]),
+        ("twin_paths", ["--events", "0"]),
+        ("twin_paths", ["--rounds", "0"]),
         ("training", ["--challengers-s", "-1"]),
     ],
 )
