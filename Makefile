@@ -3,6 +3,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
 PEERS := venv/.peers
 TOOLS := .tools/node_modules/.package-lock.json
+# On CI the tests must run this many percent of the lines of shared/: a point less than they do. SlipCover slows them by
+# less than a tenth, coverage.py by two thirds. pytest warns that SlipCover is loaded before it, which does no harm.
+COVERED := 97.9
+SLIPCOVER := venv/bin/python -m slipcover --source shared --skip-covered --fail-under $(COVERED)
+PYTEST := $(if $(filter true,$(CI)),$(SLIPCOVER) -m pytest -W ignore::pytest.PytestAssertRewriteWarning,venv/bin/pytest)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup check test e2e emulators demo benchmark-accuracy tools
@@ -19,7 +24,7 @@ check: setup ## format, lint, types and import contracts
 	venv/bin/lint-imports
 
 test: setup ## every test but the end-to-end ones; those of emulators only where they are installed
-	venv/bin/pytest -m "not e2e"
+	$(PYTEST) -m "not e2e"
 
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
