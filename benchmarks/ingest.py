@@ -160,7 +160,7 @@ def _round(
 
 
 def _append(documents: Documents, now: datetime, entry: Interaction) -> None:
-    documents.interactions.append([entry], now=now, counted=False)
+    documents.interactions.append([entry], now=now)
 
 
 def _delivery(entry: Interaction) -> CloudEvent:

@@ -81,7 +81,7 @@ def _bare(project: str, interactions: Sequence[Interaction]) -> None:
 
 def _append(project: str, interactions: Sequence[Interaction]) -> None:
     documents = open_documents(f"firestore:{project}")
-    documents.interactions.append(interactions, now=_NOW, counted=True)
+    documents.interactions.append(interactions, now=_NOW)
     documents.close()
 
 

@@ -67,8 +67,8 @@ def _measured(size: int, rng: Random, bucket: str) -> Results:
     documents.users.put(users, now=_LOADED)
     # Some interactions arrive just before the first run, so that the overlap reads them again.
     late, new = int(size * _LATE_SHARE), int(size * _NEW_SHARE)
-    documents.interactions.append(_interactions(0, size - late, rng), now=_LOADED, counted=True)
-    documents.interactions.append(_interactions(size - late, size, rng), now=_FIRST - OVERLAP / 2, counted=True)
+    documents.interactions.append(_interactions(0, size - late, rng), now=_LOADED)
+    documents.interactions.append(_interactions(size - late, size, rng), now=_FIRST - OVERLAP / 2)
     result: dict[str, Any] = {
         "events": len(events),
         "users": len(users),
@@ -80,7 +80,7 @@ def _measured(size: int, rng: Random, bucket: str) -> Results:
     }
     report(_row("first", result["first"]))
     yield result
-    documents.interactions.append(_interactions(size, size + new, rng), now=_FIRST + OVERLAP, counted=True)
+    documents.interactions.append(_interactions(size, size + new, rng), now=_FIRST + OVERLAP)
     second = _train(documents, bucket, _SECOND)
     documents.close()
     report(_row("second", second))

@@ -1,4 +1,4 @@
-"""Firestore trigger `interaction`: records each new interaction in its user's history and its event's counts."""
+"""Firestore trigger `interaction`: keeps users' histories and events' counts equal to the interaction documents."""
 
 import json
 import logging
@@ -11,13 +11,13 @@ from shared.adapters.cloudevent import Change, changed_document
 from shared.entities import Interaction
 from shared.errors import InvalidField
 from shared.services.ingest.dead_letters import dead_letter
-from shared.services.ingest.record import count
+from shared.services.ingest.record import count, withdraw
 
 _log = logging.getLogger(__name__)
 
 
 def interaction(event: CloudEvent) -> None:
-    """Interaction handler: records a new interaction; idempotent, a repeated delivery is not counted again.
+    """Interaction handler: records a written interaction, takes back a deleted state; idempotent, in any order.
 
     A document that can never be used becomes a dead letter and is acknowledged. Only a failing store raises, since only
     then a retry can help.
@@ -25,16 +25,27 @@ def interaction(event: CloudEvent) -> None:
     change = Change("interactions")
     try:
         change = changed_document(event.data)
-        fields = change.fields or {}
-        if fields.get("counted") is True:
+        if (change.fields or {}).get("counted") is True or _is_unknown(change):
             return
-        parsed = Interaction.from_document(change.document_id, fields)
+        parsed = Interaction.from_document(change.document_id, change.fields or change.before)
         wired = services()
-        outcome = count(wired.documents, parsed, now=wired.now())
+        record = withdraw if _is_deleted(change) else count
+        ready = wired.registers.are_there()
+        outcome = record(wired.documents, parsed, now=wired.now(), has_registers=ready)
     except InvalidField as error:
-        _refuse(event, change, error)
+        if not _is_deleted(change):
+            _refuse(event, change, error)
         return
     _log.info(json.dumps({"message": f"interaction {outcome}", **_about(parsed)}))
+
+
+def _is_deleted(change: Change) -> bool:
+    return change.fields is None and bool(change.document_id)
+
+
+def _is_unknown(change: Change) -> bool:
+    """Deletion of a document that did not exist, of which the event knows the name alone."""
+    return _is_deleted(change) and not change.before
 
 
 def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:

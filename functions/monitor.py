@@ -1,6 +1,6 @@
 """Scheduled function `monitor`: reconciles event counts with the interaction log.
 
-It counts what the triggers leave to it and corrects what they missed or counted twice.
+It counts what the triggers leave to it and what they missed.
 """
 
 import json
@@ -11,6 +11,7 @@ from flask import Request, Response
 
 from functions import responses
 from functions.wiring import services
+from shared.errors import Conflict
 from shared.services.ingest.reconcile import reconcile
 
 _log = logging.getLogger(__name__)
@@ -22,10 +23,13 @@ def monitor(request: Request) -> Response:
     if request.method != "POST":
         return responses.method_not_allowed("POST")
     wired = services()
-    report = asdict(reconcile(wired.documents, now=wired.now()))
-    serious = report["lost"] or report["doubled"]
+    try:
+        report = asdict(reconcile(wired.documents, now=wired.now()))
+    except Conflict as error:
+        _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": str(error)}))
+        return responses.problem(error)
     _log.log(
-        logging.WARNING if serious else logging.INFO,
+        logging.WARNING if report["lost"] else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),
     )
     return responses.ok(report)

@@ -14,6 +14,7 @@ from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_obje
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.ingest.quota import Quota
+from shared.services.ingest.upgrade import Registers
 from shared.services.serving.context import ServingContext
 from shared.services.serving.snapshot import Serving
 from shared.settings import Settings
@@ -48,6 +49,7 @@ class Services:
     new_id : generator of ids of lists and runs.
     run_smoke_test : runs the smoke test of a new model.
     quota : the rate limit of stored interactions.
+    registers : whether the store counts states in registers, as it does once it is upgraded.
     """
 
     settings: Settings
@@ -59,6 +61,10 @@ class Services:
     new_id: Callable[[], str] = field(default=_new_id)
     run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
+    registers: Registers = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "registers", Registers(self.documents))
 
     def context(self) -> ServingContext:
         """Serving context of a request, from which lists are made."""

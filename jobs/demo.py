@@ -24,7 +24,7 @@ from jobs.sample import write_sample
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
 from shared.errors import MarqueeError
-from shared.ports import InteractionLog
+from shared.ports import Appended, InteractionLog
 from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
 
@@ -34,27 +34,28 @@ _MAX_PORT: Final = 65_535
 
 
 class TriggeringLog:
-    """Interaction log that runs the `interaction` trigger on each new document, as Firestore does."""
+    """Interaction log that runs the `interaction` trigger on each written document, as Firestore does."""
 
     def __init__(self, log: InteractionLog, trigger: Callable[[CloudEvent], None]) -> None:
         self._log = log
         self._trigger = trigger
         self.since, self.known, self.get, self.uncounted = log.since, log.known, log.get, log.uncounted
 
-    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Append: store interactions, then deliver each new uncounted interaction to the trigger."""
-        created = self._log.append(interactions, now=now, counted=counted)
-        for entry, is_new in zip(interactions, created, strict=True):
-            if is_new and not counted:
-                self._trigger(_created(replace(entry, recorded_at=now)))
-        return created
+    def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
+        """Append: store interactions, then deliver each written document to the trigger."""
+        results = self._log.append(interactions, now=now)
+        ids = [entry.interaction_id for entry in interactions]
+        written = [key for key, result in zip(ids, results, strict=True) if result is Appended.NEW]
+        for entry in self._log.get(written).values():
+            self._trigger(_written(entry))
+        return results
 
 
-def _created(entry: Interaction) -> CloudEvent:
+def _written(entry: Interaction) -> CloudEvent:
     attributes = {
         "id": entry.interaction_id,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
-        "type": "google.cloud.firestore.document.v1.created",
+        "type": "google.cloud.firestore.document.v1.written",
     }
     return CloudEvent(attributes, encode_change("interactions", entry.interaction_id, entry.to_document()))
 

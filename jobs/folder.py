@@ -135,11 +135,18 @@ def read_dataset(path: Path, console: Console, *, before: datetime) -> Dataset:
     events = list(_accepted(folder.events, console))
     users = {user.user_id: user for user in _accepted(folder.users, console)}
     interactions = {
-        interaction.interaction_id: interaction
+        _version(interaction): interaction
         for interaction in _accepted(folder.interactions, console)
         if interaction.occurred_at < before
     }
     return Dataset(tuple(events), users, tuple(interactions.values()))
+
+
+def _version(interaction: Interaction) -> tuple[object, ...]:
+    """Key of a row: a state's earlier versions held at earlier times, while a repeated row is the same interaction."""
+    if interaction.type.meaning.repeats:
+        return (interaction.interaction_id,)
+    return interaction.interaction_id, interaction.occurred_at, interaction.type, interaction.value
 
 
 def _accepted(file: EntityFile[Entity], console: Console) -> Iterator[Entity]:
@@ -162,7 +169,9 @@ def _interaction(data: dict[str, Any], now: datetime | None) -> Interaction:
     given = Interaction.from_document(data.get("interaction_id") or "unnamed", data)
     if now and given.occurred_at > now:
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
-    return given if "interaction_id" in data else replace(given, interaction_id=given.expected_id())
+    # States need the id that tells what they replace; a row of an export may have that of an earlier version.
+    has_id = "interaction_id" in data and given.type.meaning.repeats
+    return given if has_id else replace(given, interaction_id=given.expected_id())
 
 
 def _document(cells: dict[str, str]) -> dict[str, Any]:

@@ -111,6 +111,6 @@ def delivered(data: Any, *, event_id: str = "delivery_1") -> CloudEvent:
     attributes = {
         "id": event_id,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
-        "type": "google.cloud.firestore.document.v1.created",
+        "type": "google.cloud.firestore.document.v1.written",
     }
     return CloudEvent(attributes, data)

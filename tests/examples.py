@@ -46,6 +46,7 @@ class InteractionFields(TypedDict, total=False):
     session_id: str
     recommendation_id: str
     position: int | None
+    anonymous: bool
 
 
 def an_event(event_id: str = "event_1", **fields: Unpack[EventFields]) -> Event:

@@ -1,7 +1,7 @@
 """Test oracle of counts, popularity and histories: a slow implementation, independent of the code under test.
 
-Input is the interaction documents alone, not their deliveries. No code is shared with `shared/feedback/counts.py` or
-`popularity.py`.
+Input is the versions of interaction documents alone, not their deliveries; the last of each counts. No code is shared
+with `shared/feedback/counts.py` or `popularity.py`.
 """
 
 import struct
@@ -41,15 +41,18 @@ class Truth:
 def truth(interactions: Iterable[Interaction]) -> Truth:
     """Expected state after ingestion of the given interactions."""
     result, by_user = Truth(), defaultdict(list)
-    for interaction in {interaction.interaction_id: interaction for interaction in interactions}.values():
+    last: dict[str, Interaction] = {}
+    for interaction in interactions:
+        before = last.get(interaction.interaction_id)
+        if before is None or before.occurred_at < interaction.occurred_at:
+            last[interaction.interaction_id] = interaction
+    for interaction in last.values():
         by_user[interaction.user_id].append(interaction)
     for interaction in (interaction for of_user in by_user.values() for interaction in of_user):
         of_user = by_user[interaction.user_id]
         if interaction.type not in NOT_REMEMBERED:
             entry = (str(interaction.type), interaction.event_id, interaction.organizer_id, interaction.occurred_at)
             result.histories[interaction.user_id].add(entry)
-        if interaction.type == "booking" and _cancelled(interaction, of_user):
-            continue
         for event_id in interaction.event_ids or [interaction.event_id]:
             if event_id:
                 result.by_type[event_id][str(interaction.type)] += 1
@@ -59,27 +62,27 @@ def truth(interactions: Iterable[Interaction]) -> Truth:
     return result
 
 
-def _cancelled(booking: Interaction, of_user: list[Interaction]) -> bool:
-    return any(
-        (interaction.type, interaction.event_id) == ("cancel", booking.event_id)
-        and interaction.occurred_at >= booking.occurred_at
-        for interaction in of_user
-    )
-
-
 def _is_beyond_the_limit(interaction: Interaction, of_user: list[Interaction]) -> bool:
-    """Rate limit: True if its user had reached the limit of repeatable interactions in the same ten minutes."""
+    """Limits of popularity: True for a repeatable interaction that is recorded a day late or after sixty others."""
     if interaction.type not in REPEATING or interaction.type not in WORTH:
         return False
+    if _is_late(interaction):
+        return True
     before = [
         earlier
         for earlier in of_user
         if earlier.type in REPEATING
         and earlier.type in WORTH
+        and not _is_late(earlier)
         and _ten_minutes(earlier) == _ten_minutes(interaction)
         and (earlier.recorded_at, earlier.interaction_id) < (interaction.recorded_at, interaction.interaction_id)
     ]
     return len(before) >= _MOST_IN_TEN_MINUTES
+
+
+def _is_late(interaction: Interaction) -> bool:
+    assert interaction.recorded_at
+    return (interaction.recorded_at - interaction.occurred_at).total_seconds() > 24 * 3600
 
 
 def _ten_minutes(interaction: Interaction) -> str:

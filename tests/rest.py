@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -31,9 +31,11 @@ class Rest:
         """Create a document; `stamp` is a field that the server sets to its time."""
         return self._commit(collection, key, fields, stamp, {"currentDocument": {"exists": False}})
 
-    def update(self, collection: str, key: str, fields: Mapping[str, Any], *, stamp: str = "") -> requests.Response:
-        """Set fields of a document, which is created if missing; further fields stay unchanged."""
-        mask = {"updateMask": {"fieldPaths": list(fields)}}
+    def update(
+        self, collection: str, key: str, fields: Mapping[str, Any], *, stamp: str = "", without: Sequence[str] = ()
+    ) -> requests.Response:
+        """Set fields of a document, which is created if missing, and delete those `without`; others stay unchanged."""
+        mask = {"updateMask": {"fieldPaths": [*fields, *without]}}
         return self._commit(collection, key, fields, stamp, mask)
 
     def delete(self, collection: str, key: str) -> requests.Response:

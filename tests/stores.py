@@ -81,10 +81,14 @@ class FragileCounters:
     def __init__(self, counters: Counters, outage: Outage) -> None:
         self._counters = counters
         self._outage = outage
-        self.record = counters.record
-        self.add = counters.add
-        self.open_since = counters.open_since
+        self.put = counters.put
+        self.withdraw = counters.withdraw
+        self.remember = counters.remember
+        self.load = counters.load
+        self.registers = counters.registers
+        self.adopt = counters.adopt
         self.settle = counters.settle
+        self.drop_slots = counters.drop_slots
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         self._outage.check()

@@ -1,7 +1,7 @@
 """Validated API call, the input of every request handler."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from functions import access
@@ -32,11 +32,17 @@ class Call:
 
         With `identity`, a token in the body is accepted as well, since `sendBeacon` sends no headers.
         """
+        return self.acting_caller(identity).user_id
+
+    def acting_caller(self, identity: Identity | None = None) -> Caller:
+        """Caller with the user id that the call acts for, see `acting_user`."""
         given = self.body or {}
         caller, token = self.caller, given.get("id_token", "")
         if identity and token and not caller.user_id and not caller.is_admin:
             caller = identity.caller(token)
-        return access.acting_user(caller, self.parameters.get("user_id") or given.get("user_id") or "")
+        user_id = access.acting_user(caller, self.parameters.get("user_id") or given.get("user_id") or "")
+        is_own = user_id == caller.user_id
+        return replace(caller, user_id=user_id, is_anonymous=is_own and caller.is_anonymous)
 
     def organizer_ids(self, user_id: str) -> tuple[str, ...]:
         """Organizer ids of a user, known for the caller only, from the token; empty for any other user."""

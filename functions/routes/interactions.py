@@ -1,5 +1,6 @@
 """Interactions (implicit feedback) of users and visitors."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Response
@@ -10,13 +11,14 @@ from functions.wiring import Services
 from shared.entities import anonymous, is_anonymous
 from shared.errors import InvalidField, Unauthenticated
 from shared.services.ingest.record import receive
-from shared.services.ingest.sign_in import sign_in
+from shared.services.ingest.sign_in import Joined, sign_in
 
 
 def post(call: Call, wired: Services) -> Response:
     """Store a batch of interactions, entry by entry, and move a visitor's interactions to the user who signed in."""
     body, now = call.body, wired.now()
-    user_id = call.acting_user(wired.identity)
+    caller = call.acting_caller(wired.identity)
+    user_id = caller.user_id
     visitor = body.get("anonymous_id", "")
     if not user_id and not visitor:
         raise Unauthenticated("expected the user's ID token in the Authorization header, or an anonymous_id, got none")
@@ -24,7 +26,14 @@ def post(call: Call, wired: Services) -> Response:
         raise InvalidField("user_id", user_id, "the id of a user; visitors are named by anonymous_id")
     entries: list[Any] = body["interactions"]
     wired.quota.take(user_id or anonymous(visitor), len(entries), now=now)
-    if user_id and visitor:
-        sign_in(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)
-    recorded_for = user_id or anonymous(visitor)
-    return responses.ok(receive(wired.documents.interactions, entries, user_id=recorded_for, now=now))
+    joined = Joined()
+    if user_id and visitor and not caller.is_anonymous:
+        joined = sign_in(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)
+    received = receive(
+        wired.documents.interactions,
+        entries,
+        user_id=user_id or anonymous(visitor),
+        now=now,
+        anonymous=caller.is_anonymous,
+    )
+    return responses.ok({**asdict(received), **asdict(joined)})

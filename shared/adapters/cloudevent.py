@@ -1,7 +1,7 @@
 """Firestore trigger payloads: protobuf bytes that hold one document, decoded and encoded."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,11 +17,13 @@ class Change:
     collection : the collection that holds the document.
     document_id : the document's id, "" while it is unknown.
     fields : the fields after the change, None for a deleted document.
+    before : the fields of a deleted document, as far as the event has them.
     """
 
     collection: str
     document_id: str = ""
     fields: Mapping[str, Any] | None = None
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
 def changed_document(data: bytes) -> Change:
@@ -48,21 +50,28 @@ def changed_document(data: bytes) -> Change:
     if not collection or not document_id:
         raise InvalidField("data", data, "an event that names a document")
     if not message.value.name:
-        return Change(collection, document_id)
-    return Change(
-        collection, document_id, {name: _readable(name, value) for name, value in message.value.fields.items()}
-    )
+        return Change(collection, document_id, before=_fields(message.old_value))
+    return Change(collection, document_id, _fields(message.value))
 
 
-def encode_change(collection: str, document_id: str, fields: Mapping[str, Any] | None) -> bytes:
-    """Encoded trigger payload: the bytes that Firestore would deliver; `fields` is None for a deleted document."""
+def encode_change(
+    collection: str, document_id: str, fields: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None
+) -> bytes:
+    """Encoded trigger payload: the bytes that Firestore would deliver; `fields` is None for a deleted document.
+
+    `before` are the fields of a deleted document.
+    """
     from google.events.cloud.firestore import Document, DocumentEventData
 
     name = f"projects/local/databases/(default)/documents/{collection}/{document_id}"
+    document = Document(name=name, fields={key: _value(value) for key, value in (fields or before or {}).items()})
     if fields is None:
-        return bytes(DocumentEventData.serialize(DocumentEventData(old_value=Document(name=name))))
-    document = Document(name=name, fields={key: _value(value) for key, value in fields.items()})
+        return bytes(DocumentEventData.serialize(DocumentEventData(old_value=document)))
     return bytes(DocumentEventData.serialize(DocumentEventData(value=document)))
+
+
+def _fields(document: Any) -> dict[str, Any]:
+    return {name: _readable(name, value) for name, value in document.fields.items()}
 
 
 def _readable(name: str, value: Any) -> Any:

@@ -8,17 +8,18 @@ from hashlib import blake2b
 from typing import Any
 
 from shared.entities import EventCounts, InteractionType
+from shared.ports import Register
 
 Stored = Mapping[str, Mapping[str, Any]]
 """Stored counts of one event."""
 
 
-def marker_of(interaction_id: str) -> str:
-    """Idempotency key of a counted interaction: a hash of its id, 32 hexadecimal digits.
+def register_key(state_id: str) -> str:
+    """Key of the register of a user, family and target: a hash of their id, 32 hexadecimal digits.
 
-    The id itself begins with the user's id, which must not outlive an erasure.
+    The id itself holds the user's id, which must not outlive an erasure.
     """
-    return blake2b(interaction_id.encode(), digest_size=16).hexdigest()
+    return blake2b(state_id.encode(), digest_size=16).hexdigest()
 
 
 def to_document(counts: EventCounts) -> dict[str, dict[str, int]]:
@@ -34,3 +35,13 @@ def from_document(document: Stored) -> EventCounts:
         {InteractionType(kind): n for kind, n in document.get("n", {}).items()},
         {int(number): units for number, units in document.get("d", {}).items()},
     )
+
+
+def difference(before: Register | None, after: Register) -> EventCounts:
+    """Counts to add to an event when a register changes."""
+    return EventCounts.total([after.counts, before.counts.negative()]) if before else after.counts
+
+
+def open_slots(slots: Mapping[int, Stored], since: int) -> EventCounts:
+    """Sum of the counts that earlier versions kept by slot, from the slot `since` on."""
+    return EventCounts.total(from_document(counts) for slot, counts in slots.items() if slot >= since)

@@ -6,20 +6,28 @@ text rather than a map because Firestore's library takes three times as long to 
 
 import json
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import Final
 
 from shared.adapters import untrusted
 from shared.entities import HistoryEntry, Interaction, InteractionType, fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
-from shared.entities.profile import MAX_DISMISSED, MAX_HISTORY
+from shared.entities.profile import MAX_HISTORY, MAX_LASTING
 from shared.errors import InvalidField
+from shared.feedback.weights import CODES
+
+_NEVER: Final = datetime.min.replace(tzinfo=UTC), 0
 
 
-def key_of(interaction_id: str) -> str:
-    """Key of a history entry: "h" and 16 hexadecimal digits of a hash, a Firestore field name that needs no quotes."""
-    return "h" + blake2b(interaction_id.encode(), digest_size=8).hexdigest()
+def key_of(interaction: Interaction) -> str:
+    """Key of a history entry: "h" and 16 hexadecimal digits of a hash, a Firestore field name that needs no quotes.
+
+    All states of a user, family and target have the same key, so a later one replaces the entry.
+    """
+    name = interaction.interaction_id if interaction.type.meaning.repeats else interaction.expected_id()
+    return "h" + blake2b(name.encode(), digest_size=8).hexdigest()
 
 
 def text_of(interaction: Interaction) -> str:
@@ -30,9 +38,10 @@ def text_of(interaction: Interaction) -> str:
 
 
 def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]:
-    """Newest history entries: `MAX_HISTORY` of any type and up to `MAX_DISMISSED` older dismissals, newest first.
+    """Newest history entries: `MAX_HISTORY` of any type and older ones as `MAX_LASTING` keeps them, newest first.
 
-    Ties go by key; unreadable entries are logged and left out.
+    Of several states of a target only the last counts: earlier versions kept a booking beside its cancellation. Ties
+    go by key; unreadable entries are logged and left out.
     """
     return tuple(entry for _, entry in _newest(user_id, entries))
 
@@ -48,9 +57,28 @@ def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
     documents = ((key, json.loads(text)) for key, text in entries.items())
     readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
-    ordered = sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0]))
-    older = [item for item in ordered[MAX_HISTORY:] if item[1].type.meaning.hides_event]
-    return ordered[:MAX_HISTORY] + older[:MAX_DISMISSED]
+    ordered = _last_words(sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
+    kept, left = ordered[:MAX_HISTORY], dict(MAX_LASTING)
+    for item in ordered[MAX_HISTORY:]:
+        if left.get(item[1].type, 0):
+            left[item[1].type] -= 1
+            kept.append(item)
+    return kept
+
+
+def _last_words(ordered: list[tuple[str, HistoryEntry]]) -> list[tuple[str, HistoryEntry]]:
+    """Entries without the earlier states of a target, in their order."""
+    last: dict[tuple[str, str], str] = {}
+    states: dict[tuple[str, str], tuple[datetime, int]] = {}
+    for key, entry in ordered:
+        state = entry.occurred_at, CODES[entry.type]
+        if not entry.type.meaning.repeats and state > states.get(_target(entry), _NEVER):
+            states[_target(entry)], last[_target(entry)] = state, key
+    return [(key, entry) for key, entry in ordered if entry.type.meaning.repeats or last[_target(entry)] == key]
+
+
+def _target(entry: HistoryEntry) -> tuple[str, str]:
+    return entry.type.family, entry.organizer_id if entry.type.meaning.target == "organizer_id" else entry.event_id
 
 
 def _parse(data: Document) -> HistoryEntry:

@@ -31,6 +31,7 @@ class FirebaseIdentity:
         return Caller(
             user_id=str(claims["uid"]),
             is_admin=claims.get("admin") is True,
+            is_anonymous=_provider(claims.get("firebase")) == "anonymous",
             organizer_ids=_organizers(claims.get("organizer")),
         )
 
@@ -53,6 +54,11 @@ class FirebaseIdentity:
         with self._lock:
             if not firebase_admin._apps:  # noqa: SLF001  # the SDK has no public way to ask whether it is set up
                 firebase_admin.initialize_app(options={"projectId": self._project})
+
+
+def _provider(claim: object) -> object:
+    """Sign-in provider of the claim `firebase`, None where there is none."""
+    return claim.get("sign_in_provider") if isinstance(claim, dict) else None
 
 
 def _organizers(claim: object) -> tuple[str, ...]:

@@ -103,11 +103,11 @@ def _status(data: Mapping[str, Any]) -> Status:
 
 
 def known_fields(entity: object, *without: str) -> dict[str, Any]:
-    """Document fields of an entity: no unknown values, enums as strings, tuples as lists, `Location` as a map."""
+    """Document fields of an entity: no unknown or false values; enums are strings, tuples lists, locations maps."""
     document: dict[str, Any] = {}
     for field in entity.__dataclass_fields__:  # type: ignore[attr-defined]  # every entity is a dataclass
         value = getattr(entity, field)
-        if field in without or value is None or value in ("", ()):
+        if field in without or value is None or value is False or value in ("", ()):
             continue
         if isinstance(value, Location):
             value = {"lat": value.lat, "lng": value.lng}

@@ -108,6 +108,16 @@ def integer(data: Document, field: str, *, low: int, high: int) -> int | None:
     return int(value)
 
 
+def flag(data: Document, field: str) -> bool:
+    """Truth value; False when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return False
+    if not isinstance(value, bool):
+        raise InvalidField(field, value, "true or false")
+    return value
+
+
 def time(data: Document, field: str) -> datetime | None:
     """Aware UTC time from 1970 to before 2200, from a datetime or an ISO 8601 string; None when absent."""
     value = data.get(field)

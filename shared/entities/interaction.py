@@ -1,28 +1,29 @@
-"""Interactions: implicit and explicit feedback of users, one immutable document each."""
+"""Interactions: implicit and explicit feedback of users.
 
-import re
-from dataclasses import dataclass
+An interaction of a lasting type is a state: the document of its user, family and target holds the latest. One of a
+repeating type is a document that never changes, one a day.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import datetime
-from string import ascii_lowercase, ascii_uppercase
-from typing import Any, Self
+from hashlib import sha256
+from typing import Any, Final, Self
 
 from shared.entities import fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
 from shared.entities.interaction_type import InteractionType
+from shared.entities.user import is_anonymous
 from shared.errors import InvalidField
 
-MAX_INTERACTION_ID_BYTES = 400
-"""Size limit of an interaction id: a user id of 128 bytes, a slug of 60 characters of up to 4 bytes, type and day."""
+MAX_INTERACTION_ID_BYTES: Final = 400
+"""Size limit of an interaction id: type, day, and ids of a user and of a target of up to 128 bytes."""
 
-MAX_PAGE = 100
+MAX_PAGE: Final = 100
 """Limit of events in the page of an impression."""
 
-_MAX_SLUG = 60
-"""Length of a slug in characters, the same as in `firestore.rules`."""
-
-# Security rules build the same id, and lower() there maps only these letters.
-_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+_PAGE: Final = "page"
+"""Family of the pages of impressions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +32,8 @@ class Interaction:
 
     `value` is the stars (1..5) of a `rating`; `query` belongs to `search`, `category` to `category_click`,
     `organizer_id` to `follow`. An `impression` may name a page of events at once: `event_ids` in the order shown, of
-    the list `recommendation_id`. `occurred_at` is the client's time; `recorded_at` is the store's, None before the
-    interaction is stored.
+    the list `recommendation_id`. `occurred_at` is the client's time, never after `recorded_at`, which is the store's
+    and None before the interaction is stored. `anonymous` marks acts of an account that nobody has signed up for.
     """
 
     interaction_id: str
@@ -49,6 +50,7 @@ class Interaction:
     session_id: str = ""
     recommendation_id: str = ""
     position: int | None = None
+    anonymous: bool = False
 
     @classmethod
     def from_document(cls, document_id: str, data: Document) -> Self:
@@ -77,6 +79,7 @@ class Interaction:
             session_id=fields.identifier(data, "session_id", required=False),
             recommendation_id=fields.identifier(data, "recommendation_id", required=is_page),
             position=fields.integer(data, "position", low=0, high=10_000),
+            anonymous=fields.flag(data, "anonymous"),
         )
         if is_page and interaction.event_id:
             raise InvalidField("event_id", interaction.event_id, "either one event or the page event_ids")
@@ -86,14 +89,17 @@ class Interaction:
             raise InvalidField("query", None, "the words that were searched for")
         if target == "category" and not interaction.category:
             raise InvalidField("category", None, "the category that was clicked")
-        return interaction
+        # The clocks of clients run ahead; rules and API bound by how much.
+        recorded_at = interaction.recorded_at
+        is_ahead = recorded_at is not None and interaction.occurred_at > recorded_at
+        return replace(interaction, occurred_at=recorded_at) if recorded_at and is_ahead else interaction
 
     def expected_id(self) -> str:
         """Deterministic document id, which makes a repeated interaction the same document.
 
-        `{user}_{target}_{type}`, with the day for types that repeat. The target is the event, for a page of events
-        their list's `recommendation_id`, else the organizer, else the category or query with A-Z in lower case and its
-        words joined by "-".
+        `{family}:{bytes}:{user}:{target}`, with the UTF-8 length of the user id, so that no two users and targets
+        share an id; types that repeat have the UTC day before the target. The target is the event or the organizer;
+        for a search or a category the SHA-256 of its exact text; for a page of events its first position and list.
 
         >>> from datetime import UTC, datetime
         >>> may = datetime(2026, 5, 1, tzinfo=UTC)
@@ -101,18 +107,36 @@ class Interaction:
         ...     interaction_id="", user_id="user_1", event_id="event_45", type=InteractionType.BOOKING, occurred_at=may
         ... )
         >>> booking.expected_id()
-        'user_1_event_45_booking'
-        >>> search = Interaction(
-        ...     interaction_id="", user_id="user_1", query="Live Jazz", type=InteractionType.SEARCH, occurred_at=may
-        ... )
-        >>> search.expected_id()
-        'user_1_live-jazz_search_20260501'
+        'booking:6:user_1:event_45'
+        >>> replace(booking, type=InteractionType.VIEW).expected_id()
+        'view:6:user_1:20260501:event_45'
         """
-        words = re.findall(r"\w+", (self.category or self.query).translate(_LOWER))
-        page = self.recommendation_id if self.event_ids else ""
-        target = self.event_id or page or self.organizer_id or "-".join(words)[:_MAX_SLUG]
-        day = f"_{self.occurred_at:%Y%m%d}" if self.type.meaning.repeats else ""
-        return f"{self.user_id}_{target}_{self.type}{day}"
+        day = f"{self.occurred_at:%Y%m%d}:" if self.type.meaning.repeats else ""
+        return f"{self._id_prefix()}{day}{self._id_target()}"
+
+    def has_former_id(self) -> bool:
+        """Origin of the id: True unless it has the form of `expected_id`, as documents of earlier versions have not."""
+        return not self.interaction_id.startswith(self._id_prefix())
+
+    def supersedes(self, other: "Interaction") -> bool:
+        """Order of two states of a user, family and target: True if this one occurred later.
+
+        At the same time what reverts goes before what it reverts, then the higher value, so the order is total.
+        """
+        return _order(self) > _order(other)
+
+    def replaces(self, stored: "Interaction") -> bool:
+        """Replacement of a stored interaction of the same id: True for a state that supersedes it.
+
+        Also for an interaction of a signed-up account in place of that of the anonymous account before.
+        """
+        if stored.anonymous and not self.anonymous:
+            return self.type.meaning.repeats or not stored.supersedes(self)
+        return not self.type.meaning.repeats and self.supersedes(stored)
+
+    def is_of_visitor(self) -> bool:
+        """Origin of the interaction: True for somebody without an account of their own, whose acts teach nothing."""
+        return self.anonymous or is_anonymous(self.user_id)
 
     def is_remembered(self) -> bool:
         """History membership: True for an event or organizer as target and a type that the history keeps."""
@@ -125,6 +149,23 @@ class Interaction:
     def to_document(self) -> dict[str, Any]:
         """Interaction as document fields, without the id and without unknown values."""
         return known_fields(self, "interaction_id")
+
+    def _id_prefix(self) -> str:
+        return f"{_PAGE if self.event_ids else self.type.family}:{len(self.user_id.encode())}:{self.user_id}:"
+
+    def _id_target(self) -> str:
+        if self.event_ids:
+            return f"{self.position or 0}:{self.recommendation_id}"
+        target: str = getattr(self, self.type.meaning.target)
+        is_text = self.type.meaning.target in ("query", "category")
+        return sha256(target.encode()).hexdigest() if is_text else target
+
+
+_ORDER: Final = {kind: number for number, kind in enumerate(InteractionType)}
+
+
+def _order(state: Interaction) -> tuple[datetime, int, float]:
+    return state.occurred_at, _ORDER[state.type], state.value or 0.0
 
 
 def _type(data: Document) -> InteractionType:

@@ -15,13 +15,14 @@ class Meaning:
         `category`.
     weight : confidence that the user likes the event (or organizer), −1..1, below 0 for negative feedback; that of a
         `rating` follows from its stars, see `feedback/weights.py`.
-    repeats : whether an interaction on another day counts again; other types count once for a user and a target.
+    repeats : whether an interaction on another day counts again. The other types last: a user and a target have one
+        state of their family (see `InteractionType.family`), the latest, which replaces earlier ones.
     is_hit : whether offline evaluation counts it as a hit, and learning to rank as a positive; a user with a hit is
         warm.
     takes_event : whether the user has consumed the event by it, so that lists leave the event out.
     hides_event : whether the user does not want to see the event again.
     is_remembered : whether it belongs in the user's history.
-    undoes : the type that it reverts, "" for none.
+    undoes : the type that it reverts and whose family it belongs to, "" for none.
     verb : past tense for reasons ("because you booked …"), "" for types that are no reason.
     """
 
@@ -58,6 +59,15 @@ class InteractionType(StrEnum):
         member.meaning = meaning
         return member
 
+    @property
+    def family(self) -> str:
+        """Family of types that replace each other, named by the type that the others of it revert.
+
+        >>> InteractionType("cancel").family
+        'booking'
+        """
+        return self.meaning.undoes or self.value
+
     IMPRESSION = "impression", Meaning(repeats=True, is_remembered=False)
     VIEW = "view", Meaning(weight=0.1, repeats=True, verb="viewed")
     CLICK = "click", Meaning(weight=0.2, repeats=True, verb="looked at")
@@ -72,3 +82,6 @@ class InteractionType(StrEnum):
     DISMISS = "dismiss", Meaning(weight=-1.0, hides_event=True)
     SEARCH = "search", Meaning(target="query", repeats=True)
     CATEGORY_CLICK = "category_click", Meaning(target="category", repeats=True)
+    UNSAVE = "unsave", Meaning(undoes="save")
+    UNFOLLOW = "unfollow", Meaning(target="organizer_id", undoes="follow")
+    UNDISMISS = "undismiss", Meaning(undoes="dismiss")

@@ -2,14 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from shared.entities.interaction import Interaction
 from shared.entities.interaction_type import InteractionType
 from shared.entities.user import User
 
-MAX_HISTORY = 500
-MAX_DISMISSED = 2_000
-"""Dismissals kept beyond the history, so that an event that a user dismissed stays hidden."""
+MAX_HISTORY: Final = 500
+"""Newest entries of a history, of any type."""
+
+MAX_LASTING: Final = {"booking": 1_500, "attend": 500, "dismiss": 2_000, "follow": 500}
+"""Older entries of a history by family: what stays taken, hidden and followed whatever else a user does later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Profile:
     Attributes
     ----------
     user : the declared profile.
-    history : newest first; the newest `MAX_HISTORY` entries and up to `MAX_DISMISSED` older dismissals.
+    history : newest first, one entry for each state; the newest `MAX_HISTORY` entries and of older ones those that
+        `MAX_LASTING` keeps.
     """
 
     user: User

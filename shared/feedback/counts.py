@@ -1,9 +1,9 @@
-"""Event counts that interactions add, as a pure function of the stored documents, independent of trigger deliveries.
+"""Event counts that interactions add, as pure functions of the stored documents, independent of trigger deliveries.
 
-Types that happen once for a user and an event are counted by their trigger. Types that repeat, such as views, are
-frequent and weigh little, so they are counted when the documents of their slot are settled: one write per event
-instead of one per interaction. Settling computes the counts of a slot from the documents alone, so it also corrects
-deliveries that were lost.
+A state, the interaction of a lasting type, is counted while it is the last word of its user, family and target: a
+register remembers what was added for it, so that the next state replaces it, see `ports/counters.py`. Types that
+repeat, such as views, are frequent and weigh little, so they are counted when the documents of their slot are settled:
+one write per event instead of one per interaction.
 """
 
 from collections import Counter, defaultdict
@@ -12,26 +12,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, InteractionType, is_anonymous
+from shared.entities import EventCounts, Interaction, pseudonym
 from shared.feedback.popularity import counts_of
 
 SLOT: Final = timedelta(minutes=10)
-"""Length of a slot: counts are kept and settled by ten minutes of `recorded_at`."""
-
-COUNTED_UNTIL: Final = timedelta(minutes=5)
-"""Time after the end of its slot until which a delivery is counted by its trigger; later ones are left to settling."""
+"""Length of a slot: interactions are settled by ten minutes of `recorded_at`."""
 
 SETTLED_AFTER: Final = timedelta(minutes=10)
-"""Time after the end of a slot from which it may be settled: `COUNTED_UNTIL` and more than a function may run."""
+"""Time after the end of a slot from which it may be settled: documents become readable after their stamp."""
 
 MAX_WEIGHED: Final = 60
 """Maximum number of repeating interactions of a user in a slot that add popularity; the rest count by type only."""
 
-_UNDOES: Final = {kind: InteractionType(kind.meaning.undoes) for kind in InteractionType if kind.meaning.undoes}
-_PARTNERS: Final = _UNDOES | {undone: kind for kind, undone in _UNDOES.items()}
-
-BySlot = dict[int, EventCounts]
-"""Counts of an event by slot number."""
+MAX_WEIGHED_AGE: Final = timedelta(days=1)
+"""Age when recorded up to which a repeating interaction adds popularity, since a user may choose an earlier day."""
 
 
 def slot_of(moment: datetime) -> int:
@@ -48,82 +42,49 @@ def start_of(slot: int) -> datetime:
     return datetime.fromtimestamp(slot * SLOT.total_seconds(), UTC)
 
 
-def counts_at_once(interaction: Interaction) -> bool:
-    """Trigger counting: True for an interaction of a non-repeating type with an event and a signed-in user.
-
-    A delivery that is too late, see `is_too_late`, is left to settling even so.
-    """
-    return bool(interaction.event_id) and not interaction.type.meaning.repeats and not is_anonymous(interaction.user_id)
+def contribution(state: Interaction) -> EventCounts:
+    """Counts that a state adds to its event while it is the last word: none without an event, or of a visitor."""
+    return EventCounts() if state.is_of_visitor() or not state.event_id else counts_of(state)
 
 
-def is_too_late(recorded_at: datetime, now: datetime) -> bool:
-    """Lateness of a delivery at `now`: True if the slot of `recorded_at` may be settled before it is counted."""
-    return now > start_of(slot_of(recorded_at) + 1) + COUNTED_UNTIL
-
-
-def partner_id(interaction: Interaction) -> str | None:
-    """Id of the cancellation of a booking, or of the booking of a cancellation; None for other types."""
-    kind = _PARTNERS.get(interaction.type)
-    return kind and replace(interaction, type=kind).expected_id()
-
-
-def addition(interaction: Interaction, partner: Interaction | None) -> EventCounts:
-    """Counts that an interaction adds to its event, given the booking or cancellation that is its partner.
-
-    A cancellation undoes a booking that occurred before it. The one of the two that was recorded later accounts for
-    this: a cancellation subtracts the counts of the booking, a booking adds nothing.
-    """
-    counts = counts_of(interaction)
-    if partner is None or (partner.user_id, partner.event_id) != (interaction.user_id, interaction.event_id):
-        return counts
-    is_cancel, is_booking = (interaction.type is kind for kind in (InteractionType.CANCEL, InteractionType.BOOKING))
-    if is_cancel and _is_undone(partner, interaction) and not _is_recorded_before(interaction, partner):
-        return EventCounts.total([counts, counts_of(partner).negative()])
-    if is_booking and _is_undone(interaction, partner) and _is_recorded_before(partner, interaction):
-        return EventCounts()
-    return counts
-
-
-def tally(interactions: Iterable[Interaction], partners: Mapping[str, Interaction]) -> dict[str, BySlot]:
-    """Settled counts of whole slots, by event id and slot number.
+def tally(interactions: Iterable[Interaction], forgotten: Mapping[str, datetime]) -> dict[str, EventCounts]:
+    """Settled counts of the repeating interactions of whole slots, by event id.
 
     Parameters
     ----------
-    interactions : all interactions recorded in those slots, in any order; each has a `recorded_at`.
-    partners : the bookings and cancellations that exist for `partner_id` of these interactions, by id, from any slot.
+    interactions : interactions recorded in those slots, in any order; each has a `recorded_at`.
+    forgotten : times of erasure by pseudonym. What a user did on the day of an erasure or before does not count after
+        it, so that an account gains nothing by erasing itself and starting again.
     """
-    added: defaultdict[str, defaultdict[int, list[EventCounts]]] = defaultdict(lambda: defaultdict(list))
+    added: defaultdict[str, list[EventCounts]] = defaultdict(list)
     n_weighed: Counter[tuple[str, int]] = Counter()
     for interaction in sorted(interactions, key=_order):
-        slot = slot_of(_recorded_at(interaction))
-        if is_anonymous(interaction.user_id):
+        if not interaction.type.meaning.repeats or interaction.is_of_visitor() or _is_forgotten(interaction, forgotten):
             continue
-        counts = addition(interaction, partners.get(partner_id(interaction) or ""))
-        if interaction.type.meaning.repeats and counts.decayed:
-            n_weighed[interaction.user_id, slot] += 1
-            if n_weighed[interaction.user_id, slot] > MAX_WEIGHED:
+        counts = counts_of(interaction)
+        recorded_at = recorded_time(interaction)
+        if counts.decayed:
+            sender = interaction.user_id, slot_of(recorded_at)
+            is_late = recorded_at - interaction.occurred_at > MAX_WEIGHED_AGE
+            n_weighed[sender] += not is_late
+            if is_late or n_weighed[sender] > MAX_WEIGHED:
                 counts = replace(counts, decayed={})
         for event_id in interaction.events():
-            added[event_id][slot].append(counts)
-    return {
-        event_id: {slot: EventCounts.total(counts) for slot, counts in by_slot.items()}
-        for event_id, by_slot in added.items()
-    }
+            added[event_id].append(counts)
+    return {event_id: EventCounts.total(counts) for event_id, counts in added.items()}
 
 
-def _is_undone(booking: Interaction, cancel: Interaction) -> bool:
-    return booking.occurred_at <= cancel.occurred_at
-
-
-def _is_recorded_before(first: Interaction, second: Interaction) -> bool:
-    return _recorded_at(first) < _recorded_at(second)
-
-
-def _order(interaction: Interaction) -> tuple[datetime, str]:
-    return _recorded_at(interaction), interaction.interaction_id
-
-
-def _recorded_at(interaction: Interaction) -> datetime:
+def recorded_time(interaction: Interaction) -> datetime:
+    """Store's time of a stored interaction."""
     if interaction.recorded_at is None:
         raise ValueError(f"expected interactions that a store has recorded, got {interaction.interaction_id!r}")
     return interaction.recorded_at
+
+
+def _is_forgotten(interaction: Interaction, forgotten: Mapping[str, datetime]) -> bool:
+    at = forgotten.get(pseudonym(interaction.user_id)) if forgotten else None
+    return at is not None and interaction.occurred_at.date() <= at.date()
+
+
+def _order(interaction: Interaction) -> tuple[datetime, str]:
+    return recorded_time(interaction), interaction.interaction_id

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from shared.arrays.positions import offsets
 from shared.arrays.ragged import Ragged
 from shared.catalog.catalog import Catalog
-from shared.entities import Profile, User
+from shared.entities import InteractionType, Profile, User
+from shared.entities.profile import MAX_LASTING
 from shared.feedback.interactions import DAY_S, InteractionTable
-from shared.feedback.weights import CODES, IS_CONSUMED, confidence_weights
+from shared.feedback.weights import CODES, IS_CONSUMED, IS_REMEMBERED, confidence_weights
 
 _MAX_EXPLAINABLE = 30
 """Maximum number of entries that reasons refer to: each costs the scores of a variant of the history."""
@@ -58,18 +59,22 @@ class Histories:
 
     @classmethod
     def of_table(cls, users: Sequence[User], table: InteractionTable, now: datetime, *, newest: int) -> Self:
-        """Histories of many users from an interaction table: at most the `newest` entries each, oldest first.
+        """Histories of many users from a table of what holds at `now`, entries oldest first, as requests read them.
 
-        Users without an interaction have an empty history.
+        A user's `newest` entries, and of the older ones those that `MAX_LASTING` keeps. Users without an interaction
+        have an empty history.
         """
         rows = table.users.rows([user.user_id for user in users])
-        order = np.argsort(table.user_rows, kind="stable")
+        remembered = np.flatnonzero(IS_REMEMBERED[table.codes])
+        order = remembered[np.argsort(table.user_rows[remembered], kind="stable")]
         ordered_rows = table.user_rows[order]
         ends = np.searchsorted(ordered_rows, rows, side="right")
-        begins = np.maximum(np.searchsorted(ordered_rows, rows, side="left"), ends - newest)
-        begins = np.where(rows < 0, ends, begins)
+        begins = np.where(rows < 0, ends, np.searchsorted(ordered_rows, rows, side="left"))
         entries = Ragged.of_ranges(begins, ends - begins, order)
         (picked,) = entries.values
+        if (entries.lengths() > newest).any():
+            kept = _kept(entries, table.codes[picked], newest)
+            entries, picked = entries.where(kept), picked[kept]
         return cls(
             users=users,
             starts=entries.starts,
@@ -130,3 +135,15 @@ class Histories:
             values=self.values[picked],
             age_days=self.age_days[picked],
         )
+
+
+def _kept(entries: Ragged[NDArray[np.int64]], codes: NDArray[np.int8], newest: int) -> NDArray[np.bool_]:
+    """Mask of the entries that histories keep, bool of shape (n,), for entries oldest first."""
+    ends = entries.starts[1:][entries.row_of_entry()]
+    is_newest = ends - np.arange(len(codes)) <= newest
+    kept = is_newest.copy()
+    for name, limit in MAX_LASTING.items():
+        is_older = ~is_newest & (codes == CODES[InteractionType(name)])
+        counts = np.concatenate([[0], np.cumsum(is_older)])
+        kept |= is_older & (counts[ends] - counts[:-1] <= limit)
+    return kept

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.catalog import Catalog
-from shared.entities import Interaction
-from shared.feedback.weights import CODES, IS_HIT, TAKES_EVENT
+from shared.entities import Interaction, InteractionType
+from shared.feedback.weights import CODES, FAMILY, IS_HIT, LASTS, TAKES_EVENT
 
 DAY_S = 86_400.0
 """Seconds of a day."""
@@ -28,6 +28,7 @@ class InteractionColumns:
     codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
     occurred_at : float64 of shape (n,) – POSIX seconds.
+    recorded_at : float64 of shape (n,) – POSIX seconds of the store's clock, NaN where no store recorded it.
     """
 
     users: Vocabulary
@@ -39,6 +40,7 @@ class InteractionColumns:
     codes: NDArray[np.int8]
     values: NDArray[np.float32]
     occurred_at: NDArray[np.float64]
+    recorded_at: NDArray[np.float64]
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction]) -> Self:
@@ -60,6 +62,9 @@ class InteractionColumns:
                 [np.nan if interaction.value is None else interaction.value for interaction in ordered], np.float32
             ),
             occurred_at=np.array([interaction.occurred_at.timestamp() for interaction in ordered], np.float64),
+            recorded_at=np.array(
+                [recorded.timestamp() if (recorded := entry.recorded_at) else np.nan for entry in ordered], np.float64
+            ),
         )
 
     def __len__(self) -> int:
@@ -79,10 +84,41 @@ class InteractionColumns:
             order[positions] = rows[np.lexsort([column[rows] for column in ties])]
         return order
 
+    def until(self, order: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Time until which each interaction holds, POSIX seconds, float64 of shape (n,) in the given `order`.
+
+        One of a lasting type holds until the next of its user, family and target; all others for ever (inf).
+        """
+        until = np.full(len(order), np.inf)
+        codes, events, organizers = self.codes[order], self.event_rows[order], self.organizer_rows[order]
+        lasting = np.flatnonzero(LASTS[codes] & ((events >= 0) | (organizers >= 0)))
+        # Events and organizers share the numbers of targets: a family is about one of them.
+        targets = np.where(FAMILY[codes] == CODES[InteractionType.FOLLOW], organizers, events)[lasting]
+        size = max(len(self.events), len(self.organizers)) + 1
+        users = self.user_rows[order][lasting].astype(np.int64)
+        facts = (users * len(CODES) + FAMILY[codes[lasting]]) * size + targets + 1
+        by_fact = np.argsort(facts, kind="stable")
+        is_same = np.diff(facts[by_fact]) == 0
+        earlier, later = lasting[by_fact[:-1][is_same]], lasting[by_fact[1:][is_same]]
+        until[earlier] = self.occurred_at[order][later]
+        return until
+
+    def where(self, mask: NDArray[np.bool_]) -> Self:
+        """Columns of the interactions that `mask`, bool of shape (n,), selects; vocabularies stay."""
+        columns: dict[str, Any] = {
+            field.name: column if isinstance(column, Vocabulary) else column[mask]
+            for field in fields(self)
+            for column in [getattr(self, field.name)]
+        }
+        return type(self)(**columns)
+
 
 @dataclass(frozen=True, slots=True)
 class InteractionTable:
-    """Table of n interactions in chronological order, with rows of a catalog.
+    """Table of n interactions in chronological order, with rows of a catalog: everything that happened.
+
+    What holds at a time, `as_of`, has only the last word of a user about a target: a booking that was cancelled before
+    is not in it, nor the first of two ratings.
 
     Attributes
     ----------
@@ -93,6 +129,7 @@ class InteractionTable:
     codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
     occurred_at : float64 of shape (n,) – POSIX seconds, ascending.
+    until : float64 of shape (n,) – POSIX seconds until which the interaction holds, see `InteractionColumns.until`.
     """
 
     users: Vocabulary
@@ -102,6 +139,7 @@ class InteractionTable:
     codes: NDArray[np.int8]
     values: NDArray[np.float32]
     occurred_at: NDArray[np.float64]
+    until: NDArray[np.float64]
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction], catalog: Catalog) -> Self:
@@ -122,6 +160,7 @@ class InteractionTable:
             codes=columns.codes[order],
             values=columns.values[order],
             occurred_at=columns.occurred_at[order],
+            until=columns.until(order),
         )
 
     def __len__(self) -> int:
@@ -150,11 +189,20 @@ class InteractionTable:
         return replace(sample, users=Vocabulary(self.users.keys[kept]), user_rows=rows[sample.user_rows])
 
     def before(self, moment: datetime) -> Self:
-        """Table of the interactions that occurred strictly before `moment`, without a copy; users keep their rows."""
-        return self.between(-np.inf, moment.timestamp())
+        """Table of what holds at `moment`, see `as_of`."""
+        return self.as_of(moment.timestamp())
+
+    def as_of(self, moment_s: float) -> Self:
+        """Table of the interactions before `moment_s`, POSIX seconds, that hold then; users keep their rows."""
+        past = self.between(-np.inf, moment_s)
+        holds = past.until >= moment_s
+        return past if holds.all() else past.where(holds)
 
     def between(self, start_s: float, until_s: float) -> Self:
-        """Table of the interactions in [`start_s`, `until_s`), POSIX seconds, without a copy; users keep their rows."""
+        """Table of all interactions in [`start_s`, `until_s`), POSIX seconds, without a copy; users keep their rows.
+
+        Also of those that did not hold, as when a booking was cancelled within that time.
+        """
         start, stop = np.searchsorted(self.occurred_at, [start_s, until_s])
         return self._picked(slice(start, stop))
 

@@ -26,6 +26,15 @@ def codes_where(of: Callable[[Meaning], bool]) -> NDArray[np.bool_]:
     return np.array([of(kind.meaning) for kind in TYPES], np.bool_)
 
 
+FAMILY: Final = np.array([TYPES.index(InteractionType(kind.family)) for kind in TYPES], np.int8)
+"""Lookup table by code: the code that names the family, see `InteractionType.family`."""
+
+LASTS: Final = codes_where(lambda meaning: not meaning.repeats)
+"""Lookup table by code: types whose interactions are states that replace each other."""
+
+IS_REMEMBERED: Final = codes_where(lambda meaning: meaning.is_remembered)
+"""Lookup table by code: types that belong in histories."""
+
 IS_HIT: Final = codes_where(lambda meaning: meaning.is_hit)
 TAKES_EVENT: Final = codes_where(lambda meaning: meaning.takes_event)
 IS_CONSUMED: Final = codes_where(lambda meaning: meaning.takes_event or meaning.hides_event)

@@ -94,7 +94,7 @@ class Replay:
 
     def _random_groups(self, until_s: float) -> list[TrainingGroup]:
         rng = np.random.default_rng(self._seed)
-        found = random_split(self._table.between(-np.inf, until_s), until_s, rng)
+        found = random_split(self._table.as_of(until_s), until_s, rng)
         if found is None:
             return []
         data = TrainingData(found.past, self._catalog, until_s, self._declared)
@@ -104,7 +104,7 @@ class Replay:
     def _data_before(self, moment_s: float) -> TrainingData:
         # Callers ask in order of time, so only the data and the parameters of the latest time are cached.
         if self._latest_data is None or self._latest_data.now_s != moment_s:
-            past = self._table.between(-np.inf, moment_s)
+            past = self._table.as_of(moment_s)
             self._latest_data = TrainingData(past, self._catalog, moment_s, self._declared)
             self._latest_params = {}
         return self._latest_data

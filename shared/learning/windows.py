@@ -64,7 +64,7 @@ def windows_of(
 def split(table: InteractionTable, window: Window) -> Split:
     """Temporal split at a window: all interactions before it, and the hits inside."""
     inside = table.between(window.start_s, window.until_s)
-    return Split(table.between(-np.inf, window.start_s), inside.where(inside.is_hit()), window)
+    return Split(table.as_of(window.start_s), inside.where(inside.is_hit()), window)
 
 
 def random_split(table: InteractionTable, now_s: float, rng: "np.random.Generator") -> Split | None:

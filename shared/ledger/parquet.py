@@ -31,7 +31,7 @@ STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "upda
 _CODED: Final = ("user_id", "event_id", "organizer_id", "type")
 """Interaction columns read as dictionaries (codes of distinct values)."""
 
-_LEARNED: Final = (*_CODED, "value", "occurred_at")
+_LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
 _MICROSECONDS: Final = 1_000_000.0
@@ -136,14 +136,13 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
 def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, Any]]:
     """Deduplication keys, (id, stamp), of the rows of a file stamped at or after `since`.
 
-    The stamp is None for interactions, which have a single row per id; other ids have a row for each version.
+    Each version of a document has a row.
     """
     from pyarrow import compute
 
     table = read(feed, name, data, [KEYS[feed], STAMPS[feed]])
     table = table.filter(compute.greater_equal(table[STAMPS[feed]], since))
-    stamps = table[STAMPS[feed]].to_pylist() if feed != INTERACTIONS else [None] * len(table)
-    return set(zip(table[KEYS[feed]].to_pylist(), stamps, strict=True))
+    return set(zip(table[KEYS[feed]].to_pylist(), table[STAMPS[feed]].to_pylist(), strict=True))
 
 
 def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
@@ -155,16 +154,24 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
     coded = {name: _coded(table[name]) for name in _CODED}
     kinds, kind_rows = coded["type"]
     codes = np.array([CODES[kind] for kind in kinds.ids()], np.int8)  # type: ignore[index]  # a StrEnum's values
-    microseconds = table["occurred_at"].cast(pa.int64()).to_numpy()
     return InteractionColumns(
         *coded["user_id"],
         *coded["event_id"],
         *coded["organizer_id"],
         codes=codes[kind_rows],
         values=table["value"].to_numpy().astype(np.float32, copy=False),
-        # The quotient is rounded like datetime.timestamp(), so columns of entities and of files have equal seconds.
-        occurred_at=microseconds / _MICROSECONDS,
+        occurred_at=_seconds(table["occurred_at"]),
+        recorded_at=_seconds(table["recorded_at"]),
     )
+
+
+def _seconds(column: "pa.ChunkedArray") -> NDArray[np.float64]:
+    """POSIX seconds of a column of times, float64, NaN for null."""
+    import pyarrow as pa
+
+    microseconds: NDArray[np.float64] = column.cast(pa.int64()).to_numpy()
+    # The quotient is rounded like datetime.timestamp(), so columns of entities and of files have equal seconds.
+    return microseconds / _MICROSECONDS
 
 
 def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:

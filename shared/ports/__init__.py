@@ -4,32 +4,37 @@ Every port has two real adapters (SQLite and Firestore, a folder and Cloud Stora
 `tests/contract` holds to the same contract. Adapters raise `StoreUnavailable` when the store does not answer.
 """
 
-from shared.ports.counters import Counters, OpenCounts, Recorded, Settlement
+from shared.ports.bookmarks import Bookmarks, Fence, Progress
+from shared.ports.counters import MAX_SETTLED, Counted, Counters, Recorded, Register
 from shared.ports.dead_letters import DeadLetter, DeadLetters
 from shared.ports.documents import Documents
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
 from shared.ports.personal import PersonalData, PersonalDocument
-from shared.ports.stores import Bookmarks, EventStore, InteractionLog, RuleStore, UserStore, Written
+from shared.ports.stores import Appended, EventStore, InteractionLog, RuleStore, UserStore, Written
 
 __all__ = [
+    "MAX_SETTLED",
+    "Appended",
     "Blob",
     "Bookmarks",
     "Caller",
+    "Counted",
     "Counters",
     "DeadLetter",
     "DeadLetters",
     "Documents",
     "EventStore",
+    "Fence",
     "Identity",
     "InteractionLog",
     "ObjectStore",
-    "OpenCounts",
     "PersonalData",
     "PersonalDocument",
+    "Progress",
     "Recorded",
+    "Register",
     "RuleStore",
-    "Settlement",
     "UserStore",
     "Written",
 ]

@@ -1,16 +1,21 @@
 """Counters port: event counts and popularity, updated between two trainings."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from shared.entities import EventCounts, Interaction
+from shared.ports.bookmarks import Fence, Progress
+from shared.ports.stores import Appended
+
+Counted = tuple[Interaction, EventCounts]
+"""Interaction with the counts that it adds to each of its events."""
 
 
 class Recorded(StrEnum):
-    """Result of `Counters.record`: NEW was recorded, KNOWN was recorded before, FORGOTTEN has an erased user."""
+    """Result of recording: NEW was recorded, KNOWN needs no change, FORGOTTEN has an erased user."""
 
     NEW = "new"
     KNOWN = "known"
@@ -18,52 +23,61 @@ class Recorded(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCounts:
-    """Counts by slot in a shard of an event's counts, for slots that may not be settled yet.
+class Register:
+    """Register of a state: what the counts of its event hold for a user, family and target.
 
     Attributes
     ----------
-    shard : number of the event's counts document.
-    slots : counts of the interactions recorded in each slot, see `feedback/counts.py`.
+    version : `recorded_at` of the state.
+    counts : the numbers that were added for it, which the next state takes back.
+    is_deleted : whether the document of that version was deleted.
     """
 
-    event_id: str
-    shard: int
-    slots: Mapping[int, EventCounts]
+    version: datetime
+    counts: EventCounts = field(default_factory=EventCounts)
+    is_deleted: bool = False
 
+    def is_older_than(self, state: Interaction) -> bool:
+        """Order of versions: True if `state`, a stored interaction, was recorded later."""
+        return state.recorded_at is not None and self.version < state.recorded_at
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """Correction of a shard of an event's counts.
-
-    Attributes
-    ----------
-    shard : number of the event's counts document.
-    added : differences by slot, negative where too much was counted.
-    closed : settled slots, whose separate counts are dropped.
-    """
-
-    event_id: str
-    shard: int
-    added: Mapping[int, EventCounts]
-    closed: Sequence[int] = ()
+    def is_withdrawn_by(self, deleted: Interaction) -> bool:
+        """Order of versions: True if the deletion of `deleted`, a stored interaction, is news to this register."""
+        at = deleted.recorded_at
+        return at is not None and (self.version < at or (self.version == at and not self.is_deleted))
 
 
 class Counters(Protocol):
     """Event counts and popularity, sharded over documents and updated between two trainings."""
 
-    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Idempotent write of an interaction to its user's history and its event's counts of a slot, atomically.
+    def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
+        """Idempotent update of a user's history and of the counts of the event to a state, atomically.
 
-        Nothing happens when the interaction was added before. When its user was forgotten since it was recorded, its
-        document is deleted as well. Where `added` is empty, only the history is written, which may be repeated.
+        What the register holds for its user, family and target is taken back, and `counts` added. Nothing happens when
+        the register is not older than `state.recorded_at`. When the user was forgotten since, the document is deleted.
         """
 
-    def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Bulk increment of the counts of many events; False when it was done under this idempotency key before.
+    def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
+        """Idempotent removal of a deleted state from the counts of its event; histories do not change."""
 
-        After an interruption, a repeated call adds only what is missing.
+    def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
+        """Idempotent write of a repeating interaction to its user's history.
+
+        When the user was forgotten since it was recorded, its document is deleted instead.
         """
+
+    def load(self, interactions: Sequence[Counted], *, now: datetime) -> Sequence[Appended]:
+        """Bulk write of interactions with distinct ids, stamped `recorded_at=now`, their registers and counts.
+
+        Stores as `InteractionLog.append` does, and counts what is new in the same commits, so nothing counts twice.
+        Histories do not change.
+        """
+
+    def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:
+        """Registers of the users, families and targets of some states, by `expected_id`, as far as they exist."""
+
+    def adopt(self, registers: Mapping[str, Register]) -> None:
+        """Creation of registers, by `expected_id`, for what is counted already; existing ones stay."""
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """Counts of events updated at or after `moment`, as `(event_id, counts, updated_at)`, oldest first, ties by id.
@@ -71,8 +85,19 @@ class Counters(Protocol):
         For None the counts of all events, in any order.
         """
 
-    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """Counts by slot of the shards that changed at or after `moment`, in any order."""
+    def settle(self, added: Mapping[str, EventCounts], fence: Fence, progress: Progress, *, now: datetime) -> Fence:
+        """Addition to the counts of many events, and the move of the fence's bookmark to `progress`, atomically.
 
-    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Settlement of counts: corrects totals and slots and drops closed slots, in one write for each document."""
+        At most `MAX_SETTLED` events. Returns the fence for the next step; raises `Conflict`, and changes nothing, when
+        another run has claimed the bookmark since.
+        """
+
+    def drop_slots(self, since_slot: int, *, now: datetime) -> int:
+        """Removal of the counts by slot of earlier versions; returns the number of changed documents.
+
+        What the slots from `since_slot` on hold is taken back from the counts: it is counted again from documents.
+        """
+
+
+MAX_SETTLED = 200
+"""Limit of events in one step of settling, within the size of a Firestore commit."""

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.ports.bookmarks import Bookmarks
 from shared.ports.counters import Counters
 from shared.ports.dead_letters import DeadLetters
 from shared.ports.personal import PersonalData
-from shared.ports.stores import Bookmarks, EventStore, InteractionLog, RuleStore, UserStore
+from shared.ports.stores import EventStore, InteractionLog, RuleStore, UserStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from typing import Protocol
 class Caller:
     """Caller of a request with the claims of a verified token; `user_id` is "" without a token.
 
-    `organizer_ids` are the organizers that the caller acts for.
+    `organizer_ids` are the organizers that the caller acts for; `is_anonymous` marks an account that nobody has signed
+    up for.
     """
 
     user_id: str = ""
     is_admin: bool = False
+    is_anonymous: bool = False
     organizer_ids: tuple[str, ...] = ()
 
 

@@ -22,7 +22,10 @@ class PersonalData(Protocol):
         """Documents about a user: profile, history, interactions, dead letters, in this order, each sorted by id."""
 
     def erase(self, user_id: str, *, now: datetime) -> int:
-        """Erasure of all documents about a user and of mentions in other profiles; returns the number of changes."""
+        """Erasure of all documents about a user and of mentions in other profiles; returns the number of changes.
+
+        The states of the user are taken back from the counts of their events.
+        """
 
     def mark(self, user_id: str, *, at: datetime) -> None:
         """Erasure mark (tombstone) under `pseudonym(user_id)`: everything recorded up to `at` is forgotten.
@@ -30,5 +33,8 @@ class PersonalData(Protocol):
         It stops late deliveries of the user's interactions, and tells copies, such as the ledger, which rows to drop.
         """
 
-    def forgotten(self) -> Mapping[str, datetime]:
-        """Erasure times by pseudonym; copies drop the rows of a user that were recorded up to the time."""
+    def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
+        """Erasure times by pseudonym, those at or after `since`, all for None.
+
+        Copies drop the rows of a user that were recorded up to the time.
+        """

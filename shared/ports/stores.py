@@ -1,8 +1,9 @@
-"""Store ports: events, users, interactions, bookmarks of jobs and business rules."""
+"""Store ports: events, users, interactions and business rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
 from shared.entities import Event, Interaction, Profile, Rules, User
@@ -69,13 +70,23 @@ class UserStore(Protocol):
         """
 
 
+class Appended(StrEnum):
+    """Result of storing an interaction: NEW was stored, KNOWN is stored already, SUPERSEDED is older than the state."""
+
+    NEW = "new"
+    KNOWN = "known"
+    SUPERSEDED = "superseded"
+
+
 class InteractionLog(Protocol):
-    """Interaction log: create-only documents, the source of truth of all feedback."""
+    """Interaction log, the source of truth of all feedback: repeating interactions, and the latest states."""
 
-    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Idempotent insert of documents stamped `recorded_at=now`; False for each id that exists already.
+    def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
+        """Idempotent storage of documents stamped `recorded_at=now`; the result of each.
 
-        `counted` marks documents whose histories and counts the caller updates itself, so that the trigger skips them.
+        The document of a repeating type is created once. That of a lasting type holds the state that supersedes all
+        others, in the store and among `interactions`; replacing one stamps a later `recorded_at` than its own. Raises
+        `TooMany`, and stores nothing, where a user's data is erased up to `now` or later.
         """
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
@@ -91,17 +102,7 @@ class InteractionLog(Protocol):
         """
 
     def uncounted(self, moment: datetime) -> Iterator[Interaction]:
-        """Interactions as `since` lists them, without those that were appended as `counted`."""
-
-
-class Bookmarks(Protocol):
-    """Bookmarks (high-water marks) of recurring jobs."""
-
-    def read(self, name: str) -> datetime | None:
-        """Bookmark of a job, from which it continues; None before its first run."""
-
-    def move(self, name: str, to: datetime) -> None:
-        """Update of a job's bookmark, from which its next run continues."""
+        """Interactions as `since` lists them, without the repeating ones that a bulk load counted."""
 
 
 class RuleStore(Protocol):

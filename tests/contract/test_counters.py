@@ -1,184 +1,266 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType
-from shared.ports import OpenCounts, Recorded, Settlement
+from shared.errors import Conflict
+from shared.ports import Appended, Progress, Recorded, Register
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, NOW, SECOND, did
 
-VIEW, SAVE, FOLLOW, SEARCH = (
+VIEW, SAVE, UNSAVE, FOLLOW = (
     InteractionType.VIEW,
     InteractionType.SAVE,
+    InteractionType.UNSAVE,
     InteractionType.FOLLOW,
-    InteractionType.SEARCH,
 )
 QUARTER = 2**18
 ONE = EventCounts({SAVE: 1}, {4: QUARTER})
 NOTHING = EventCounts()
 
 
-def saved(interaction_id: str, *, user_id: str = "user_1", event_id: str = "event_1") -> Interaction:
-    return did(interaction_id, user_id=user_id, event_id=event_id, kind=SAVE, recorded_at=NOW)
+def saved(user_id: str = "user_1", *, event_id: str = "event_1", recorded_at: datetime = NOW) -> Interaction:
+    made = did("", user_id=user_id, event_id=event_id, kind=SAVE, recorded_at=recorded_at)
+    return replace(made, interaction_id=made.expected_id())
 
 
-def open_counts(stores: Stores) -> dict[str, dict[int, EventCounts]]:
-    """Unsettled counts by event and slot, summed over shards."""
-    found: dict[str, list[OpenCounts]] = {}
-    for counts in stores.documents.counters.open_since(NOW - DAY):
-        found.setdefault(counts.event_id, []).append(counts)
-    return {
-        event_id: {
-            slot: EventCounts.total(counts.slots[slot] for counts in parts if slot in counts.slots)
-            for slot in {slot for counts in parts for slot in counts.slots}
-        }
-        for event_id, parts in found.items()
-    }
+def settle(stores: Stores, counts: dict[str, EventCounts], *, now: datetime = NOW) -> None:
+    fence = stores.documents.bookmarks.claim("job")
+    stores.documents.counters.settle(counts, fence, fence.progress, now=now)
 
 
-def test_record_counts_an_interaction_once_and_adds_it_to_the_history(stores: Stores) -> None:
+def counted(stores: Stores) -> dict[str, EventCounts]:
+    return {event_id: counts for event_id, counts, _ in stores.documents.counters.changed_since(None) if counts}
+
+
+def test_put_counts_a_state_once_and_adds_it_to_the_history(stores: Stores) -> None:
     counters = stores.documents.counters
-    assert counters.record(saved("a"), ONE, slot=7, now=NOW) is Recorded.NEW
-    assert counters.record(saved("a"), ONE, slot=7, now=NOW + DAY) is Recorded.KNOWN
+    assert counters.put(saved(), ONE, now=NOW) is Recorded.NEW
+    assert counters.put(saved(), ONE, now=NOW + DAY) is Recorded.KNOWN
     assert list(counters.changed_since(None)) == [("event_1", ONE, NOW)]
-    assert open_counts(stores) == {"event_1": {7: ONE}}
-    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(saved("a")),)
+    assert counters.registers([saved(), saved("user_2")]) == {saved().interaction_id: Register(NOW, ONE)}
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(saved()),)
 
 
-def test_an_interaction_without_counts_enters_the_history_on_every_delivery(stores: Stores) -> None:
+def test_a_later_state_takes_back_what_was_added_for_the_earlier_one(stores: Stores) -> None:
     counters = stores.documents.counters
+    undone = replace(saved(recorded_at=NOW + SECOND), type=UNSAVE)
+    counters.put(saved(), ONE, now=NOW)
+    assert counters.put(undone, EventCounts({UNSAVE: 1}), now=NOW) is Recorded.NEW
+    assert counters.put(saved(), ONE, now=NOW) is Recorded.KNOWN
+    assert counted(stores) == {"event_1": EventCounts({UNSAVE: 1})}
+    again = saved(recorded_at=NOW + 2 * SECOND)
+    # The numbers that are taken back are those that were added, whatever they would be today.
+    assert counters.put(again, EventCounts({SAVE: 1}, {5: 7}), now=NOW) is Recorded.NEW
+    assert counted(stores) == {"event_1": EventCounts({SAVE: 1}, {5: 7})}
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(again),)
+
+
+def test_a_state_that_counts_nothing_enters_the_history(stores: Stores) -> None:
+    follow = did("a", kind=FOLLOW, event_id="", organizer_id="org_1", recorded_at=NOW)
+    assert stores.documents.counters.put(follow, NOTHING, now=NOW) is Recorded.NEW
+    assert list(stores.documents.counters.changed_since(None)) == []
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(follow),)
+
+
+def test_withdraw_takes_back_a_deleted_state_in_any_order(stores: Stores) -> None:
+    counters = stores.documents.counters
+    counters.put(saved(), ONE, now=NOW)
+    assert counters.withdraw(saved(), now=NOW) is Recorded.NEW
+    assert counters.withdraw(saved(), now=NOW) is Recorded.KNOWN
+    assert counters.put(saved(), ONE, now=NOW) is Recorded.KNOWN
+    assert counted(stores) == {}
+    later = saved(recorded_at=NOW + SECOND)
+    assert counters.put(later, ONE, now=NOW) is Recorded.NEW
+    assert counters.withdraw(saved(), now=NOW) is Recorded.KNOWN
+    assert counted(stores) == {"event_1": ONE}
+    assert counters.withdraw(saved("unknown"), now=NOW) is Recorded.NEW
+    assert counters.put(saved("unknown"), ONE, now=NOW) is Recorded.KNOWN
+
+
+def test_remember_adds_to_the_history_on_every_delivery(stores: Stores) -> None:
+    view = did("a", recorded_at=NOW)
     for _ in range(2):
-        assert counters.record(did("a", recorded_at=NOW), NOTHING, slot=7, now=NOW) is Recorded.NEW
-    assert list(counters.changed_since(None)) == []
-    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(did("a")),)
+        assert stores.documents.counters.remember(view, now=NOW) is Recorded.NEW
+    assert list(stores.documents.counters.changed_since(None)) == []
+    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(view),)
 
 
 def test_only_one_of_concurrent_deliveries_is_counted(stores: Stores) -> None:
     with ThreadPoolExecutor(8) as pool:
-        record = stores.documents.counters.record
-        counted = list(pool.map(lambda _: record(saved("a"), ONE, slot=7, now=NOW), range(8)))
-    assert sorted(counted) == [Recorded.KNOWN] * 7 + [Recorded.NEW]
-    assert [counts for _, counts, _ in stores.documents.counters.changed_since(None)] == [ONE]
+        put = stores.documents.counters.put
+        done = list(pool.map(lambda _: put(saved(), ONE, now=NOW), range(8)))
+    assert sorted(done) == [Recorded.KNOWN] * 7 + [Recorded.NEW]
+    assert counted(stores) == {"event_1": ONE}
+
+
+def test_of_concurrent_states_the_last_one_is_counted(stores: Stores) -> None:
+    states = [saved(recorded_at=NOW + n * SECOND) for n in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(
+            pool.map(
+                lambda item: stores.documents.counters.put(item[1], EventCounts({SAVE: 1}, {4: item[0] + 1}), now=NOW),
+                enumerate(states),
+            )
+        )
+    assert counted(stores) == {"event_1": EventCounts({SAVE: 1}, {4: 8})}
 
 
 @pytest.mark.parametrize("moment", [NOW, None])
 def test_concurrent_interactions_with_a_hot_event_all_count(stores: Stores, moment: datetime | None) -> None:
     kinds = (SAVE, InteractionType.BOOKING)
-    done = [did(f"{n}", user_id=f"user_{n % 3}", kind=kinds[n % 2], recorded_at=NOW) for n in range(48)]
+    done = [did("", user_id=f"user_{n // 2}", kind=kinds[n % 2], recorded_at=NOW) for n in range(48)]
 
-    def record(interaction: Interaction) -> Recorded:
-        added = EventCounts({interaction.type: 1}, {4: 1, 5: 2})
-        return stores.documents.counters.record(interaction, added, slot=7, now=NOW)
+    def put(state: Interaction) -> Recorded:
+        return stores.documents.counters.put(state, EventCounts({state.type: 1}, {4: 1, 5: 2}), now=NOW)
 
     with ThreadPoolExecutor(8) as pool:
-        assert {*pool.map(record, done)} == {Recorded.NEW}
+        assert {*pool.map(put, done)} == {Recorded.NEW}
     ((_, counts, _),) = stores.documents.counters.changed_since(moment)
     assert counts == EventCounts(dict.fromkeys(kinds, 24), {4: 48, 5: 96})
-    assert open_counts(stores) == {"event_1": {7: counts}}
-    assert len(stores.documents.users.profile("user_0", timeout_s=10).history) == 16
+    assert len(stores.documents.users.profile("user_0", timeout_s=10).history) == 2
 
 
 def test_changed_since_sums_all_shards_of_a_hot_event(stores: Stores) -> None:
     counters = stores.documents.counters
     for number in range(40):
-        counters.record(saved(f"{number}"), ONE, slot=7, now=NOW)
+        counters.put(saved(f"user_{number}"), ONE, now=NOW)
     for number in range(40, 43):
-        counters.record(saved(f"{number}"), ONE, slot=8, now=NOW + DAY)
+        counters.put(saved(f"user_{number}"), ONE, now=NOW + DAY)
         ((_, counts, updated_at),) = counters.changed_since(NOW + SECOND)
         assert (counts.by_type, updated_at) == ({SAVE: number + 1}, NOW + DAY)
 
 
-def test_interactions_without_an_event_change_no_counts(stores: Stores) -> None:
-    follow = did("a", kind=FOLLOW, event_id="", organizer_id="org_1", recorded_at=NOW)
-    search = did("b", kind=SEARCH, event_id="", query="jazz", recorded_at=NOW)
-    for interaction in (follow, search):
-        assert stores.documents.counters.record(interaction, NOTHING, slot=7, now=NOW) is Recorded.NEW
-    assert list(stores.documents.counters.changed_since(None)) == []
-    assert stores.documents.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(follow),)
-
-
 def test_counts_add_up(stores: Stores) -> None:
-    counters = stores.documents.counters
-    counters.record(saved("a"), EventCounts({SAVE: 1}, {1: 5}), slot=7, now=NOW)
-    counters.add(
-        {"event_1": EventCounts({VIEW: 2, SAVE: 1}, {1: 4}), "event_2": EventCounts({SAVE: 3})},
-        key="add-1",
-        now=NOW + DAY,
+    stores.documents.counters.put(saved(), EventCounts({SAVE: 1}, {1: 5}), now=NOW)
+    settle(
+        stores, {"event_1": EventCounts({VIEW: 2, SAVE: 1}, {1: 4}), "event_2": EventCounts({SAVE: 3})}, now=NOW + DAY
     )
-    counters.add({"event_1": EventCounts({}, {-2: 25})}, key="add-2", now=NOW + DAY)
-    counters.add({}, key="add-3", now=NOW + DAY)
-    assert list(counters.changed_since(NOW)) == [
+    settle(stores, {"event_1": EventCounts({}, {-2: 25})}, now=NOW + DAY)
+    settle(stores, {}, now=NOW + DAY)
+    assert list(stores.documents.counters.changed_since(NOW)) == [
         ("event_1", EventCounts({VIEW: 2, SAVE: 2}, {1: 9, -2: 25}), NOW + DAY),
         ("event_2", EventCounts({SAVE: 3}), NOW + DAY),
     ]
-    assert open_counts(stores)["event_1"] == {7: EventCounts({SAVE: 1}, {1: 5})}
 
 
-def test_settle_corrects_totals_and_slots_and_drops_closed_slots(stores: Stores) -> None:
-    counters = stores.documents.counters
-    for slot in (6, 7):
-        counters.record(saved(f"{slot}"), ONE, slot=slot, now=NOW)
-    more = EventCounts({VIEW: 3}, {4: 10})
-    counters.settle(
-        [
-            Settlement("event_1", 0, {7: ONE.negative(), 8: more}, closed=[5, 6]),
-            Settlement("event_2", 0, {8: more}),
-        ],
-        now=NOW + SECOND,
+def test_settling_moves_the_bookmark_and_stops_when_another_run_claims_it(stores: Stores) -> None:
+    counters, bookmarks = stores.documents.counters, stores.documents.bookmarks
+    first = bookmarks.claim("job")
+    assert first.progress == Progress()
+    first = counters.settle({"event_1": ONE}, first, Progress(None, NOW, "event_1"), now=NOW)
+    second = bookmarks.claim("job")
+    assert second.progress == Progress(None, NOW, "event_1")
+    with pytest.raises(Conflict, match="job: another run has begun"):
+        counters.settle({"event_2": ONE}, first, Progress(NOW), now=NOW)
+    second = counters.settle({"event_2": ONE}, second, Progress(NOW), now=NOW)
+    counters.settle({}, second, Progress(NOW + DAY), now=NOW)
+    assert counted(stores) == {"event_1": ONE, "event_2": ONE}
+    assert bookmarks.read("job") == NOW + DAY
+
+
+def test_load_stores_and_counts_what_is_new(stores: Stores) -> None:
+    documents = stores.documents
+    view = did("view", recorded_at=None)
+    page = did(
+        "page",
+        kind=InteractionType.IMPRESSION,
+        event_id="",
+        event_ids=("event_1", "event_2"),
+        recommendation_id="list_1",
     )
-    assert list(counters.changed_since(NOW + SECOND)) == [
-        ("event_1", EventCounts.total([ONE, more]), NOW + SECOND),
-        ("event_2", more, NOW + SECOND),
-    ]
-    found = open_counts(stores)
-    assert {slot: counts for slot, counts in found["event_1"].items() if counts} == {8: more}
-    assert 6 not in found["event_1"]
-    counters.settle([Settlement("event_2", 0, {}, closed=[8])], now=NOW + DAY)
-    assert list(counters.changed_since(NOW + 2 * SECOND)) == []
-    assert open_counts(stores)["event_2"] == {}
+    ones = [(saved(f"user_{n}"), ONE) for n in range(3)]
+    given = [*ones, (view, EventCounts({VIEW: 1})), (page, EventCounts({InteractionType.IMPRESSION: 1}))]
+    assert documents.counters.load(given, now=NOW) == [Appended.NEW] * 5
+    assert documents.counters.load(given, now=NOW + DAY) == [Appended.KNOWN] * 5
+    shown = EventCounts({InteractionType.IMPRESSION: 1})
+    assert counted(stores) == {
+        "event_1": EventCounts.total([ONE, ONE, ONE, shown, EventCounts({VIEW: 1})]),
+        "event_2": shown,
+    }
+    assert {entry.recorded_at for entry in documents.interactions.since(None)} == {NOW}
+    assert [entry.type for entry in documents.interactions.uncounted(NOW)] == [SAVE] * 3
+    assert documents.counters.put(saved("user_1"), ONE, now=NOW) is Recorded.KNOWN
+
+
+def test_load_replaces_what_it_supersedes_and_keeps_later_states(stores: Stores) -> None:
+    documents = stores.documents
+    stored = saved()
+    documents.interactions.append([stored], now=NOW)
+    documents.counters.put(stored, ONE, now=NOW)
+    earlier = replace(stored, type=UNSAVE, occurred_at=NOW - DAY)
+    later = replace(stored, type=UNSAVE, occurred_at=NOW + SECOND)
+    undone = EventCounts({UNSAVE: 1})
+    assert documents.counters.load([(earlier, undone)], now=NOW) == [Appended.SUPERSEDED]
+    assert counted(stores) == {"event_1": ONE}
+    assert documents.counters.load([(later, undone)], now=NOW) == [Appended.NEW]
+    assert counted(stores) == {"event_1": undone}
+    [found] = documents.interactions.since(None)
+    assert found.type is UNSAVE
+    assert found.recorded_at
+    assert found.recorded_at > NOW
+    assert documents.counters.put(found, undone, now=NOW) is Recorded.KNOWN
+
+
+def test_adopt_creates_only_missing_registers_and_counts_nothing(stores: Stores) -> None:
+    counters = stores.documents.counters
+    counters.put(saved(), ONE, now=NOW)
+    key, other = saved().expected_id(), saved("user_2").expected_id()
+    counters.adopt({key: Register(NOW + DAY), other: Register(NOW, ONE)})
+    counters.adopt({other: Register(NOW + DAY)})
+    assert counters.registers([saved(), saved("user_2")]) == {key: Register(NOW, ONE), other: Register(NOW, ONE)}
+    assert counted(stores) == {"event_1": ONE}
 
 
 def test_changed_since_includes_the_moment_and_is_ordered_by_time_then_id(stores: Stores) -> None:
     counters = stores.documents.counters
-    counters.add({"d": ONE, "b": ONE}, key="add-4", now=NOW + SECOND)
-    counters.add({"c": ONE, "a": ONE}, key="add-5", now=NOW)
-    counters.add({"a": ONE}, key="add-6", now=NOW + 2 * SECOND)
-    counters.add({"old": ONE}, key="add-7", now=NOW - SECOND)
+    settle(stores, {"d": ONE, "b": ONE}, now=NOW + SECOND)
+    settle(stores, {"c": ONE, "a": ONE}, now=NOW)
+    settle(stores, {"a": ONE}, now=NOW + 2 * SECOND)
+    settle(stores, {"old": ONE}, now=NOW - SECOND)
     assert [event_id for event_id, _, _ in counters.changed_since(NOW)] == ["c", "b", "d", "a"]
     assert [event_id for event_id, _, _ in counters.changed_since(NOW + SECOND)] == ["b", "d", "a"]
     assert {event_id for event_id, _, _ in counters.changed_since(None)} == {"a", "b", "c", "d", "old"}
-    assert {counts.event_id for counts in counters.open_since(NOW + SECOND)} == {"a", "b", "d"}
 
 
 @pytest.mark.parametrize("moment", [NOW, None])
 def test_pagination_lists_each_event_once(stores: Stores, moment: datetime | None) -> None:
     ids = [f"event_{number:04}" for number in range(1_010)]
-    stores.documents.counters.add(dict.fromkeys(ids, ONE), key="add-8", now=NOW)
+    for start in range(0, len(ids), 200):
+        settle(stores, dict.fromkeys(ids[start : start + 200], ONE))
     assert sorted(event_id for event_id, _, _ in stores.documents.counters.changed_since(moment)) == ids
-
-
-def test_add_is_idempotent_by_key(stores: Stores) -> None:
-    counters = stores.documents.counters
-    counts = dict.fromkeys((f"event_{n}" for n in range(700)), ONE)
-    assert counters.add(counts, key="load-1", now=NOW)
-    assert not counters.add(counts, key="load-1", now=NOW)
-    assert counters.add(counts, key="load-2", now=NOW)
-    found = {event_id: counts for event_id, counts, _ in counters.changed_since(None)}
-    assert found == dict.fromkeys(counts, EventCounts.total([ONE, ONE]))
 
 
 def test_interactions_before_an_erasure_are_deleted_and_later_ones_count(stores: Stores) -> None:
     store = stores.documents
-    late, later = saved("late"), did("later", kind=SAVE, recorded_at=NOW + SECOND)
-    for interaction in (late, later):
-        store.interactions.append([interaction], now=interaction.recorded_at or NOW, counted=False)
+    late, later = saved(), saved(event_id="event_2", recorded_at=NOW + SECOND)
+    seen = did("seen", recorded_at=NOW)
+    for interaction in (late, seen, later):
+        store.interactions.append([interaction], now=interaction.recorded_at or NOW)
     store.personal.mark("user_1", at=NOW)
-    assert store.counters.record(late, ONE, slot=7, now=NOW) is Recorded.FORGOTTEN
-    assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.NEW
-    assert store.counters.record(later, ONE, slot=7, now=NOW) is Recorded.KNOWN
-    assert store.counters.record(saved("b", user_id="user_2"), ONE, slot=7, now=NOW) is Recorded.NEW
-    assert [interaction.interaction_id for interaction in store.interactions.since(None)] == ["later"]
+    assert store.counters.put(late, ONE, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.remember(seen, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.put(later, ONE, now=NOW) is Recorded.NEW
+    assert store.counters.put(later, ONE, now=NOW) is Recorded.KNOWN
+    assert store.counters.put(saved("user_2"), ONE, now=NOW) is Recorded.NEW
+    assert [interaction.interaction_id for interaction in store.interactions.since(None)] == [later.interaction_id]
     assert store.users.profile("user_1", timeout_s=10).history == (HistoryEntry.of(later),)
-    ((_, counts, _),) = store.counters.changed_since(None)
-    assert counts.by_type == {SAVE: 2}
+    assert counted(stores) == {"event_1": ONE, "event_2": ONE}
+
+
+def test_an_erasure_takes_back_states_and_leaves_their_late_deliveries_without_effect(stores: Stores) -> None:
+    store = stores.documents
+    mine, theirs = saved(), saved("user_2")
+    for state in (mine, theirs):
+        store.interactions.append([state], now=NOW)
+        store.counters.put(state, ONE, now=NOW)
+    undelivered = saved(event_id="event_2")
+    store.interactions.append([undelivered, did("seen", recorded_at=NOW)], now=NOW)
+    assert store.personal.erase("user_1", now=NOW + SECOND) == 4
+    assert counted(stores) == {"event_1": ONE}
+    assert store.counters.put(mine, ONE, now=NOW) is Recorded.KNOWN
+    assert store.counters.put(undelivered, ONE, now=NOW) is Recorded.KNOWN
+    assert store.counters.withdraw(mine, now=NOW) is Recorded.KNOWN
+    assert counted(stores) == {"event_1": ONE}

@@ -1,20 +1,28 @@
 """Firestore specifics: documents written by other programs, request limits and markers."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from shared.adapters import history
-from shared.adapters.firestore import Database, FirestoreCounters, FirestoreEvents, FirestoreUsers
+from shared.adapters.firestore import (
+    Database,
+    FirestoreCounters,
+    FirestoreEvents,
+    FirestoreInteractions,
+    FirestoreUsers,
+)
 from shared.adapters.firestore.histories import is_due
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import EventCounts, HistoryEntry, InteractionType, Status
 from shared.entities.profile import MAX_HISTORY
-from shared.ports import Written
+from shared.ports import Recorded, Written
 from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
 
 pytestmark = pytest.mark.emulator
 ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
+SAVED = did("a", kind=InteractionType.SAVE, recorded_at=NOW)
 
 
 def test_events_written_by_organizers_programs_are_live_and_changed(database: Database) -> None:
@@ -75,9 +83,7 @@ def test_a_long_history_is_trimmed_when_counts_are_settled_and_record_reads_noth
     users, counters = FirestoreUsers(database), FirestoreCounters(database)
     old = [did(f"old {n}", at=NOW - n * SECOND) for n in range(MAX_HISTORY + 100)]
     for part in (old[:300], old[300:]):
-        users._histories.remember(
-            [interaction for interaction in part if not is_due([history.key_of(interaction.interaction_id)])]
-        )
+        users._histories.remember([interaction for interaction in part if not is_due([history.key_of(interaction)])])
     reference = database.document("histories", "user_1")
 
     def size() -> int:
@@ -86,11 +92,11 @@ def test_a_long_history_is_trimmed_when_counts_are_settled_and_record_reads_noth
     before = size()
     assert before > MAX_HISTORY
     new = [did(f"new {n}", at=NOW + (n + 1) * SECOND, recorded_at=NOW) for n in range(70)]
-    assert any(is_due([history.key_of(interaction.interaction_id)]) for interaction in new)
+    assert any(is_due([history.key_of(interaction)]) for interaction in new)
     with monkeypatch.context() as blind:
         blind.setattr(database.client._firestore_api, "batch_get_documents", None)
         for interaction in new:
-            counters.record(interaction, ONE, slot=1, now=NOW)
+            counters.remember(interaction, now=NOW)
     assert size() == before + 70
     assert users.trim_histories([new[0]]) == []
     assert size() == MAX_HISTORY
@@ -99,14 +105,38 @@ def test_a_long_history_is_trimmed_when_counts_are_settled_and_record_reads_noth
 
 
 def test_about_one_interaction_in_64_triggers_trimming() -> None:
-    turns = sum(is_due([history.key_of(f"user_{n}_event_{n}_view")]) for n in range(64_000))
+    turns = sum(is_due([history.key_of(did(f"{n}"))]) for n in range(64_000))
     assert 800 < turns < 1_200
 
 
-def test_a_marker_of_a_counted_interaction_expires_after_30_days(database: Database) -> None:
-    FirestoreCounters(database).record(did("a"), ONE, slot=1, now=NOW)
-    [(_, marker)] = documents(database, Listing("processed"))
-    assert marker == {"expires_at": NOW + timedelta(days=30)}
+def test_a_first_state_is_counted_without_a_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    counters = FirestoreCounters(database)
+    with monkeypatch.context() as blind:
+        blind.setattr(database.client._firestore_api, "batch_get_documents", None)
+        assert counters.put(SAVED, ONE, now=NOW) is Recorded.NEW
+
+
+def test_the_register_of_a_deleted_state_expires_after_30_days(database: Database) -> None:
+    counters = FirestoreCounters(database)
+    counters.put(SAVED, ONE, now=NOW)
+    [(_, register)] = documents(database, Listing("counted"))
+    assert "expires_at" not in register
+    counters.withdraw(SAVED, now=NOW)
+    [(_, register)] = documents(database, Listing("counted"))
+    assert register["expires_at"] == NOW + timedelta(days=30)
+    later = replace(SAVED, recorded_at=NOW + SECOND)
+    counters.put(later, ONE, now=NOW)
+    [(_, register)] = documents(database, Listing("counted"))
+    assert set(register) == {"version", "n", "d"}
+
+
+def test_documents_of_visitors_expire_and_others_do_not(database: Database) -> None:
+    FirestoreInteractions(database).append([did("a"), did("b", user_id="~visitor"), did("c", anonymous=True)], now=NOW)
+    found = {key: document.get("expires_at") for key, document in documents(database, Listing("interactions"))}
+    assert found == {"a": None, "b": NOW + timedelta(days=30), "c": NOW + timedelta(days=30)}
+    FirestoreInteractions(database).append([did("c")], now=NOW)
+    found = {key: document.get("expires_at") for key, document in documents(database, Listing("interactions"))}
+    assert found["c"] is None
 
 
 def test_a_closed_database_opens_again(database: Database) -> None:

@@ -1,9 +1,9 @@
 from random import Random
 
 from shared.adapters import history
-from shared.entities import HistoryEntry
+from shared.entities import HistoryEntry, InteractionType
 from shared.entities.profile import MAX_HISTORY
-from tests.contract.examples import FULL_INTERACTION, NOW, SECOND, did
+from tests.contract.examples import DAY, FULL_INTERACTION, NOW, SECOND, did
 
 
 def test_the_text_of_an_entry_keeps_all_its_fields() -> None:
@@ -16,7 +16,7 @@ def test_the_text_of_an_entry_keeps_all_its_fields() -> None:
 
 
 def test_keys_are_short_and_distinct_field_names() -> None:
-    keys = {history.key_of(f"user_{n}_event_{n}_view") for n in range(10_000)}
+    keys = {history.key_of(did(f"{n}")) for n in range(10_000)}
     assert len(keys) == 10_000
     assert all(key.isidentifier() and len(key) == 17 for key in keys)
 
@@ -36,3 +36,32 @@ def test_outdated_entries_are_the_oldest_the_last_of_a_tie_and_unreadable_ones()
     assert set(history.outdated("user_1", dict(shuffled))) == expected
     kept = {key: text for key, text in texts.items() if key not in expected}
     assert history.newest("user_1", kept) == history.newest("user_1", texts)
+
+
+def test_all_states_of_a_target_share_a_key() -> None:
+    save, unsave, booking = (did(kind, kind=InteractionType(kind)) for kind in ("save", "unsave", "booking"))
+    assert history.key_of(save) == history.key_of(unsave) != history.key_of(booking)
+
+
+def test_of_the_entries_of_a_target_the_last_word_counts() -> None:
+    kinds = [InteractionType.BOOKING, InteractionType.CANCEL, InteractionType.BOOKING]
+    texts = {f"h{n}": history.text_of(did("", kind=kind, at=NOW + n * SECOND)) for n, kind in enumerate(kinds)}
+    assert [entry.occurred_at for entry in history.newest("u", texts)] == [NOW + 2 * SECOND]
+    both = {f"h{n}": history.text_of(did("", kind=kind)) for n, kind in enumerate(kinds)}
+    assert [entry.type for entry in history.newest("u", both)] == [InteractionType.CANCEL]
+    twice = dict.fromkeys(("a", "b"), texts["h0"])
+    assert len(history.newest("u", twice)) == 1
+
+
+def test_what_lasts_outlasts_any_number_of_newer_entries() -> None:
+    lasting = [
+        did("", kind=kind, event_id="old", organizer_id="org", at=NOW - DAY)
+        for kind in map(InteractionType, ("booking", "attend", "dismiss", "follow"))
+    ]
+    newer = [did(f"{n}", event_id=f"event_{n}", at=NOW + n * SECOND) for n in range(5_000)]
+    newer += [did("", kind=InteractionType.SAVE, event_id=f"event_{n}", at=NOW + n * SECOND) for n in range(600)]
+    texts = {history.key_of(entry): history.text_of(entry) for entry in [*lasting, *newer]}
+    kept = history.newest("u", texts)
+    assert len(kept) == MAX_HISTORY + 4
+    assert {entry.type for entry in kept[MAX_HISTORY:]} == {entry.type for entry in lasting}
+    assert not {history.key_of(entry) for entry in lasting} & set(history.outdated("u", texts))

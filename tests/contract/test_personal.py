@@ -1,6 +1,6 @@
 """Personal data of a user in every store: export and erasure."""
 
-from shared.entities import InteractionType, User, pseudonym
+from shared.entities import EventCounts, InteractionType, User, pseudonym
 from shared.ports import DeadLetter
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, FULL_INTERACTION, FULL_USER, NOW, SECOND, did
@@ -13,7 +13,7 @@ def fill(stores: Stores) -> None:
     store.users.put([FULL_USER, User(user_id="other", friends=(GONE, "user_2")), User(user_id="third")], now=NOW)
     mine = [did(f"{number:04}", user_id=GONE, event_id=f"event_{number}") for number in range(1_010)]
     for part in ([FULL_INTERACTION, did("theirs")], mine):
-        store.interactions.append(part, now=NOW, counted=True)
+        store.interactions.append(part, now=NOW)
         store.users.remember(part)
     store.dead_letters.put(DeadLetter("a", "interactions", "x", "bad", user_id=GONE, data="{}"), now=NOW)
     store.dead_letters.put(DeadLetter("b", "interactions", "y", "bad"), now=NOW)
@@ -90,7 +90,7 @@ def test_trim_histories_returns_the_interactions_that_histories_lack(stores: Sto
 
 def test_get_returns_interactions_by_id(stores: Stores) -> None:
     log = stores.documents.interactions
-    log.append([did("a"), did("b"), did("bad")], now=NOW, counted=False)
+    log.append([did("a"), did("b"), did("bad")], now=NOW)
     stores.spoil("interactions", "bad", {"type": "yawn"})
     found = log.get(["b", "bad", "none"])
     assert [(key, interaction.recorded_at) for key, interaction in found.items()] == [("b", NOW)]
@@ -99,9 +99,9 @@ def test_get_returns_interactions_by_id(stores: Stores) -> None:
 
 def test_uncounted_leaves_out_interactions_that_their_writer_counted(stores: Stores) -> None:
     log = stores.documents.interactions
-    log.append([did("a"), did("b")], now=NOW, counted=False)
-    log.append([did("loaded")], now=NOW, counted=True)
-    log.append([did("old")], now=NOW - SECOND, counted=False)
+    log.append([did("a"), did("b")], now=NOW)
+    stores.documents.counters.load([(did("loaded"), EventCounts())], now=NOW)
+    log.append([did("old")], now=NOW - SECOND)
     assert [interaction.interaction_id for interaction in log.uncounted(NOW)] == ["a", "b"]
     assert [interaction.interaction_id for interaction in log.uncounted(NOW - DAY)] == ["old", "a", "b"]
 

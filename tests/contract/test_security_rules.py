@@ -77,6 +77,12 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("a rating of the least", RATING | {"value": 1}),
     ("a follow of an organizer", FOLLOW),
     ("a search by its words", SEARCH),
+    ("an unsave", BOOKING | {"type": "unsave"}),
+    ("an undismissal", BOOKING | {"type": "undismiss"}),
+    ("an unfollow", FOLLOW | {"type": "unfollow"}),
+    ("a second page of a list", PAGE | {"position": 20}),
+    ("a search for signs", SEARCH | {"query": "C++"}),
+    ("a clock that runs a minute ahead", BOOKING | {"occurred_at": datetime.now(UTC) + 60 * SECOND}),
     ("a search in any script", SEARCH | {"query": "  Ångström — 東京 ジャズ!  "}),
     ("a long search, whose id is cut", SEARCH | {"query": "long words " * 20}),
     ("a search in a category", SEARCH | {"category": "Music"}),
@@ -110,6 +116,9 @@ DENIED: list[tuple[str, dict[str, Any]]] = [
     ("a follow of nobody", {"type": "follow"}),
     ("a follow of an event", FOLLOW | {"event_id": "e"}),
     ("a search for nothing", SEARCH | {"query": ""}),
+    ("an unfollow of an event", BOOKING | {"type": "unfollow"}),
+    ("a mark of an anonymous account by a signed-up one", BOOKING | {"anonymous": True}),
+    ("an end of its life", BOOKING | {"expires_at": datetime.now(UTC) + HOUR}),
     ("a search of an event", SEARCH | {"event_id": "e"}),
     ("a search of more than 500 bytes", SEARCH | {"query": "x" * 501}),
     ("a click on no category", {"type": "category_click"}),
@@ -140,7 +149,7 @@ def test_denied_is(host: str, project: str, entry: dict[str, Any]) -> None:
     try:
         key = key_of({name: value for name, value in fields.items() if value is not None}).replace("/", "%2F")
     except (AttributeError, TypeError, ValueError):
-        key = "alice_e_booking"
+        key = "booking:5:alice:e"
     written = create(client(host, project), entry, key=key)
     assert written.status_code == 403, written.text
     assert "PERMISSION_DENIED" in written.text
@@ -152,38 +161,139 @@ def test_denied_is_an_interaction_without_the_server_s_time_stamp(host: str, pro
     assert create(rest, BOOKING | {"recorded_at": datetime.now(UTC)}, stamp="").status_code == 403
 
 
-@pytest.mark.parametrize("key", ["alice_e_booking_2", "alice_f_booking", "bob_e_booking", "alice_e_save", "x"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "booking:5:alice:f",
+        "booking:3:bob:e",
+        "booking:4:alice:e",
+        "cancel:5:alice:e",
+        "save:5:alice:e",
+        "alice_e_booking",
+        "x",
+    ],
+)
 def test_denied_is_an_id_that_does_not_follow_from_the_contents(host: str, project: str, key: str) -> None:
     assert create(client(host, project), BOOKING, key=key).status_code == 403
 
 
 def test_denied_is_another_day_in_the_id(host: str, project: str) -> None:
-    assert create(client(host, project), VIEW, key="alice_e_view_20200101").status_code == 403
-    assert create(client(host, project), VIEW, key="alice_e_view").status_code == 403
+    assert create(client(host, project), VIEW, key="view:5:alice:20200101:e").status_code == 403
+    assert create(client(host, project), VIEW, key="view:5:alice:e").status_code == 403
 
 
 def test_denied_is_a_client_that_is_not_signed_in(host: str, project: str) -> None:
     assert create(client(host, project, ""), BOOKING).status_code == 403
 
 
-def test_an_interaction_is_created_once_and_never_changed(host: str, project: str) -> None:
+def test_a_repeating_interaction_is_created_once_and_never_changed(host: str, project: str) -> None:
     rest = client(host, project)
+    fields = VIEW | {"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND}
+    key = key_of(fields)
+    assert create(rest, fields).status_code == 200
+    assert create(rest, fields | {"occurred_at": datetime.now(UTC)}, key=key).status_code in (403, 409)
+    later = fields | {"occurred_at": datetime.now(UTC)}
+    assert rest.update("interactions", key, later, stamp="recorded_at").status_code == 403
+    assert rest.delete("interactions", key).status_code == 403
+
+
+def timed(fields: dict[str, Any], now: datetime | None = None) -> dict[str, Any]:
+    """Fields of an interaction of Alice, with a time given relative to now."""
+    return {"user_id": "alice"} | fields | {"occurred_at": (now or datetime.now(UTC)) + fields["occurred_at"]}
+
+
+AGAIN = {"occurred_at": 30 * SECOND}
+BEFORE = {"occurred_at": -HOUR}
+TRANSITIONS: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
+    ("a cancellation", BOOKING, BOOKING | AGAIN | {"type": "cancel"}, 200),
+    ("a booking again", BOOKING | {"type": "cancel"}, BOOKING | AGAIN, 200),
+    ("an unsave", BOOKING | {"type": "save"}, BOOKING | AGAIN | {"type": "unsave"}, 200),
+    ("a save again", BOOKING | {"type": "unsave"}, BOOKING | AGAIN | {"type": "save"}, 200),
+    ("an unfollow", FOLLOW, FOLLOW | AGAIN | {"type": "unfollow"}, 200),
+    ("an undismissal", BOOKING | {"type": "dismiss"}, BOOKING | AGAIN | {"type": "undismiss"}, 200),
+    ("more stars", RATING | {"value": 1}, RATING | AGAIN | {"value": 5}, 200),
+    ("the same later", BOOKING, BOOKING | AGAIN, 200),
+    ("another list", BOOKING | {"recommendation_id": "a"}, BOOKING | AGAIN | {"recommendation_id": "b"}, 200),
+    ("an earlier word", BOOKING, BOOKING | {"type": "cancel", "occurred_at": -HOUR}, 403),
+    ("the same time", BOOKING | BEFORE, BOOKING | BEFORE | {"type": "cancel"}, 403),
+    ("another family", BOOKING, BOOKING | AGAIN | {"type": "save"}, 403),
+    ("another target", BOOKING, BOOKING | AGAIN | {"event_id": "f"}, 403),
+    ("another user", BOOKING, BOOKING | AGAIN | {"user_id": "bob"}, 403),
+    ("six stars", RATING, RATING | AGAIN | {"value": 6}, 403),
+    ("a time to come", BOOKING, BOOKING | {"occurred_at": HOUR}, 403),
+    ("a field of the functions", BOOKING, BOOKING | AGAIN | {"counted": True}, 403),
+]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "status"),
+    [transition[1:] for transition in TRANSITIONS],
+    ids=[f"{why}-{status}" for why, _, _, status in TRANSITIONS],
+)
+def test_the_last_word_about_a_target_replaces_the_one_before(
+    host: str, project: str, first: dict[str, Any], second: dict[str, Any], status: int
+) -> None:
+    rest, now = client(host, project), datetime.now(UTC)
+    before, second = timed({"occurred_at": -SECOND} | first, now), timed(second, now)
+    key = key_of(before)
+    assert create(rest, before).status_code == 200
+    written = rest.update("interactions", key, second, stamp="recorded_at")
+    assert written.status_code == status, written.text
+    assert client(host, project, "bob").update("interactions", key, second, stamp="recorded_at").status_code == 403
+
+
+def test_a_later_word_needs_the_server_s_time_stamp(host: str, project: str) -> None:
+    rest = client(host, project)
+    before = BOOKING | {"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND}
+    assert create(rest, before).status_code == 200
+    assert rest.update("interactions", key_of(before), timed(before | AGAIN)).status_code == 403
+
+
+def test_only_owners_and_admins_read_an_interaction_and_nobody_deletes_one(host: str, project: str) -> None:
+    rest, admin = client(host, project), client(host, project, "root", admin=True)
     assert create(rest, BOOKING).status_code == 200
-    assert create(rest, BOOKING).status_code in {403, 409}
-    assert rest.update("interactions", "alice_e_booking", BOOKING, stamp="recorded_at").status_code == 403
-    assert rest.update("interactions", "alice_e_booking", {"event_id": "f"}).status_code == 403
-    assert rest.delete("interactions", "alice_e_booking").status_code == 403
-    admin = client(host, project, "root", admin=True)
-    assert admin.update("interactions", "alice_e_booking", {"event_id": "f"}).status_code == 403
-    assert rest.get("interactions", "alice_e_booking").status_code == 200
-    assert client(host, project, "bob").get("interactions", "alice_e_booking").status_code == 403
-    assert admin.get("interactions", "alice_e_booking").status_code == 200
+    key = "booking:5:alice:e"
+    assert rest.delete("interactions", key).status_code == 403
+    assert admin.update("interactions", key, {"event_id": "f"}).status_code == 403
+    assert rest.get("interactions", key).status_code == 200
+    assert client(host, project, "bob").get("interactions", key).status_code == 403
+    assert admin.get("interactions", key).status_code == 200
+
+
+def test_an_anonymous_account_marks_what_it_does_and_when_it_expires(host: str, project: str) -> None:
+    rest = client(host, project, firebase={"sign_in_provider": "anonymous"})
+    assert create(rest, BOOKING).status_code == 403
+    assert create(rest, BOOKING | {"anonymous": True}).status_code == 403
+    month = {"expires_at": datetime.now(UTC) + 30 * 24 * HOUR}
+    assert create(rest, BOOKING | month).status_code == 403
+    assert create(rest, BOOKING | month | {"anonymous": False}).status_code == 403
+    for wrong in (datetime.now(UTC) - HOUR, datetime.now(UTC) + 40 * 24 * HOUR, "soon"):
+        assert create(rest, BOOKING | {"anonymous": True, "expires_at": wrong}).status_code == 403
+    assert create(rest, BOOKING | month | {"anonymous": True}).status_code == 200
+    # Once somebody has signed up, the account replaces what it did before.
+    signed_up = client(host, project, firebase={"sign_in_provider": "password"})
+    later = timed(BOOKING | AGAIN | {"type": "cancel"})
+    assert signed_up.update("interactions", "booking:5:alice:e", later, stamp="recorded_at").status_code == 403
+    fields = ["anonymous", "expires_at"]
+    assert (
+        signed_up.update("interactions", "booking:5:alice:e", later, stamp="recorded_at", without=fields).status_code
+        == 200
+    )
 
 
 @pytest.mark.parametrize(
     "collection",
     [
-        *("histories", "event_counts", "processed", "dead_letters", "bookmarks", "forgotten", "event_changes"),
+        *(
+            "histories",
+            "event_counts",
+            "counted",
+            "processed",
+            "dead_letters",
+            "bookmarks",
+            "forgotten",
+            "event_changes",
+        ),
         "anything_else",
     ],
 )

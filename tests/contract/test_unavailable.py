@@ -11,12 +11,13 @@ from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
-from shared.ports import DeadLetter, Documents, ObjectStore, Settlement
+from shared.ports import DeadLetter, Documents, Fence, ObjectStore, Progress, Register
 from tests.contract.examples import NOW, did, event
 from tools.emulators.process import free_port
 
 DEADLINE_S = 0.2
 SLACK_S = 2.0
+SAVED = did("a", kind=InteractionType.SAVE, recorded_at=NOW)
 ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 
 DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
@@ -27,16 +28,23 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "users.remember": lambda store: store.users.remember([did("a")]),
     "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
-    "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW, counted=False),
+    "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW),
     "interactions.since": lambda store: list(store.interactions.since(NOW)),
     "users.tend": lambda store: store.users.trim_histories([did("a")]),
     "interactions.get": lambda store: store.interactions.get(["a"]),
     "interactions.uncounted": lambda store: list(store.interactions.uncounted(NOW)),
     "events.touch": lambda store: store.events.touch("a", now=NOW),
-    "counters.record": lambda store: store.counters.record(did("a"), ONE, slot=1, now=NOW),
-    "counters.add": lambda store: store.counters.add({"a": ONE}, key="k", now=NOW),
-    "counters.open_since": lambda store: list(store.counters.open_since(NOW)),
-    "counters.settle": lambda store: store.counters.settle([Settlement("a", 0, {1: ONE})], now=NOW),
+    "counters.put": lambda store: store.counters.put(SAVED, ONE, now=NOW),
+    "counters.withdraw": lambda store: store.counters.withdraw(SAVED, now=NOW),
+    "counters.remember": lambda store: store.counters.remember(did("a", recorded_at=NOW), now=NOW),
+    "counters.load": lambda store: store.counters.load([(SAVED, ONE)], now=NOW),
+    "counters.registers": lambda store: store.counters.registers([SAVED]),
+    "counters.adopt": lambda store: store.counters.adopt({"a": Register(NOW)}),
+    "counters.settle": lambda store: store.counters.settle(
+        {"a": ONE}, Fence("a", Progress(), NOW), Progress(), now=NOW
+    ),
+    "counters.drop_slots": lambda store: store.counters.drop_slots(1, now=NOW),
+    "bookmarks.claim": lambda store: store.bookmarks.claim("a"),
     "personal.of": lambda store: list(store.personal.of("a")),
     "personal.erase": lambda store: store.personal.erase("a", now=NOW),
     "personal.mark": lambda store: store.personal.mark("a", at=NOW),

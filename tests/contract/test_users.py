@@ -43,7 +43,7 @@ def test_full_lists_continue_after_an_id(stores: Stores) -> None:
     store = stores.documents
     store.users.put([User(user_id=key) for key in "cab"], now=NOW)
     store.events.put([event(key) for key in "cab"], now=NOW)
-    store.interactions.append([did(key) for key in "cab"], now=NOW, counted=False)
+    store.interactions.append([did(key) for key in "cab"], now=NOW)
     for after, expected in (("", ["a", "b", "c"]), ("a", ["b", "c"]), ("bb", ["c"]), ("c", [])):
         assert [user.user_id for user in store.users.changed_since(None, after=after)] == expected
         assert [event.event_id for event in store.events.changed_since(None, after=after)] == expected

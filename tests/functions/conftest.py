@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from functions import wiring
 from functions.wiring import Services
+from shared.entities import EventCounts
 from shared.ports import Documents
 from tests import deployment, laws
 from tests.deployment import Clock, Wire
@@ -31,7 +32,7 @@ def store() -> Iterator[Documents]:
     filled, data = documents(), laws.city()
     filled.events.put(data.events, now=NOW - DAY)
     filled.users.put([*data.users.values()], now=NOW - DAY)
-    filled.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    filled.counters.load([(entry, EventCounts()) for entry in data.interactions], now=NOW - DAY)
     filled.users.remember(data.interactions)
     yield filled
     filled.close()

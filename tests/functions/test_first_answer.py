@@ -65,7 +65,7 @@ def test_the_first_response_imports_no_heavy_module(place: str, tmp_path: Path) 
     documents, objects = open_documents(f"sqlite:{tmp_path / 'documents.db'}"), open_objects(place)
     documents.events.put(data.events, now=now - DAY)
     documents.users.put([*data.users.values()], now=now - DAY)
-    documents.interactions.append(data.interactions, now=now - DAY, counted=True)
+    documents.interactions.append(data.interactions, now=now - DAY)
     manifest = train(documents, objects, model="blend", now=now)
     documents.close()
     if isinstance(objects, CloudObjects):

@@ -117,11 +117,11 @@ def test_a_dead_letter_belongs_to_its_user_s_personal_data(store: Documents) -> 
 
 
 def test_a_failing_store_raises_so_that_the_delivery_is_retried(wire: Wire, store: Documents) -> None:
-    def record(interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
+    def put(state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         raise StoreUnavailable("the store is down")
 
     down = FragileCounters(store.counters, Outage())
-    down.record = record
+    down.put = put
     with (
         wiring.use(wire(replace(store, counters=down))),
         pytest.raises(StoreUnavailable),

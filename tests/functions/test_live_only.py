@@ -78,7 +78,7 @@ def test_lists_contain_exactly_the_events_that_may_be_shown(happenings: list[tup
             else:
                 kind = InteractionType.BOOKING if what == "book" else InteractionType.CLICK
                 done = an_interaction("u", given_value, kind, occurred_at=clock.now)
-                store.interactions.append([done], now=clock.now, counted=False)
+                store.interactions.append([done], now=clock.now)
                 interaction(created(done.interaction_id, done.to_document() | {"recorded_at": clock.now}))
                 booked |= {given_value} if what == "book" else set()
             for query, left_out in (({}, set()), ({"user_id": "u"}, booked)):

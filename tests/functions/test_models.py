@@ -168,7 +168,7 @@ def test_requests_succeed_during_swaps_and_versions_only_advance_except_for_a_ro
             assert client.get(HEALTH).get_json()["degraded"] == ["model"]
         # A good version, then a rollback, then a better version.
         clock.forward(timedelta(days=1))
-        store.interactions.append([an_interaction("u", "jazz_1")], now=NOW + DAY, counted=True)
+        store.interactions.append([an_interaction("u", "jazz_1")], now=NOW + DAY)
         second = _retrain(client)
         assert settle() == second > first
         assert client.get(HEALTH).get_json()["degraded"] == []

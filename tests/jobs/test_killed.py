@@ -76,7 +76,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ordered = sorted(data.interactions, key=lambda interaction: interaction.interaction_id)
     for number in range(MAX_SMALL):
         moment = NOW - 8 * DAY + number * timedelta(hours=3)
-        store.interactions.append(ordered[number::MAX_SMALL], now=moment, counted=True)
+        store.interactions.append(ordered[number::MAX_SMALL], now=moment)
         assert run(store, objects, model="svd", now=moment).decision == PUBLISHED
     users = sorted(data.users)
     for number in range(NEW_INTERACTIONS):
@@ -87,7 +87,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
             interaction_id=f"new_{number}",
             occurred_at=min(interaction.occurred_at for interaction in ordered),
         )
-        store.interactions.append([interaction], now=NOW + number * MINUTE, counted=True)
+        store.interactions.append([interaction], now=NOW + number * MINUTE)
     store.close()
     return folder
 

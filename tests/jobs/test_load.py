@@ -169,7 +169,7 @@ def test_loaded_entities_equal_the_rows_of_the_files(folder: Path, load: Callabl
         User(user_id="u", max_price=30, location=Location(59.9, 10.7), preferred_tags=("jazz",), birth_year=1980)
     ]
     [rating] = documents.interactions.since(None)
-    assert (rating.interaction_id, rating.value) == ("u_e_rating", 4.0)
+    assert (rating.interaction_id, rating.value) == ("rating:1:u:e", 4.0)
 
 
 def test_unknown_columns_and_missing_files_are_reported(
@@ -239,7 +239,8 @@ def uninterrupted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     put(city, documents, tmp_path_factory.mktemp("out"))
     found = state(documents)
     documents.close()
-    assert len(found["interactions"]) == 467
+    # A booking and its cancellation are one document.
+    assert 440 < len(found["interactions"]) < 467
     assert sum(sum(by_type.values()) for by_type, _ in found["counts"].values()) > 400
     assert any(found["histories"].values())
     return found
@@ -313,7 +314,7 @@ def test_a_load_that_fails_at_any_call_and_is_repeated_ends_as_an_uninterrupted_
     documents.close()
 
 
-def test_an_uninterrupted_load_makes_seven_calls(city: Path, tmp_path: Path) -> None:
+def test_an_uninterrupted_load_makes_eight_calls(city: Path, tmp_path: Path) -> None:
     documents = open_documents("sqlite::memory:")
     put(city, FailingStore(documents, 8).documents, tmp_path)
     with pytest.raises(StoreUnavailable):
@@ -343,7 +344,7 @@ def test_a_load_that_is_killed_repeatedly_ends_as_an_uninterrupted_load(tmp_path
         documents = open_documents(f"sqlite:{tmp_path / name}")
         states.append(state(documents))
         documents.close()
-    assert len(states[0]["interactions"]) == 22_000
+    assert 21_000 < len(states[0]["interactions"]) < 22_000
     assert states[0] == states[1]
 
 
@@ -373,3 +374,39 @@ def test_arbitrary_bytes_do_not_stop_a_load(data: bytes, header: bytes) -> None:
             assert bool(loaded or rejected(folder)) == has_lines
         else:
             assert status in (0, 1)
+
+
+def test_the_order_of_rows_and_of_loads_has_no_effect(
+    city: Path, uninterrupted: dict[str, Any], tmp_path: Path
+) -> None:
+    header, *rows = (city / "interactions.csv").read_text().splitlines(keepends=True)
+    documents = open_documents("sqlite::memory:")
+    for part in (rows[::-1], rows[::2], rows):
+        folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        for name in ("events.csv", "users.csv"):
+            (folder / name).write_bytes((city / name).read_bytes())
+        (folder / "interactions.csv").write_text("".join([header, *part]))
+        put(folder, documents, tmp_path)
+        assert state(documents)["interactions"] == uninterrupted["interactions"]
+        assert state(documents) == uninterrupted
+    documents.close()
+
+
+def test_the_last_of_several_states_counts_in_whatever_chunk_it_is(
+    folder: Path, load: Callable[..., Documents]
+) -> None:
+    ratings = [
+        "u,e,,rating,1,2026-04-01T00:00:00Z\n",
+        "u,e,,rating,5,2026-04-03T00:00:00Z\n",
+        "u,e,,rating,2,2026-04-02T00:00:00Z\n",
+    ]
+    for part in (ratings, ratings[:1], ratings[2:]):
+        folder.joinpath("interactions.csv").write_text(INTERACTIONS + "".join(part))
+        documents = load()
+        [rating] = documents.interactions.since(None)
+        assert rating.value == 5
+        [entry] = documents.users.profile("u", timeout_s=1).history
+        assert entry.value == 5
+        [(_, counts, _)] = documents.counters.changed_since(None)
+        assert (dict(counts.by_type), len(counts.decayed)) == ({rating.type: 1}, 1)

@@ -1,7 +1,7 @@
 """Firestore database connection: its client, deadlines, retries, and batched reads and writes."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -9,7 +9,8 @@ from shared.adapters.unavailable import unavailable
 
 if TYPE_CHECKING:  # the import takes 0.3 s, which belongs to the first use
     from google.api_core.retry import Retry
-    from google.cloud.firestore import Client, DocumentReference, WriteBatch
+    from google.cloud.firestore import Client, DocumentReference, DocumentSnapshot, WriteBatch
+    from google.cloud.firestore_v1.types import WriteResult
 
 DEADLINE_S: Final = 20.0
 _THREADS: Final = 4
@@ -18,6 +19,10 @@ _MAX_DOCUMENTS: Final = 500
 _MAX_BYTES: Final = 4_000_000
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+
+
+class PreconditionLost(Exception):
+    """Failed precondition of a batch: one of its documents exists, is absent or has changed against its condition."""
 
 
 class Database:
@@ -59,33 +64,52 @@ class Database:
         self, references: Iterable["DocumentReference"], *, timeout_s: float | None = None, only: str | None = None
     ) -> dict[tuple[str, str], dict[str, Any]]:
         """Batched read: the existing documents by `(collection, id)`, in one request; `only` names a field to fetch."""
+        found = self.snapshots(references, timeout_s=timeout_s, only=only)
+        return {key: snapshot.to_dict() or {} for key, snapshot in found.items()}
+
+    def snapshots(
+        self, references: Iterable["DocumentReference"], *, timeout_s: float | None = None, only: str | None = None
+    ) -> "dict[tuple[str, str], DocumentSnapshot[Any]]":
+        """Batched read as `read`: snapshots, which hold the update times that preconditions need."""
         seconds = timeout_s or self.deadline_s
         wanted = list(references)
         paths = None if only is None else [only]
         with unavailable(f"cannot read {_named(wanted)}"):
             found = self.client.get_all(wanted, paths, retry=retries(seconds), timeout=seconds)
-            return {
-                (snapshot.reference.parent.id, snapshot.id): snapshot.to_dict() or {}
-                for snapshot in found
-                if snapshot.exists
-            }
+            return {(snapshot.reference.parent.id, snapshot.id): snapshot for snapshot in found if snapshot.exists}
 
-    def commit(self, batch: "WriteBatch", what: str, *, is_repeatable: bool = True) -> None:
-        """Atomic batch write; lets `AlreadyExists` through and raises `StoreUnavailable` for other failures.
+    def replace(
+        self,
+        batch: "WriteBatch",
+        reference: "DocumentReference",
+        document: Mapping[str, Any],
+        before: "DocumentSnapshot[Any] | None",
+    ) -> None:
+        """Add the replacement of a document to `batch`, on the condition that it is still as in `before`, or absent."""
+        from google.cloud.firestore import DELETE_FIELD
 
-        `is_repeatable` marks an idempotent batch, which is sent again when the outcome of an attempt is unknown.
+        if before is None:
+            batch.create(reference, dict(document))
+            return
+        absent = dict.fromkeys((before.to_dict() or {}).keys() - document.keys(), DELETE_FIELD)
+        unchanged = self.client.write_option(last_update_time=before.update_time)
+        batch.update(reference, {**document, **absent}, option=unchanged)
+
+    def commit(self, batch: "WriteBatch", what: str) -> "list[WriteResult]":
+        """Atomic batch write; raises `PreconditionLost` and `StoreUnavailable`.
+
+        Every batch is idempotent, by its contents or by a precondition: it is sent again when the outcome of an attempt
+        is unknown.
         """
-        from google.api_core.exceptions import AlreadyExists
+        from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
 
         seconds = self.deadline_s
         with unavailable(f"cannot write {what}"):
             try:
-                batch.commit(retry=retries(seconds, is_repeatable=is_repeatable), timeout=seconds)
-            except AlreadyExists as error:
-                existing = error
-            else:
-                return
-        raise existing
+                return batch.commit(retry=retries(seconds), timeout=seconds)
+            except (AlreadyExists, FailedPrecondition, NotFound) as error:
+                lost = PreconditionLost(str(error))
+        raise lost
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -95,17 +119,18 @@ class Database:
                 self._client = None
 
 
-def retries(timeout_s: float, *, is_repeatable: bool = True) -> "Retry":
-    """Retry policy for transient Firestore errors: exponential backoff for at most `timeout_s` seconds.
-
-    Errors that leave the outcome unknown are retried only if the request `is_repeatable`.
-    """
+def retries(timeout_s: float) -> "Retry":
+    """Retry policy for transient Firestore errors: exponential backoff for at most `timeout_s` seconds."""
     from google.api_core import exceptions
     from google.api_core.retry import Retry, if_exception_type
 
-    certain = (exceptions.Aborted, exceptions.ResourceExhausted)
-    unsure = (exceptions.InternalServerError, exceptions.ServiceUnavailable) if is_repeatable else ()
-    return Retry(if_exception_type(*certain, *unsure), initial=0.1, maximum=2.0, multiplier=2.0, timeout=timeout_s)
+    transient = (
+        exceptions.Aborted,
+        exceptions.ResourceExhausted,
+        exceptions.InternalServerError,
+        exceptions.ServiceUnavailable,
+    )
+    return Retry(if_exception_type(*transient), initial=0.1, maximum=2.0, multiplier=2.0, timeout=timeout_s)
 
 
 def chunks(items: Iterable[_Item], weight: Callable[[_Item], int]) -> Iterator[list[_Item]]:

@@ -1,67 +1,135 @@
 """Event counts in Firestore."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import counts as stored
 from shared.adapters import history
-from shared.adapters.firestore import interactions, personal
-from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore import bookmarks, interactions
+from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
+from shared.adapters.firestore.forgotten import FORGOTTEN, marker_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.registers import COLLECTION as REGISTERS
+from shared.adapters.firestore.registers import read, reference_of, write
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
+from shared.adapters.states import TICK
 from shared.entities import EventCounts, Interaction, fields
-from shared.ports import OpenCounts, Recorded, Settlement
+from shared.errors import StoreUnavailable
+from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import WriteBatch
+    from google.cloud.firestore import DocumentSnapshot, WriteBatch
 
 COLLECTION: Final = "event_counts"
-PROCESSED: Final = "processed"
 CHANGED: Final = Listing(COLLECTION, "updated_at")
 ALL: Final = Listing(COLLECTION)
-# Deliveries are repeated for a day; Firestore deletes a marker at some time after it expires.
-_MARKER_LIFE: Final = timedelta(days=30)
 _BYTES: Final = 2_000
 """Estimated size of a document of counts, for requests within Firestore's limit."""
+_LOADED: Final = 20_000
+"""Estimated size of a loaded interaction, a document, a register and counts: some 200 in a commit."""
+_ROUNDS: Final = 10
+"""Attempts to change a register while others change it."""
 
 
 class FirestoreCounters:
-    """Event counters (`Counters`) on the collections `event_counts` and `processed`; recording reads no document."""
+    """Event counters (`Counters`) on the collections `event_counts` and `counted`; a first state reads no document."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._histories = Histories(database)
         self._spread = Spread()
 
-    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Record an interaction in its user's history and its event's counts: atomic and idempotent."""
-        from google.api_core.exceptions import AlreadyExists
-
+    def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
+        """Bring history and counts to a state: atomic and idempotent."""
+        after = Register(interactions.version(state), counts)
         try:
-            self._record(interaction, added, slot, now, guarded=True)
-        except AlreadyExists:
-            forgotten_at = self._forgotten_at(interaction.user_id)
-            if forgotten_at is None:
-                return Recorded.KNOWN
-            if interaction.recorded_at is None or interaction.recorded_at <= forgotten_at:
-                self._drop(interaction)
-                return Recorded.FORGOTTEN
-            try:
-                self._record(interaction, added, slot, now, guarded=False)
-            except AlreadyExists:
-                return Recorded.KNOWN
+            self._change(state, after, None, now, is_guarded=True, is_remembered=True)
+        except PreconditionLost:
+            return self._decide(state, after, now)
         return Recorded.NEW
 
-    def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Add to the counts of many events, idempotent by `key`; False when all were added under this key before.
+    def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
+        """Take a deleted state back from the counts of its event; idempotent."""
+        after = Register(interactions.version(deleted), is_deleted=True)
+        for _ in range(_ROUNDS):
+            before = self._database.snapshots([reference_of(self._database, deleted)])
+            register = next(iter(before.values()), None)
+            if register is not None and not read(register).is_withdrawn_by(deleted):
+                return Recorded.KNOWN
+            try:
+                self._change(deleted, after, register, now, is_guarded=False, is_remembered=False)
+            except PreconditionLost:
+                continue
+            return Recorded.NEW
+        raise StoreUnavailable("cannot take back a deleted interaction: others change it; try again")
 
-        Each commit marks its part of the key, so repeating an interrupted call adds only the missing parts.
-        """
-        parts = chunks(sorted(counts.items(), key=lambda item: item[0]), lambda _: _BYTES)
-        added = in_parallel(lambda part: self._add_part(part[1], f"{key}-{part[0]}", now), enumerate(parts))
-        return any(added)
+    def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
+        """Write a repeating interaction to its user's history; idempotent."""
+        del now
+        batch = self._database.client.batch()
+        self._guard(batch, interaction.user_id)
+        self._add_entry(batch, interaction)
+        try:
+            self._database.commit(batch, "a history")
+        except PreconditionLost:
+            forgotten_at = self._forgotten_at(interaction.user_id)
+            if forgotten_at and interactions.version(interaction) <= forgotten_at:
+                return self._drop(interaction)
+            batch = self._database.client.batch()
+            self._add_entry(batch, interaction)
+            self._database.commit(batch, "a history")
+        return Recorded.NEW
+
+    def load(self, interactions: Sequence[Counted], *, now: datetime) -> Sequence[Appended]:
+        """Store interactions with their registers and counts, in commits of some 200."""
+        # In order of events, so that a commit changes the counts of few.
+        ordered = sorted(enumerate(interactions), key=lambda item: (item[1][0].events(), item[0]))
+        parts = list(chunks(ordered, lambda _: _LOADED))
+        found = in_parallel(lambda part: self._load([counted for _, counted in part], now), parts)
+        results = {
+            number: result
+            for part, done in zip(parts, found, strict=True)
+            for (number, _), result in zip(part, done, strict=True)
+        }
+        return [results[number] for number in range(len(interactions))]
+
+    def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:
+        """Registers of some states by `expected_id`, as far as they exist."""
+
+        def part_of(part: Sequence[Interaction]) -> dict[str, Register]:
+            found = self._database.snapshots(reference_of(self._database, state) for state in part)
+            by_key = {stored.register_key(state.expected_id()): state.expected_id() for state in part}
+            return {by_key[key]: read(snapshot) for (_, key), snapshot in found.items()}
+
+        distinct = {state.expected_id(): state for state in states}
+        parts = in_parallel(part_of, chunks(distinct.values(), lambda _: _BYTES))
+        return {key: register for part in parts for key, register in part.items()}
+
+    def adopt(self, registers: Mapping[str, Register]) -> None:
+        """Create registers for what is counted already; existing ones stay."""
+
+        def create(part: Sequence[tuple[str, Register]]) -> None:
+            missing = dict(part)
+            for _ in range(_ROUNDS):
+                batch = self._database.client.batch()
+                for state_id, register in missing.items():
+                    reference = self._database.document(REGISTERS, stored.register_key(state_id))
+                    write(self._database, batch, reference, register, None)
+                try:
+                    if missing:
+                        self._database.commit(batch, f"{len(missing)} registers")
+                except PreconditionLost:
+                    keys = {stored.register_key(state_id): state_id for state_id in missing}
+                    there = self._database.read(self._database.document(REGISTERS, key) for key in keys)
+                    for _, key in there:
+                        del missing[keys[key]]
+                else:
+                    return
+            raise StoreUnavailable("cannot write registers: others write the same; try again")
+
+        in_parallel(create, chunks(registers.items(), lambda _: _BYTES))
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """Changed counts: `(event_id, counts, updated_at)` of events counted at or after `moment`; all for None.
@@ -84,56 +152,170 @@ class FirestoreCounters:
         for updated_at, event_id, counts in sorted(totals, key=lambda total: total[:2]):
             yield event_id, counts, updated_at
 
-    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """Unsettled counts by slot of the shards that changed at or after `moment`, in any order."""
-        for _, data in documents(self._database, CHANGED, moment):
-            slots = {int(key[1:]): stored.from_document(counts) for key, counts in data.get("slots", {}).items()}
-            yield OpenCounts(data["event_id"], data["shard"], slots)
-
-    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Correct counts, both the totals and those by slot, and drop closed slots."""
-
-        def commit(part: Sequence[Settlement]) -> None:
-            batch = self._database.client.batch()
-            for settlement in part:
-                self._settle(batch, settlement, now)
-            # Increments are not idempotent: a retry could count twice. The next run corrects a commit that failed.
-            self._database.commit(batch, f"corrections of {len(part)} events", is_repeatable=False)
-
-        in_parallel(commit, chunks(settlements, lambda _: _BYTES))
-
-    def _record(self, interaction: Interaction, added: EventCounts, slot: int, now: datetime, *, guarded: bool) -> None:
+    def settle(self, added: Mapping[str, EventCounts], fence: Fence, progress: Progress, *, now: datetime) -> Fence:
+        """Add to the counts of many events and move the bookmark, atomically."""
         batch = self._database.client.batch()
-        needs_flag = False
-        if guarded:
-            # A precondition without a read: the batch fails if the marker of a forgotten user exists.
-            absent = self._database.client.write_option(exists=False)
-            batch.delete(personal.marker_of(self._database, interaction.user_id), option=absent)
+        bookmarks.add_advance(self._database, batch, fence, progress)
+        for event_id, counts in added.items():
+            self._add(batch, event_id, 0, counts, now)
+        try:
+            results = self._database.commit(batch, f"the counts of {len(added)} events")
+        except PreconditionLost as error:
+            raise bookmarks.lost(fence) from error
+        return bookmarks.advanced(fence, progress, results)
+
+    def drop_slots(self, since_slot: int, *, now: datetime) -> int:
+        """Take back what the slots of earlier versions hold from `since_slot` on, and drop all slots."""
+        names = [name for name, data in documents(self._database, ALL) if data.get("slots")]
+        return sum(in_parallel(lambda name: self._drop_slots(name, since_slot, now), names))
+
+    def _drop_slots(self, name: str, since_slot: int, now: datetime) -> bool:
+        from google.cloud.firestore import DELETE_FIELD
+
+        reference = self._database.document(COLLECTION, name)
+        for _ in range(_ROUNDS):
+            before = self._database.snapshots([reference]).get((COLLECTION, name))
+            data = (before and before.to_dict()) or {}
+            if before is None or not data.get("slots"):
+                return False
+            slots = {int(key[1:]): counts for key, counts in data["slots"].items()}
+            changes = _increments(stored.open_slots(slots, since_slot).negative())
+            flat = {f"{part}.`{key}`": value for part, values in changes.items() for key, value in values.items()}
+            batch = self._database.client.batch()
+            unchanged = self._database.client.write_option(last_update_time=before.update_time)
+            batch.update(reference, {**flat, "slots": DELETE_FIELD, "updated_at": now}, option=unchanged)
+            try:
+                self._database.commit(batch, "the slots of an event")
+            except PreconditionLost:
+                continue
+            return True
+        raise StoreUnavailable("cannot drop the slots of an event: others change its counts; try again")
+
+    def _decide(self, state: Interaction, after: Register, now: datetime) -> Recorded:
+        """Recording of a state whose register exists, or whose user was forgotten at some time: one of the two."""
+        key = stored.register_key(state.expected_id())
+        marker = marker_of(self._database, state.user_id)
+        for _ in range(_ROUNDS):
+            found = self._database.snapshots([reference_of(self._database, state), marker])
+            before, note = found.get((REGISTERS, key)), found.get((FORGOTTEN, marker.id))
+            if note is not None and after.version <= fields.required_time(note.to_dict() or {}, "at"):
+                return self._drop(state)
+            if before is not None and not read(before).is_older_than(state):
+                return Recorded.KNOWN
+            try:
+                self._change(state, after, before, now, is_guarded=note is None, is_remembered=True)
+            except PreconditionLost:
+                continue
+            return Recorded.NEW
+        raise StoreUnavailable("cannot count an interaction: others change the same; try again")
+
+    def _change(
+        self,
+        state: Interaction,
+        after: Register,
+        before: "DocumentSnapshot[Any] | None",
+        now: datetime,
+        *,
+        is_guarded: bool,
+        is_remembered: bool,
+    ) -> None:
+        batch = self._database.client.batch()
+        if is_guarded:
+            self._guard(batch, state.user_id)
+        self.add_change(batch, state, after, before, now)
+        if is_remembered:
+            self._add_entry(batch, state)
+        self._database.commit(batch, "the counts of an event")
+
+    def add_change(
+        self,
+        batch: "WriteBatch",
+        state: Interaction,
+        after: Register,
+        before: "DocumentSnapshot[Any] | None",
+        now: datetime,
+    ) -> None:
+        """Add the change of a register, and of the counts of its event, to `batch`."""
+        write(self._database, batch, reference_of(self._database, state), after, before, now=now)
+        added = stored.difference(read(before) if before else None, after)
+        if not added:
+            return
+        event_id = state.event_id
+        shard = self._spread.choose(event_id)
+        self._add(batch, event_id, shard, added, now)
+        if self._spread.needs_flag(event_id, shard):
+            first = {"event_id": event_id, "shard": 0, "updated_at": now, "spread": True}
+            batch.set(self._database.document(COLLECTION, event_id), first, merge=True)
+
+    def _guard(self, batch: "WriteBatch", user_id: str) -> None:
+        # A precondition without a read: the batch fails if the note of a forgotten user exists.
+        absent = self._database.client.write_option(exists=False)
+        batch.delete(marker_of(self._database, user_id), option=absent)
+
+    def _add_entry(self, batch: "WriteBatch", interaction: Interaction) -> None:
         if interaction.is_remembered():
-            entry = {history.key_of(interaction.interaction_id): history.text_of(interaction)}
+            entry = {history.key_of(interaction): history.text_of(interaction)}
             self._histories.merge(batch, interaction.user_id, entry)
-        if added:
-            marker = self._database.document(PROCESSED, stored.marker_of(interaction.interaction_id))
-            batch.create(marker, {"expires_at": now + _MARKER_LIFE})
-            shard = self._spread.choose(interaction.event_id)
-            self._add(batch, interaction.event_id, shard, added, {slot: added}, now)
-            if needs_flag := self._spread.needs_flag(interaction.event_id, shard):
-                first = {"event_id": interaction.event_id, "shard": 0, "updated_at": now, "spread": True}
-                batch.set(self._database.document(COLLECTION, interaction.event_id), first, merge=True)
-        if len(batch):
-            self._database.commit(batch, f"the counts of {interaction.interaction_id}")
-        if needs_flag:
-            self._spread.mark_flagged(interaction.event_id)
+
+    def _load(self, part: Sequence[Counted], now: datetime) -> list[Appended]:
+        documents_found: dict[tuple[str, str], DocumentSnapshot[Any]] = {}
+        for _ in range(_ROUNDS):
+            batch = self._database.client.batch()
+            results, added = [], dict[str, list[EventCounts]]()
+            for interaction, counts in part:
+                result, changed = self._add_loaded(batch, interaction, counts, documents_found, now)
+                results.append(result)
+                for event_id in interaction.events() if changed else ():
+                    added.setdefault(event_id, []).append(changed)
+            for event_id, parts in added.items():
+                self._add(batch, event_id, 0, EventCounts.total(parts), now)
+            try:
+                if len(batch):
+                    self._database.commit(batch, f"{len(part)} interactions")
+            except PreconditionLost:
+                wanted = [self._database.document(interactions.COLLECTION, entry.interaction_id) for entry, _ in part]
+                states = [entry for entry, _ in part if not entry.type.meaning.repeats]
+                wanted += [reference_of(self._database, state) for state in states]
+                documents_found = self._database.snapshots(wanted)
+            else:
+                return results
+        raise StoreUnavailable(f"cannot load {len(part)} interactions: others write the same ones; try again")
+
+    def _add_loaded(
+        self,
+        batch: "WriteBatch",
+        interaction: Interaction,
+        counts: EventCounts,
+        found: "Mapping[tuple[str, str], DocumentSnapshot[Any]]",
+        now: datetime,
+    ) -> tuple[Appended, EventCounts]:
+        """Addition of an interaction to `batch`; the result, and the counts to add to each of its events."""
+        before = found.get((interactions.COLLECTION, interaction.interaction_id))
+        is_state = not interaction.type.meaning.repeats
+        register = found.get((REGISTERS, stored.register_key(interaction.expected_id()))) if is_state else None
+        result = interactions.result_of(interaction, before)
+        if result is not Appended.NEW:
+            return result, EventCounts()
+        stamp = interactions.stamp(before, now)
+        if register:
+            stamp = max(stamp, read(register).version + TICK)
+        interactions.write(self._database, batch, interaction, before, stamp, counted=not is_state)
+        if not is_state:
+            return result, counts
+        after = Register(stamp, counts)
+        write(self._database, batch, reference_of(self._database, interaction), after, register, now=now)
+        return result, stored.difference(read(register) if register else None, after)
 
     def _forgotten_at(self, user_id: str) -> datetime | None:
-        marker = personal.marker_of(self._database, user_id)
+        marker = marker_of(self._database, user_id)
         found = self._database.read([marker])
-        return fields.required_time(found[personal.FORGOTTEN, marker.id], "at") if found else None
+        return fields.required_time(found[FORGOTTEN, marker.id], "at") if found else None
 
-    def _drop(self, interaction: Interaction) -> None:
+    def _drop(self, interaction: Interaction) -> Recorded:
         batch = self._database.client.batch()
         batch.delete(self._database.document(interactions.COLLECTION, interaction.interaction_id))
         self._database.commit(batch, "a late interaction of a forgotten user")
+        return Recorded.FORGOTTEN
 
     def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
         """Read the missing shards of those events whose counts are sharded."""
@@ -151,50 +333,9 @@ class FirestoreCounters:
             for (_, name), data in documents_read.items():
                 found[data["event_id"]][name] = data
 
-    def _add_part(self, part: Sequence[tuple[str, EventCounts]], key: str, now: datetime) -> bool:
-        from google.api_core.exceptions import AlreadyExists
-
-        batch = self._database.client.batch()
-        batch.create(self._database.document(PROCESSED, key), {"expires_at": now + _MARKER_LIFE})
-        for event_id, added in part:
-            self._add(batch, event_id, 0, added, {}, now)
-        try:
-            self._database.commit(batch, f"the counts of {len(part)} events")
-        except AlreadyExists:
-            return False
-        return True
-
-    def _add(
-        self,
-        batch: "WriteBatch",
-        event_id: str,
-        shard: int,
-        added: EventCounts,
-        by_slot: Mapping[int, EventCounts],
-        now: datetime,
-    ) -> None:
-        changes = _changes(added, by_slot) | {"event_id": event_id, "shard": shard, "updated_at": now}
+    def _add(self, batch: "WriteBatch", event_id: str, shard: int, added: EventCounts, now: datetime) -> None:
+        changes = _increments(added) | {"event_id": event_id, "shard": shard, "updated_at": now}
         batch.set(self._database.document(COLLECTION, name_of(event_id, shard)), changes, merge=True)
-
-    def _settle(self, batch: "WriteBatch", settlement: Settlement, now: datetime) -> None:
-        from google.cloud.firestore import DELETE_FIELD
-
-        event_id, shard, added = settlement.event_id, settlement.shard, settlement.added
-        changes = _changes(EventCounts.total(added.values()), added)
-        for slot in settlement.closed:
-            changes.setdefault("slots", {})[_slot(slot)] = DELETE_FIELD
-        if any(added.values()):
-            changes |= {"event_id": event_id, "shard": shard, "updated_at": now}
-        batch.set(self._database.document(COLLECTION, name_of(event_id, shard)), changes, merge=True)
-
-
-def _slot(slot: int) -> str:
-    return f"s{slot}"
-
-
-def _changes(added: EventCounts, by_slot: Mapping[int, EventCounts]) -> dict[str, Any]:
-    slots = {_slot(slot): _increments(counts) for slot, counts in by_slot.items() if counts}
-    return {**_increments(added), **({"slots": slots} if slots else {})}
 
 
 def _increments(counts: EventCounts) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class Histories:
         by_user: dict[str, Entries] = defaultdict(dict)
         for interaction in interactions:
             if interaction.is_remembered():
-                key = history.key_of(interaction.interaction_id)
+                key = history.key_of(interaction)
                 by_user[interaction.user_id][key] = history.text_of(interaction)
         for user_id, entries in by_user.items():
             for key in history.outdated(user_id, entries):
@@ -80,7 +80,7 @@ class Histories:
         return [
             interaction
             for interaction in wanted
-            if history.key_of(interaction.interaction_id) not in stored.get(interaction.user_id, {})
+            if history.key_of(interaction) not in stored.get(interaction.user_id, {})
         ]
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:

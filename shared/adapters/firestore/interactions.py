@@ -1,24 +1,33 @@
 """Interaction log in Firestore."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import untrusted
-from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
+from shared.adapters.firestore.forgotten import FORGOTTEN, marker_of
 from shared.adapters.firestore.pages import Listing, documents
-from shared.entities import Interaction
+from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of
+from shared.entities import Interaction, fields
 from shared.entities.event import known_fields
-from shared.errors import StoreUnavailable
+from shared.errors import InvalidField, StoreUnavailable
+from shared.feedback.states import last_words
+from shared.ports import Appended
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import DocumentSnapshot, WriteBatch
 
 COLLECTION: Final = "interactions"
 RECORDED: Final = Listing(COLLECTION, "recorded_at")
 ALL: Final = Listing(COLLECTION)
+VISITOR_LIFE: Final = timedelta(days=30)
+"""Time to live of visitors' documents, unless they are joined to a user."""
 _BYTES: Final = 3_000
 """Estimated size of a document; no interaction is larger."""
 _ROUNDS: Final = 5
-"""Attempts to create a batch while other writers create some of its documents."""
+"""Attempts to write a batch while others write some of its documents."""
 
 
 class FirestoreInteractions:
@@ -27,19 +36,11 @@ class FirestoreInteractions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Append interactions stamped `recorded_at=now`; a bool for each, False where the id exists already."""
-        stamps = {"recorded_at": now, "counted": counted}
-        fresh: dict[str, dict[str, Any]] = {}
-        for interaction in interactions:
-            document = known_fields(interaction, "interaction_id", "recorded_at") | stamps
-            fresh.setdefault(interaction.interaction_id, document)
-        created = set().union(*in_parallel(self._create, chunks(fresh.items(), lambda _: _BYTES)))
-        answers = []
-        for interaction in interactions:
-            answers.append(interaction.interaction_id in created)
-            created.discard(interaction.interaction_id)  # a repeat within the call exists already
-        return answers
+    def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
+        """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
+        parts = chunks(last_words(interactions).values(), lambda _: _BYTES)
+        stored = in_parallel(lambda part: self._append(part, now), parts)
+        return results_of(interactions, {key: result for part in stored for key, result in part.items()})
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
         """Known interaction ids: those of `interaction_ids` that have a document."""
@@ -66,25 +67,92 @@ class FirestoreInteractions:
         found = documents(self._database, ALL if moment is None else RECORDED, moment, after=after)
         return untrusted.readable(COLLECTION, found, Interaction.from_document)
 
-    def _create(self, items: Sequence[tuple[str, dict[str, Any]]]) -> set[str]:
-        """Created ids, those that did not exist; reads only after a conflict, since bulk loads mostly bring new ids."""
-        from google.api_core.exceptions import AlreadyExists
-
-        missing = dict(items)
+    def _append(self, part: Sequence[Interaction], now: datetime) -> dict[str, Appended]:
+        """Results by id; reads only after a conflict, since most interactions are new."""
+        markers = [marker_of(self._database, user_id) for user_id in sorted({entry.user_id for entry in part})]
+        absent = self._database.client.write_option(exists=False)
+        found: dict[tuple[str, str], DocumentSnapshot[Any]] = {}
         for _ in range(_ROUNDS):
             batch = self._database.client.batch()
-            for key, document in missing.items():
-                batch.create(self._database.document(COLLECTION, key), document)
+            results = {}
+            for entry in part:
+                before = found.get((COLLECTION, entry.interaction_id))
+                results[entry.interaction_id] = result_of(entry, before)
+                if results[entry.interaction_id] is Appended.NEW:
+                    write(self._database, batch, entry, before, stamp(before, now), counted=False)
+            if not len(batch):
+                return results
+            for marker in markers:
+                # A precondition without a read: the batch fails if the note of a forgotten user exists.
+                if (FORGOTTEN, marker.id) not in found:
+                    batch.delete(marker, option=absent)
             try:
-                if missing:
-                    self._database.commit(batch, f"{len(missing)} interactions")
-            except AlreadyExists:
-                there = self._there(list(missing))
-                missing = {key: document for key, document in missing.items() if key not in there}
+                self._database.commit(batch, f"{len(part)} interactions")
+            except PreconditionLost:
+                wanted = [self._database.document(COLLECTION, entry.interaction_id) for entry in part]
+                found = self._database.snapshots([*wanted, *markers])
+                for marker in markers:
+                    if note := found.get((FORGOTTEN, marker.id)):
+                        refuse_while_erased(fields.time(note.to_dict() or {}, "at"), now)
             else:
-                return set(missing)
-        raise StoreUnavailable(f"cannot write {len(missing)} interactions: others create the same ones; try again")
+                return results
+        raise StoreUnavailable(f"cannot write {len(part)} interactions: others write the same ones; try again")
 
     def _there(self, interaction_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, key) for key in interaction_ids]
         return {key for _, key in self._database.read(references, only="recorded_at")}
+
+
+def version(state: Interaction) -> datetime:
+    """Version of a stored state, its `recorded_at`."""
+    if state.recorded_at is None:
+        raise ValueError(f"expected a state that a store has recorded, got {state.interaction_id!r}")
+    return state.recorded_at
+
+
+def result_of(interaction: Interaction, before: "DocumentSnapshot[Any] | None") -> Appended:
+    """Result of storing an interaction over the stored document of its id; NEW also over one that cannot be read."""
+    if before is None:
+        return Appended.NEW
+    try:
+        stored = Interaction.from_document(before.id, before.to_dict() or {})
+    except InvalidField as error:
+        untrusted.warn(COLLECTION, before.id, error)
+        return Appended.NEW
+    return Appended.NEW if interaction.replaces(stored) else outlived(interaction, stored)
+
+
+def stamp_of(before: "DocumentSnapshot[Any]") -> datetime | None:
+    """Stamp of a stored document, None where it has none."""
+    try:
+        return fields.time(before.to_dict() or {}, "recorded_at")
+    except InvalidField:
+        return None
+
+
+def stamp(before: "DocumentSnapshot[Any] | None", now: datetime) -> datetime:
+    """Time to stamp a document with: `now`, but later than the stored version."""
+    at = stamp_of(before) if before else None
+    return max(now, at + TICK) if at else now
+
+
+def write(
+    database: Database,
+    batch: "WriteBatch",
+    interaction: Interaction,
+    before: "DocumentSnapshot[Any] | None",
+    recorded_at: datetime,
+    *,
+    counted: bool,
+) -> None:
+    """Add an interaction to `batch`, on the condition that its document is still as in `before`, or absent.
+
+    Only documents that a bulk load counted, and that clients cannot change, have a field for it: clients may not write
+    over a field that is not theirs.
+    """
+    document = known_fields(interaction, "interaction_id", "recorded_at") | {"recorded_at": recorded_at}
+    if counted:
+        document["counted"] = True
+    if interaction.is_of_visitor():
+        document["expires_at"] = recorded_at + VISITOR_LIFE
+    database.replace(batch, database.document(COLLECTION, interaction.interaction_id), document, before)

@@ -2,73 +2,132 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.adapters import counts as stored
+from shared.adapters.sqlite.bookmarks import advance
 from shared.adapters.sqlite.database import Database, encode, iso
+from shared.adapters.sqlite.interactions import store
 from shared.adapters.sqlite.users import remember
+from shared.adapters.states import TICK
 from shared.entities import EventCounts, Interaction, pseudonym
-from shared.ports import OpenCounts, Recorded, Settlement
+from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
 
 
 class SqliteCounters:
-    """Event counters (`Counters`) on an SQLite file; an event has a single row, shard 0."""
+    """Event counters (`Counters`) on an SQLite file; an event has a single row."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def record(self, interaction: Interaction, added: EventCounts, *, slot: int, now: datetime) -> Recorded:
-        """Record an interaction in its user's history and its event's counts: atomic and idempotent."""
+    def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
+        """Bring history and counts to a state: atomic and idempotent."""
         with self._database.transaction() as connection:
-            if _is_forgotten(connection, interaction):
-                connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
-                return Recorded.FORGOTTEN
-            if added and not _mark(connection, stored.marker_of(interaction.interaction_id), now):
+            if _is_forgotten(connection, state):
+                return _drop(connection, state)
+            register = _register(connection, state.expected_id())
+            if register and not register.is_older_than(state):
                 return Recorded.KNOWN
-            remember(connection, [interaction])
-            if added:
-                _change(connection, interaction.event_id, added, {slot: added}, now=now)
+            remember(connection, [state])
+            _replace(connection, state, register, Register(_version(state), counts), now=now)
         return Recorded.NEW
 
-    def add(self, counts: Mapping[str, EventCounts], *, key: str, now: datetime) -> bool:
-        """Add to the counts of many events, atomic and idempotent by `key`: False when the key was used before."""
+    def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
+        """Take a deleted state back from the counts of its event; idempotent."""
         with self._database.transaction() as connection:
-            if not _mark(connection, key, now):
-                return False
-            for event_id, added in counts.items():
-                _change(connection, event_id, added, {}, now=now)
-        return True
+            return withdraw(connection, deleted, now=now)
+
+    def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
+        """Write a repeating interaction to its user's history; idempotent."""
+        with self._database.transaction() as connection:
+            if _is_forgotten(connection, interaction):
+                return _drop(connection, interaction)
+            remember(connection, [interaction])
+        return Recorded.NEW
+
+    def load(self, interactions: Sequence[Counted], *, now: datetime) -> Sequence[Appended]:
+        """Store interactions with their registers and counts, in one transaction."""
+        done = []
+        with self._database.transaction() as connection:
+            for interaction, counts in interactions:
+                register = None
+                if not interaction.type.meaning.repeats:
+                    register = _register(connection, interaction.expected_id())
+                stamp = max(now, register.version + TICK) if register else now
+                result, recorded_at = store(
+                    connection, interaction, now=stamp, counted=interaction.type.meaning.repeats
+                )
+                done.append(result)
+                if result is not Appended.NEW:
+                    continue
+                if interaction.type.meaning.repeats:
+                    for event_id in interaction.events():
+                        _add(connection, event_id, counts, now=now)
+                else:
+                    state = replace(interaction, recorded_at=recorded_at)
+                    _replace(connection, state, register, Register(recorded_at, counts), now=now)
+        return done
+
+    def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:
+        """Registers of some states by `expected_id`, as far as they exist."""
+        by_key = {stored.register_key(state.expected_id()): state.expected_id() for state in states}
+        rows = self._database.rows(
+            "SELECT key, version, counts, is_deleted FROM counted WHERE key IN (SELECT value FROM json_each(?))",
+            (encode(list(by_key)),),
+        )
+        return {by_key[key]: _parse(*rest) for key, *rest in rows}
+
+    def adopt(self, registers: Mapping[str, Register]) -> None:
+        """Create registers for what is counted already; existing ones stay."""
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT OR IGNORE INTO counted (key, version, counts, is_deleted) VALUES (?, ?, ?, ?)",
+                [_row(state_id, register) for state_id, register in registers.items()],
+            )
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """Changed counts, oldest first: `(event_id, counts, updated_at)` of events counted since `moment`, inclusive.
 
         None gives the counts of all events.
         """
-        for updated_at, event_id, counts, _ in self._changed(moment):
-            yield event_id, stored.from_document(json.loads(counts)), datetime.fromisoformat(updated_at)
-
-    def open_since(self, moment: datetime) -> Iterator[OpenCounts]:
-        """Unsettled counts by slot of the events that changed at or after `moment`, in any order."""
-        for _, event_id, _, slots in self._changed(moment):
-            yield OpenCounts(
-                event_id, 0, {int(key): stored.from_document(counts) for key, counts in json.loads(slots).items()}
-            )
-
-    def settle(self, settlements: Sequence[Settlement], *, now: datetime) -> None:
-        """Correct counts, both the totals and those by slot, and drop closed slots."""
-        with self._database.transaction() as connection:
-            for settlement in settlements:
-                added = settlement.added
-                total = EventCounts.total(added.values())
-                _change(connection, settlement.event_id, total, added, closed=settlement.closed, now=now)
-
-    def _changed(self, moment: datetime | None) -> Iterator[tuple[str, str, str, str]]:
-        return self._database.pages(
-            "SELECT updated_at, event_id, counts, slots FROM event_counts"
+        rows = self._database.pages(
+            "SELECT updated_at, event_id, counts FROM event_counts"
             " WHERE (updated_at, event_id) > (?, ?) ORDER BY updated_at, event_id LIMIT ?",
             ("" if moment is None else iso(moment), ""),
         )
+        for updated_at, event_id, counts in rows:
+            yield event_id, stored.from_document(json.loads(counts)), datetime.fromisoformat(updated_at)
+
+    def settle(self, added: Mapping[str, EventCounts], fence: Fence, progress: Progress, *, now: datetime) -> Fence:
+        """Add to the counts of many events and move the bookmark, atomically."""
+        with self._database.transaction() as connection:
+            moved = advance(connection, fence, progress)
+            for event_id, counts in added.items():
+                _add(connection, event_id, counts, now=now)
+        return moved
+
+    def drop_slots(self, since_slot: int, *, now: datetime) -> int:
+        """Take back what the slots of earlier versions hold from `since_slot` on, and drop all slots."""
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT event_id, slots FROM event_counts WHERE slots <> '{}'").fetchall()
+            for event_id, text in rows:
+                open_counts = stored.open_slots(
+                    {int(slot): part for slot, part in json.loads(text).items()}, since_slot
+                )
+                _add(connection, event_id, open_counts.negative(), now=now)
+                connection.execute("UPDATE event_counts SET slots = '{}' WHERE event_id = ?", (event_id,))
+        return len(rows)
+
+
+def withdraw(connection: sqlite3.Connection, deleted: Interaction, *, now: datetime) -> Recorded:
+    """Take a deleted state back from the counts of its event, within the caller's transaction."""
+    register = _register(connection, deleted.expected_id())
+    if register and not register.is_withdrawn_by(deleted):
+        return Recorded.KNOWN
+    _replace(connection, deleted, register, Register(_version(deleted), is_deleted=True), now=now)
+    return Recorded.NEW
 
 
 def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> bool:
@@ -77,30 +136,49 @@ def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> b
     return row is not None and (interaction.recorded_at is None or iso(interaction.recorded_at) <= row[0])
 
 
-def _mark(connection: sqlite3.Connection, key: str, now: datetime) -> bool:
-    marked = connection.execute("INSERT OR IGNORE INTO processed (key, at) VALUES (?, ?)", (key, iso(now)))
-    return marked.rowcount > 0
+def _drop(connection: sqlite3.Connection, interaction: Interaction) -> Recorded:
+    connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
+    return Recorded.FORGOTTEN
 
 
-def _change(
-    connection: sqlite3.Connection,
-    event_id: str,
-    added: EventCounts,
-    by_slot: Mapping[int, EventCounts],
-    *,
-    now: datetime,
-    closed: Iterable[int] = (),
+def _version(state: Interaction) -> datetime:
+    if state.recorded_at is None:
+        raise ValueError(f"expected a state that a store has recorded, got {state.interaction_id!r}")
+    return state.recorded_at
+
+
+def _register(connection: sqlite3.Connection, state_id: str) -> Register | None:
+    sql = "SELECT version, counts, is_deleted FROM counted WHERE key = ?"
+    row = connection.execute(sql, (stored.register_key(state_id),)).fetchone()
+    return row and _parse(*row)
+
+
+def _parse(version: str, counts: str, is_deleted: int) -> Register:
+    return Register(datetime.fromisoformat(version), stored.from_document(json.loads(counts)), bool(is_deleted))
+
+
+def _row(state_id: str, register: Register) -> tuple[object, ...]:
+    counts = encode(stored.to_document(register.counts))
+    return stored.register_key(state_id), iso(register.version), counts, register.is_deleted
+
+
+def _replace(
+    connection: sqlite3.Connection, state: Interaction, before: Register | None, after: Register, *, now: datetime
 ) -> None:
-    sql = "SELECT counts, slots, updated_at FROM event_counts WHERE event_id = ?"
-    *texts, before = connection.execute(sql, (event_id,)).fetchone() or ("{}", "{}", iso(now))
-    counts, slots = map(json.loads, texts)
-    total = EventCounts.total([stored.from_document(counts), added])
-    for slot, slot_added in by_slot.items():
-        key = f"{slot}"
-        slots[key] = stored.to_document(EventCounts.total([stored.from_document(slots.get(key, {})), slot_added]))
-    for slot in closed:
-        slots.pop(f"{slot}", None)
+    connection.execute(
+        "INSERT OR REPLACE INTO counted (key, version, counts, is_deleted) VALUES (?, ?, ?, ?)",
+        _row(state.expected_id(), after),
+    )
+    _add(connection, state.event_id, stored.difference(before, after), now=now)
+
+
+def _add(connection: sqlite3.Connection, event_id: str, added: EventCounts, *, now: datetime) -> None:
+    if not added:
+        return
+    row = connection.execute("SELECT counts, slots FROM event_counts WHERE event_id = ?", (event_id,)).fetchone()
+    counts, slots = row or ("{}", "{}")
+    total = EventCounts.total([stored.from_document(json.loads(counts)), added])
     connection.execute(
         "INSERT OR REPLACE INTO event_counts (event_id, counts, slots, updated_at) VALUES (?, ?, ?, ?)",
-        (event_id, encode(stored.to_document(total)), encode(slots), iso(now) if added else before),
+        (event_id, encode(stored.to_document(total)), slots, iso(now)),
     )

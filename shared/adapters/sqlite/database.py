@@ -13,7 +13,7 @@ from shared.errors import SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 _BUSY_S = 10.0
 _SCHEMA = (
     # Documents are JSON; the other columns are those that queries need.
@@ -30,7 +30,8 @@ _SCHEMA = (
     " counted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX interactions_by_record ON interactions (recorded_at, interaction_id)",
     "CREATE INDEX interactions_by_user ON interactions (document ->> 'user_id', interaction_id)",
-    "CREATE TABLE processed (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
+    " is_deleted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, counts TEXT NOT NULL, slots TEXT NOT NULL,"
     " updated_at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE rules (rules_id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
@@ -39,10 +40,25 @@ _SCHEMA = (
     " reason TEXT NOT NULL, user_id TEXT NOT NULL, data TEXT NOT NULL, at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE INDEX dead_letters_by_time ON dead_letters (at, key)",
     "CREATE INDEX dead_letters_by_user ON dead_letters (user_id, key)",
-    "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT, until TEXT, after TEXT NOT NULL DEFAULT '',"
+    " run INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE forgotten (pseudonym TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
+_MIGRATIONS = {
+    2: (
+        "DROP TABLE processed",
+        "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
+        " is_deleted INTEGER NOT NULL) WITHOUT ROWID",
+        "ALTER TABLE bookmarks RENAME TO former_bookmarks",
+        "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT, until TEXT, after TEXT NOT NULL DEFAULT '',"
+        " run INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
+        "INSERT INTO bookmarks (name, at) SELECT name, at FROM former_bookmarks",
+        "DROP TABLE former_bookmarks",
+        "PRAGMA user_version = 3",
+    ),
+}
+"""Statements that bring the schema of an earlier version to that of the next one."""
 
 
 class Database:
@@ -152,7 +168,11 @@ class Database:
         if version == 0:
             for statement in _SCHEMA:
                 connection.execute(statement)
-        elif version != _SCHEMA_VERSION:
+        while version in _MIGRATIONS:
+            for statement in _MIGRATIONS[version]:
+                connection.execute(statement)
+            version += 1
+        if version not in (0, _SCHEMA_VERSION):
             raise SettingsError(
                 f"expected schema version {_SCHEMA_VERSION}, got {version}; name another file and load the data again"
             )

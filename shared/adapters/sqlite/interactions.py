@@ -1,14 +1,18 @@
 """Interaction log in SQLite."""
 
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, encode, iso
-from shared.entities import Interaction
+from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of
+from shared.entities import Interaction, pseudonym
 from shared.entities.event import known_fields
+from shared.feedback.states import last_words
+from shared.ports import Appended
 
 _KNOWN = "SELECT interaction_id FROM interactions WHERE interaction_id IN (SELECT value FROM json_each(?))"
 
@@ -19,24 +23,18 @@ class SqliteInteractions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def append(self, interactions: Sequence[Interaction], *, now: datetime, counted: bool) -> Sequence[bool]:
-        """Append interactions stamped `recorded_at=now`; a bool for each, False where the id exists already."""
-        ids = [interaction.interaction_id for interaction in interactions]
-        texts = [encode(known_fields(interaction, "interaction_id", "recorded_at")) for interaction in interactions]
-        fresh: dict[str, str] = {}
-        created = []
+    def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
+        """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
         with self._database.transaction() as connection:
-            known = {key for (key,) in connection.execute(_KNOWN, (encode(ids),))}
-            for key, text in zip(ids, texts, strict=True):
-                is_new = key not in known and key not in fresh
-                created.append(is_new)
-                if is_new:
-                    fresh[key] = text
-            connection.executemany(
-                "INSERT INTO interactions (interaction_id, document, recorded_at, counted) VALUES (?, ?, ?, ?)",
-                [(key, text, iso(now), counted) for key, text in fresh.items()],
-            )
-        return created
+            for user_id in {interaction.user_id for interaction in interactions}:
+                sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
+                row = connection.execute(sql, (pseudonym(user_id),)).fetchone()
+                refuse_while_erased(row and datetime.fromisoformat(row[0]), now)
+            results = {
+                key: store(connection, interaction, now=now, counted=False)[0]
+                for key, interaction in last_words(interactions).items()
+            }
+        return results_of(interactions, results)
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:
         """Known interaction ids: those of `interaction_ids` that have a document."""
@@ -70,3 +68,30 @@ class SqliteInteractions:
 def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Interaction]:
     documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for recorded_at, key, text in rows)
     return untrusted.readable("interactions", documents, Interaction.from_document)
+
+
+def store(
+    connection: sqlite3.Connection, interaction: Interaction, *, now: datetime, counted: bool
+) -> tuple[Appended, datetime]:
+    """Store an interaction within the caller's transaction; the result, and the time with which it was stamped."""
+    key = interaction.interaction_id
+    sql = "SELECT recorded_at, interaction_id, document FROM interactions WHERE interaction_id = ?"
+    row = connection.execute(sql, (key,)).fetchone()
+    if row:
+        before = next(_readable([row]), None)
+        if before and not interaction.replaces(before):
+            return outlived(interaction, before), now
+        now = max(now, datetime.fromisoformat(row[0]) + TICK)
+    text = encode(known_fields(interaction, "interaction_id", "recorded_at"))
+    connection.execute(
+        "INSERT OR REPLACE INTO interactions (interaction_id, document, recorded_at, counted) VALUES (?, ?, ?, ?)",
+        (key, text, iso(now), counted),
+    )
+    return Appended.NEW, now
+
+
+def states_of(connection: sqlite3.Connection, user_id: str) -> list[Interaction]:
+    """Readable interactions of lasting types of a user."""
+    sql = "SELECT recorded_at, interaction_id, document FROM interactions WHERE document ->> 'user_id' = ?"
+    found = _readable(connection.execute(sql, (user_id,)))
+    return [interaction for interaction in found if not interaction.type.meaning.repeats]

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from shared.adapters.sqlite.counters import withdraw
 from shared.adapters.sqlite.database import Database, iso
+from shared.adapters.sqlite.interactions import states_of
 from shared.entities import pseudonym
 from shared.ports import PersonalDocument
 
@@ -54,6 +56,8 @@ class SqlitePersonal:
         """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes."""
         changed = sum(1 for _ in self.of(user_id))
         with self._database.transaction() as connection:
+            for state in states_of(connection, user_id):
+                withdraw(connection, state, now=now)
             for sql in _ERASE:
                 connection.execute(sql, (user_id,))
             others = connection.execute(
@@ -71,7 +75,7 @@ class SqlitePersonal:
                 "INSERT OR REPLACE INTO forgotten (pseudonym, at) VALUES (?, ?)", (pseudonym(user_id), iso(at))
             )
 
-    def forgotten(self) -> Mapping[str, datetime]:
-        """Times at which users were last forgotten, by pseudonym."""
-        rows = self._database.rows("SELECT pseudonym, at FROM forgotten", ())
+    def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
+        """Times at which users were last forgotten, by pseudonym; those at or after `since`, all for None."""
+        rows = self._database.rows("SELECT pseudonym, at FROM forgotten WHERE at >= ?", (iso(since) if since else "",))
         return {key: datetime.fromisoformat(at) for key, at in rows}

@@ -7,13 +7,13 @@ from datetime import datetime
 
 from shared.adapters import history, untrusted
 from shared.adapters.sqlite.database import Database, differing, encode, iso
-from shared.entities import Interaction, InteractionType, Profile, User
+from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
-from shared.entities.profile import MAX_HISTORY
+from shared.entities.profile import MAX_HISTORY, MAX_LASTING
 from shared.errors import InvalidField
 from shared.ports import Written
 
-_FOREVER = json.dumps([kind for kind in InteractionType if kind.meaning.hides_event])
+_LASTING = json.dumps(list(MAX_LASTING))
 """Types of entries that outlast the newest `MAX_HISTORY`."""
 
 
@@ -50,8 +50,8 @@ class SqliteUsers:
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
             " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
             " UNION SELECT key, entry FROM history WHERE user_id = :user"
-            " AND entry ->> 'type' IN (SELECT value FROM json_each(:forever))",
-            {"user": user_id, "newest": MAX_HISTORY, "forever": _FOREVER},
+            " AND entry ->> 'type' IN (SELECT value FROM json_each(:lasting))",
+            {"user": user_id, "newest": MAX_HISTORY, "lasting": _LASTING},
             timeout_s=timeout_s,
         )
         user = User(user_id=user_id)
@@ -66,7 +66,7 @@ class SqliteUsers:
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Interactions that their users' histories lack; nothing is trimmed, since a table may grow."""
         wanted = [interaction for interaction in interactions if interaction.is_remembered()]
-        keys = [(interaction.user_id, history.key_of(interaction.interaction_id)) for interaction in wanted]
+        keys = [(interaction.user_id, history.key_of(interaction)) for interaction in wanted]
         there = {
             tuple(row)
             for row in self._database.rows(
@@ -91,7 +91,7 @@ def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]
         [
             (
                 interaction.user_id,
-                history.key_of(interaction.interaction_id),
+                history.key_of(interaction),
                 iso(interaction.occurred_at),
                 history.text_of(interaction),
             )

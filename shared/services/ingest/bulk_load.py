@@ -1,15 +1,16 @@
-"""Bulk load of existing interactions, in idempotent chunks that may be interrupted anywhere."""
+"""Bulk load of existing interactions, in chunks that may be interrupted anywhere and come in any order."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
-from shared.entities import EventCounts, Interaction
-from shared.feedback.counts import addition, partner_id
-from shared.ports import Documents, Written
+from shared.entities import EventCounts, Interaction, InteractionType
+from shared.feedback.counts import contribution
+from shared.feedback.popularity import counts_of
+from shared.feedback.states import last_words
+from shared.ports import Appended, Documents, Written
+from shared.services.ingest.upgrade import FORMER_IDS, former_id, upgrade
 
 CHUNK: Final = 10_000
 """Interactions in a chunk: enough to combine writes of a user and of an event, few enough to repeat after a crash."""
@@ -18,33 +19,43 @@ CHUNK: Final = 10_000
 def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now: datetime) -> Written:
     """Bulk load of a chunk of interactions with the histories and counts that follow from them.
 
-    Documents are written last: as long as any is missing the chunk may be loaded again, and nothing counts twice, since
-    histories merge by id and counts are added under the chunk's own idempotency key. A repeated chunk must hold the
-    same interactions, as a chunk of an unchanged file does.
+    What is stored already changes nothing, nor what a later state of the same target supersedes, in the store or in the
+    chunk: the order of rows and chunks has no effect, and any of them may be repeated.
     """
-    known = documents.interactions.known([interaction.interaction_id for interaction in chunk])
-    by_id = {interaction.interaction_id: interaction for interaction in chunk}
-    fresh = [interaction for key, interaction in by_id.items() if key not in known]
-    if fresh:
-        documents.users.remember(fresh)
-        documents.counters.add(_counts(documents, fresh, now), key=_key(chunk), now=now)
-        documents.interactions.append(fresh, now=now, counted=True)
-    return Written(len(fresh), len(chunk) - len(fresh))
+    upgrade(documents, now=now)
+    wanted = _without_former(documents, last_words(chunk))
+    if not wanted:
+        return Written(0, len(chunk))
+    # Histories come first: a document is the sign that everything else is written.
+    documents.users.remember(list(wanted.values()))
+    results = documents.counters.load([(entry, _counts(entry)) for entry in wanted.values()], now=now)
+    outlived = [key for key, result in zip(wanted, results, strict=True) if result is Appended.SUPERSEDED]
+    if outlived:
+        documents.users.remember(list(documents.interactions.get(outlived).values()))
+    n_new = results.count(Appended.NEW)
+    return Written(n_new, len(chunk) - n_new)
 
 
-def _key(chunk: Sequence[Interaction]) -> str:
-    ids = "\n".join(interaction.interaction_id for interaction in chunk)
-    return f"load-{sha256(ids.encode()).hexdigest()}"
+def _without_former(documents: Documents, wanted: Mapping[str, Interaction]) -> dict[str, Interaction]:
+    """Interactions without those that a document with an id of earlier versions holds or outlives."""
+    if documents.bookmarks.read(FORMER_IDS) is None:
+        return dict(wanted)
+    ids = {key: _former_ids(entry) for key, entry in wanted.items()}
+    stored = documents.interactions.get([key for keys in ids.values() for key in keys])
+
+    def is_new(entry: Interaction, former: Sequence[str]) -> bool:
+        found = [stored[key] for key in former if key in stored]
+        return not found or (not entry.type.meaning.repeats and all(entry.supersedes(other) for other in found))
+
+    return {key: entry for key, entry in wanted.items() if is_new(entry, ids[key])}
 
 
-def _counts(documents: Documents, interactions: Sequence[Interaction], now: datetime) -> dict[str, EventCounts]:
-    recorded = {interaction.interaction_id: replace(interaction, recorded_at=now) for interaction in interactions}
-    partners = {interaction.interaction_id: key for interaction in interactions if (key := partner_id(interaction))}
-    earlier = documents.interactions.get([key for key in partners.values() if key not in recorded])
-    added: defaultdict[str, list[EventCounts]] = defaultdict(list)
-    for key, interaction in recorded.items():
-        partner = partners.get(key, "")
-        counts = addition(interaction, recorded.get(partner) or earlier.get(partner))
-        for event_id in interaction.events():
-            added[event_id].append(counts)
-    return {event_id: EventCounts.total(counts) for event_id, counts in added.items()}
+def _former_ids(entry: Interaction) -> list[str]:
+    kinds = [kind for kind in InteractionType if kind.family == entry.type.family]
+    return [former_id(replace(entry, type=kind)) for kind in kinds]
+
+
+def _counts(entry: Interaction) -> EventCounts:
+    if not entry.type.meaning.repeats:
+        return contribution(entry)
+    return EventCounts() if entry.is_of_visitor() else counts_of(entry)

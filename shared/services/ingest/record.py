@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities import Interaction
 from shared.errors import InvalidField
-from shared.feedback.counts import addition, counts_at_once, is_too_late, partner_id, slot_of
-from shared.ports import Documents, InteractionLog, Recorded
+from shared.feedback.accounts import MAX_AGE
+from shared.feedback.counts import contribution
+from shared.ports import Appended, Documents, InteractionLog, Recorded
 
-MAX_AGE: Final = timedelta(days=7)
-"""Age limit of an interaction: ids of repeating types hold the day, so older days would let a user repeat it often."""
+MAX_AHEAD: Final = timedelta(minutes=2)
+"""Time by which a client's clock may run ahead: what occurs within it, occurs now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,18 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Result of a batch: ids of the stored interactions, and the rejected entries."""
+    """Result of a batch.
+
+    Attributes
+    ----------
+    accepted : ids of the accepted interactions, in their order.
+    rejected : rejected entries.
+    superseded : ids, among `accepted`, of states that a later one of the same target outlives.
+    """
 
     accepted: list[str]
     rejected: list[Rejection]
+    superseded: list[str]
 
 
 class Outcome(StrEnum):
@@ -38,62 +47,82 @@ class Outcome(StrEnum):
     COUNTED = "counted"
     REMEMBERED = "remembered"
     KNOWN = "known"
-    LATE = "late"
+    WITHDRAWN = "withdrawn"
+    LEFT = "left to the next reconciliation"
     FORGOTTEN = "forgotten"
     NOTHING = "nothing"
 
 
-def receive(log: InteractionLog, batch: Sequence[object], *, user_id: str, now: datetime) -> Received:
+def receive(
+    log: InteractionLog, batch: Sequence[object], *, user_id: str, now: datetime, anonymous: bool = False
+) -> Received:
     """Storage of a client's batch; entries are validated one by one, and a repeated entry stays the same document.
 
-    All interactions are recorded as those of `user_id`. `occurred_at` defaults to `now`, must not lie in the future,
-    and lies at most `MAX_AGE` in the past.
+    All interactions are recorded as those of `user_id`, whose account is `anonymous` until somebody signs up for it.
+    `occurred_at` defaults to `now`, lies at most `MAX_AHEAD` in the future, which counts as `now`, and at most
+    `MAX_AGE` in the past. Raises `TooMany` while the user's data is erased.
     """
     interactions, rejected = [], []
     for index, entry in enumerate(batch):
         try:
-            interactions.append(_parse(entry, user_id, now))
+            interactions.append(_parse(entry, user_id, now, anonymous=anonymous))
         except InvalidField as error:
             rejected.append(Rejection(index, error.field, error.reason))
-    if interactions:
-        log.append(interactions, now=now, counted=False)
-    return Received([interaction.interaction_id for interaction in interactions], rejected)
+    results = log.append(interactions, now=now) if interactions else []
+    ids = [interaction.interaction_id for interaction in interactions]
+    superseded = [key for key, result in zip(ids, results, strict=True) if result is Appended.SUPERSEDED]
+    return Received(ids, rejected, superseded)
 
 
-def count(documents: Documents, interaction: Interaction, *, now: datetime) -> Outcome:
-    """Idempotent update of the user's history and, for a type that counts at once, of the event's counts.
+def count(documents: Documents, interaction: Interaction, *, now: datetime, has_registers: bool = True) -> Outcome:
+    """Idempotent update of the user's history and, for a state, of the event's counts, in any order of deliveries.
 
-    Repeated deliveries change nothing. Interactions of repeating types and late deliveries are counted when their slot
-    is settled, see `reconcile.py`. Raises `InvalidField` for an interaction without `recorded_at`.
+    Interactions of repeating types are counted when their slot is settled, see `reconcile.py`; so are states as long as
+    the store has no registers, see `upgrade.py`. Raises `InvalidField` for an interaction without `recorded_at`.
     """
     if interaction.recorded_at is None:
         raise InvalidField("recorded_at", None, "the server's time, which the store stamps on each document")
-    added, late = EventCounts(), is_too_late(interaction.recorded_at, now)
-    if counts_at_once(interaction) and not late:
-        added = addition(interaction, _booking(documents.interactions, interaction))
-    if not added and not interaction.is_remembered():
-        return Outcome.NOTHING
-    done = documents.counters.record(interaction, added, slot=slot_of(interaction.recorded_at), now=now)
+    if interaction.type.meaning.repeats:
+        if not interaction.is_remembered():
+            return Outcome.NOTHING
+        done = documents.counters.remember(interaction, now=now)
+        return Outcome.REMEMBERED if done is Recorded.NEW else Outcome(done.value)
+    if not has_registers:
+        done = documents.counters.remember(interaction, now=now)
+        return Outcome.LEFT if done is Recorded.NEW else Outcome(done.value)
+    counts = contribution(interaction)
+    done = documents.counters.put(interaction, counts, now=now)
     if done is not Recorded.NEW:
         return Outcome(done.value)
-    if added:
-        return Outcome.COUNTED
-    return Outcome.LATE if late and counts_at_once(interaction) else Outcome.REMEMBERED
+    return Outcome.COUNTED if counts else Outcome.REMEMBERED
 
 
-def _booking(log: InteractionLog, cancel: Interaction) -> Interaction | None:
-    # Only a cancellation needs another document; a booking is counted without any read.
-    key = partner_id(cancel) if cancel.type is InteractionType.CANCEL else None
-    return log.get([key]).get(key) if key else None
+def withdraw(documents: Documents, deleted: Interaction, *, now: datetime, has_registers: bool = True) -> Outcome:
+    """Idempotent removal of a deleted state from the counts of its event.
+
+    Repeating interactions stay counted, since they say how many and not who. Nothing of a visitor was counted.
+    """
+    is_counted = not deleted.type.meaning.repeats and not deleted.is_of_visitor() and deleted.recorded_at is not None
+    if not is_counted or not has_registers:
+        return Outcome.NOTHING
+    done = documents.counters.withdraw(deleted, now=now)
+    return Outcome.WITHDRAWN if done is Recorded.NEW else Outcome(done.value)
 
 
-def _parse(entry: object, user_id: str, now: datetime) -> Interaction:
+def _parse(entry: object, user_id: str, now: datetime, *, anonymous: bool) -> Interaction:
     if not isinstance(entry, Mapping):
         raise InvalidField("interactions", entry, "an object with type, event_id and occurred_at")
-    data: dict[str, Any] = {"occurred_at": now, **entry, "user_id": user_id, "recorded_at": None}
+    data: dict[str, Any] = {
+        "occurred_at": now,
+        **entry,
+        "user_id": user_id,
+        "recorded_at": None,
+        "anonymous": anonymous,
+    }
     given = Interaction.from_document("unnamed", data)
-    if given.occurred_at > now:
+    if given.occurred_at > now + MAX_AHEAD:
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
     if given.occurred_at < now - MAX_AGE:
         raise InvalidField("occurred_at", data["occurred_at"], f"a time of the last {MAX_AGE.days} days")
-    return Interaction.from_document(given.expected_id(), data)
+    data["occurred_at"] = min(given.occurred_at, now)
+    return Interaction.from_document(Interaction.from_document("unnamed", data).expected_id(), data)

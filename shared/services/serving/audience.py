@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.entities import Interaction, User, is_anonymous
+from shared.entities import Interaction, User
 from shared.entities.profile import MAX_HISTORY
 from shared.errors import Forbidden, StoreUnavailable
 from shared.feedback.history import Histories
@@ -70,9 +70,8 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
         interactions = _recent(context.documents.interactions, view.now)
     except StoreUnavailable:
         degraded = (*degraded, "history")
-    table = InteractionTable.of(
-        (interaction for interaction in interactions if not is_anonymous(interaction.user_id)), catalog
-    )
+    known = InteractionTable.of((entry for entry in interactions if not entry.is_of_visitor()), catalog)
+    table = known.before(view.now)
     users = [User(user_id=user_id) for user_id in table.users.ids()]
     histories = Histories.of_table(users, table, view.now, newest=MAX_HISTORY)
     scores = model.scorer.score(UserBatch(histories, model.candidates(row, view.now)))[:, 0]

@@ -8,7 +8,8 @@ from typing import Final, Self
 
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
-from shared.feedback.interactions import InteractionTable
+from shared.feedback.accounts import of_established
+from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.learning.replay import MAX_LEARNED, Replay
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
@@ -37,7 +38,7 @@ class TrainingSet:
     events : events as entities.
     catalog : the events as columns, with a row also for every unknown event that interactions name.
     users : declared profiles by user id.
-    table : interactions that occurred before `now`.
+    table : interactions that occurred before `now`, of established accounts, see `feedback/accounts.py`.
     now : time as of which models are trained, UTC.
     watermark : the set holds everything that the store stamped before this time; None for data without a store.
     seed : random seed of the replay, from which the blend learns its weights.
@@ -56,7 +57,8 @@ class TrainingSet:
         """Training set of entities, as of `now`."""
         mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
         catalog = Catalog.of(data.events, mentioned=mentioned)
-        table = InteractionTable.of(data.interactions, catalog).before(now)
+        columns = InteractionColumns.of(entry for entry in data.interactions if not entry.is_of_visitor())
+        table = _learned(columns, catalog, data.users, now)
         return cls(data.events, catalog, data.users, table, now, seed=seed)
 
     @classmethod
@@ -67,7 +69,7 @@ class TrainingSet:
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
         catalog = Catalog.of(events, mentioned=columns.events.ids())
         users = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
-        table = InteractionTable.of_columns(columns, catalog).before(now)
+        table = _learned(columns, catalog, users, now)
         return cls(events, catalog, users, table, now, files.ledger.watermark())
 
     @cached_property
@@ -92,6 +94,14 @@ class TrainingSet:
     def counts(self) -> dict[str, int]:
         """Numbers of events, users and interactions."""
         return {"events": len(self.events), "users": len(self.users), "interactions": len(self.table)}
+
+
+def _learned(
+    columns: InteractionColumns, catalog: Catalog, users: Mapping[str, User], now: datetime
+) -> InteractionTable:
+    """Table of what models learn from at `now`."""
+    known = columns.where(columns.occurred_at < now.timestamp())
+    return InteractionTable.of_columns(of_established(known, now=now), catalog)
 
 
 def fit(

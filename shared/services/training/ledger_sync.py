@@ -74,7 +74,10 @@ def catch_up(documents: Documents, files: LedgerFiles, run: Run, *, new_id: Call
     sources: dict[str, _Source] = {
         EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
         USERS: lambda since, after: documents.users.changed_since(since, after=after),
-        INTERACTIONS: lambda since, after: documents.interactions.since(since, after=after),
+        # Visitors' interactions are stored anew when they are joined to a user.
+        INTERACTIONS: lambda since, after: (
+            entry for entry in documents.interactions.since(since, after=after) if not entry.is_of_visitor()
+        ),
     }
     for name in FEEDS:
         _FeedSync(name, files, run, new_id).append_new(sources[name])
@@ -142,8 +145,8 @@ class _FeedSync:
 
 
 def _key(feed: str, entity: Entity) -> tuple[str, Any]:
-    """Row key for deduplication: the id of an interaction, the id and `updated_at` of an event or user."""
-    return str(getattr(entity, parquet.KEYS[feed])), None if feed == INTERACTIONS else _stamp(entity)
+    """Row key for deduplication: the id of an entity, and the stamp of its version."""
+    return str(getattr(entity, parquet.KEYS[feed])), _stamp(entity)
 
 
 def _stamp(entity: Entity) -> datetime | None:

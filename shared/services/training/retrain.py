@@ -139,7 +139,7 @@ class _Training:
             )
             selection = comparison.run(training_set, served)
         self._document.metrics = {name: scores.metrics() for name, scores in selection.scores.items()}
-        ratings = evaluate_ratings(training_set.table, len(training_set.catalog), share=HOLDOUT_SHARE)
+        ratings = evaluate_ratings(training_set.table.before(self._now), len(training_set.catalog), share=HOLDOUT_SHARE)
         if ratings["ratings"]:
             self._document.metrics = {**self._document.metrics, "ratings": ratings}
         self._document.comparisons = selection.verdict.comparisons()

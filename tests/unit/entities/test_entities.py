@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
 from shared.entities.interaction import MAX_INTERACTION_ID_BYTES
 from shared.errors import InvalidField
+from shared.services.ingest.upgrade import former_id
 from tests.examples import DAY, NOW, an_event
 
 EVENT = Event(
@@ -63,6 +66,7 @@ INTERACTION = Interaction(
     session_id="session_1",
     recommendation_id="recommendation_1",
     position=3,
+    anonymous=True,
 )
 PAGE = Interaction(
     interaction_id="interaction_2",
@@ -238,16 +242,20 @@ def test_stars_are_1_to_5(stars: float) -> None:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"type": "booking", "event_id": "e"}, "u_e_booking"),
-        ({"type": "attend", "event_id": "e"}, "u_e_attend"),
-        ({"type": "view", "event_id": "e"}, "u_e_view_20260501"),
-        ({"type": "impression", "event_id": "e"}, "u_e_impression_20260501"),
-        ({"type": "follow", "organizer_id": "o"}, "u_o_follow"),
-        ({"type": "save", "event_id": "e", "organizer_id": "o"}, "u_e_save"),
-        ({"type": "search", "query": "Rock & Roll!"}, "u_rock-roll_search_20260501"),
-        ({"type": "search", "query": "x" * 100}, f"u_{'x' * 60}_search_20260501"),
-        ({"type": "category_click", "category": "Food, Drink"}, "u_food-drink_category_click_20260501"),
-        ({"type": "view", "event_id": "e", "occurred_at": "2026-05-01T23:30:00-02:00"}, "u_e_view_20260502"),
+        ({"type": "booking", "event_id": "e"}, "booking:1:u:e"),
+        ({"type": "cancel", "event_id": "e"}, "booking:1:u:e"),
+        ({"type": "attend", "event_id": "e"}, "attend:1:u:e"),
+        ({"type": "view", "event_id": "e"}, "view:1:u:20260501:e"),
+        ({"type": "impression", "event_id": "e"}, "impression:1:u:20260501:e"),
+        ({"type": "follow", "organizer_id": "o"}, "follow:1:u:o"),
+        ({"type": "unfollow", "organizer_id": "o"}, "follow:1:u:o"),
+        ({"type": "save", "event_id": "e", "organizer_id": "o"}, "save:1:u:e"),
+        ({"type": "search", "query": "C++"}, f"search:1:u:20260501:{sha256(b'C++').hexdigest()}"),
+        ({"type": "category_click", "category": "Food"}, f"category_click:1:u:20260501:{sha256(b'Food').hexdigest()}"),
+        ({"type": "view", "event_id": "e", "occurred_at": "2026-05-01T23:30:00-02:00"}, "view:1:u:20260502:e"),
+        ({"type": "booking", "event_id": "e", "user_id": "ö"}, "booking:2:ö:e"),
+        ({"type": "impression", "event_ids": ["a"], "recommendation_id": "r"}, "page:1:u:20260501:0:r"),
+        ({"type": "impression", "event_ids": ["a"], "recommendation_id": "r", "position": 7}, "page:1:u:20260501:7:r"),
     ],
 )
 def test_expected_ids_hold_user_target_type_and_day(fields: dict[str, Any], expected: str) -> None:
@@ -270,4 +278,27 @@ def test_an_expected_id_is_a_valid_document_id(kind: InteractionType, user_id: s
     expected_id = interaction.expected_id()
     assert len(expected_id.encode()) <= MAX_INTERACTION_ID_BYTES
     assert Interaction.from_document(expected_id, interaction.to_document()).expected_id() == expected_id
-    assert expected_id.endswith("_20260501") == kind.meaning.repeats
+    assert (
+        ":20260501:" in expected_id.removeprefix(f"{kind.family}:{len(user_id.encode())}:{user_id}")
+    ) == kind.meaning.repeats
+    assert not replace(interaction, interaction_id=expected_id).has_former_id()
+    assert replace(interaction, interaction_id=former_id(interaction)).has_former_id()
+
+
+texts = st.text("ab_:1e", min_size=1, max_size=6)
+
+
+@given(st.lists(st.tuples(st.sampled_from(InteractionType), texts, texts), min_size=2, max_size=2, unique=True))
+def test_no_two_users_and_targets_share_an_id(given: list[tuple[InteractionType, str, str]]) -> None:
+    targets = ("event_id", "organizer_id", "query", "category")
+    documents = [
+        {"type": kind.value, "user_id": user, "occurred_at": NOW, "value": 3, **dict.fromkeys(targets, target)}
+        for kind, user, target in given
+    ]
+    ids = {Interaction.from_document("unnamed", document).expected_id() for document in documents}
+    assert len(ids) == len({(kind.family, user, target) for kind, user, target in given})
+
+
+def test_a_time_after_the_store_s_is_that_of_the_store() -> None:
+    ahead = INTERACTION.to_document() | {"occurred_at": NOW + timedelta(minutes=2), "recorded_at": NOW}
+    assert Interaction.from_document("i", ahead).occurred_at == NOW

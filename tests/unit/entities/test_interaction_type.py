@@ -41,7 +41,17 @@ def test_negative_feedback_is_neither_a_hit_nor_a_reason(kind: InteractionType) 
     if kind.meaning.weight < 0:
         assert not kind.meaning.is_hit
         assert not kind.meaning.verb
-    assert not kind.meaning.undoes or InteractionType(kind.meaning.undoes).meaning.takes_event
+    assert kind.meaning.weight >= 0 or kind.family in {"booking", "dismiss"}
+
+
+@pytest.mark.parametrize("kind", InteractionType)
+def test_types_that_revert_others_last_and_have_their_target(kind: InteractionType) -> None:
+    reverted = InteractionType(kind.family)
+    assert reverted.family == kind.family
+    assert reverted.meaning.target == kind.meaning.target
+    assert reverted is kind or not (kind.meaning.repeats or reverted.meaning.repeats)
+    takes_back = InteractionType.CANCEL, InteractionType.UNSAVE, InteractionType.UNFOLLOW, InteractionType.UNDISMISS
+    assert (reverted is not kind) == (kind in takes_back)
 
 
 def test_types_are_plain_strings_in_json() -> None:

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from shared.adapters.history import key_of, text_of
+from shared.adapters.history import newest as newest_entries
 from shared.catalog.catalog import Catalog
 from shared.entities import HistoryEntry, Interaction, InteractionType, Profile, User
+from shared.entities.profile import MAX_HISTORY
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from tests.examples import DAY, NOW, an_event, an_interaction
@@ -42,10 +45,41 @@ def test_a_table_and_a_profile_give_equal_histories() -> None:
 
 
 @pytest.mark.parametrize("newest", [1, 2, 3])
-def test_histories_keep_only_the_newest_entries(newest: int) -> None:
+def test_histories_keep_the_newest_entries_and_what_was_booked(newest: int) -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=newest)
     own_entries = slice(batch.starts[2], batch.starts[3])
-    assert sorted(batch.age_days[own_entries].tolist()) == [1.0, 2.0, 3.0][:newest]
+    assert sorted(batch.age_days[own_entries].tolist()) == sorted({*[1.0, 2.0, 3.0][:newest], 3.0})
+
+
+def test_long_histories_of_a_table_and_of_a_profile_are_equal() -> None:
+    # States first, which views and clicks later push out of the newest entries.
+    kinds = sorted(
+        (kind for kind in InteractionType if kind.meaning.target == "event_id"),
+        key=lambda kind: not kind.meaning.repeats,
+    )
+    n_repeating = sum(kind.meaning.repeats for kind in kinds)
+    rng = np.random.default_rng(3)
+    given = [
+        an_interaction(
+            f"u{rng.integers(1, 3)}",
+            "abcd"[rng.integers(4)],
+            kinds[rng.integers(n_repeating) if n < 3_000 else rng.integers(len(kinds))],
+            interaction_id=f"{n}",
+            occurred_at=NOW - (n + 1) * DAY / 100,
+            value=3.0,
+        )
+        for n in range(4_000)
+    ]
+    batch = Histories.of_table(USERS, InteractionTable.of(given, CATALOG).before(NOW), NOW, newest=MAX_HISTORY)
+    for index, user in enumerate(USERS):
+        texts = {
+            key_of(entry): text_of(entry)
+            for entry in reversed(given)
+            if entry.user_id == user.user_id and entry.is_remembered()
+        }
+        single = Histories.of_profile(Profile(user, newest_entries(user.user_id, texts)), CATALOG, NOW)
+        assert _entries(batch, index) == _entries(single, 0)
+        assert len(texts) == 0 or MAX_HISTORY < int(single.starts[-1]) < len(texts)
 
 
 def test_each_entry_has_the_index_of_its_user() -> None:

@@ -55,7 +55,7 @@ def test_codes_are_indices_in_the_enumeration_and_never_change() -> None:
     assert {kind.value: CODES[kind] for kind in TYPES if kind.meaning.is_hit} == {"save": 3, "booking": 5, "attend": 6}
     assert [kind.value for kind in TYPES] == [
         *("impression", "view", "click", "save", "share", "booking", "attend", "cancel", "rating", "review"),
-        *("follow", "dismiss", "search", "category_click"),
+        *("follow", "dismiss", "search", "category_click", "unsave", "unfollow", "undismiss"),
     ]
 
 

@@ -131,6 +131,7 @@ def _market(
         codes=rng.choice([1, 2, 5], size).astype(np.int8),
         values=np.full(size, np.nan, np.float32),
         occurred_at=np.sort(NOW.timestamp() - rng.uniform(0, 20 * DAY_S, size)),
+        until=np.full(size, np.inf),
     )
     return table, catalog
 

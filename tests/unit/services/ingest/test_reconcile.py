@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from shared.entities import EventCounts, Interaction, InteractionType, anonymous
-from shared.feedback.counts import MAX_WEIGHED, SETTLED_AFTER, SLOT, addition, is_too_late, slot_of, start_of, tally
+from shared.entities import EventCounts, Interaction, InteractionType, anonymous, pseudonym
+from shared.errors import Conflict
+from shared.feedback.counts import MAX_WEIGHED, MAX_WEIGHED_AGE, SETTLED_AFTER, SLOT, slot_of, start_of, tally
 from shared.feedback.popularity import counts_of
-from shared.ports import Documents, Settlement
+from shared.ports import MAX_SETTLED, Documents
 from shared.services.ingest import reconcile as module
-from shared.services.ingest.reconcile import BOOKMARK, reconcile
+from shared.services.ingest.reconcile import Reconciliation, reconcile
 from shared.services.ingest.record import count
+from shared.services.ingest.upgrade import RECONCILED
 from tests.examples import NOW, an_interaction
 from tests.stores import documents
 
@@ -34,7 +36,7 @@ def _done(kind: InteractionType, user_id: str = "u", event_id: str = "e", **give
 def _record(store: Documents, *interactions: Interaction, deliver: bool = True) -> None:
     for interaction in interactions:
         assert interaction.recorded_at
-        store.interactions.append([interaction], now=interaction.recorded_at, counted=False)
+        store.interactions.append([interaction], now=interaction.recorded_at)
         if deliver:
             count(store, interaction, now=interaction.recorded_at)
 
@@ -49,7 +51,7 @@ def test_interactions_of_repeating_types_count_when_their_slot_is_settled(store:
     assert reconcile(store, now=LATER - MINUTE).interactions == 0
     assert _counts(store) == {}
     report = reconcile(store, now=LATER)
-    assert (report.interactions, report.settled, report.lost, report.doubled, report.events) == (3, 3, 0, 0, 1)
+    assert (report.interactions, report.settled, report.lost, report.events) == (3, 3, 0, 1)
     assert _counts(store) == {"e": EventCounts.total(map(counts_of, views))}
     assert report.until == start_of(slot_of(NOW) + 1)
 
@@ -58,7 +60,7 @@ def test_interactions_that_triggers_counted_are_not_changed(store: Documents) ->
     booking = _done(T.BOOKING)
     _record(store, booking)
     report = reconcile(store, now=LATER)
-    assert (report.lost, report.doubled, report.remembered, report.events) == (0, 0, 0, 0)
+    assert (report.lost, report.remembered, report.events) == (0, 0, 0)
     assert _counts(store) == {"e": counts_of(booking)}
 
 
@@ -66,27 +68,46 @@ def test_interactions_without_a_delivery_are_counted_and_remembered(store: Docum
     booking, view = _done(T.BOOKING), _done(T.VIEW)
     _record(store, booking, view, deliver=False)
     report = reconcile(store, now=LATER)
-    assert (report.lost, report.settled, report.remembered) == (1, 1, 2)
+    assert (report.lost, report.settled, report.remembered) == (1, 1, 1)
     assert _counts(store) == {"e": EventCounts.total([counts_of(booking), counts_of(view)])}
     assert len(store.users.profile("u", timeout_s=1).history) == 2
 
 
-def test_double_counts_are_subtracted(store: Documents) -> None:
-    booking = _done(T.BOOKING)
-    _record(store, booking)
-    twice = {slot_of(NOW): EventCounts.total([counts_of(booking)] * 2)}
-    store.counters.settle([Settlement("e", 0, twice), Settlement("phantom", 0, twice)], now=NOW)
+def test_a_state_whose_overwrite_was_not_delivered_is_replaced(store: Documents) -> None:
+    first, second = (
+        _done(T.RATING, value=stars, occurred_at=NOW - minutes * MINUTE) for stars, minutes in ((1, 2), (5, 1))
+    )
+    _record(store, first)
+    _record(store, replace(second, recorded_at=NOW + MINUTE), deliver=False)
     report = reconcile(store, now=LATER)
-    assert (report.lost, report.doubled, report.events) == (0, 4, 2)
-    assert _counts(store) == {"e": counts_of(booking), "phantom": EventCounts()}
+    assert report.lost == 1
+    assert _counts(store) == {"e": counts_of(second)}
+    assert [entry.value for entry in store.users.profile("u", timeout_s=1).history] == [5.0]
 
 
-def test_wrong_popularity_alone_is_corrected(store: Documents) -> None:
-    booking = _done(T.BOOKING)
-    _record(store, booking)
-    store.counters.settle([Settlement("e", 0, {slot_of(NOW): EventCounts({}, {3: 99})})], now=NOW)
-    assert reconcile(store, now=LATER).events == 1
-    assert _counts(store) == {"e": counts_of(booking)}
+def test_of_two_runs_at_once_the_first_stops(store: Documents) -> None:
+    _record(store, *[_done(T.VIEW, f"u{n}", f"e{n:04}") for n in range(MAX_SETTLED + 10)])
+    settle = store.counters.settle
+    others: list[Reconciliation] = []
+
+    def overtaken(*given: Any, **options: Any) -> Any:
+        fence = settle(*given, **options)
+        if not others:
+            others.append(reconcile(store, now=LATER))
+        return fence
+
+    members = {name: getattr(store.counters, name) for name in dir(store.counters) if not name.startswith("_")}
+    slow = type(
+        "Port",
+        (),
+        {name: staticmethod(member) for name, member in members.items()} | {"settle": staticmethod(overtaken)},
+    )()
+    with pytest.raises(Conflict, match="another run has begun"):
+        reconcile(replace(store, counters=slow), now=LATER)
+    assert {counts.by_type[T.VIEW] for counts in _counts(store).values()} == {1}
+    assert len(_counts(store)) == MAX_SETTLED + 10
+    assert others[0].settled == 10
+    assert reconcile(store, now=LATER + SLOT).settled == 0
 
 
 def test_the_next_run_continues_after_the_last_slot(store: Documents) -> None:
@@ -96,25 +117,8 @@ def test_the_next_run_continues_after_the_last_slot(store: Documents) -> None:
     report = reconcile(store, now=LATER + SLOT)
     assert (report.interactions, report.settled, report.lost) == (2, 1, 0)
     assert reconcile(store, now=LATER + SLOT).interactions == 0
-    assert store.bookmarks.read(BOOKMARK) == start_of(slot_of(NOW) + 2)
+    assert store.bookmarks.read(RECONCILED) == start_of(slot_of(NOW) + 2)
     assert _counts(store)["e"].by_type == {T.VIEW: 2, T.BOOKING: 1}
-
-
-def test_settled_slots_are_dropped_with_the_next_write(store: Documents) -> None:
-    for number in range(3):
-        _record(store, _done(T.VIEW, f"u{number}", recorded_at=NOW + number * SLOT))
-        reconcile(store, now=LATER + number * SLOT)
-    (shard,) = store.counters.open_since(NOW)
-    assert list(shard.slots) == [slot_of(NOW) + 2]
-
-
-def test_settled_slots_of_an_unchanged_event_are_dropped_when_there_are_many(store: Documents) -> None:
-    for number in range(13):
-        _record(store, _done(T.BOOKING, f"u{number}", recorded_at=NOW + number * SLOT))
-        reconcile(store, now=LATER + number * SLOT)
-    (shard,) = store.counters.open_since(NOW)
-    assert len(shard.slots) == 1
-    assert _counts(store)["e"].by_type == {T.BOOKING: 13}
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 1_000])
@@ -133,7 +137,7 @@ class Breaks(Exception):
     pass
 
 
-@pytest.mark.parametrize("port", ["counters.settle", "bookmarks.move", "counters.record"])
+@pytest.mark.parametrize("port", ["counters.settle", "bookmarks.claim", "counters.put", "counters.remember"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_run_that_fails_anywhere_is_repeated_without_counting_twice(
     store: Documents,
@@ -175,14 +179,30 @@ def test_a_burst_of_one_user_moves_popularity_by_a_bounded_amount(store: Documen
 
 def test_the_popularity_limit_is_for_each_user_and_slot(store: Documents) -> None:
     clicks = [
-        _done(T.CLICK, user, f"e{n}", recorded_at=NOW + delay)
+        _done(T.CLICK, user, f"e{n}", occurred_at=NOW, recorded_at=NOW + delay)
         for n in range(50)
         for user in "ab"
         for delay in (0 * SLOT, SLOT)
     ]
     tallied = tally([replace(click, interaction_id=f"{n}") for n, click in enumerate(clicks)], {})
-    assert all(counts.decayed for by_slot in tallied.values() for counts in by_slot.values())
+    assert EventCounts.total(tallied.values()) == EventCounts.total(map(counts_of, clicks))
     assert len(clicks) == 200
+
+
+def test_repeating_interactions_of_an_earlier_day_add_no_popularity() -> None:
+    late = _done(T.VIEW, occurred_at=NOW - MAX_WEIGHED_AGE - MINUTE)
+    assert tally([late], {}) == {"e": EventCounts({T.VIEW: 1})}
+    on_time = _done(T.VIEW, occurred_at=NOW - MAX_WEIGHED_AGE)
+    assert tally([on_time], {}) == {"e": counts_of(on_time)}
+
+
+def test_after_an_erasure_repeating_interactions_of_its_day_do_not_count() -> None:
+    views = [
+        _done(T.VIEW, occurred_at=NOW + hours * 60 * MINUTE, recorded_at=NOW + 13 * 60 * MINUTE) for hours in (1, 13)
+    ]
+    forgotten = {pseudonym("u"): NOW}
+    assert tally(views, forgotten) == {"e": counts_of(views[1])}
+    assert tally(views, {pseudonym("v"): NOW}) == {"e": EventCounts.total(map(counts_of, views))}
 
 
 def test_interactions_of_anonymous_visitors_are_not_counted(store: Documents) -> None:
@@ -191,6 +211,13 @@ def test_interactions_of_anonymous_visitors_are_not_counted(store: Documents) ->
     assert reconcile(store, now=LATER).interactions == 2
     assert _counts(store) == {}
     assert len(store.users.profile(visitor, timeout_s=1).history) == 2
+
+
+def test_interactions_of_anonymous_accounts_are_not_counted(store: Documents) -> None:
+    _record(store, *(replace(_done(kind), anonymous=True) for kind in (T.VIEW, T.BOOKING)))
+    assert reconcile(store, now=LATER).lost == 0
+    assert _counts(store) == {}
+    assert len(store.users.profile("u", timeout_s=1).history) == 2
 
 
 def test_every_event_of_an_impression_page_counts(store: Documents) -> None:
@@ -203,35 +230,25 @@ def test_every_event_of_an_impression_page_counts(store: Documents) -> None:
     }
 
 
-@pytest.mark.parametrize("first", [T.BOOKING, T.CANCEL])
-@pytest.mark.parametrize("apart", [timedelta(0), MINUTE, 3 * SLOT])
-def test_a_cancellation_undoes_a_booking_in_any_order_of_recording(
-    store: Documents, first: InteractionType, apart: timedelta
+@pytest.mark.parametrize("family", [(T.BOOKING, T.CANCEL), (T.SAVE, T.UNSAVE), (T.DISMISS, T.UNDISMISS)])
+@pytest.mark.parametrize("apart", [MINUTE, 3 * SLOT])
+def test_the_last_word_counts_in_any_order_of_delivery(
+    store: Documents, family: tuple[InteractionType, InteractionType], apart: timedelta
 ) -> None:
-    booking = _done(T.BOOKING, occurred_at=NOW - MINUTE)
-    cancel = _done(T.CANCEL, occurred_at=NOW)
-    order = [booking, cancel] if first is T.BOOKING else [cancel, booking]
-    order[1] = replace(order[1], recorded_at=NOW + apart)
-    for number, interaction in enumerate(order):
-        _record(store, interaction)
-        if number == 0 and apart > SLOT:
-            reconcile(store, now=LATER)
-    reconcile(store, now=LATER + apart)
-    assert _counts(store) == {"e": EventCounts({T.CANCEL: 1})}
-
-
-def test_a_booking_after_a_cancellation_stays() -> None:
-    cancel, booking = _done(T.CANCEL, occurred_at=NOW - MINUTE), _done(T.BOOKING, occurred_at=NOW)
-    assert addition(booking, cancel) == counts_of(booking)
-    assert addition(cancel, booking) == counts_of(cancel)
-    assert addition(cancel, replace(booking, event_id="other", occurred_at=NOW - 2 * MINUTE)) == counts_of(cancel)
-
-
-def test_a_delivery_is_too_late_well_before_its_slot_is_settled() -> None:
-    end = start_of(slot_of(NOW) + 1)
-    assert not is_too_late(NOW, end + 5 * MINUTE)
-    assert is_too_late(NOW, end + 5 * MINUTE + timedelta(microseconds=1))
-    assert slot_of(end + 5 * MINUTE + 2 * MINUTE - SETTLED_AFTER) == slot_of(NOW)
+    does, undoes = family
+    states = [
+        _done(kind, occurred_at=NOW + number * apart, recorded_at=NOW + number * apart)
+        for number, kind in enumerate((does, undoes, does))
+    ]
+    for number, state in enumerate(states):
+        store.interactions.append([state], now=state.recorded_at or NOW)
+        for late in reversed(states[: number + 1]):
+            count(store, late, now=NOW + number * apart)
+        assert _counts(store)["e"] == counts_of(state)
+        [entry] = store.users.profile("u", timeout_s=1).history
+        assert (entry.type, entry.occurred_at) == (state.type, state.occurred_at)
+    report = reconcile(store, now=LATER + 2 * apart)
+    assert (report.lost, _counts(store)["e"]) == (0, counts_of(states[-1]))
 
 
 def test_interactions_without_recorded_at_cannot_be_tallied() -> None:

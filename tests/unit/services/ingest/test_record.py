@@ -10,7 +10,7 @@ from shared.entities import EventCounts, Interaction, InteractionType
 from shared.errors import InvalidField
 from shared.feedback.popularity import counts_of
 from shared.ports import Documents
-from shared.services.ingest.record import Outcome, Received, Rejection, count, receive
+from shared.services.ingest.record import MAX_AHEAD, Outcome, Received, Rejection, count, receive, withdraw
 from tests.examples import DAY, NOW, an_interaction
 from tests.stores import documents
 
@@ -41,7 +41,7 @@ def test_a_batch_stores_valid_entries_and_lists_rejected_ones(store: Documents) 
         {"type": "booking", "event_id": "e"},
         {"type": "booking"},
     )
-    assert received.accepted == ["u_e_click_20260501", "u_e_booking"]
+    assert received.accepted == ["click:1:u:20260501:e", "booking:1:u:e"]
     assert [(rejection.index, rejection.field) for rejection in received.rejected] == [
         (1, "type"),
         (2, "interactions"),
@@ -64,7 +64,7 @@ def test_every_field_of_an_entry_is_stored(store: Documents) -> None:
         "position": 3,
     }
     _receive(store, entry)
-    assert _stored(store)["u_e_rating"] == an_interaction(
+    assert _stored(store)["rating:1:u:e"] == an_interaction(
         "u",
         "e",
         InteractionType.RATING,
@@ -79,10 +79,17 @@ def test_every_field_of_an_entry_is_stored(store: Documents) -> None:
 
 def test_occurred_at_defaults_to_now(store: Documents) -> None:
     _receive(store, {"type": "click", "event_id": "e"})
-    assert _stored(store)["u_e_click_20260501"].occurred_at == NOW
+    assert _stored(store)["click:1:u:20260501:e"].occurred_at == NOW
 
 
-@pytest.mark.parametrize("ahead", [timedelta(microseconds=1), DAY, 9_999 * DAY])
+@pytest.mark.parametrize("ahead", [timedelta(microseconds=1), timedelta(seconds=1), MAX_AHEAD])
+def test_what_a_clock_that_runs_ahead_calls_the_future_occurs_now(store: Documents, ahead: timedelta) -> None:
+    received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW + ahead).isoformat()})
+    assert (received.accepted, received.rejected) == (["click:1:u:20260501:e"], [])
+    assert _stored(store)["click:1:u:20260501:e"].occurred_at == NOW
+
+
+@pytest.mark.parametrize("ahead", [MAX_AHEAD + timedelta(microseconds=1), DAY, 9_999 * DAY])
 def test_a_time_in_the_future_is_rejected(store: Documents, ahead: timedelta) -> None:
     received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW + ahead).isoformat()})
     assert [(rejection.index, rejection.field) for rejection in received.rejected] == [(0, "occurred_at")]
@@ -96,39 +103,36 @@ def test_a_time_beyond_the_age_limit_is_rejected(store: Documents, age: timedelt
         ("occurred_at", True)
     ]
     week_old = {"type": "click", "event_id": "e", "occurred_at": (NOW - 7 * DAY).isoformat()}
-    assert _receive(store, week_old).accepted == ["u_e_click_20260424"]
+    assert _receive(store, week_old).accepted == ["click:1:u:20260424:e"]
 
 
 def test_clients_cannot_forge_user_id_interaction_id_or_recorded_at(store: Documents) -> None:
     forged = {"user_id": "victim", "interaction_id": "mine", "recorded_at": "long ago", "counted": True}
     _receive(store, {"type": "click", "event_id": "e"} | forged)
     (stored,) = _stored(store).values()
-    assert (stored.user_id, stored.interaction_id, stored.recorded_at) == ("u", "u_e_click_20260501", NOW)
+    assert (stored.user_id, stored.interaction_id, stored.recorded_at) == ("u", "click:1:u:20260501:e", NOW)
 
 
 def test_a_repeat_is_accepted_and_stays_one_document(store: Documents) -> None:
     entry = {"type": "click", "event_id": "e"}
-    name = "u_e_click_20260501"
+    name = "click:1:u:20260501:e"
     assert _receive(store, entry, entry).accepted == [name, name]
     assert _receive(store, entry).accepted == [name]
     assert list(_stored(store)) == [name]
     yesterday = entry | {"occurred_at": (NOW - DAY).isoformat()}
-    assert _receive(store, yesterday).accepted == ["u_e_click_20260430"]
+    assert _receive(store, yesterday).accepted == ["click:1:u:20260430:e"]
     assert len(_stored(store)) == 2
 
 
 def test_an_empty_or_entirely_rejected_batch_writes_nothing(store: Documents) -> None:
-    assert _receive(store) == Received([], [])
+    assert _receive(store) == Received([], [], [])
     assert [rejection.index for rejection in _receive(store, {}, []).rejected] == [0, 1]
     assert not _stored(store)
 
 
-LATER = timedelta(hours=1)
-
-
 def _count(store: Documents, interaction: Interaction, *, after: timedelta = timedelta(0)) -> Outcome:
     """Outcome of an interaction that is recorded at `NOW` and delivered `after` that."""
-    store.interactions.append([interaction], now=NOW, counted=False)
+    store.interactions.append([interaction], now=NOW)
     return count(store, replace(interaction, recorded_at=NOW), now=NOW + after)
 
 
@@ -183,29 +187,84 @@ def test_interactions_without_an_event_count_for_no_event(store: Documents) -> N
     assert [entry.organizer_id for entry in store.users.profile("u", timeout_s=1).history] == ["o"]
 
 
-def test_late_deliveries_are_remembered_and_counted_only_by_settling(store: Documents) -> None:
-    booking = an_interaction("u", "e")
-    assert _count(store, booking, after=LATER) is Outcome.LATE
+def test_states_are_left_to_reconciling_until_the_store_has_registers(store: Documents) -> None:
+    booking = an_interaction("u", "e", recorded_at=NOW)
+    store.interactions.append([booking], now=NOW)
+    assert count(store, booking, now=NOW, has_registers=False) is Outcome.LEFT
     assert (_by_type(store), _history(store)) == ({}, ["booking"])
 
 
-def test_a_cancellation_undoes_the_booking(store: Documents) -> None:
+def test_a_late_delivery_counts_as_one_in_time(store: Documents) -> None:
+    booking = an_interaction("u", "e")
+    assert _count(store, booking, after=30 * DAY) is Outcome.COUNTED
+    assert (_by_type(store), _history(store)) == ({"e": {"booking": 1}}, ["booking"])
+
+
+def test_a_cancellation_replaces_the_booking(store: Documents) -> None:
     booking, cancel = an_interaction("u", "e"), an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW)
-    assert (_count(store, booking), _count(store, cancel)) == (Outcome.COUNTED, Outcome.COUNTED)
-    assert _count(store, cancel) is Outcome.KNOWN
+    store.interactions.append([booking], now=NOW)
+    assert count(store, replace(booking, recorded_at=NOW), now=NOW) is Outcome.COUNTED
+    store.interactions.append([cancel], now=NOW)
+    [stored] = store.interactions.since(None)
+    assert (stored.type, stored.recorded_at) == (InteractionType.CANCEL, NOW + timedelta(microseconds=1))
+    assert count(store, stored, now=NOW) is Outcome.COUNTED
+    assert count(store, stored, now=NOW) is Outcome.KNOWN
+    assert count(store, replace(booking, recorded_at=NOW), now=NOW) is Outcome.KNOWN
     ((_, counts, _),) = store.counters.changed_since(None)
     assert counts == EventCounts({InteractionType.CANCEL: 1})
     assert counts.popularity == 0
-    assert sorted(_history(store)) == ["booking", "cancel"]
+    assert _history(store) == ["cancel"]
 
 
-def test_a_cancellation_undoes_the_booking_in_either_order_of_delivery(store: Documents) -> None:
-    booking, cancel = an_interaction("u", "e"), an_interaction("u", "e", InteractionType.CANCEL, occurred_at=NOW)
-    store.interactions.append([booking, cancel], now=NOW, counted=False)
-    for interaction in (cancel, booking):
-        count(store, replace(interaction, recorded_at=NOW), now=NOW)
-    ((_, counts, _),) = store.counters.changed_since(None)
-    assert counts == EventCounts({InteractionType.CANCEL: 1})
+def test_the_last_state_of_a_batch_wins_and_the_others_are_accepted_as_superseded(store: Documents) -> None:
+    times = [(NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1, 3, 2)]
+    batch = [{"type": "rating", "event_id": "e", "value": n, "occurred_at": at} for n, at in enumerate(times, 1)]
+    received = _receive(store, *batch)
+    key = "rating:1:u:e"
+    assert received == Received([key] * 3, [], [key] * 2)
+    assert _stored(store)[key].value == 1
+    later = {"type": "rating", "event_id": "e", "value": 5}
+    assert _receive(store, later).superseded == []
+    assert _receive(store, later, batch[0]) == Received([key] * 2, [], [key])
+    assert _stored(store)[key].value == 5
+
+
+@pytest.mark.parametrize("does", ["save", "follow", "dismiss"])
+def test_what_was_done_can_be_undone_and_done_again(store: Documents, does: str) -> None:
+    target = {"organizer_id": "o"} if does == "follow" else {"event_id": "e"}
+    for minute, kind in enumerate((does, f"un{does}", does), 1):
+        at = NOW - timedelta(minutes=10 - minute)
+        [key] = _receive(store, {"type": kind, "occurred_at": at.isoformat()} | target).accepted
+        stored = _stored(store)[key]
+        assert (stored.type.value, len(_stored(store))) == (kind, 1)
+        count(store, stored, now=NOW)
+        assert _history(store) == [kind]
+    assert _by_type(store) == ({} if does == "follow" else {"e": {does: 1}})
+
+
+def test_a_deleted_state_is_taken_back_and_a_late_delivery_of_it_changes_nothing(store: Documents) -> None:
+    booking = an_interaction("u", "e", recorded_at=NOW)
+    assert _count(store, booking) is Outcome.COUNTED
+    assert withdraw(store, booking, now=NOW, has_registers=True) is Outcome.WITHDRAWN
+    assert withdraw(store, booking, now=NOW, has_registers=True) is Outcome.KNOWN
+    assert count(store, booking, now=NOW) is Outcome.KNOWN
+    assert _by_type(store) == {"e": {}}
+    again = replace(booking, recorded_at=NOW + DAY)
+    assert count(store, again, now=NOW + DAY) is Outcome.COUNTED
+    assert _by_type(store) == {"e": {"booking": 1}}
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_deletion_that_is_delivered_before_its_document_leaves_nothing_counted(
+    store: Documents,
+    recorded: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    booking = an_interaction("u", "e", recorded_at=NOW)
+    if recorded:
+        _count(store, an_interaction("v", "e"))
+    withdraw(store, booking, now=NOW, has_registers=True)
+    assert count(store, booking, now=NOW) is Outcome.KNOWN
+    assert _by_type(store).get("e", {}) == ({"booking": 1} if recorded else {})
 
 
 def test_a_cancellation_without_a_booking_undoes_nothing(store: Documents) -> None:
@@ -221,9 +280,17 @@ def test_an_unstamped_document_is_refused(store: Documents) -> None:
 
 def test_a_page_of_impressions_is_one_document(store: Documents) -> None:
     page = {"type": "impression", "event_ids": ["a", "b", "c"], "recommendation_id": "list_1"}
-    assert _receive(store, page, page).accepted == ["u_list_1_impression_20260501"] * 2
+    assert _receive(store, page, page).accepted == ["page:1:u:20260501:0:list_1"] * 2
     (interaction,) = _stored(store).values()
     assert interaction.events() == ("a", "b", "c")
+
+
+def test_the_second_page_of_a_list_is_a_document_of_its_own(store: Documents) -> None:
+    pages = [
+        {"type": "impression", "event_ids": [f"e{first}"], "recommendation_id": "list_1", "position": first}
+        for first in (0, 10)
+    ]
+    assert len({*_receive(store, *pages).accepted}) == len(_stored(store)) == 2
 
 
 @pytest.mark.parametrize(

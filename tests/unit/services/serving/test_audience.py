@@ -85,9 +85,7 @@ def test_a_bulk_load_leaves_what_came_after_it_and_fills_the_rest() -> None:
 def test_interactions_come_oldest_first_from_a_store() -> None:
     store = documents()
     for number in range(4):
-        store.interactions.append(
-            [an_interaction(f"user_{number}")], now=NOW - timedelta(hours=4 - number), counted=True
-        )
+        store.interactions.append([an_interaction(f"user_{number}")], now=NOW - timedelta(hours=4 - number))
     assert [interaction.user_id for interaction in _recent(store.interactions, NOW)] == [
         f"user_{number}" for number in range(4)
     ]

@@ -25,7 +25,7 @@ DATA = laws.city()
 def store() -> Iterator[Documents]:
     filled = documents()
     filled.events.put(DATA.events, now=NOW - DAY)
-    filled.interactions.append(DATA.interactions, now=NOW - DAY, counted=True)
+    filled.interactions.append(DATA.interactions, now=NOW - DAY)
     filled.users.remember(DATA.interactions)
     yield filled
     filled.close()

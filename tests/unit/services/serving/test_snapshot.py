@@ -333,7 +333,7 @@ def test_other_requests_are_answered_while_one_refreshes(store: Documents, objec
 def test_every_model_takes_in_changed_events(objects: FolderObjects, model: str) -> None:
     store, data = documents(), laws.city()
     store.events.put(data.events, now=NOW - DAY)
-    store.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    store.interactions.append(data.interactions, now=NOW - DAY)
     _train(store, objects, model=model)
     serving = _serving(store, objects)
     expected = laws.lists(laws.trained(model, data), data)

@@ -66,7 +66,7 @@ def store() -> Iterator[Documents]:
     empty, data = documents(), laws.city()
     empty.events.put(data.events, now=NOW - WEEK)
     empty.users.put([*data.users.values()], now=NOW - WEEK)
-    empty.interactions.append(data.interactions, now=NOW - WEEK, counted=True)
+    empty.interactions.append(data.interactions, now=NOW - WEEK)
     yield empty
     empty.close()
 
@@ -118,20 +118,25 @@ def test_the_ledger_holds_what_the_store_holds(store: Documents, objects: Folder
     }
 
 
+def _stored(given: list[Interaction], recorded_at: datetime) -> list[Interaction]:
+    """Interactions as a store gives them: none occurred after it was recorded."""
+    return [replace(entry, occurred_at=min(entry.occurred_at, recorded_at)) for entry in given]
+
+
 def test_a_table_of_ledger_columns_equals_a_table_of_entities(store: Documents, objects: FolderObjects) -> None:
     rating = an_interaction("r", "jazz_1", InteractionType.RATING, value=4.5, occurred_at=NOW - DAY / 7)
     follow = an_interaction("r", "", InteractionType.FOLLOW, organizer_id="jazz_club_0")
     search = an_interaction("r", "", InteractionType.SEARCH, query="jazz")
     unknown = an_interaction("r", "never heard of")
     more = [rating, follow, search, unknown]
-    store.interactions.append(more, now=NOW - WEEK, counted=True)
+    store.interactions.append(more, now=NOW - WEEK)
     _synced(store, objects)
     data, files = laws.city(), LedgerFiles(objects)
     catalog = Catalog.of(data.events)
     columns = parquet.interactions(files.contents(files.ledger.feeds[INTERACTIONS].chunks))
     built, expected = (
         InteractionTable.of_columns(columns, catalog),
-        InteractionTable.of([*data.interactions, *more], catalog),
+        InteractionTable.of(_stored([*data.interactions, *more], NOW - WEEK), catalog),
     )
     assert built.users.ids() == expected.users.ids()
     for name in ("user_rows", "event_rows", "organizer_rows", "codes", "values", "occurred_at"):
@@ -153,7 +158,7 @@ def test_an_empty_store_gives_an_empty_table(objects: FolderObjects) -> None:
 def test_only_new_documents_are_read(store: Documents, objects: FolderObjects) -> None:
     _synced(store, objects)
     before, files = store.listed(), LedgerFiles(objects).ledger.names()
-    store.interactions.append([an_interaction("new", "jazz_1")], now=NOW + DAY, counted=True)
+    store.interactions.append([an_interaction("new", "jazz_1")], now=NOW + DAY)
     store.users.put([User(user_id="new")], now=NOW + DAY)
     run = _synced(store, objects, now=NOW + 2 * DAY)
     # A row of each feed with news, and the query that ends each of the three lists.
@@ -173,10 +178,10 @@ def test_a_sync_without_new_documents_writes_no_file(store: Documents, objects: 
 
 def test_rows_of_the_overlap_are_deduplicated(store: Documents, objects: FolderObjects) -> None:
     stamp = NOW - OVERLAP / 2
-    store.interactions.append([an_interaction("u", "jazz_1")], now=stamp, counted=True)
+    store.interactions.append([an_interaction("u", "jazz_1")], now=stamp)
     store.events.put([an_event("late")], now=stamp)
     _synced(store, objects)
-    store.interactions.append([an_interaction("u", "jazz_2")], now=stamp, counted=True)
+    store.interactions.append([an_interaction("u", "jazz_2")], now=stamp)
     store.events.put([an_event("late", title="Changed")], now=stamp + timedelta(seconds=1))
     run = _synced(store, objects, now=NOW + DAY)
     assert run.document.rows == {"new_events": 1, "new_users": 0, "new_interactions": 1}
@@ -232,7 +237,7 @@ def test_many_small_files_are_merged_without_changing_their_rows(store: Document
     _synced(store, objects)
     for number in range(MAX_SMALL + 1):
         moment = NOW + (number + 1) * DAY / 2
-        store.interactions.append([an_interaction(f"u{number}", "jazz_1")], now=moment, counted=True)
+        store.interactions.append([an_interaction(f"u{number}", "jazz_1")], now=moment)
         store.events.put([an_event("often", title=f"Version {number}")], now=moment)
         _synced(store, objects, now=moment)
     before, ids = LedgerFiles(objects).ledger.names(), _interactions(objects)
@@ -254,7 +259,7 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     _synced(store, objects)
     store.users.put([replace(friend, friends=())], now=NOW)
     again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
-    store.interactions.append([again], now=NOW, counted=True)
+    store.interactions.append([again], now=NOW)
     _synced(store, objects, now=NOW + DAY)
     files, gone = LedgerFiles(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
     interactions = laws.city().interactions
@@ -336,7 +341,7 @@ def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
         value=4.0,
         query="q",
         category="c",
-        occurred_at=NOW,
+        occurred_at=NOW - 2 * WEEK,
         session_id="s",
         recommendation_id="r",
         position=3,
@@ -346,10 +351,10 @@ def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
         user_id="u",
         event_ids=("e", "f"),
         type=InteractionType.IMPRESSION,
-        occurred_at=NOW,
+        occurred_at=NOW - 2 * WEEK,
         recommendation_id="r",
     )
-    store.interactions.append([rating, page], now=NOW - WEEK, counted=True)
+    store.interactions.append([rating, page], now=NOW - WEEK)
     _synced(store, objects)
     files = LedgerFiles(objects)
     [(name, data)] = files.contents(files.ledger.feeds[INTERACTIONS].chunks)

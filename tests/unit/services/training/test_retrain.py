@@ -41,7 +41,7 @@ def store() -> Documents:
     empty, data = documents(), laws.city()
     empty.events.put(data.events, now=NOW - 2 * DAY)
     empty.users.put([*data.users.values()], now=NOW - 2 * DAY)
-    empty.interactions.append(data.interactions, now=NOW - DAY, counted=True)
+    empty.interactions.append(data.interactions, now=NOW - DAY)
     return empty
 
 
@@ -98,7 +98,7 @@ def test_the_run_document_and_the_manifest_record_the_run(store: Documents, obje
 def test_a_retry_of_a_schedule_does_not_train_twice(store: Documents, objects: ObjectStore) -> None:
     first = run(store, objects)
     before = {name: objects.read(name) for name in objects.names("")}
-    store.interactions.append([an_interaction("u", "jazz_1")], now=NOW, counted=True)
+    store.interactions.append([an_interaction("u", "jazz_1")], now=NOW)
     listed = store.listed()
     assert run(store, objects) == first
     assert store.listed() == listed
@@ -152,7 +152,7 @@ def _current_after(store: Documents, objects: ObjectStore) -> str:
 def test_interactions_after_now_are_not_learned(store: Documents, objects: ObjectStore, tmp_path: Path) -> None:
     before = train(store, objects)
     later = [an_interaction(f"u{n}", "jazz_1", occurred_at=NOW + DAY) for n in range(9)]
-    store.interactions.append(later, now=NOW, counted=True)
+    store.interactions.append(later, now=NOW + DAY)
     (tmp_path / "other").mkdir()
     after = train(store, FolderObjects(tmp_path / "other"))
     assert before.sha256 == after.sha256
@@ -171,7 +171,7 @@ def test_interactions_may_name_events_that_are_gone(objects: ObjectStore) -> Non
     store.events.put([an_event("a")], now=NOW)
     given = [an_interaction(f"u{n}", event_id) for n in range(3) for event_id in ("a", "gone")]
     given += [an_interaction("u0", "", InteractionType.SEARCH, query="jazz")]
-    store.interactions.append(given, now=NOW, counted=True)
+    store.interactions.append(given, now=NOW - DAY)
     train(store, objects, model="svd")
     assert [item.event_id for item in load(objects).recommend([("gone", "booking")], k=10, now=NOW)] == ["a"]
 
@@ -180,7 +180,7 @@ def test_a_model_with_too_few_users_to_judge_is_published_with_a_note(objects: O
     store = documents()
     store.events.put([an_event(name) for name in "abc"], now=NOW)
     given = [an_interaction(f"u{n}", name, occurred_at=NOW - n * DAY) for n in range(1, 5) for name in "ab"]
-    store.interactions.append(given, now=NOW, counted=True)
+    store.interactions.append(given, now=NOW - DAY)
     document = run(store, objects, model="blend")
     assert document.decision == PUBLISHED
     assert "users can be judged, of at least 20" in document.reason
@@ -212,7 +212,7 @@ def _add_later_interactions(store: Documents) -> None:
         for interaction in later.interactions
         if interaction.occurred_at > NOW
     ]
-    store.interactions.append(more, now=NOW + 15 * DAY, counted=True)
+    store.interactions.append(more, now=NOW + 15 * DAY)
 
 
 def test_the_incumbent_itself_is_judged_with_enough_users_since_its_training(
@@ -262,7 +262,7 @@ def test_a_first_model_that_does_not_beat_popularity_publishes_popularity(object
         for n in range(300)
         for event_id in (f"e{n % 2}", f"e{2 + n % 7}")
     ]
-    store.interactions.append(given, now=NOW, counted=True)
+    store.interactions.append(given, now=NOW - DAY)
     document = run(store, objects, model="svd")
     assert document.decision == PUBLISHED
     if "popularity is to serve first" in document.reason:
@@ -368,7 +368,7 @@ def test_drift_is_measured_against_the_training_data_of_the_incumbent(store: Doc
         )
         for n in range(900)
     ]
-    store.interactions.append(regulars, now=NOW - DAY, counted=True)
+    store.interactions.append(regulars, now=NOW - DAY)
     assert run(store, objects, model="svd").drift == {}
     document = run(store, objects, model="svd", now=NOW + SECOND)
     assert document.drift["verdict"] == "stable"
@@ -377,8 +377,9 @@ def test_drift_is_measured_against_the_training_data_of_the_incumbent(store: Doc
     crowd = [
         an_interaction(f"tourist_{n}", f"unheard_{n % 3}", InteractionType.CLICK, occurred_at=NOW) for n in range(900)
     ]
-    store.interactions.append(crowd, now=NOW + SECOND, counted=True)
-    document = run(store, objects, model="svd", now=NOW + DAY)
+    store.interactions.append(crowd, now=NOW + SECOND)
+    # The accounts of the crowd are established when they are a day old.
+    document = run(store, objects, model="svd", now=NOW + DAY + SECOND)
     assert document.drift["verdict"] == "drifted"
     findings = document.drift["findings"]
     verdicts = {(finding["quantity"], finding["detector"]): finding["verdict"] for finding in findings}

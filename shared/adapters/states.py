@@ -1,0 +1,41 @@
+"""States in document stores: results of storing several at once, and times that tell versions apart."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Final
+
+from shared.entities import Interaction
+from shared.errors import TooMany
+from shared.feedback.states import last_words
+from shared.ports import Appended
+
+TICK: Final = timedelta(microseconds=1)
+"""Least difference between the `recorded_at` of two versions of a document."""
+
+
+def results_of(interactions: Sequence[Interaction], results: Mapping[str, Appended]) -> list[Appended]:
+    """Result of each interaction, from those of the last words by id."""
+    last, found = last_words(interactions), []
+    counted = set[str]()
+    for interaction in interactions:
+        key = interaction.interaction_id
+        if interaction == last[key] and key not in counted:
+            counted.add(key)
+            found.append(results[key])
+        else:
+            found.append(outlived(interaction, last[key]))
+    return found
+
+
+def outlived(interaction: Interaction, stored: Interaction) -> Appended:
+    """Result of storing an interaction that does not replace the stored one of its id."""
+    is_state = not interaction.type.meaning.repeats
+    return Appended.SUPERSEDED if is_state and stored.supersedes(interaction) else Appended.KNOWN
+
+
+def refuse_while_erased(until: datetime | None, now: datetime) -> None:
+    """Refusal of interactions that an erasure up to `until` would drop; raises `TooMany`."""
+    if until is not None and until >= now:
+        wait_s = ceil((until - now).total_seconds()) + 1
+        raise TooMany(f"expected no interactions while the user's data is erased; send them in {wait_s} s", wait_s)

@@ -1,0 +1,46 @@
+"""Established accounts: whose interactions models learn from.
+
+Accounts are free, so what somebody does with many fresh ones must not weigh at once.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import anonymous
+from shared.feedback.interactions import DAY_S, InteractionColumns
+
+MAX_AGE: Final = timedelta(days=7)
+"""Age limit of an interaction that a client sends: what is older when it is recorded, an admin has loaded."""
+
+_OLD_ENOUGH_S: Final = DAY_S
+"""Age of an account from its first interaction, in seconds, from which it is established."""
+
+
+def of_established(columns: InteractionColumns, *, now: datetime) -> InteractionColumns:
+    """Columns of the interactions of established accounts: without visitors and accounts of a single day at `now`.
+
+    An account is established when its first interaction is a day old, or when it acted on two UTC days. Times are those
+    of the store's clock, since a client chooses its own; for loaded interactions they are those of the source.
+    """
+    is_established = established(columns, now=now)
+    return columns if is_established.all() else columns.where(is_established[columns.user_rows])
+
+
+def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.bool_]:
+    """Mask of the established accounts, bool of shape (len(columns.users),)."""
+    is_loaded = ~(columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds())
+    acted_at = np.where(is_loaded, columns.occurred_at, columns.recorded_at)
+    n = len(columns.users)
+    first, last = np.full(n, np.inf), np.full(n, -np.inf)
+    np.minimum.at(first, columns.user_rows, acted_at)
+    np.maximum.at(last, columns.user_rows, acted_at)
+    is_account = ~np.char.startswith(columns.users.keys, anonymous("").encode())
+    is_old = first <= now.timestamp() - _OLD_ENOUGH_S
+    # Users of the vocabulary without an interaction have no days: infinity is on none.
+    acts = np.isfinite(first)
+    days = [np.floor(np.where(acts, moment, 0) / DAY_S) for moment in (first, last)]
+    established: NDArray[np.bool_] = is_account & (is_old | (days[0] < days[1]))
+    return established

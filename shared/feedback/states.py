@@ -1,0 +1,15 @@
+"""States: the last word of several interactions about a target."""
+
+from collections.abc import Iterable
+
+from shared.entities import Interaction
+
+
+def last_words(interactions: Iterable[Interaction]) -> dict[str, Interaction]:
+    """Interactions by id, of several with an id the one that supersedes the others, or the first that repeats."""
+    last: dict[str, Interaction] = {}
+    for interaction in interactions:
+        before = last.setdefault(interaction.interaction_id, interaction)
+        if not interaction.type.meaning.repeats and interaction.supersedes(before):
+            last[interaction.interaction_id] = interaction
+    return last
