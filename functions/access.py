@@ -38,6 +38,18 @@ def caller(request: Request, operation: Operation, identity: Identity, settings:
     return found
 
 
+def address(request: Request) -> str:
+    """Network address that a request's budget is counted for, "" for all requests that come through Firebase Hosting.
+
+    Google's front end appends the address that called it to X-Forwarded-For, so only the last one cannot be forged.
+    Behind Hosting that is one of its own servers. Whoever forges Hosting's header shares the budget of Hosting.
+    """
+    if "Fastly-Client-IP" in request.headers:
+        return ""
+    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return forwarded or request.remote_addr or "unknown"
+
+
 def cors(request: Request, settings: Settings) -> dict[str, str]:
     """CORS headers that let a page of an allowed origin read the response; none without allowed origins."""
     if not settings.origins:

@@ -50,7 +50,8 @@ def _answer(request: Request, wired: Services) -> Response:
     if operation is None:
         return responses.method_not_allowed(", ".join(operations))
     caller = access.caller(request, operation, wired.identity, wired.settings)
-    call = Call(caller, parameters.read(request, operation, path), parameters.body(request, operation))
+    given = parameters.read(request, operation, path)
+    call = Call(caller, given, parameters.body(request, operation), access.address(request))
     response = handler(operation.name)(call, wired)
     if "ETag" in response.headers:
         # 304 Not Modified for a client that has the current version.

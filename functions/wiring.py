@@ -13,7 +13,7 @@ from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
-from shared.services.ingest.quota import Quota
+from shared.services.ingest.quota import Quota, VisitorQuota
 from shared.services.ingest.upgrade import Registers
 from shared.services.serving.context import ServingContext
 from shared.services.serving.snapshot import Serving
@@ -26,8 +26,14 @@ if TYPE_CHECKING:  # only trainings need them
 
 MAX_SENT: Final = 2_000
 """Rate limit: interactions that an instance accepts from a user or visitor within `SENT_IN`."""
+MAX_SENT_BY_ADDRESS: Final = 4_000
+"""Rate limit of visitors and anonymous accounts: interactions that an instance accepts from a network address."""
+MAX_SENT_BY_HOSTING: Final = 20_000
+"""Rate limit of all visitors and anonymous accounts who call through Firebase Hosting, together."""
+MAX_SENT_BY_VISITORS: Final = 40_000
+"""Rate limit of all visitors and anonymous accounts together."""
 SENT_IN: Final = timedelta(minutes=10)
-"""Period of the rate limit."""
+"""Period of the rate limits."""
 
 
 def _now() -> datetime:
@@ -48,7 +54,8 @@ class Services:
     now : the clock, as aware UTC times.
     new_id : generator of ids of lists and runs.
     run_smoke_test : runs the smoke test of a new model.
-    quota : the rate limit of stored interactions.
+    quota : the rate limit of stored interactions, by user or visitor.
+    visitor_quota : the rate limits of those who have no account, by network address and in all.
     registers : whether the store counts states in registers, as it does once it is upgraded.
     """
 
@@ -61,6 +68,9 @@ class Services:
     new_id: Callable[[], str] = field(default=_new_id)
     run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
+    visitor_quota: VisitorQuota = field(
+        default_factory=lambda: VisitorQuota(MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, SENT_IN)
+    )
     registers: Registers = field(init=False)
 
     def __post_init__(self) -> None:

@@ -54,9 +54,14 @@ class PlainIdentity:
         user_id, *organizer_ids = rest.split(":")
         if role == "down":
             raise StoreUnavailable("cannot fetch the keys")
-        if role not in {"user", "admin"}:
+        if role not in {"user", "admin", "anonymous"}:
             raise Unauthenticated("expected a valid ID token")
-        return Caller(user_id, is_admin=role == "admin", organizer_ids=tuple(organizer_ids))
+        return Caller(
+            user_id,
+            is_admin=role == "admin",
+            is_anonymous=role == "anonymous",
+            organizer_ids=tuple(organizer_ids),
+        )
 
     def attest(self, app_token: str) -> None:
         if app_token != "own app":

@@ -21,11 +21,13 @@ class Call:
     caller : the authenticated caller.
     parameters : values of the query's and the path's parameters by name, with the document's defaults.
     body : the JSON body, None for an operation without a body.
+    address : network address of the caller, see `access.address`.
     """
 
     caller: Caller
     parameters: Mapping[str, Any]
     body: Any
+    address: str
 
     def acting_user(self, identity: Identity | None = None) -> str:
         """User id that the call acts for, "" for a cold-start user; raises `Unauthenticated` or `Forbidden`.

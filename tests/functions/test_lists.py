@@ -184,7 +184,7 @@ def test_organizers_are_not_recommended_their_own_events(wire: Wire, trained: Fl
 
 
 def test_organizer_ids_are_known_for_the_token_s_own_user_only() -> None:
-    call = Call(Caller("root", is_admin=True, organizer_ids=("club",)), {"user_id": "alice"}, None)
+    call = Call(Caller("root", is_admin=True, organizer_ids=("club",)), {"user_id": "alice"}, None, "203.0.113.7")
     assert (call.acting_user(), call.organizer_ids("alice"), call.organizer_ids("root")) == ("alice", (), ("club",))
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pyarrow import parquet
 
 from functions.interaction import interaction
-from functions.wiring import MAX_SENT, Services
+from functions.wiring import MAX_SENT, MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, Services
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import InteractionType, User
@@ -28,6 +28,7 @@ Wire = Callable[..., Services]
 INTERACTIONS = "/api/v1/interactions"
 VISITOR = "0b8c8f9f-5f5c-4f0e-9d4e"
 GONE = "gone_user"
+ACCOUNT = "mG1bqXw3vNRkZc9tYh2sPq7LdUe4"
 TOKEN = {"Authorization": f"Bearer user:{GONE}"}
 
 
@@ -212,6 +213,81 @@ def test_a_rate_limit_is_per_sender_and_period() -> None:
     assert refused.value.retry_after_s == 30
     quota.take("b", 6, now=NOW + timedelta(seconds=59))
     quota.take("a", 10, now=NOW + timedelta(minutes=1))
+
+
+def _visit(number: int, size: int = 500) -> dict[str, Any]:
+    return {"anonymous_id": f"visitor-{number:010}", "interactions": [click("e")] * size}
+
+
+@pytest.mark.parametrize(
+    ("headers", "limit"),
+    [
+        ({}, MAX_SENT_BY_ADDRESS),
+        ({"X-Forwarded-For": "203.0.113.7"}, MAX_SENT_BY_ADDRESS),
+        ({"Fastly-Client-IP": "203.0.113.7", "X-Forwarded-For": "198.51.100.1"}, MAX_SENT_BY_HOSTING),
+    ],
+)
+def test_new_visitor_ids_do_not_widen_the_budget_of_an_address(
+    signed_in: FlaskClient, headers: dict[str, str], limit: int
+) -> None:
+    for number in range(limit // 500):
+        assert signed_in.post(INTERACTIONS, json=_visit(number), headers=headers).status_code == 200
+    refused = signed_in.post(INTERACTIONS, json=_visit(10_000), headers=headers)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "600")
+    assert signed_in.post(INTERACTIONS, json=_visit(1), headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 200
+    assert signed_in.post(INTERACTIONS, json={"interactions": [click("e")]}, headers=TOKEN | headers).status_code == 200
+
+
+def test_forged_addresses_before_the_last_one_do_not_widen_the_budget(signed_in: FlaskClient) -> None:
+    answers = [
+        signed_in.post(
+            INTERACTIONS, json=_visit(n), headers={"X-Forwarded-For": f"10.0.0.{n}, 203.0.113.7"}
+        ).status_code
+        for n in range(MAX_SENT_BY_ADDRESS // 500 + 1)
+    ]
+    assert answers == [200] * (len(answers) - 1) + [429]
+
+
+def test_many_addresses_share_the_budget_of_an_instance(signed_in: FlaskClient) -> None:
+    answers = [
+        signed_in.post(
+            INTERACTIONS, json=_visit(n), headers={"X-Forwarded-For": f"10.0.{n // 250}.{n % 250}"}
+        ).status_code
+        for n in range(MAX_SENT_BY_VISITORS // 500 + 1)
+    ]
+    assert answers == [200] * (len(answers) - 1) + [429]
+
+
+def test_an_anonymous_account_has_the_budget_of_its_address(signed_in: FlaskClient) -> None:
+    answers = [
+        signed_in.post(
+            INTERACTIONS, json={"interactions": [click("e")] * 500}, headers={"Authorization": f"Bearer anonymous:a{n}"}
+        ).status_code
+        for n in range(MAX_SENT_BY_ADDRESS // 500 + 1)
+    ]
+    assert answers == [200] * (len(answers) - 1) + [429]
+
+
+def test_an_anonymous_account_counts_for_its_own_lists_alone_until_somebody_signs_up(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    entries = [click("jazz_1"), {"type": "booking", "event_id": "jazz_2"}]
+    unsigned, signed = ({"Authorization": f"Bearer {role}:{ACCOUNT}"} for role in ("anonymous", "user"))
+    assert signed_in.post(INTERACTIONS, json={"interactions": entries}, headers=unsigned).status_code == 200
+    deliver_all(store)
+    clock.forward(timedelta(minutes=30))
+    signed_in.post("/monitor")
+    assert list(store.counters.changed_since(None)) == []
+    assert len(store.users.profile(ACCOUNT, timeout_s=1).history) == 2
+    join = {"anonymous_id": ACCOUNT, "interactions": [click("jazz_3")]}
+    assert signed_in.post(INTERACTIONS, json=join, headers=unsigned).get_json()["joined"] == 0
+    assert signed_in.post(INTERACTIONS, json=join, headers=signed).get_json()["joined"] == 3
+    deliver_all(store)
+    clock.forward(timedelta(minutes=30))
+    signed_in.post("/monitor")
+    counted = {event_id: sum(counts.by_type.values()) for event_id, counts, _ in store.counters.changed_since(None)}
+    assert counted == {"jazz_1": 1, "jazz_2": 1, "jazz_3": 1}
+    assert signed_in.post(INTERACTIONS, json=join, headers=signed).get_json()["joined"] == 0
 
 
 def test_a_dismissed_event_stays_hidden(signed_in: FlaskClient, store: Documents, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""Rate limit of a sender: a quota in fixed periods, counted by each instance on its own."""
+"""Rate limits of senders: quotas in fixed periods, counted by each instance on its own."""
 
 import threading
 from collections import OrderedDict
@@ -44,3 +44,25 @@ class Quota:
                 f"got {sent + amount:,}; send the rest in {wait_s} s",
                 wait_s,
             )
+
+
+class VisitorQuota:
+    """Rate limiter of those who need no account, whose ids cost nothing: by network address and in all.
+
+    Parameters
+    ----------
+    limit : amount that is accepted from an address in a period.
+    hosting_limit : amount from all addresses behind Firebase Hosting together, whose address is "".
+    instance_limit : amount from all addresses together.
+    period : length of a period.
+    """
+
+    def __init__(self, limit: int, hosting_limit: int, instance_limit: int, period: timedelta) -> None:
+        self._by_address = Quota(limit, period)
+        self._of_hosting = Quota(hosting_limit, period)
+        self._of_instance = Quota(instance_limit, period)
+
+    def take(self, address: str, amount: int, *, now: datetime) -> None:
+        """Debit of `amount` from the quotas of an address; raises `TooMany` when it exceeds one of them."""
+        (self._by_address if address else self._of_hosting).take(address, amount, now=now)
+        self._of_instance.take("", amount, now=now)
