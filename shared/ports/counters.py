@@ -54,7 +54,7 @@ class Counters(Protocol):
         """Idempotent update of a user's history and of the counts of the event to a state, atomically.
 
         What the register holds for its user, family and target is taken back, and `counts` added. Nothing happens when
-        the register is not older than `state.recorded_at`. When the user was forgotten since, the document is deleted.
+        the register is not older than `state.recorded_at`, as after the erasure of its document.
         """
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:

@@ -237,10 +237,11 @@ def test_interactions_before_an_erasure_are_deleted_and_later_ones_count(stores:
     store = stores.documents
     late, later = saved(), saved(event_id="event_2", recorded_at=NOW + SECOND)
     seen = did("seen", recorded_at=NOW)
-    for interaction in (late, seen, later):
-        store.interactions.append([interaction], now=interaction.recorded_at or NOW)
+    store.interactions.append([late], now=NOW)
     store.personal.mark("user_1", at=NOW)
-    assert store.counters.put(late, ONE, now=NOW) is Recorded.FORGOTTEN
+    assert store.personal.erase("user_1", now=NOW) == 1
+    store.interactions.append([seen, later], now=NOW + SECOND)
+    assert store.counters.put(late, ONE, now=NOW) is Recorded.KNOWN
     assert store.counters.remember(seen, now=NOW) is Recorded.FORGOTTEN
     assert store.counters.put(later, ONE, now=NOW) is Recorded.NEW
     assert store.counters.put(later, ONE, now=NOW) is Recorded.KNOWN

@@ -43,12 +43,18 @@ class FirestoreCounters:
 
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
-        after = Register(interactions.version(state), counts)
-        try:
-            self._change(state, after, None, now, is_guarded=True, is_remembered=True)
-        except PreconditionLost:
-            return self._decide(state, after, now)
-        return Recorded.NEW
+        after, before = Register(interactions.version(state), counts), None
+        for _ in range(_ROUNDS):
+            try:
+                self._change(state, after, before, now, is_remembered=True)
+            except PreconditionLost:
+                found = self._database.snapshots([reference_of(self._database, state)])
+                before = next(iter(found.values()), None)
+                if before is not None and not read(before).is_older_than(state):
+                    return Recorded.KNOWN
+            else:
+                return Recorded.NEW
+        raise StoreUnavailable("cannot count an interaction: others change the same; try again")
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
         """Take a deleted state back from the counts of its event; idempotent."""
@@ -59,7 +65,7 @@ class FirestoreCounters:
             if register is not None and not read(register).is_withdrawn_by(deleted):
                 return Recorded.KNOWN
             try:
-                self._change(deleted, after, register, now, is_guarded=False, is_remembered=False)
+                self._change(deleted, after, register, now, is_remembered=False)
             except PreconditionLost:
                 continue
             return Recorded.NEW
@@ -69,7 +75,9 @@ class FirestoreCounters:
         """Write a repeating interaction to its user's history; idempotent."""
         del now
         batch = self._database.client.batch()
-        self._guard(batch, interaction.user_id)
+        # A precondition without a read: the batch fails if the note of a forgotten user exists.
+        absent = self._database.client.write_option(exists=False)
+        batch.delete(marker_of(self._database, interaction.user_id), option=absent)
         self._add_entry(batch, interaction)
         try:
             self._database.commit(batch, "a history")
@@ -191,24 +199,6 @@ class FirestoreCounters:
             return True
         raise StoreUnavailable("cannot drop the slots of an event: others change its counts; try again")
 
-    def _decide(self, state: Interaction, after: Register, now: datetime) -> Recorded:
-        """Recording of a state whose register exists, or whose user was forgotten at some time: one of the two."""
-        key = stored.register_key(state.expected_id())
-        marker = marker_of(self._database, state.user_id)
-        for _ in range(_ROUNDS):
-            found = self._database.snapshots([reference_of(self._database, state), marker])
-            before, note = found.get((REGISTERS, key)), found.get((FORGOTTEN, marker.id))
-            if note is not None and after.version <= fields.required_time(note.to_dict() or {}, "at"):
-                return self._drop(state)
-            if before is not None and not read(before).is_older_than(state):
-                return Recorded.KNOWN
-            try:
-                self._change(state, after, before, now, is_guarded=note is None, is_remembered=True)
-            except PreconditionLost:
-                continue
-            return Recorded.NEW
-        raise StoreUnavailable("cannot count an interaction: others change the same; try again")
-
     def _change(
         self,
         state: Interaction,
@@ -216,16 +206,15 @@ class FirestoreCounters:
         before: "DocumentSnapshot[Any] | None",
         now: datetime,
         *,
-        is_guarded: bool,
         is_remembered: bool,
     ) -> None:
         batch = self._database.client.batch()
-        if is_guarded:
-            self._guard(batch, state.user_id)
-        self.add_change(batch, state, after, before, now)
+        spread = self.add_change(batch, state, after, before, now)
         if is_remembered:
             self._add_entry(batch, state)
         self._database.commit(batch, "the counts of an event")
+        if spread:
+            self._spread.mark_flagged(state.event_id)
 
     def add_change(
         self,
@@ -234,23 +223,22 @@ class FirestoreCounters:
         after: Register,
         before: "DocumentSnapshot[Any] | None",
         now: datetime,
-    ) -> None:
-        """Add the change of a register, and of the counts of its event, to `batch`."""
+    ) -> bool:
+        """Add the change of a register, and of the counts of its event, to `batch`.
+
+        True if the change also tells readers that the counts of the event are spread over several documents.
+        """
         write(self._database, batch, reference_of(self._database, state), after, before, now=now)
         added = stored.difference(read(before) if before else None, after)
         if not added:
-            return
+            return False
         event_id = state.event_id
         shard = self._spread.choose(event_id)
         self._add(batch, event_id, shard, added, now)
-        if self._spread.needs_flag(event_id, shard):
+        if needs_flag := self._spread.needs_flag(event_id, shard):
             first = {"event_id": event_id, "shard": 0, "updated_at": now, "spread": True}
             batch.set(self._database.document(COLLECTION, event_id), first, merge=True)
-
-    def _guard(self, batch: "WriteBatch", user_id: str) -> None:
-        # A precondition without a read: the batch fails if the note of a forgotten user exists.
-        absent = self._database.client.write_option(exists=False)
-        batch.delete(marker_of(self._database, user_id), option=absent)
+        return needs_flag
 
     def _add_entry(self, batch: "WriteBatch", interaction: Interaction) -> None:
         if interaction.is_remembered():

@@ -72,7 +72,7 @@ class FirestoreInteractions:
         markers = [marker_of(self._database, user_id) for user_id in sorted({entry.user_id for entry in part})]
         absent = self._database.client.write_option(exists=False)
         found: dict[tuple[str, str], DocumentSnapshot[Any]] = {}
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             batch = self._database.client.batch()
             results = {}
             for entry in part:
@@ -90,7 +90,8 @@ class FirestoreInteractions:
                 self._database.commit(batch, f"{len(part)} interactions")
             except PreconditionLost:
                 wanted = [self._database.document(COLLECTION, entry.interaction_id) for entry in part]
-                found = self._database.snapshots([*wanted, *markers])
+                # Mostly a document exists already; notes are read when that is not why the first attempt failed.
+                found = self._database.snapshots([*wanted, *(markers if number else ())])
                 for marker in markers:
                     if note := found.get((FORGOTTEN, marker.id)):
                         refuse_while_erased(fields.time(note.to_dict() or {}, "at"), now)

@@ -25,8 +25,6 @@ class SqliteCounters:
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
         with self._database.transaction() as connection:
-            if _is_forgotten(connection, state):
-                return _drop(connection, state)
             register = _register(connection, state.expected_id())
             if register and not register.is_older_than(state):
                 return Recorded.KNOWN

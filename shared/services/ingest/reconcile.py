@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
+from zlib import crc32
 
 from shared.entities import EventCounts, Interaction
 from shared.feedback.counts import SETTLED_AFTER, contribution, recorded_time, slot_of, start_of, tally
@@ -15,6 +16,8 @@ BATCH_SIZE: Final = 20_000
 """Interactions that are settled together, in whole slots: the bookmark moves past a batch when all of it is done."""
 
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_TRIMMED: Final = 64
+"""States for each history that is read in order to be trimmed."""
 _DAY: Final = timedelta(days=1)
 
 
@@ -142,6 +145,8 @@ class Settled:
 def _put_missing(documents: Documents, states: Sequence[Interaction], now: datetime) -> int:
     """Recording of the states whose register does not hold them; returns the number of those that counted."""
     registers = documents.counters.registers(states) if states else {}
+    # Histories are read for repeating interactions anyway; states alone make them longer seldom enough.
+    documents.users.trim_histories([state for state in states if crc32(state.interaction_id.encode()) % _TRIMMED == 0])
     lost = 0
     for state in states:
         register = registers.get(state.expected_id())
