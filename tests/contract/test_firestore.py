@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from benchmarks.meter import Meter
 from shared.adapters import history
 from shared.adapters.firestore import (
     Database,
@@ -15,7 +16,8 @@ from shared.adapters.firestore import (
 )
 from shared.adapters.firestore.histories import is_due
 from shared.adapters.firestore.pages import Listing, documents
-from shared.entities import EventCounts, HistoryEntry, InteractionType, Status
+from shared.adapters.stores import open_documents
+from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType, Status
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import Recorded, Written
 from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
@@ -114,6 +116,24 @@ def test_a_first_state_is_counted_without_a_read(database: Database, monkeypatch
     with monkeypatch.context() as blind:
         blind.setattr(database.client._firestore_api, "batch_get_documents", None)
         assert counters.put(SAVED, ONE, now=NOW) is Recorded.NEW
+
+
+def test_operations_of_a_state_and_of_its_change_stay_within_their_budget(firestore_project: str) -> None:
+    store = open_documents(f"firestore:{firestore_project}")
+    meter = Meter(store)
+
+    def operations(state: Interaction) -> dict[str, int]:
+        store.interactions.append([state], now=NOW)
+        accepted = meter.take()
+        [stored] = store.interactions.get([state.interaction_id]).values()
+        meter.take()
+        assert store.counters.put(stored, ONE, now=NOW) is Recorded.NEW
+        return {name: n for name, n in (accepted + meter.take()).items() if n}
+
+    states = [did("x", kind=InteractionType.SAVE, at=NOW - DAY + n * SECOND) for n in range(2)]
+    assert operations(states[0]) == {"writes": 4, "deletes": 1}
+    assert operations(states[1]) == {"reads": 2, "writes": 4, "deletes": 1}
+    store.close()
 
 
 def test_the_register_of_a_deleted_state_expires_after_30_days(database: Database) -> None:
