@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.entities import anonymous
+from shared.entities import Interaction, anonymous
 from shared.feedback.interactions import DAY_S, InteractionColumns
 
 MAX_AGE: Final = timedelta(days=7)
@@ -17,6 +17,12 @@ MAX_AGE: Final = timedelta(days=7)
 
 _OLD_ENOUGH_S: Final = DAY_S
 """Age of an account from its first interaction, in seconds, from which it is established."""
+
+
+def is_loaded(interaction: Interaction) -> bool:
+    """Origin of a stored interaction: True if it is older than clients may send, so that a bulk load has written it."""
+    recorded_at = interaction.recorded_at
+    return recorded_at is not None and recorded_at - interaction.occurred_at > MAX_AGE
 
 
 def of_established(columns: InteractionColumns, *, now: datetime) -> InteractionColumns:

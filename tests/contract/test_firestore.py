@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from itertools import count
 
 import pytest
 
@@ -16,6 +18,7 @@ from shared.adapters.firestore import (
 )
 from shared.adapters.firestore.histories import is_due
 from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.spread import Spread
 from shared.adapters.stores import open_documents
 from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType, Status
 from shared.entities.profile import MAX_HISTORY
@@ -121,13 +124,16 @@ def test_a_first_state_is_counted_without_a_read(database: Database, monkeypatch
 def test_operations_of_a_state_and_of_its_change_stay_within_their_budget(firestore_project: str) -> None:
     store = open_documents(f"firestore:{firestore_project}")
     meter = Meter(store)
+    # A calm event: ten seconds pass between two counts.
+    vars(store.counters)["_spread"] = Spread(partial(next, count(step=10)))
 
     def operations(state: Interaction) -> dict[str, int]:
         store.interactions.append([state], now=NOW)
         accepted = meter.take()
         [stored] = store.interactions.get([state.interaction_id]).values()
         meter.take()
-        assert store.counters.put(stored, ONE, now=NOW) is Recorded.NEW
+        counts = EventCounts({InteractionType.SAVE: 1}, {0: state.occurred_at.second})
+        assert store.counters.put(stored, counts, now=NOW) is Recorded.NEW
         return {name: n for name, n in (accepted + meter.take()).items() if n}
 
     states = [did("x", kind=InteractionType.SAVE, at=NOW - DAY + n * SECOND) for n in range(2)]

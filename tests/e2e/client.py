@@ -68,7 +68,10 @@ def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id:
         "occurred_at": {"timestampValue": (datetime.now(UTC) - timedelta(seconds=5)).isoformat()},
     }
     write: dict[str, Any] = {
-        "update": {"name": f"{_DATABASE}/documents/interactions/{user_id}_{event_id}_{type_}", "fields": fields},
+        "update": {
+            "name": f"{_DATABASE}/documents/interactions/{type_}:{len(user_id)}:{user_id}:{event_id}",
+            "fields": fields,
+        },
         "updateTransforms": [{"fieldPath": "recorded_at", "setToServerValue": "REQUEST_TIME"}],
         "currentDocument": {"exists": False},
     }

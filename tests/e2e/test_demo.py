@@ -47,7 +47,7 @@ def test_the_client_records_by_beacon_exports_and_erases_user_data(tmp_path: Pat
         )
     assert (found["sent"], found["kinds"], found["erased"]) == (True, ["histories", "interactions"], 2)
     assert found["after"]["documents"] == []
-    assert found["visitor"]["accepted"][0].startswith("~")
+    assert found["visitor"]["accepted"][0].startswith("click:37:~")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -53,7 +53,8 @@ def test_a_click_changes_the_next_list_of_that_user(app: App, way: str) -> None:
     else:
         now = datetime.now(UTC) - timedelta(seconds=5)
         fields = {"user_id": account.user_id, "event_id": clicked, "type": "click", "occurred_at": now}
-        key = f"{account.user_id}_{clicked}_click_{now:%Y%m%d}"
+        size = len(account.user_id)
+        key = f"click:{size}:{account.user_id}:{now:%Y%m%d}:{clicked}"
         rest = Rest(app.suite.firestore, PROJECT, account.token)
         assert rest.create("interactions", key, fields, stamp="recorded_at").status_code == 200
     after = eventually(lambda: {"ids": ids(app, account)}, lambda answer: answer["ids"] != before)["ids"]
@@ -92,7 +93,7 @@ def test_an_event_without_updated_at_is_recommended_in_time_and_removed_when_del
 
 def test_monitor_runs_on_its_schedule(app: App) -> None:
     report = app.suite.monitor()
-    assert (report["lost"], report["doubled"]) == (0, 0)
+    assert (report["lost"], report["upgraded"]) == (0, 0)
 
 
 def test_no_document_and_no_object_contains_an_erased_user(app: App) -> None:

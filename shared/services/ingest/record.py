@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from shared.entities import Interaction
 from shared.errors import InvalidField
-from shared.feedback.accounts import MAX_AGE
+from shared.feedback.accounts import MAX_AGE, is_loaded
 from shared.feedback.counts import contribution
 from shared.ports import Appended, Documents, InteractionLog, Recorded
 
@@ -78,7 +78,8 @@ def count(documents: Documents, interaction: Interaction, *, now: datetime, has_
     """Idempotent update of the user's history and, for a state, of the event's counts, in any order of deliveries.
 
     Interactions of repeating types are counted when their slot is settled, see `reconcile.py`; so are states as long as
-    the store has no registers, see `upgrade.py`. Raises `InvalidField` for an interaction without `recorded_at`.
+    the store has no registers, see `upgrade.py`. A bulk load counts what it writes. Raises `InvalidField` for an
+    interaction without `recorded_at`.
     """
     if interaction.recorded_at is None:
         raise InvalidField("recorded_at", None, "the server's time, which the store stamps on each document")
@@ -87,6 +88,8 @@ def count(documents: Documents, interaction: Interaction, *, now: datetime, has_
             return Outcome.NOTHING
         done = documents.counters.remember(interaction, now=now)
         return Outcome.REMEMBERED if done is Recorded.NEW else Outcome(done.value)
+    if is_loaded(interaction):
+        return Outcome.LEFT
     if not has_registers:
         done = documents.counters.remember(interaction, now=now)
         return Outcome.LEFT if done is Recorded.NEW else Outcome(done.value)

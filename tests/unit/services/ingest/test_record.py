@@ -194,8 +194,14 @@ def test_states_are_left_to_reconciling_until_the_store_has_registers(store: Doc
     assert (_by_type(store), _history(store)) == ({}, ["booking"])
 
 
+def test_what_only_a_bulk_load_can_have_written_costs_its_trigger_nothing(store: Documents) -> None:
+    old = an_interaction("u", "e", occurred_at=NOW - 8 * DAY)
+    assert _count(store, old) is Outcome.LEFT
+    assert (_by_type(store), _history(store)) == ({}, [])
+
+
 def test_a_late_delivery_counts_as_one_in_time(store: Documents) -> None:
-    booking = an_interaction("u", "e")
+    booking = an_interaction("u", "e", occurred_at=NOW - DAY)
     assert _count(store, booking, after=30 * DAY) is Outcome.COUNTED
     assert (_by_type(store), _history(store)) == ({"e": {"booking": 1}}, ["booking"])
 
