@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,8 @@ from tests.known import known
 from tests.runs import Steps
 from tests.stores import ContestedObjects, documents
 from tests.training import a_trainer, run, train
+
+WEEK = 7 * DAY
 
 SECOND = timedelta(seconds=1)
 
@@ -153,6 +156,30 @@ def test_interactions_after_now_are_not_learned(store: Documents, objects: Objec
     before = train(store, objects)
     later = [an_interaction(f"u{n}", "jazz_1", occurred_at=NOW + DAY) for n in range(9)]
     store.interactions.append(later, now=NOW + DAY)
+    (tmp_path / "other").mkdir()
+    after = train(store, FolderObjects(tmp_path / "other"))
+    assert before.sha256 == after.sha256
+    assert after.counts == before.counts
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        {"user_id": "~visitor-{n:010}"},
+        {"user_id": "account_{n}", "anonymous": True},
+        # Accounts of today, who say that they acted a week ago.
+        {"user_id": "fresh_{n}", "occurred_at": NOW - WEEK},
+    ],
+)
+def test_two_hundred_ids_that_cost_nothing_teach_nothing(
+    store: Documents, objects: ObjectStore, tmp_path: Path, who: dict[str, Any]
+) -> None:
+    before = train(store, objects)
+    crowd = [
+        an_interaction(event_id="yoga_9", **{"occurred_at": NOW - WEEK} | who | {"user_id": who["user_id"].format(n=n)})
+        for n in range(200)
+    ]
+    store.interactions.append(crowd, now=NOW - timedelta(hours=1))
     (tmp_path / "other").mkdir()
     after = train(store, FolderObjects(tmp_path / "other"))
     assert before.sha256 == after.sha256
