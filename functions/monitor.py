@@ -1,4 +1,4 @@
-"""Scheduled function `monitor`: reconciles event counts with the interaction log.
+"""Scheduled function `monitor`: reconciles event counts with the interaction log, and lets old interactions expire.
 
 It counts what the triggers leave to it and what they missed.
 """
@@ -12,6 +12,7 @@ from flask import Request, Response
 from functions import responses
 from functions.wiring import services
 from shared.errors import Conflict
+from shared.services.ingest.expiry import expire
 from shared.services.ingest.reconcile import reconcile
 
 _log = logging.getLogger(__name__)
@@ -24,10 +25,13 @@ def monitor(request: Request) -> Response:
         return responses.method_not_allowed("POST")
     wired = services()
     try:
-        report = asdict(reconcile(wired.documents, now=wired.now()))
+        now = wired.now()
+        report = asdict(reconcile(wired.documents, now=now))
     except Conflict as error:
         _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": str(error)}))
         return responses.problem(error)
+    # After the counts, so that nothing expires that is not counted.
+    report["expired"] = expire(wired.documents.personal, keep_days=wired.settings.keep_days, now=now)
     _log.log(
         logging.WARNING if report["lost"] else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),

@@ -35,7 +35,12 @@ def retrain(request: Request) -> Response:
     try:
         wired = services()
         settings = wired.settings
-        plan = Plan(model=settings.model, half_life_days=settings.half_life_days, challengers_s=settings.challengers_s)
+        plan = Plan(
+            model=settings.model,
+            half_life_days=settings.half_life_days,
+            challengers_s=settings.challengers_s,
+            keep_days=settings.keep_days,
+        )
         document = perform(trainer(wired, _tell), plan, scheduled_at=_scheduled_at(request, wired))
         _log.info(json.dumps({"message": f"run {document.decision}", "run": json.loads(document.to_json())}))
         return responses.ok(asdict(document))

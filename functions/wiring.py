@@ -78,7 +78,8 @@ class Services:
 
     def context(self) -> ServingContext:
         """Serving context of a request, from which lists are made."""
-        return ServingContext(self.serving, self.documents, self.now, self.settings.deadline_s)
+        settings = self.settings
+        return ServingContext(self.serving, self.documents, self.now, settings.deadline_s, settings.keep_days)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

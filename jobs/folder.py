@@ -10,6 +10,7 @@ from jobs.console import Console
 from jobs.csvfile import CsvFile, Rejection
 from shared.entities import Event, Interaction, User, fields
 from shared.errors import InvalidField, NotFound
+from shared.feedback.retention import is_kept, kept_since
 from shared.services.training.dataset import Dataset
 
 Entity = TypeVar("Entity", Event, User, Interaction)
@@ -73,9 +74,10 @@ class Folder:
     ----------
     path : path of the folder.
     now : interactions that occurred later are rejected; None accepts all.
+    keep_days : interactions that occurred more days before `now` are rejected; None accepts all.
     """
 
-    def __init__(self, path: Path, *, now: datetime | None = None) -> None:
+    def __init__(self, path: Path, *, now: datetime | None = None, keep_days: int | None = None) -> None:
         self.events = EntityFile(
             path,
             "events.csv",
@@ -100,7 +102,7 @@ class Folder:
         self.interactions = EntityFile(
             path,
             "interactions.csv",
-            lambda data: _interaction(data, now),
+            lambda data: _interaction(data, now, keep_days),
             columns=(
                 *("interaction_id", "user_id", "event_id", "organizer_id", "type", "value", "query", "category"),
                 *("occurred_at", "session_id", "recommendation_id", "position"),
@@ -165,10 +167,13 @@ def _accepted(file: EntityFile[Entity], console: Console) -> Iterator[Entity]:
         )
 
 
-def _interaction(data: dict[str, Any], now: datetime | None) -> Interaction:
+def _interaction(data: dict[str, Any], now: datetime | None, keep_days: int | None) -> Interaction:
     given = Interaction.from_document(data.get("interaction_id") or "unnamed", data)
     if now and given.occurred_at > now:
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
+    if now and not is_kept(given, kept_since(keep_days, now)):
+        reason = f"a time of the last {keep_days} days, since MARQUEE_KEEP_DAYS lets older interactions expire"
+        raise InvalidField("occurred_at", data["occurred_at"], reason)
     # States need the id that tells what they replace; a row of an export may have that of an earlier version.
     has_id = "interaction_id" in data and given.type.meaning.repeats
     return given if has_id else replace(given, interaction_id=given.expected_id())

@@ -42,12 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        store = wiring.read_settings(os.environ).documents
-        if given.store:
-            store = check_store(given.store, DOCUMENTS, "--store")
+        settings = wiring.read_settings(os.environ)
+        store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
         documents = open_documents(store)
         try:
-            load_folder(given.folder, documents, rejected=given.rejected, now=datetime.now(UTC), console=console)
+            load_folder(
+                given.folder,
+                documents,
+                rejected=given.rejected,
+                now=datetime.now(UTC),
+                console=console,
+                keep_days=settings.keep_days,
+            )
         finally:
             documents.close()
     except (MarqueeError, OSError) as error:
@@ -59,13 +65,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def load_folder(data: Path, documents: Documents, *, rejected: Path, now: datetime, console: Console) -> None:
+def load_folder(
+    data: Path,
+    documents: Documents,
+    *,
+    rejected: Path,
+    now: datetime,
+    console: Console,
+    keep_days: int | None = None,
+) -> None:
     """Bulk load of the CSV folder `data` into `documents`; idempotent.
 
     Writes rejected rows to the CSV file `rejected`, prints progress and a final report to `console`. Interactions
-    later than `now` are rejected.
+    later than `now` are rejected, and those that occurred more than `keep_days` days before it.
     """
-    folder = Folder(data, now=now)
+    folder = Folder(data, now=now, keep_days=keep_days)
     for warning in folder.warnings():
         console.say(warning)
     with RejectionFile(rejected) as rejections:

@@ -43,6 +43,7 @@ class Settings:
     half_life_days : half-life of an interaction's confidence in days, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
     challengers_s : seconds that a training spends on challengers, which are the models other than `model`, 0..1200
         (MARQUEE_CHALLENGERS_S).
+    keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
     """
 
     documents: str = "sqlite:.marquee/documents.db"
@@ -54,6 +55,7 @@ class Settings:
     model: str = "blend"
     half_life_days: float = 90.0
     challengers_s: float = 60.0
+    keep_days: int | None = None
     origins: tuple[str, ...] = ()
     require_app_check: bool = False
 
@@ -94,6 +96,7 @@ class Settings:
             model=_option(environ, "MARQUEE_MODEL", models, default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
             challengers_s=_number(environ, "MARQUEE_CHALLENGERS_S", 0, 1200, default.challengers_s),
+            keep_days=_days(environ, "MARQUEE_KEEP_DAYS", 30, 36_500),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
         )
@@ -144,6 +147,16 @@ def _number(environ: Mapping[str, str], name: str, low: float, high: float, defa
     if not low <= value <= high:
         raise SettingsError(f"{name}: expected a number in {low:g}..{high:g}, got {given!r}")
     return value
+
+
+def _days(environ: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    given = environ.get(name)
+    if not given:
+        return None
+    # Fewer digits than Python's limit for conversions, and no signs, spaces or underscores.
+    if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
+        raise SettingsError(f"{name}: expected whole days in {low}..{high}, got {given!r}")
+    return int(given)
 
 
 def _firebase_config(environ: Mapping[str, str]) -> dict[str, str]:

@@ -54,6 +54,11 @@ def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
     return [key for key in entries if key not in kept]
 
 
+def expired(entries: Mapping[str, str], before: datetime) -> list[str]:
+    """Keys of expired entries, those of interactions that occurred before `before`."""
+    return [key for key, text in entries.items() if datetime.fromisoformat(json.loads(text)["occurred_at"]) < before]
+
+
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
     documents = ((key, json.loads(text)) for key, text in entries.items())
     readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))

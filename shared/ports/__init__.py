@@ -10,11 +10,12 @@ from shared.ports.dead_letters import DeadLetter, DeadLetters
 from shared.ports.documents import Documents
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
-from shared.ports.personal import PersonalData, PersonalDocument
+from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
 from shared.ports.stores import Appended, EventStore, InteractionLog, RuleStore, UserStore, Written
 
 __all__ = [
     "MAX_SETTLED",
+    "VISITOR_LIFE",
     "Appended",
     "Blob",
     "Bookmarks",

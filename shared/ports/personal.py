@@ -1,9 +1,12 @@
-"""Personal data port: access to and erasure of a user's stored data (GDPR)."""
+"""Personal data port: access to, erasure and expiry of users' stored data (GDPR)."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+VISITOR_LIFE: Final = timedelta(days=30)
+"""Time to live of visitors' documents, unless they are joined to a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,16 @@ class PersonalData(Protocol):
         """Erasure of all documents about a user and of mentions in other profiles; returns the number of changes.
 
         The states of the user are taken back from the counts of their events.
+        """
+
+    def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
+        """Expiry of interactions that occurred before `before`, oldest first, at most `limit`; returns their number.
+
+        Their documents are deleted, and the entries of that time from their users' histories before. The registers of
+        states become tombstones, so that the deletion is no news to anybody; counts stay, since they name nobody. For
+        None nothing expires but visitors' documents of the age `VISITOR_LIFE`, which expire also otherwise, where the
+        store has no policy of its own for them. Where the store has a type for times, an interaction with times as
+        strings is not found.
         """
 
     def mark(self, user_id: str, *, at: datetime) -> None:

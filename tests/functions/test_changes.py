@@ -123,6 +123,18 @@ def test_monitor_counts_what_triggers_leave_to_it_and_logs_a_report(
     assert client.post("/monitor").get_json()["interactions"] == 0
 
 
+def test_monitor_lets_old_interactions_expire_and_reports_how_many(
+    client: FlaskClient, wire: Wire, store: Documents
+) -> None:
+    old = [an_interaction("u", f"jazz_{n}", occurred_at=NOW - 400 * DAY) for n in range(3)]
+    store.interactions.append([*old, an_interaction("v", "jazz_1", occurred_at=NOW - 399 * DAY)], now=NOW - DAY)
+    assert client.post("/monitor").get_json()["expired"] == 0
+    wire(keep_days=399)
+    assert client.post("/monitor").get_json()["expired"] == 3
+    assert client.post("/monitor").get_json()["expired"] == 0
+    assert store.interactions.known([entry.interaction_id for entry in old]) == set()
+
+
 def test_a_get_request_to_monitor_is_refused_without_a_read(client: FlaskClient) -> None:
     answer = client.get("/monitor")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")

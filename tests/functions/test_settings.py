@@ -23,6 +23,7 @@ def test_the_defaults_are_for_a_single_machine() -> None:
         project="",
         model="blend",
         half_life_days=90.0,
+        keep_days=None,
         origins=(),
         require_app_check=False,
     )
@@ -37,6 +38,7 @@ def test_empty_variables_equal_absent_ones() -> None:
         "DEADLINE_S",
         "MODEL",
         "HALF_LIFE_DAYS",
+        "KEEP_DAYS",
         "ORIGINS",
         "APP_CHECK",
     ]
@@ -59,6 +61,8 @@ def test_empty_variables_equal_absent_ones() -> None:
         ("MARQUEE_DEADLINE_S", "60", "deadline_s", 60.0),
         ("MARQUEE_MODEL", "popularity", "model", "popularity"),
         ("MARQUEE_HALF_LIFE_DAYS", "3650", "half_life_days", 3650.0),
+        ("MARQUEE_KEEP_DAYS", "30", "keep_days", 30),
+        ("MARQUEE_KEEP_DAYS", "36500", "keep_days", 36_500),
         (
             "MARQUEE_ORIGINS",
             "https://a.example, http://localhost:5000",
@@ -99,6 +103,12 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
         ("MARQUEE_MODEL", "SVD"),
         ("MARQUEE_HALF_LIFE_DAYS", "-1"),
         ("MARQUEE_HALF_LIFE_DAYS", "3651"),
+        ("MARQUEE_KEEP_DAYS", "29"),
+        ("MARQUEE_KEEP_DAYS", "36501"),
+        ("MARQUEE_KEEP_DAYS", "90.5"),
+        ("MARQUEE_KEEP_DAYS", "-90"),
+        ("MARQUEE_KEEP_DAYS", "9" * 5_000),
+        ("MARQUEE_KEEP_DAYS", "forever"),
         ("FIREBASE_CONFIG", "{"),
         ("FIREBASE_CONFIG", "[]"),
     ],

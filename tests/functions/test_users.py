@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
@@ -13,16 +14,22 @@ from pyarrow import parquet
 
 from functions.interaction import interaction
 from functions.wiring import MAX_SENT, MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, Services
+from shared.adapters.cloudevent import encode_change
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import InteractionType, User
 from shared.errors import InvalidField, TooMany
+from shared.models.artifact import unpack
 from shared.ports import Documents
+from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.erasure import export
 from shared.services.ingest.quota import Quota
+from shared.services.registry import POINTER, read_manifest
+from shared.signals.friends import user_hashes
 from tests import laws
-from tests.deployment import Clock, created
-from tests.examples import NOW, an_interaction
+from tests.deployment import Clock, created, delivered
+from tests.examples import DAY, NOW, an_interaction
+from tests.known import known
 
 Wire = Callable[..., Services]
 INTERACTIONS = "/api/v1/interactions"
@@ -87,6 +94,40 @@ def test_an_erased_user_leaves_no_data(signed_in: FlaskClient, store: Documents,
     assert not any(counts for _, counts, _ in store.counters.changed_since(NOW))
     assert signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN).get_json()["erased"] == 0
     assert not any(counts for _, counts, _ in store.counters.changed_since(NOW))
+
+
+def test_a_user_who_was_active_only_before_the_limit_leaves_no_data(
+    client: FlaskClient, wire: Wire, store: Documents, tmp_path: Path, clock: Clock
+) -> None:
+    wire(model="blend", challengers_s=0.0)
+    long_ago = NOW - 200 * DAY
+    kinds = (InteractionType.BOOKING, InteractionType.SAVE, InteractionType.VIEW, InteractionType.SEARCH)
+    done = [an_interaction(GONE, "jazz_2", kind, occurred_at=long_ago, query="jazz") for kind in kinds]
+    load_interactions(store, done, now=NOW - DAY)
+    assert client.post("/retrain").get_json()["decision"] == "published"
+    assert GONE in everything(store, tmp_path)
+    assert _hash_of_gone(tmp_path)
+    counts = [counts for event_id, counts, _ in store.counters.changed_since(None) if event_id == "jazz_2"]
+    deletions = [(entry.interaction_id, entry.to_document()) for entry in store.interactions.since(None)]
+
+    clock.forward(timedelta(hours=1))
+    wire(model="blend", challengers_s=0.0, keep_days=199)
+    assert client.post("/monitor").get_json()["expired"] == len(done)
+    for key, fields in deletions:
+        if key in {entry.interaction_id for entry in done}:
+            interaction(delivered(encode_change("interactions", key, None, fields)))
+    assert client.post("/retrain").get_json()["decision"] == "published"
+    assert GONE not in everything(store, tmp_path)
+    assert not _hash_of_gone(tmp_path)
+    assert counts == [counts for event_id, counts, _ in store.counters.changed_since(None) if event_id == "jazz_2"]
+
+
+def _hash_of_gone(folder: Path) -> bool:
+    """Whether an array of the model in service holds the hash of the user's id."""
+    objects = FolderObjects(folder)
+    version = json.loads(known(objects.read(POINTER)).data)["version"]
+    arrays = unpack(known(objects.read(f"models/{version}/model.npz")).data, read_manifest(objects, version))
+    return any((array == user_hashes([GONE])[0]).any() for array in arrays.values() if array.dtype == np.uint64)
 
 
 def test_an_erased_user_is_a_cold_start_user_and_may_start_again(

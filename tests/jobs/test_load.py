@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,6 +127,18 @@ def test_an_invalid_row_is_rejected_with_its_reason_and_the_rows_around_it_are_l
     [(file, line, at, why)] = rejected(tmp_path)
     assert (file, line, at) == (name, "3", field)
     assert reason in why
+
+
+def test_interactions_that_would_expire_are_rejected(folder: Path, tmp_path: Path) -> None:
+    documents = open_documents("sqlite::memory:")
+    now = datetime(2026, 5, 1, 12, tzinfo=UTC)
+    load_folder(folder, documents, rejected=tmp_path / "rejected.csv", now=now, console=Console(), keep_days=30)
+    assert [interaction.user_id for interaction in documents.interactions.since(None)] == ["good_2"]
+    [(file, line, field, why)] = rejected(tmp_path)
+    assert (file, line, field) == ("interactions.csv", "2", "occurred_at")
+    assert "the last 30 days, since MARQUEE_KEEP_DAYS lets" in why
+    assert "2026-04-01T00:00:00Z" in why
+    documents.close()
 
 
 def test_the_report_counts_loaded_unchanged_and_rejected_rows(

@@ -7,12 +7,14 @@ chosen by the hash of their ids. The trigger itself reads nothing.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters import history
-from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
 from shared.entities import Interaction
 from shared.entities.profile import MAX_HISTORY
+from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from google.cloud.firestore import WriteBatch
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 HISTORIES: Final = "histories"
 _ENTRY_BYTES: Final = 500
 """Estimated size of an entry, for requests within Firestore's limit."""
+_HISTORY_BYTES: Final = MAX_HISTORY * _ENTRY_BYTES // 2
+"""Estimated size of a history, for requests within Firestore's limit."""
 _TURN: Final = 64
 """New entries per trimming read of a history, on average."""
+_ROUNDS: Final = 10
+"""Attempts to delete histories while others change them."""
 
 Entries = dict[str, str]
 """History entries as JSON text by key, see `shared.adapters.history`."""
@@ -74,7 +80,7 @@ class Histories:
         def read(user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Entries]]:
             return self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
 
-        found = in_parallel(read, chunks(users, lambda _: MAX_HISTORY * _ENTRY_BYTES // 2))
+        found = in_parallel(read, chunks(users, lambda _: _HISTORY_BYTES))
         stored = {user_id: data.get("entries", {}) for part in found for (_, user_id), data in part.items()}
         self._shorten(stored)
         return [
@@ -82,6 +88,33 @@ class Histories:
             for interaction in wanted
             if history.key_of(interaction) not in stored.get(interaction.user_id, {})
         ]
+
+    def expire(self, user_ids: Iterable[str], before: datetime) -> None:
+        """Expiry of the entries before `before` of some users; a history without any other is deleted."""
+        in_parallel(lambda part: self._expire(part, before), chunks(user_ids, lambda _: _HISTORY_BYTES))
+
+    def _expire(self, user_ids: Sequence[str], before: datetime) -> None:
+        from google.cloud.firestore import DELETE_FIELD
+
+        for _ in range(_ROUNDS):
+            batch = self._database.client.batch()
+            stored = self._database.snapshots(self._database.document(HISTORIES, user_id) for user_id in user_ids)
+            for snapshot in stored.values():
+                entries: Entries = (snapshot.to_dict() or {}).get("entries", {})
+                keys = history.expired(entries, before)
+                if len(keys) == len(entries):
+                    # An entry that is merged meanwhile must not go with the rest.
+                    unchanged = self._database.client.write_option(last_update_time=snapshot.update_time)
+                    batch.delete(snapshot.reference, option=unchanged)
+                elif keys:
+                    batch.update(snapshot.reference, {f"entries.{key}": DELETE_FIELD for key in keys})
+            try:
+                if len(batch):
+                    self._database.commit(batch, f"{len(batch)} shorter histories")
+            except PreconditionLost:
+                continue
+            return
+        raise StoreUnavailable("cannot shorten histories: others change them; try again")
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
         batch = self._database.client.batch()

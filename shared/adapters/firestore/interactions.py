@@ -1,7 +1,7 @@
 """Interaction log in Firestore."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +14,7 @@ from shared.entities import Interaction, fields
 from shared.entities.event import known_fields
 from shared.errors import InvalidField, StoreUnavailable
 from shared.feedback.states import last_words
-from shared.ports import Appended
+from shared.ports import VISITOR_LIFE, Appended
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot, WriteBatch
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 COLLECTION: Final = "interactions"
 RECORDED: Final = Listing(COLLECTION, "recorded_at")
 ALL: Final = Listing(COLLECTION)
-VISITOR_LIFE: Final = timedelta(days=30)
-"""Time to live of visitors' documents, unless they are joined to a user."""
 _BYTES: Final = 3_000
 """Estimated size of a document; no interaction is larger."""
 _ROUNDS: Final = 5

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 1_000
 _BY_ID: Final = "__name__"
-_RANGES: Final = (">", ">=")
+_RANGES: Final = (">", ">=", "<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Listing:
     ----------
     collection : the collection that is read.
     field : the field of the filter and of the order before the document id; "" reads every document, by id.
-    operator : comparison of the field to the bound; with any but `>` and `>=` the order is by id alone.
+    operator : comparison of the field to the bound; with an equality the order is by id alone.
     """
 
     collection: str
@@ -57,6 +57,13 @@ def documents(
         query = query.start_after({_BY_ID: database.document(listing.collection, after)})
     for snapshot in _snapshots(database, query, listing.collection, page):
         yield snapshot.id, snapshot.to_dict() or {}
+
+
+def snapshots(
+    database: Database, listing: Listing, bound: datetime, *, page: int = PAGE
+) -> Iterator["DocumentSnapshot[Any]"]:
+    """Paginated query as `documents`: snapshots, which hold the update times that preconditions need."""
+    return _snapshots(database, _query(database, listing, bound).limit(page), listing.collection, page)
 
 
 def _query(database: Database, listing: Listing, bound: datetime | str | None) -> "Query":

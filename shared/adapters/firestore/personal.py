@@ -1,27 +1,29 @@
-"""Personal data of a user in Firestore, for export and erasure."""
+"""Personal data of users in Firestore, for export, erasure and expiry."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.firestore import deadletters, forgotten, interactions, users
 from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.firestore.forgotten import marker_of
-from shared.adapters.firestore.histories import HISTORIES
-from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.histories import HISTORIES, Histories
+from shared.adapters.firestore.pages import PAGE, Listing, documents, snapshots
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
-from shared.adapters.firestore.registers import read, reference_of
+from shared.adapters.firestore.registers import read, reference_of, write
 from shared.entities import Interaction, fields
 from shared.errors import InvalidField, StoreUnavailable
 from shared.ports import PersonalDocument, Register
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import DocumentReference, WriteBatch
+    from google.cloud.firestore import DocumentReference, DocumentSnapshot, WriteBatch
 
 DONE: Final = Listing(interactions.COLLECTION, "user_id", "==")
 LETTERS: Final = Listing(deadletters.COLLECTION, "user_id", "==")
+OLD: Final = Listing(interactions.COLLECTION, "occurred_at", "<")
 FRIENDS: Final = Listing(users.COLLECTION, "friends", "array_contains")
 _BYTES: Final = 3_000
 """Estimated size of a document, for requests within Firestore's limit."""
@@ -37,6 +39,7 @@ class FirestorePersonal:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._counters = FirestoreCounters(database)
+        self._histories = Histories(database)
 
     def of(self, user_id: str) -> Iterator[PersonalDocument]:
         """Documents about a user: profile, history, interactions, dead letters."""
@@ -52,7 +55,8 @@ class FirestorePersonal:
         from google.cloud.firestore import ArrayRemove
 
         held = list(self.of(user_id))
-        states = [state for document in held if (state := _state(document))]
+        own_interactions = [document for document in held if document.collection == interactions.COLLECTION]
+        states = [state for document in own_interactions if (state := _state(document.document_id, document.fields))]
         in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
         own = [self._database.document(document.collection, document.document_id) for document in held]
         others = [self._database.document(users.COLLECTION, key) for key in self._friends(user_id)]
@@ -60,6 +64,17 @@ class FirestorePersonal:
         self._write(own, lambda batch, reference: batch.delete(reference))
         self._write(others, lambda batch, reference: batch.update(reference, without))
         return len(own) + len(others)
+
+    def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
+        """Delete interactions that occurred before `before`, oldest first; a TTL policy deletes those of visitors."""
+        if before is None:
+            return 0
+        found = list(islice(snapshots(self._database, OLD, before, page=min(limit, PAGE)), limit))
+        # Histories come first: as long as a document is there, the next run finds its user.
+        users = {entry.user_id for snapshot in found if (entry := _parsed(snapshot.id, snapshot.to_dict() or {}))}
+        self._histories.expire(sorted(users), before)
+        parts = chunks(found, lambda _: _STATE_BYTES)
+        return sum(in_parallel(lambda part: self._expire(part, before, now), parts))
 
     def mark(self, user_id: str, *, at: datetime) -> None:
         """Mark a user as forgotten, under `pseudonym(user_id)`, for all interactions recorded up to `at`."""
@@ -77,28 +92,59 @@ class FirestorePersonal:
         for _ in range(_ROUNDS):
             wanted = [self._database.document(interactions.COLLECTION, state.interaction_id) for state in states]
             found = self._database.snapshots([*wanted, *(reference_of(self._database, state) for state in states)])
-            registers = {key: snapshot for (collection, key), snapshot in found.items() if collection == REGISTERS}
             batch = self._database.client.batch()
-            done = set[str]()
+            deleted = []
             for state, reference in zip(states, wanted, strict=True):
                 batch.delete(reference)
                 document = found.get((interactions.COLLECTION, state.interaction_id))
                 stamp = interactions.stamp_of(document) if document else state.recorded_at
-                deleted = replace(state, recorded_at=stamp)
-                key = reference_of(self._database, state).id
-                before = registers.get(key)
-                # Earlier versions kept a booking and its cancellation in two documents.
-                if key in done or (before and not read(before).is_withdrawn_by(deleted)):
-                    continue
-                done.add(key)
-                after = Register(interactions.version(deleted), is_deleted=True)
-                self._counters.add_change(batch, deleted, after, before, now)
+                deleted.append(replace(state, recorded_at=stamp))
+            for state, after, before in self._tombstones(deleted, found):
+                self._counters.add_change(batch, state, after, before, now)
             try:
                 self._database.commit(batch, f"{len(states)} documents about a user")
             except PreconditionLost:
                 continue
             return
         raise StoreUnavailable("cannot erase interactions: others change them; try again")
+
+    def _expire(self, part: "Sequence[DocumentSnapshot[Any]]", before: datetime, now: datetime) -> int:
+        """Delete documents, and turn the registers of their states into tombstones, in one commit; their number."""
+        for _ in range(_ROUNDS):
+            if not part:
+                return 0
+            batch = self._database.client.batch()
+            for snapshot in part:
+                # A later state may have taken the place of this one.
+                unchanged = self._database.client.write_option(last_update_time=snapshot.update_time)
+                batch.delete(snapshot.reference, option=unchanged)
+            states = [state for snapshot in part if (state := _state(snapshot.id, snapshot.to_dict() or {}))]
+            found = self._database.snapshots(reference_of(self._database, state) for state in states) if states else {}
+            for state, after, register in self._tombstones(states, found):
+                write(self._database, batch, reference_of(self._database, state), after, register, now=now)
+            try:
+                self._database.commit(batch, f"{len(part)} expired interactions")
+            except PreconditionLost:
+                stored = self._database.snapshots(snapshot.reference for snapshot in part)
+                part = [snapshot for snapshot in stored.values() if _is_before(snapshot, before)]
+            else:
+                return len(part)
+        raise StoreUnavailable("cannot delete expired interactions: others change them; try again")
+
+    def _tombstones(
+        self, deleted: Sequence[Interaction], found: "Mapping[tuple[str, str], DocumentSnapshot[Any]]"
+    ) -> "Iterator[tuple[Interaction, Register, DocumentSnapshot[Any] | None]]":
+        """Changes of registers by deleted states: the state, its tombstone, and its register as in `found`."""
+        done = set[str]()
+        # Earlier versions kept a booking and its cancellation in two documents: the later one leaves the tombstone.
+        stamped = [state for state in deleted if state.recorded_at is not None]
+        for state in sorted(stamped, key=interactions.version, reverse=True):
+            key = reference_of(self._database, state).id
+            before = found.get((REGISTERS, key))
+            if key in done or (before and not read(before).is_withdrawn_by(state)):
+                continue
+            done.add(key)
+            yield state, Register(interactions.version(state), is_deleted=True), before
 
     def _friends(self, user_id: str) -> list[str]:
         # Listed to the end before the first change, which would remove documents from the query's result.
@@ -116,12 +162,22 @@ class FirestorePersonal:
         in_parallel(commit, chunks(references, lambda _: _BYTES))
 
 
-def _state(document: PersonalDocument) -> Interaction | None:
-    """Readable interaction of a lasting type in a document, None for any other."""
-    if document.collection != interactions.COLLECTION:
-        return None
+def _parsed(document_id: str, data: Mapping[str, Any]) -> Interaction | None:
+    """Interaction in a document, None where it cannot be read."""
     try:
-        interaction = Interaction.from_document(document.document_id, document.fields)
+        return Interaction.from_document(document_id, data)
     except InvalidField:
         return None
-    return None if interaction.type.meaning.repeats or interaction.recorded_at is None else interaction
+
+
+def _state(document_id: str, data: Mapping[str, Any]) -> Interaction | None:
+    """Readable interaction of a lasting type in a document, None for any other."""
+    interaction = _parsed(document_id, data)
+    if interaction is None or interaction.type.meaning.repeats or interaction.recorded_at is None:
+        return None
+    return interaction
+
+
+def _is_before(snapshot: "DocumentSnapshot[Any]", before: datetime) -> bool:
+    occurred_at = (snapshot.to_dict() or {}).get("occurred_at")
+    return isinstance(occurred_at, datetime) and occurred_at < before

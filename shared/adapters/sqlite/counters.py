@@ -128,6 +128,13 @@ def withdraw(connection: sqlite3.Connection, deleted: Interaction, *, now: datet
     return Recorded.NEW
 
 
+def expire(connection: sqlite3.Connection, state: Interaction) -> None:
+    """Turn the register of an expired state into a tombstone, within the caller's transaction; counts stay."""
+    register = _register(connection, state.expected_id())
+    if register is None or register.is_withdrawn_by(state):
+        _write(connection, state, Register(_version(state), is_deleted=True))
+
+
 def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> bool:
     sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
     row = connection.execute(sql, (pseudonym(interaction.user_id),)).fetchone()
@@ -163,11 +170,15 @@ def _row(state_id: str, register: Register) -> tuple[object, ...]:
 def _replace(
     connection: sqlite3.Connection, state: Interaction, before: Register | None, after: Register, *, now: datetime
 ) -> None:
+    _write(connection, state, after)
+    _add(connection, state.event_id, stored.difference(before, after), now=now)
+
+
+def _write(connection: sqlite3.Connection, state: Interaction, register: Register) -> None:
     connection.execute(
         "INSERT OR REPLACE INTO counted (key, version, counts, is_deleted) VALUES (?, ?, ?, ?)",
-        _row(state.expected_id(), after),
+        _row(state.expected_id(), register),
     )
-    _add(connection, state.event_id, stored.difference(before, after), now=now)
 
 
 def _add(connection: sqlite3.Connection, event_id: str, added: EventCounts, *, now: datetime) -> None:

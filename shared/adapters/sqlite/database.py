@@ -13,8 +13,15 @@ from shared.errors import SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 _BUSY_S = 10.0
+OF_VISITORS = "(substr(document ->> 'user_id', 1, 1) = '~' OR document ->> 'anonymous')"
+"""Condition of visitors' interactions, in the words of the index that finds them by age."""
+_BY_AGE = (
+    "CREATE INDEX history_by_age ON history (occurred_at)",
+    "CREATE INDEX interactions_by_age ON interactions (document ->> 'occurred_at', interaction_id)",
+    f"CREATE INDEX interactions_of_visitors ON interactions (recorded_at, interaction_id) WHERE {OF_VISITORS}",
+)
 _SCHEMA = (
     # Documents are JSON; the other columns are those that queries need.
     "CREATE TABLE events (event_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL,"
@@ -43,6 +50,7 @@ _SCHEMA = (
     "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT, until TEXT, after TEXT NOT NULL DEFAULT '',"
     " run INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE forgotten (pseudonym TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+    *_BY_AGE,
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 _MIGRATIONS = {
@@ -57,6 +65,7 @@ _MIGRATIONS = {
         "DROP TABLE former_bookmarks",
         "PRAGMA user_version = 3",
     ),
+    3: (*_BY_AGE, "PRAGMA user_version = 4"),
 }
 """Statements that bring the schema of an earlier version to that of the next one."""
 

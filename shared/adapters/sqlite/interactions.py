@@ -93,5 +93,9 @@ def store(
 def states_of(connection: sqlite3.Connection, user_id: str) -> list[Interaction]:
     """Readable interactions of lasting types of a user."""
     sql = "SELECT recorded_at, interaction_id, document FROM interactions WHERE document ->> 'user_id' = ?"
-    found = _readable(connection.execute(sql, (user_id,)))
-    return [interaction for interaction in found if not interaction.type.meaning.repeats]
+    return states_in(connection.execute(sql, (user_id,)))
+
+
+def states_in(rows: Iterable[tuple[Any, ...]]) -> list[Interaction]:
+    """Readable interactions of lasting types in rows of `recorded_at`, id and document."""
+    return [interaction for interaction in _readable(rows) if not interaction.type.meaning.repeats]

@@ -1,15 +1,17 @@
-"""Personal data of a user in SQLite, for export and erasure."""
+"""Personal data of users in SQLite, for export, erasure and expiry."""
 
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from shared.adapters.sqlite import counters
 from shared.adapters.sqlite.counters import withdraw
-from shared.adapters.sqlite.database import Database, iso
-from shared.adapters.sqlite.interactions import states_of
+from shared.adapters.sqlite.database import OF_VISITORS, Database, iso
+from shared.adapters.sqlite.interactions import states_in, states_of
 from shared.entities import pseudonym
-from shared.ports import PersonalDocument
+from shared.ports import VISITOR_LIFE, PersonalDocument
 
 _OF: Final = (
     (
@@ -37,6 +39,14 @@ _ERASE: Final = (
     "DELETE FROM history WHERE user_id = ?",
     "DELETE FROM interactions WHERE document ->> 'user_id' = ?",
     "DELETE FROM dead_letters WHERE user_id = ?",
+)
+_OLD: Final = (
+    "SELECT recorded_at, interaction_id, document FROM interactions WHERE document ->> 'occurred_at' < ?"
+    " ORDER BY document ->> 'occurred_at', interaction_id LIMIT ?"
+)
+_OLD_OF_VISITORS: Final = (
+    f"SELECT recorded_at, interaction_id, document FROM interactions WHERE {OF_VISITORS} AND recorded_at < ?"  # noqa: S608  # a constant
+    " ORDER BY recorded_at, interaction_id LIMIT ?"
 )
 
 
@@ -68,6 +78,15 @@ class SqlitePersonal:
             )
         return changed + others.rowcount
 
+    def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
+        """Delete interactions that occurred before `before`, and those of visitors of the age `VISITOR_LIFE`."""
+        expired = 0
+        with self._database.transaction() as connection:
+            if before is not None:
+                connection.execute("DELETE FROM history WHERE occurred_at < ?", (iso(before),))
+                expired = _expire(connection, _OLD, before, limit)
+            return expired + _expire(connection, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired)
+
     def mark(self, user_id: str, *, at: datetime) -> None:
         """Mark a user as forgotten, under `pseudonym(user_id)`, for all interactions recorded up to `at`."""
         with self._database.transaction() as connection:
@@ -79,3 +98,11 @@ class SqlitePersonal:
         """Times at which users were last forgotten, by pseudonym; those at or after `since`, all for None."""
         rows = self._database.rows("SELECT pseudonym, at FROM forgotten WHERE at >= ?", (iso(since) if since else "",))
         return {key: datetime.fromisoformat(at) for key, at in rows}
+
+
+def _expire(connection: sqlite3.Connection, sql: str, before: datetime, limit: int) -> int:
+    rows = connection.execute(sql, (iso(before), limit)).fetchall()
+    for state in states_in(rows):
+        counters.expire(connection, state)
+    connection.executemany("DELETE FROM interactions WHERE interaction_id = ?", [(key,) for _, key, _ in rows])
+    return len(rows)

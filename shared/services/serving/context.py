@@ -10,6 +10,7 @@ from shared.catalog.catalog import UNSEEN
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.errors import InvalidField, NotFound, StoreUnavailable
 from shared.feedback.history import Histories
+from shared.feedback.retention import is_kept, kept_since
 from shared.ports import Documents, EventStore
 from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
@@ -95,12 +96,14 @@ class ServingContext:
     documents : document stores.
     clock : returns the present, UTC.
     deadline_s : seconds that a request waits for a user's history before it answers without it.
+    keep_days : days after which history entries expire, see `Settings`; what is expired and still stored is left out.
     """
 
     serving: Serving
     documents: Documents
     clock: Callable[[], datetime]
     deadline_s: float
+    keep_days: int | None = None
 
     def view(self, request: ListRequest) -> RequestView:
         """State of a new request; reads the snapshot and the user's profile."""
@@ -110,7 +113,7 @@ class ServingContext:
         profile = Profile(User(user_id=request.user_id or "anonymous"))
         if request.user_id:
             try:
-                profile = self.documents.users.profile(request.user_id, timeout_s=self.deadline_s)
+                profile = self._profile(request.user_id, now)
             except StoreUnavailable as error:
                 _log.warning("answers without the history of a user: %s", error)
                 degraded = (*degraded, "history")
@@ -120,3 +123,8 @@ class ServingContext:
             profile = Profile(profile.user, (*session, *profile.history))
         viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids)
         return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)
+
+    def _profile(self, user_id: str, now: datetime) -> Profile:
+        stored = self.documents.users.profile(user_id, timeout_s=self.deadline_s)
+        since = kept_since(self.keep_days, now)
+        return replace(stored, history=tuple(entry for entry in stored.history if is_kept(entry, since)))

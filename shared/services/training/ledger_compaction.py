@@ -1,4 +1,4 @@
-"""Ledger compaction: merges small files and drops the rows of forgotten users."""
+"""Ledger compaction: merges small files and drops expired interactions and the rows of forgotten users."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -63,7 +63,10 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], 
         return 0
     rows = sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     feed = ledger.feeds[INTERACTIONS]
-    kept = [_without(files, chunk, forgotten, new_id) for chunk in feed.chunks]
+    kept = [
+        _rewritten(files, chunk, lambda table: _filtered(INTERACTIONS, table, forgotten), new_id)
+        for chunk in feed.chunks
+    ]
     ledger = ledger.with_feed(INTERACTIONS, replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows)))
     feed = ledger.feeds[USERS]
     if feed.chunks:
@@ -77,10 +80,40 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], 
     return dropped
 
 
-def _without(files: LedgerFiles, chunk: Chunk, forgotten: Mapping[str, datetime], new_id: Callable[[], str]) -> Chunk:
+def drop_expired(files: LedgerFiles, run: Run, kept_since: datetime, *, new_id: Callable[[], str]) -> int:
+    """Expiry of the interactions that occurred before `kept_since`; returns the number of dropped rows.
+
+    Files of earlier months are dropped unread, and those of the month in which the limit lies rewritten.
+    """
+    feed = files.ledger.feeds[INTERACTIONS]
+    month = f"month={kept_since:%Y-%m}"
+    kept = []
+    for chunk in feed.chunks:
+        folder = chunk.name.split("/")[-2]
+        if folder > month:
+            kept.append(chunk)
+        elif folder == month:
+            kept.append(_rewritten(files, chunk, lambda table: _since(table, kept_since), new_id))
+    remaining = replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows))
+    files.commit(files.ledger.with_feed(INTERACTIONS, remaining))
+    dropped = feed.rows - remaining.rows
+    run.step("interactions expired", f"dropped {dropped:,} interactions from before {kept_since:%Y-%m-%d}")
+    return dropped
+
+
+def _since(table: "pa.Table", kept_since: datetime) -> "pa.Table":
+    from pyarrow import compute
+
+    return table.filter(compute.greater_equal(table["occurred_at"], kept_since))
+
+
+def _rewritten(
+    files: LedgerFiles, chunk: Chunk, select: "Callable[[pa.Table], pa.Table]", new_id: Callable[[], str]
+) -> Chunk:
+    """File of the rows of a file of interactions that `select` keeps, the same file where it keeps all."""
     [(file, data)] = files.contents([chunk])
     table = parquet.read(INTERACTIONS, file, data, parquet.schema(INTERACTIONS).names)
-    remaining = _filtered(INTERACTIONS, table, forgotten)
+    remaining = select(table)
     if len(remaining) == len(table):
         return chunk
     return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", remaining, chunk)

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from shared.entities import Event, Interaction, User
 from shared.errors import ArtifactError
+from shared.feedback.retention import is_kept
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import Documents, ObjectStore
@@ -69,14 +70,26 @@ class LedgerFiles:
         return len(orphans)
 
 
-def catch_up(documents: Documents, files: LedgerFiles, run: Run, *, new_id: Callable[[], str]) -> None:
-    """Incremental sync of all feeds: appends the documents of the store that the ledger lacks."""
+def catch_up(
+    documents: Documents,
+    files: LedgerFiles,
+    run: Run,
+    *,
+    new_id: Callable[[], str],
+    kept_since: datetime | None = None,
+) -> None:
+    """Incremental sync of all feeds: appends the documents of the store that the ledger lacks.
+
+    Interactions that occurred before `kept_since` are left out, since they may expire in the store later than here.
+    """
     sources: dict[str, _Source] = {
         EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
         USERS: lambda since, after: documents.users.changed_since(since, after=after),
         # Visitors' interactions are stored anew when they are joined to a user.
         INTERACTIONS: lambda since, after: (
-            entry for entry in documents.interactions.since(since, after=after) if not entry.is_of_visitor()
+            entry
+            for entry in documents.interactions.since(since, after=after)
+            if not entry.is_of_visitor() and is_kept(entry, kept_since)
         ),
     }
     for name in FEEDS:

@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
 from shared.evaluation.ratings import evaluate_ratings
+from shared.feedback.retention import kept_since
 from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
@@ -18,7 +19,7 @@ from shared.services.training import run, smoke_test
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
 from shared.services.training.lease import Lease
-from shared.services.training.ledger_compaction import drop_users, merge
+from shared.services.training.ledger_compaction import drop_expired, drop_users, merge
 from shared.services.training.ledger_sync import LedgerFiles, catch_up
 from shared.services.training.model_selection import ChampionChallenger, Selection, Served
 from shared.services.training.run import Report, Run, RunDocument
@@ -39,6 +40,7 @@ class Plan:
     challengers_s : seconds for fits of model selection, the champion's included; after that no challenger begins.
     deadline : time limit of the run, after which it stops itself.
     reread : whether to read all documents again into a new ledger.
+    keep_days : days after which interactions expire, see `Settings`; older ones leave the ledger and are not learned.
     """
 
     model: str
@@ -46,6 +48,7 @@ class Plan:
     challengers_s: float = 60.0
     deadline: timedelta = DEADLINE
     reread: bool = False
+    keep_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,11 +186,13 @@ class _Training:
         return True
 
     def _read(self) -> LedgerFiles:
-        new_id = self._trainer.new_id
+        new_id, since = self._trainer.new_id, kept_since(self._plan.keep_days, self._now)
         with self._run.phase("read"):
             files = LedgerFiles(self._objects, anew=self._plan.reread)
-            catch_up(self._trainer.documents, files, self._run, new_id=new_id)
+            catch_up(self._trainer.documents, files, self._run, new_id=new_id, kept_since=since)
         with self._run.phase("compact"):
+            if since:
+                drop_expired(files, self._run, since, new_id=new_id)
             drop_users(files, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
             merge(files, self._run, new_id=new_id)
             swept = files.sweep()

@@ -52,6 +52,17 @@ def test_a_warm_user_gets_events_like_their_history_first(store: Documents, serv
     assert not {item.event_id for item in answer.items} & laws.seen(DATA, "yoga_fan_0")
 
 
+def test_history_entries_that_expired_are_not_served(serving: Serving) -> None:
+    store = documents()
+    done = {days: an_interaction("u", f"yoga_{days % 10}", occurred_at=NOW - days * DAY) for days in (5, 60, 61)}
+    store.users.remember([*done.values()])
+    context = ServingContext(serving, store, lambda: NOW, deadline_s=1.5, keep_days=60)
+    view = context.view(ListRequest(user_id="u"))
+    assert [entry.event_id for entry in view.viewer.profile.history] == [done[5].event_id, done[60].event_id]
+    everything = replace(context, keep_days=None).view(ListRequest(user_id="u"))
+    assert len(everything.viewer.profile.history) == 3
+
+
 def test_an_unknown_user_gets_the_list_of_a_cold_start_user(store: Documents, serving: Serving) -> None:
     cold_start = _answer(serving, store.users, "")
     assert {item.source for item in cold_start.items} <= laws.FALLBACKS

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.dataset
@@ -18,7 +18,7 @@ from shared.ledger import parquet
 from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, OVERLAP, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import Documents
 from shared.services.training import ledger_sync
-from shared.services.training.ledger_compaction import MAX_SMALL, drop_users, merge
+from shared.services.training.ledger_compaction import MAX_SMALL, drop_expired, drop_users, merge
 from shared.services.training.ledger_sync import LedgerFiles, catch_up
 from shared.services.training.run import Run, Step
 from tests import laws
@@ -277,6 +277,58 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     drop_users(files, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
     files.sweep()
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
+
+
+def _dated(objects: FolderObjects, *days: datetime, now: datetime = NOW) -> Documents:
+    """A store with an interaction of each of some days, and its ledger."""
+    store = documents()
+    store.interactions.append([an_interaction(f"{day:%Y%m%d}", occurred_at=day) for day in days], now=now)
+    _synced(store, objects)
+    return store
+
+
+def _days(objects: FolderObjects) -> list[str]:
+    return [key.split(":")[2] for key in _interactions(objects)]
+
+
+def test_expired_interactions_leave_the_ledger_and_earlier_months_unread(
+    objects: FolderObjects, tmp_path: Path
+) -> None:
+    limit = datetime(2026, 2, 10, tzinfo=UTC)
+    days = [datetime(2025, 12, 31, tzinfo=UTC), datetime(2026, 1, 31, tzinfo=UTC), limit - timedelta(microseconds=1)]
+    _dated(objects, *days, limit, datetime(2026, 3, 1, tzinfo=UTC))
+    # Files that are dropped or kept whole need not be readable.
+    for month in ("2025-12", "2026-01", "2026-03"):
+        [path] = (tmp_path / "ledger" / "interactions" / f"month={month}").iterdir()
+        path.write_bytes(b"damaged")
+    files = LedgerFiles(objects)
+    assert drop_expired(files, a_run(objects), limit, new_id=new_id) == 3
+    files.sweep()
+    folders = {chunk.name.split("/")[-2]: chunk.rows for chunk in files.ledger.feeds[INTERACTIONS].chunks}
+    assert folders == {"month=2026-02": 1, "month=2026-03": 1}
+    stored = {path.parent.name for path in (tmp_path / "ledger" / "interactions").rglob("*.parquet")}
+    assert stored == folders.keys()
+    before = files.ledger
+    assert drop_expired(files, a_run(objects), limit, new_id=new_id) == 0
+    assert files.ledger == before
+
+
+def test_a_file_without_a_row_that_is_kept_is_dropped(objects: FolderObjects) -> None:
+    _dated(objects, NOW - 2 * DAY, NOW.replace(day=1, month=3))
+    files = LedgerFiles(objects)
+    assert drop_expired(files, a_run(objects), NOW - DAY, new_id=new_id) == 2
+    assert files.ledger.feeds[INTERACTIONS].chunks == ()
+
+
+def test_neither_an_overlap_nor_a_reading_anew_brings_expired_interactions_back(objects: FolderObjects) -> None:
+    limit = NOW - 5 * DAY
+    store = _dated(objects, limit - DAY, limit)
+    kept = [f"{limit:%Y%m%d}"]
+    for anew in (False, True):
+        files = LedgerFiles(objects, anew=anew)
+        drop_expired(files, a_run(objects), limit, new_id=new_id)
+        catch_up(store, files, a_run(objects), new_id=new_id, kept_since=limit)
+        assert _days(objects) == kept
 
 
 def test_a_sync_stops_itself_at_its_deadline(store: Documents, objects: FolderObjects) -> None:

@@ -20,6 +20,7 @@ from shared.models.baselines import TruncatedSVD
 from shared.models.registry import MODELS
 from shared.ports import Documents, ObjectStore
 from shared.selection.gate import Verdict
+from shared.services import registry
 from shared.services.registry import POINTER
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
@@ -422,6 +423,24 @@ def test_a_reread_starts_a_new_ledger(store: Documents, objects: ObjectStore) ->
     assert document.rows["new_interactions"] == len(laws.city().interactions)
     assert not before.names() & after.names()
     assert set(objects.names("ledger/")) == {*after.names(), LEDGER}
+
+
+@pytest.mark.parametrize("reread", [False, True])
+def test_nothing_older_than_the_limit_is_learned(store: Documents, tmp_path: Path, reread: bool) -> None:  # noqa: FBT001  # a parameter
+    def trained(folder: str, keep_days: int | None) -> Manifest:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        objects = FolderObjects(tmp_path / folder)
+        plan = Plan(model="svd", half_life_days=90, challengers_s=0, reread=reread, keep_days=keep_days)
+        at = NOW + DAY if keep_days else NOW
+        document = service.retrain(a_trainer(store, objects, now=at), plan, scheduled_at=at)
+        return registry.read_manifest(objects, document.version)
+
+    expected = trained("young", 61)
+    old = [an_interaction(f"old_{n}", f"gone_{n}", occurred_at=NOW - 61 * DAY) for n in range(9)]
+    store.interactions.append(old, now=NOW - 2 * SECOND)
+    assert trained("old", None).counts["interactions"] == expected.counts["interactions"] + 9
+    found = trained("old", 61)
+    assert (found.counts, found.sha256) == (expected.counts, expected.sha256)
 
 
 def test_forgotten_users_are_in_no_file_after_the_next_run(
