@@ -72,7 +72,8 @@ class Fold:
 
     def users(self) -> list[User]:
         """Profiles of the evaluated users, in the order of `user_ids`."""
-        return [self.data.users.get(key) or User(user_id=key) for key in self.user_ids]
+        profiles = self.data.profiled()
+        return [profiles.get(key) or User(user_id=key) for key in self.user_ids]
 
     def relevant(self, begin: int, end: int) -> NDArray[np.bool_]:
         """Relevance of candidates for the users `begin`..`end` − 1, bool of shape (end − begin, c)."""

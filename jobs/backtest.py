@@ -82,7 +82,8 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> 
         known_by_s=np.inf if given.announced_later else None,
     )
     user_ids = sorted({*data.users, *past.users.ids()})
-    users = [data.users.get(user_id) or User(user_id=user_id) for user_id in user_ids]
+    profiles = data.profiled()
+    users = [profiles.get(user_id) or User(user_id=user_id) for user_id in user_ids]
     started = time.perf_counter()
     with given.out.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -17,6 +17,7 @@ Entity = TypeVar("Entity", Event, User, Interaction)
 
 _LISTS: Final = ("tags", "preferred_categories", "preferred_tags", "friends")
 _NUMBERS: Final = ("price", "capacity", "booked", "max_price", "birth_year", "value", "position")
+_FLAGS: Final = {"true": True, "false": False}
 _DEGREES: Final = {"latitude": 90.0, "longitude": 180.0}
 _LOCATION: Final = ("latitude", "longitude")
 _SEPARATOR: Final = "|"
@@ -95,7 +96,7 @@ class Folder:
             lambda data: User.from_document(data.get("user_id", ""), data),
             columns=(
                 *("user_id", "preferred_categories", "preferred_tags", "max_price", "city", *_LOCATION, "birth_year"),
-                *("gender", "friends", "created_at"),
+                *("gender", "friends", "created_at", "profiling"),
             ),
             required=("user_id",),
         )
@@ -187,6 +188,9 @@ def _document(cells: dict[str, str]) -> dict[str, Any]:
     for name in (*_NUMBERS, *_LOCATION):
         if name in document:
             document[name] = _number(cells[name])
+    if "profiling" in document:
+        # The entity rejects any other text, as it does for numbers.
+        document["profiling"] = _FLAGS.get(cells["profiling"].lower(), cells["profiling"])
     if any(name in document for name in _LOCATION):
         lat, lng = (fields.number(document, name, low=-high, high=high) for name, high in _DEGREES.items())
         for name, degrees in zip(_LOCATION, (lat, lng), strict=True):

@@ -60,12 +60,13 @@ class FragileEvents:
 
 
 class FragileUsers:
-    """User store whose profile reads fail during an outage."""
+    """User store whose reads of profiles fail during an outage."""
 
     def __init__(self, users: UserStore, outage: Outage) -> None:
         self._users = users
         self._outage = outage
         self.put = users.put
+        self.allow_profiling = users.allow_profiling
         self.remember = users.remember
         self.changed_since = users.changed_since
         self.trim_histories = users.trim_histories
@@ -73,6 +74,10 @@ class FragileUsers:
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()
         return self._users.profile(user_id, timeout_s=timeout_s)
+
+    def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
+        self._outage.check()
+        return self._users.unprofiled(user_ids)
 
 
 class FragileCounters:

@@ -73,6 +73,13 @@ export class Marquee {
     return this.#request(`/users/${encodeURIComponent(userId)}/data${query}`);
   }
 
+  /** Allows or refuses that a user is profiled: that lists and models use what they declared and did. */
+  async allowProfiling(userId, allowed) {
+    const path = `/users/${encodeURIComponent(userId)}/profiling`;
+    const headers = { "Content-Type": "application/json" };
+    return this.#request(path, { method: "PUT", body: JSON.stringify({ allowed }), headers });
+  }
+
   /** Erases a user's data. */
   async forget(userId) {
     return this.#request(`/users/${encodeURIComponent(userId)}`, { method: "DELETE" });

@@ -25,6 +25,7 @@ HANDLERS: Final[Mapping[str, str]] = {
     "postInteractions": "interactions.post",
     "deleteUser": "users.delete",
     "getUserData": "users.get_data",
+    "putUserProfiling": "users.put_profiling",
     "getModels": "models.get",
     "activateModel": "models.activate_version",
     "getHealth": "health.get",

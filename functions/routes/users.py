@@ -1,4 +1,4 @@
-"""Personal data of a user: export and erasure."""
+"""Personal data of a user: export, erasure and the wish not to be profiled."""
 
 from flask import Response
 
@@ -17,3 +17,10 @@ def get_data(call: Call, wired: Services) -> Response:
     """Export a page of the documents about a user."""
     cursor = call.parameters.get("cursor", "")
     return responses.ok(export(wired.documents.personal, user_id=call.acting_user(), cursor=cursor))
+
+
+def put_profiling(call: Call, wired: Services) -> Response:
+    """Allow or refuse the profiling of a user."""
+    allowed = call.body["allowed"]
+    wired.documents.users.allow_profiling(call.acting_user(), allowed=allowed, now=wired.now())
+    return responses.ok({"allowed": allowed})

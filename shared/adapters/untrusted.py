@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from shared.entities import Event, Status
+from shared.entities import Event, Status, User
 from shared.entities.fields import Document
 from shared.errors import InvalidField
 
@@ -36,6 +36,26 @@ def current(event_id: str, data: Document | None, stamp: Document) -> Event:
         except InvalidField as error:
             warn("events", event_id, error)
     return Event.from_document(event_id, {"status": Status.HIDDEN, **stamp})
+
+
+def declared(user_id: str, data: Document) -> User:
+    """Declared profile of a user's document; of an unreadable one only the wish not to be profiled is kept.
+
+    Raises `InvalidField` for an unreadable document without it.
+    """
+    try:
+        return User.from_document(user_id, data)
+    except InvalidField as error:
+        if not is_unprofiled(data):
+            raise
+        warn("users", user_id, error)
+    return User.from_document(user_id, {"profiling": False, "updated_at": data.get("updated_at")})
+
+
+def is_unprofiled(data: Document) -> bool:
+    """Wish not to be profiled in a user's document: any value of `profiling` but true and null, for safety."""
+    wish = data.get("profiling")
+    return not (wish is None or wish is True)
 
 
 def warn(collection: str, document_id: str, error: InvalidField) -> None:

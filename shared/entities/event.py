@@ -103,11 +103,15 @@ def _status(data: Mapping[str, Any]) -> Status:
 
 
 def known_fields(entity: object, *without: str) -> dict[str, Any]:
-    """Document fields of an entity: no unknown or false values; enums are strings, tuples lists, locations maps."""
+    """Document fields of an entity, without unknown values and flags at their default.
+
+    Enums are strings, tuples lists, locations maps.
+    """
     document: dict[str, Any] = {}
-    for field in entity.__dataclass_fields__:  # type: ignore[attr-defined]  # every entity is a dataclass
+    for field, declared in entity.__dataclass_fields__.items():  # type: ignore[attr-defined]  # a dataclass
         value = getattr(entity, field)
-        if field in without or value is None or value is False or value in ("", ()):
+        is_default = isinstance(value, bool) and value is declared.default
+        if field in without or value is None or is_default or value in ("", ()):
             continue
         if isinstance(value, Location):
             value = {"lat": value.lat, "lng": value.lng}

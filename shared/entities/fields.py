@@ -108,11 +108,11 @@ def integer(data: Document, field: str, *, low: int, high: int) -> int | None:
     return int(value)
 
 
-def flag(data: Document, field: str) -> bool:
-    """Truth value; False when absent."""
+def flag(data: Document, field: str, *, default: bool = False) -> bool:
+    """Truth value; `default` when absent."""
     value = data.get(field)
     if _is_absent(value):
-        return False
+        return default
     if not isinstance(value, bool):
         raise InvalidField(field, value, "true or false")
     return value

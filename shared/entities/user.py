@@ -14,7 +14,11 @@ _ANONYMOUS = "~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """Declared profile of a user. Empty values mean "unknown"; `updated_at`, the time of the write, is not compared."""
+    """Declared profile of a user. Empty values mean "unknown"; `updated_at`, the time of the write, is not compared.
+
+    `profiling` is False for a user who does not wish to be profiled: lists and models use neither their declared
+    profile nor their history.
+    """
 
     user_id: str
     preferred_categories: tuple[str, ...] = ()
@@ -26,6 +30,7 @@ class User:
     gender: str = ""
     friends: tuple[str, ...] = ()
     created_at: datetime | None = None
+    profiling: bool = True
     updated_at: datetime | None = field(default=None, compare=False)
 
     @classmethod
@@ -42,6 +47,7 @@ class User:
             gender=fields.text(data, "gender", max_bytes=50),
             friends=fields.texts(data, "friends", max_items=1_000, max_bytes=fields.MAX_ID_BYTES),
             created_at=fields.time(data, "created_at"),
+            profiling=fields.flag(data, "profiling", default=True),
             updated_at=fields.time(data, "updated_at"),
         )
 

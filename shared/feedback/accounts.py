@@ -1,4 +1,4 @@
-"""Established accounts: whose interactions models learn from.
+"""Accounts whose interactions models learn from: established ones, of users who may be profiled.
 
 Accounts are free, so what somebody does with many fresh ones must not weigh at once.
 """
@@ -23,6 +23,12 @@ def is_loaded(interaction: Interaction) -> bool:
     """Origin of a stored interaction: True if it is older than clients may send, so that a bulk load has written it."""
     recorded_at = interaction.recorded_at
     return recorded_at is not None and recorded_at - interaction.occurred_at > MAX_AGE
+
+
+def of_profiled(columns: InteractionColumns, unprofiled: NDArray[np.bytes_]) -> InteractionColumns:
+    """Columns without the interactions of users who do not wish to be profiled, whose ids are given as UTF-8 bytes."""
+    is_profiled = ~np.isin(columns.users.keys, unprofiled)
+    return columns if is_profiled.all() else columns.where(is_profiled[columns.user_rows])
 
 
 def of_established(columns: InteractionColumns, *, now: datetime) -> InteractionColumns:

@@ -34,6 +34,9 @@ _CODED: Final = ("user_id", "event_id", "organizer_id", "type")
 _LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
+_ADDED: Final = {USERS: ("profiling",)}
+"""Columns that files of earlier versions lack, read as null."""
+
 _MICROSECONDS: Final = 1_000_000.0
 _BLOCK: Final = 64
 """Profiles converted at a time: users are mostly read in order of ids, and a block costs little more than a row."""
@@ -77,6 +80,7 @@ def schema(feed: str) -> "pa.Schema":
             "gender": text,
             "friends": pa.list_(text),
             **dict.fromkeys(("created_at", "updated_at"), time),
+            "profiling": pa.bool_(),
         },
     }
     key = pa.field(KEYS[feed], text, nullable=False)
@@ -124,11 +128,14 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(pa.BufferReader(data), columns=list(columns), read_dictionary=list(coded))
-        missing = set(columns) - set(table.column_names)
-        if missing:
-            raise ArtifactError(f"{name}: expected the columns of {feed}, missing {', '.join(sorted(missing))}")
-        return table
+        missing = set(columns) - set(parquet.read_schema(pa.BufferReader(data)).names)
+        if damaged := missing.difference(_ADDED.get(feed, ())):
+            raise ArtifactError(f"{name}: expected the columns of {feed}, missing {', '.join(sorted(damaged))}")
+        stored = [column for column in columns if column not in missing]
+        table = parquet.read_table(pa.BufferReader(data), columns=stored, read_dictionary=list(coded))
+        for added in missing:
+            table = table.append_column(added, pa.nulls(len(table), schema(feed).field(added).type))
+        return table.select(list(columns))
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"{name}: not a readable Parquet file of {feed}: {error}") from error
 
@@ -238,6 +245,23 @@ class Profiles(Mapping[str, User]):
 
         rows = self._users.rows_of_keys(user_ids)
         return Profiles(self._table.take(pa.array(np.sort(rows[rows >= 0]))).combine_chunks())
+
+    def unprofiled(self) -> NDArray[np.bytes_]:
+        """Ids of the users who do not wish to be profiled, as UTF-8 bytes, ascending."""
+        return self._users.keys[~self._is_profiled()]
+
+    def profiled(self) -> "Profiles":
+        """Profiles of the users who may be profiled, in a table of their own."""
+        import pyarrow as pa
+
+        is_profiled = self._is_profiled()
+        return self if is_profiled.all() else Profiles(self._table.filter(pa.array(is_profiled)).combine_chunks())
+
+    def _is_profiled(self) -> NDArray[np.bool_]:
+        if "profiling" not in self._table.column_names:
+            return np.ones(len(self), np.bool_)
+        mask: NDArray[np.bool_] = self._table["profiling"].fill_null(True).to_numpy()  # noqa: FBT003  # as above
+        return mask
 
     def __getitem__(self, user_id: str) -> User:
         row = self._users.row(user_id)

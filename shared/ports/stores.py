@@ -52,7 +52,16 @@ class UserStore(Protocol):
     """User store: declared profiles and, beside them, the history that the `interaction` function keeps."""
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Upsert of the declared profiles that differ, stamping `updated_at` with `now`; histories do not change."""
+        """Upsert of the declared profiles that differ, stamping `updated_at` with `now`; histories do not change.
+
+        A stored wish not to be profiled is kept, since a load must not revoke it; only `allow_profiling` does.
+        """
+
+    def allow_profiling(self, user_id: str, *, allowed: bool, now: datetime) -> None:
+        """Update of the profile's field `profiling` alone, stamping `updated_at`; creates a missing profile."""
+
+    def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
+        """Users who do not wish to be profiled: the subset of `user_ids` whose profile says so, readable or not."""
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Idempotent merge of interactions into their users' histories."""

@@ -35,7 +35,8 @@ def may_show(
     organizes; or that the rules block by event or organizer.
     """
     allowed = catalog.are_live(rows, now)
-    excluded = np.concatenate([viewer.histories.already_consumed(), catalog.events.rows(rules.blocked_events)])
+    by_id = catalog.events.rows([*viewer.consumed_ids, *rules.blocked_events])
+    excluded = np.concatenate([viewer.histories.already_consumed(), by_id])
     if len(excluded):
         # The extra last element takes unknown events, whose row is -1; no element of `rows` reads it.
         is_excluded = np.zeros(len(catalog) + 1, np.bool_)

@@ -21,16 +21,27 @@ class Viewer:
     profile : declared profile and history, empty for a cold-start user.
     histories : the profile as input of the models, a batch of one user.
     organizer_ids : ids under which the user organizes events; their own events are not recommended to them.
+    consumed_ids : ids of events that the user booked, attended or dismissed, where `profile` is without the history
+        that says so.
     """
 
     profile: Profile
     histories: Histories
     organizer_ids: tuple[str, ...] = ()
+    consumed_ids: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, profile: Profile, catalog: Catalog, now: datetime, organizer_ids: tuple[str, ...] = ()) -> "Viewer":
+    def of(
+        cls,
+        profile: Profile,
+        catalog: Catalog,
+        now: datetime,
+        organizer_ids: tuple[str, ...] = (),
+        consumed_ids: tuple[str, ...] = (),
+    ) -> "Viewer":
         """Viewer of events of this catalog; the user id counts as one of the organizer ids."""
-        return cls(profile, Histories.of_profile(profile, catalog, now), (profile.user.user_id, *organizer_ids))
+        histories = Histories.of_profile(profile, catalog, now)
+        return cls(profile, histories, (profile.user.user_id, *organizer_ids), consumed_ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

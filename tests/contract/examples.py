@@ -43,6 +43,7 @@ FULL_USER = User(
     gender="f",
     friends=("user_2", "user_3"),
     created_at=NOW - DAY,
+    profiling=False,
 )
 FULL_INTERACTION = Interaction(
     interaction_id="üser:1_event_1_rating",

@@ -325,6 +325,27 @@ def test_profiles_are_written_by_their_own_users_with_the_server_s_time_stamp(ho
     assert client(host, project, "bob").get("users", "alice").status_code == 403
 
 
+WISHES: list[tuple[str, object, int]] = [
+    ("not to be profiled", False, 200),
+    ("to be profiled", True, 200),
+    ("in words", "false", 403),
+    ("as a number", 0, 403),
+    ("as a list", [False], 403),
+    ("as nothing", None, 403),
+]
+
+
+@pytest.mark.parametrize(("wish", "status"), [case[1:] for case in WISHES], ids=[why for why, _, _ in WISHES])
+def test_the_wish_not_to_be_profiled_is_a_truth_value(host: str, project: str, wish: object, status: int) -> None:
+    alice = client(host, project)
+    created = alice.create("users", "alice", {"city": "Bern", "profiling": wish}, stamp="updated_at")
+    assert created.status_code == status, created.text
+    assert owner(host, project).create("users", "bob", {"city": "Bern"}).status_code == 200
+    bob = client(host, project, "bob")
+    assert bob.update("users", "bob", {"profiling": wish}, stamp="updated_at").status_code == status
+    assert bob.update("users", "bob", {"city": "Basel"}, stamp="updated_at").status_code == 200
+
+
 def test_the_tables_cover_enough_cases() -> None:
     assert len(ALLOWED) + len(DENIED) >= 60
     assert len({why for why, _ in ALLOWED + DENIED}) == len(ALLOWED + DENIED)

@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -123,3 +124,52 @@ def test_pagination_lists_each_user_once_by_id(stores: Stores) -> None:
     ids = [f"user_{number:04}" for number in range(1_010)]
     stores.documents.users.put([User(user_id=user_id) for user_id in reversed(ids)], now=NOW)
     assert [user.user_id for user in stores.documents.users.changed_since(None)] == ids
+
+
+def test_the_wish_not_to_be_profiled_changes_one_field(stores: Stores) -> None:
+    users = stores.documents.users
+    given = replace(FULL_USER, profiling=True)
+    users.put([given], now=NOW)
+    users.allow_profiling(given.user_id, allowed=False, now=NOW + SECOND)
+    users.allow_profiling("new", allowed=False, now=NOW + SECOND)
+    assert list(users.changed_since(NOW + SECOND)) == [User(user_id="new", profiling=False), FULL_USER]
+    assert users.profile(given.user_id, timeout_s=10).user == FULL_USER
+    assert users.put([FULL_USER], now=NOW + DAY) == Written(unchanged=1)
+    for user_id in (given.user_id, "new", "unknown"):
+        users.allow_profiling(user_id, allowed=True, now=NOW + DAY)
+    expected = [User(user_id="new"), User(user_id="unknown"), given]
+    assert list(users.changed_since(NOW + DAY)) == expected
+    assert users.put(expected, now=NOW + 2 * DAY) == Written(unchanged=3)
+
+
+def test_put_keeps_the_wish_not_to_be_profiled(stores: Stores) -> None:
+    users = stores.documents.users
+    users.allow_profiling("user_1", allowed=False, now=NOW)
+    assert users.put([User(user_id="user_1", city="Bern")], now=NOW + DAY) == Written(loaded=1)
+    assert users.profile("user_1", timeout_s=10).user == User(user_id="user_1", city="Bern", profiling=False)
+    assert users.put([User(user_id="user_1", city="Bern")], now=NOW + DAY) == Written(unchanged=1)
+
+
+def test_unprofiled_finds_the_users_with_the_wish(stores: Stores) -> None:
+    users = stores.documents.users
+    ids = [f"user_{number:04}" for number in range(1_010)]
+    users.put([User(user_id=user_id, profiling=user_id > "user_0002") for user_id in ids[:6]], now=NOW)
+    for user_id, wish in zip(ids[3:6], (True, None, "no"), strict=True):
+        stores.spoil("users", user_id, {"profiling": wish})
+    assert users.unprofiled(ids) == {*ids[:3], ids[5]}
+    assert users.unprofiled(ids[2:4]) == {ids[2]}
+    assert users.unprofiled([]) == set()
+
+
+def test_the_wish_holds_in_an_unreadable_profile(stores: Stores) -> None:
+    users = stores.documents.users
+    users.put([User(user_id="user_1", city="Bern", profiling=False), User(user_id="user_2", city="Bern")], now=NOW)
+    users.remember([did("1")])
+    stores.spoil("users", "user_1", {"friends": "all of them"})
+    stores.spoil("users", "user_2", {"profiling": "never"})
+    assert users.profile("user_1", timeout_s=10) == Profile(
+        User(user_id="user_1", profiling=False), (HistoryEntry.of(did("1")),)
+    )
+    found = list(users.changed_since(None))
+    assert found == [User(user_id="user_1", profiling=False), User(user_id="user_2", profiling=False)]
+    assert [user.updated_at for user in found] == [NOW, NOW]

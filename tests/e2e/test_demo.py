@@ -27,7 +27,9 @@ def test_a_booking_changes_the_list_at_once(tmp_path: Path, page: Page) -> None:
         assert before[0] not in _shown(page)
 
 
-def test_the_client_records_by_beacon_exports_and_erases_user_data(tmp_path: Path, page: Page) -> None:
+def test_the_client_records_by_beacon_exports_refuses_profiling_and_erases_user_data(
+    tmp_path: Path, page: Page
+) -> None:
     with demo(tmp_path) as (_, url):
         page.goto(url)
         found = page.evaluate(
@@ -39,13 +41,16 @@ def test_the_client_records_by_beacon_exports_and_erases_user_data(tmp_path: Pat
               const sent = marquee.beacon(booking, { userId: "beacon" });
               let held = { documents: [] };
               for (let n = 0; n < 100 && held.documents.length < 2; n++) held = await marquee.data("beacon");
+              const wish = await marquee.allowProfiling("beacon", false);
               const visitor = await marquee.record([{ type: "click", event_id: booking[0].event_id }]);
               const { erased } = await marquee.forget("beacon");
               const after = await marquee.data("beacon");
-              return { sent, kinds: held.documents.map((document) => document.collection), erased, after, visitor };
+              const kinds = held.documents.map((document) => document.collection);
+              return { sent, wish, kinds, erased, after, visitor };
             }"""
         )
-    assert (found["sent"], found["kinds"], found["erased"]) == (True, ["histories", "interactions"], 2)
+    assert (found["sent"], found["kinds"], found["erased"]) == (True, ["histories", "interactions"], 3)
+    assert found["wish"] == {"allowed": False}
     assert found["after"]["documents"] == []
     assert found["visitor"]["accepted"][0].startswith("click:37:~")
 

@@ -268,3 +268,67 @@ def test_an_audience_ranks_matching_users_first_and_leaves_out_attendees(trained
 
 def test_an_audience_of_a_missing_event_is_not_found(trained: FlaskClient) -> None:
     assert _audience(trained, None, "unknown").status_code == 404
+
+
+def test_an_audience_is_without_users_who_do_not_wish_to_be_profiled(trained: FlaskClient, store: Documents) -> None:
+    before = _audience(trained, None, limit=100).get_json()
+    guests = [guest["user_id"] for guest in before["users"]]
+    store.users.allow_profiling(guests[0], allowed=False, now=NOW)
+    after = _audience(trained, None, limit=100).get_json()
+    assert after["considered"] == before["considered"] - 1
+    assert [guest["user_id"] for guest in after["users"]] == guests[1:]
+
+
+def test_an_audience_is_empty_when_the_wishes_of_its_users_are_unknown(
+    wire: Wire, trained: FlaskClient, store: Documents
+) -> None:
+    wire(fragile(store, users=Outage(is_on=True)))
+    body = _audience(trained, None).get_json()
+    assert (body["users"], body["considered"]) == ([], 0)
+    assert "history" in body["degraded"]
+
+
+FAN = "yoga_fan_0"
+RECENT = ["yoga_3", "yoga_4"]
+
+
+def _every_list(client: FlaskClient, user_id: str, *, is_recent: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """Items of every list for a user, "" for a cold-start user."""
+    given: dict[str, Any] = {"user_id": user_id} if user_id else {}
+    recent = {"recent": RECENT} if is_recent else {}
+    found = {path: _get(client, path, limit=100, **given)["items"] for path in LISTS}
+    query = {name: ",".join(ids) for name, ids in recent.items()}
+    found["recommendations with filters"] = _get(client, "/recommendations", category="sport", **given, **query)[
+        "items"
+    ]
+    found["recommendations"] = _get(client, "/recommendations", limit=100, **given, **query)["items"]
+    ranked = client.post(f"{API}/rank", json={"event_ids": sorted(ALL), **given, **recent})
+    assert ranked.status_code == 200, ranked.text
+    found["rank"] = ranked.get_json()["items"]
+    return found
+
+
+def test_lists_of_a_user_who_does_not_wish_to_be_profiled_are_those_of_a_cold_start_user(
+    trained: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    _count(store, FAN, "jazz_2", clock)
+    store.users.put([replace(store.users.profile(FAN, timeout_s=1).user, city="Chicago")], now=clock.now)
+    personal, cold_start = _every_list(trained, FAN, is_recent=True), _every_list(trained, "")
+    taken = {entry.event_id for entry in store.users.profile(FAN, timeout_s=1).history if entry.type == "booking"}
+    expected = {name: [item for item in items if item["event_id"] not in taken] for name, items in cold_start.items()}
+    assert "jazz_2" in taken
+    for name in ("/recommendations", "recommendations", "recommendations with filters", "rank"):
+        assert personal[name] != expected[name]
+    assert trained.put(f"{API}/users/{FAN}/profiling", json={"allowed": False}).status_code == 200
+    assert _every_list(trained, FAN, is_recent=True) == _every_list(trained, FAN) == expected
+    assert trained.put(f"{API}/users/{FAN}/profiling", json={"allowed": True}).status_code == 200
+    assert _every_list(trained, FAN, is_recent=True) == personal
+
+
+def test_organizers_who_do_not_wish_to_be_profiled_are_not_recommended_their_own_events(
+    trained: FlaskClient, store: Documents
+) -> None:
+    store.users.allow_profiling("jazz_club_0", allowed=False, now=NOW)
+    shown = {item["event_id"] for items in _every_list(trained, "jazz_club_0").values() for item in items}
+    organizers = {event.event_id: event.organizer_id for event in laws.city().events}
+    assert {organizers[event_id] for event_id in shown} == {"jazz_club_1", "yoga_club_0", "yoga_club_1"}

@@ -182,12 +182,20 @@ def test_a_paginated_export_contains_every_document_once(store: Documents) -> No
         export(store.personal, user_id=GONE, cursor="elsewhere/x")
 
 
-@pytest.mark.parametrize(("method", "path"), [("delete", f"/users/{GONE}"), ("get", f"/users/{GONE}/data")])
-def test_only_the_user_and_admins_may_export_and_erase(signed_in: FlaskClient, method: str, path: str) -> None:
-    call = getattr(signed_in, method)
-    assert call(f"/api/v1{path}").status_code == 401
-    assert call(f"/api/v1{path}", headers={"Authorization": "Bearer user:other"}).status_code == 403
-    assert call(f"/api/v1{path}", headers={"Authorization": "Bearer admin:root"}).status_code == 200
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("delete", f"/users/{GONE}", None),
+        ("get", f"/users/{GONE}/data", None),
+        ("put", f"/users/{GONE}/profiling", {"allowed": False}),
+    ],
+)
+def test_only_the_user_and_admins_may_export_erase_and_refuse_profiling(
+    signed_in: FlaskClient, method: str, path: str, body: dict[str, bool] | None
+) -> None:
+    for token, status in (("", 401), ("user:other", 403), ("admin:root", 200), (f"user:{GONE}", 200)):
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        assert signed_in.open(f"/api/v1{path}", method=method.upper(), json=body, headers=headers).status_code == status
 
 
 def test_a_visitor_s_interactions_move_to_the_user_who_signs_in(
@@ -370,3 +378,30 @@ def test_a_dismissed_event_stays_hidden(signed_in: FlaskClient, store: Documents
     store.users.remember([an_interaction(GONE, f"e{n}", InteractionType.VIEW, occurred_at=NOW) for n in range(900)])
     assert "yoga_9" not in shown()
     assert laws.city().events
+
+
+def test_a_refused_profiling_is_stored_in_the_profile_and_exported(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    store.users.put([User(user_id=GONE, city="Bern")], now=NOW)
+    clock.forward()
+    answer = signed_in.put(f"/api/v1/users/{GONE}/profiling", json={"allowed": False}, headers=TOKEN)
+    assert (answer.status_code, answer.get_json()) == (200, {"allowed": False})
+    (stored,) = store.users.changed_since(clock.now)
+    assert stored == User(user_id=GONE, city="Bern", profiling=False)
+    exported = json.loads(signed_in.get(f"/api/v1/users/{GONE}/data", headers=TOKEN).text)
+    assert exported["documents"][0]["fields"]["profiling"] is False
+    signed_in.delete(f"/api/v1/users/{GONE}", headers=TOKEN)
+    assert store.users.profile(GONE, timeout_s=1).user == User(user_id=GONE)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "allowed"), ({"allowed": "no"}, "allowed"), ({"allowed": 0}, "allowed"), ({"allowed": True, "x": 1}, "x")],
+)
+def test_the_wish_not_to_be_profiled_is_a_truth_value(
+    signed_in: FlaskClient, store: Documents, body: dict[str, Any], field: str
+) -> None:
+    refused = signed_in.put(f"/api/v1/users/{GONE}/profiling", json=body, headers=TOKEN)
+    assert (refused.status_code, refused.get_json()["field"]) == (400, field)
+    assert GONE not in {user.user_id for user in store.users.changed_since(None)}

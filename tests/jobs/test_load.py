@@ -30,7 +30,7 @@ from tests.jobs.state import state
 from tools.emulators.programs import ROOT
 
 EVENTS = "event_id,title,description,starts_at,latitude,longitude,price,status,tags\n"
-USERS = "user_id,max_price,latitude,longitude,preferred_tags,birth_year\n"
+USERS = "user_id,max_price,latitude,longitude,preferred_tags,birth_year,profiling\n"
 INTERACTIONS = "user_id,event_id,organizer_id,type,value,occurred_at\n"
 NAMES = ("events.csv", "users.csv", "interactions.csv")
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 def write(folder: Path, name: str, header: str, rows: str | bytes) -> None:
     first, last = {
         "events.csv": ("good_1,Jazz,,2026-05-02T20:00:00Z,,,,,\n", "good_2,Folk,,,,,,,\n"),
-        "users.csv": ("good_1,,,,,\n", "good_2,,,,,\n"),
+        "users.csv": ("good_1,,,,,,\n", "good_2,,,,,,true\n"),
         "interactions.csv": (
             "good_1,good_1,,booking,,2026-04-01T00:00:00Z\n",
             "good_2,good_1,,click,,2026-04-02T00:00:00Z\n",
@@ -102,8 +102,9 @@ BAD: Final[dict[str, tuple[str, str | bytes, str, str]]] = {
     "an unclosed quote": ("events.csv", 'bad,"Jazz,,,,,,,', "row", "closed quotes"),
     "a quote inside": ("events.csv", 'bad,"Ja"zz,,,,,,,', "row", "RFC 4180 quoting"),
     "101 tags": ("events.csv", f"bad,Jazz,,,,,,,{'|'.join(map(str, range(101)))}", "tags", "at most 100 items"),
-    "a user without an id": ("users.csv", ",10,,,,", "user_id", "an id, got "),
-    "a birth year with a half": ("users.csv", "bad,,,,,1980.5", "birth_year", "a whole number"),
+    "a user without an id": ("users.csv", ",10,,,,,", "user_id", "an id, got "),
+    "a birth year with a half": ("users.csv", "bad,,,,,1980.5,", "birth_year", "a whole number"),
+    "a wish in other words": ("users.csv", "bad,,,,,,maybe", "profiling", "true or false, got 'maybe'"),
     "an unknown type": ("interactions.csv", "u,e,,purchase,,2026-04-01T00:00:00Z", "type", "one of impression"),
     "no user": ("interactions.csv", ",e,,click,,2026-04-01T00:00:00Z", "user_id", "an id, got "),
     "no event": ("interactions.csv", "u,,,click,,2026-04-01T00:00:00Z", "event_id", "an id, got "),
@@ -160,7 +161,7 @@ def test_loaded_entities_equal_the_rows_of_the_files(folder: Path, load: Callabl
         b"\xef\xbb\xbf" + EVENTS.replace("\n", "\r\n").encode() + b'e,"Jazz, ""live""","Two\r\nlines",'
         b"2026-05-02T20:00:00+02:00,59.9,10.7,12.5,hidden,music| live |music\r\n"
     )
-    folder.joinpath("users.csv").write_text(USERS + "u,30,59.9,10.7,jazz,1980\n")
+    folder.joinpath("users.csv").write_text(USERS + "u,30,59.9,10.7,jazz,1980,FALSE\n")
     folder.joinpath("interactions.csv").write_text(INTERACTIONS + "u,e,,rating,4,2026-04-01T00:00:00Z\n")
     documents = load()
     event = documents.events.get("e")
@@ -178,7 +179,14 @@ def test_loaded_entities_equal_the_rows_of_the_files(folder: Path, load: Callabl
         },
     )
     assert list(documents.users.changed_since(None)) == [
-        User(user_id="u", max_price=30, location=Location(59.9, 10.7), preferred_tags=("jazz",), birth_year=1980)
+        User(
+            user_id="u",
+            max_price=30,
+            location=Location(59.9, 10.7),
+            preferred_tags=("jazz",),
+            birth_year=1980,
+            profiling=False,
+        )
     ]
     [rating] = documents.interactions.since(None)
     assert (rating.interaction_id, rating.value) == ("rating:1:u:e", 4.0)

@@ -1,8 +1,9 @@
 """Declared profiles and histories in Firestore."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
@@ -26,10 +27,23 @@ class FirestoreUsers:
         self._histories = Histories(database)
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ, stamping `updated_at`; histories stay as they are."""
-        wanted = {user.user_id: known_fields(user, "user_id", "updated_at") for user in users}
+        """Create or replace declared profiles that differ, stamping `updated_at`; histories and wishes stay."""
+        wanted = {user.user_id: user for user in users}
         parts = chunks(wanted.items(), lambda item: len(repr(item)))
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
+
+    def allow_profiling(self, user_id: str, *, allowed: bool, now: datetime) -> None:
+        """Set or remove the wish not to be profiled, stamping `updated_at`; creates a missing profile."""
+        from google.cloud.firestore import DELETE_FIELD
+
+        batch = self._database.client.batch()
+        changed = {"profiling": DELETE_FIELD if allowed else False, "updated_at": now}
+        batch.set(self._database.document(COLLECTION, user_id), changed, merge=True)
+        self._database.commit(batch, f"{COLLECTION}/{user_id}")
+
+    def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
+        """Users among `user_ids` who do not wish to be profiled, one read per user."""
+        return set().union(*in_parallel(self._unprofiled, chunks(user_ids, len)))
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; idempotent, in any order."""
@@ -41,7 +55,7 @@ class FirestoreUsers:
         found = self._database.read(references, timeout_s=timeout_s)
         user = User(user_id=user_id)
         try:
-            user = User.from_document(user_id, found.get((COLLECTION, user_id), {}))
+            user = untrusted.declared(user_id, found.get((COLLECTION, user_id), {}))
         except InvalidField as error:
             untrusted.warn(COLLECTION, user_id, error)
         entries = found.get((HISTORIES, user_id), {}).get("entries", {})
@@ -54,14 +68,22 @@ class FirestoreUsers:
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
-        return untrusted.readable(COLLECTION, found, User.from_document)
+        return untrusted.readable(COLLECTION, found, untrusted.declared)
 
-    def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
+    def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
+        references = [self._database.document(COLLECTION, user_id) for user_id in user_ids]
+        found = self._database.read(references, only="profiling")
+        return {user_id for (_, user_id), document in found.items() if untrusted.is_unprofiled(document)}
+
+    def _put(self, wanted: dict[str, User], now: datetime) -> Written:
         references = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
         stored = self._database.read(references.values())
         batch = self._database.client.batch()
-        for user_id, document in wanted.items():
-            if without_stamp(stored.get((COLLECTION, user_id))) != document:
+        for user_id, user in wanted.items():
+            before = stored.get((COLLECTION, user_id))
+            kept = replace(user, profiling=user.profiling and not untrusted.is_unprofiled(before or {}))
+            document = known_fields(kept, "user_id", "updated_at")
+            if without_stamp(before) != document:
                 batch.set(references[user_id], {**document, "updated_at": now})
         if len(batch):
             self._database.commit(batch, f"{len(batch)} users")

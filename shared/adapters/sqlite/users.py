@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from shared.adapters import history, untrusted
@@ -16,6 +17,12 @@ from shared.ports import Written
 _LASTING = json.dumps(list(MAX_LASTING))
 """Types of entries that outlast the newest `MAX_HISTORY`."""
 
+_UNPROFILED = (
+    "SELECT user_id FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
+    " AND document -> 'profiling' NOT IN ('true', 'null')"
+)
+"""Query for the users who do not wish to be profiled; its parameter is a JSON list of ids."""
+
 
 class SqliteUsers:
     """User store (`UserStore`) on an SQLite file; histories have a table of their own."""
@@ -24,9 +31,13 @@ class SqliteUsers:
         self._database = database
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ, stamping `updated_at`; histories stay as they are."""
-        documents = {user.user_id: encode(known_fields(user, "user_id", "updated_at")) for user in users}
+        """Create or replace declared profiles that differ, stamping `updated_at`; histories and wishes stay."""
         with self._database.transaction() as connection:
+            kept = {
+                user_id for (user_id,) in connection.execute(_UNPROFILED, (encode([user.user_id for user in users]),))
+            }
+            wanted = [replace(user, profiling=user.profiling and user.user_id not in kept) for user in users]
+            documents = {user.user_id: encode(known_fields(user, "user_id", "updated_at")) for user in wanted}
             changed = differing(
                 connection,
                 "SELECT user_id, document FROM users WHERE user_id IN (SELECT value FROM json_each(?))",
@@ -37,6 +48,22 @@ class SqliteUsers:
                 [(key, text, iso(now)) for key, text in changed.items()],
             )
         return Written(len(changed), len(documents) - len(changed))
+
+    def allow_profiling(self, user_id: str, *, allowed: bool, now: datetime) -> None:
+        """Set or remove the wish not to be profiled, stamping `updated_at`; creates a missing profile."""
+        known = {} if allowed else {"profiling": False}
+        # In a merge patch (RFC 7396), null removes a field.
+        patch = {"profiling": None if allowed else False}
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO users (user_id, document, updated_at) VALUES (?, ?, ?) ON CONFLICT (user_id)"
+                " DO UPDATE SET document = json_patch(document, ?), updated_at = excluded.updated_at",
+                (user_id, encode(known), iso(now), encode(patch)),
+            )
+
+    def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
+        """Users among `user_ids` who do not wish to be profiled."""
+        return {user_id for (user_id,) in self._database.rows(_UNPROFILED, (encode(list(user_ids)),))}
 
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; idempotent, in any order."""
@@ -58,7 +85,7 @@ class SqliteUsers:
         entries = {key: text for key, text in rows if key is not None}
         for text in (text for key, text in rows if key is None):
             try:
-                user = User.from_document(user_id, json.loads(text))
+                user = untrusted.declared(user_id, json.loads(text))
             except InvalidField as error:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
@@ -81,7 +108,7 @@ class SqliteUsers:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
         documents = ((key, {**json.loads(text), "updated_at": updated_at}) for _, key, updated_at, text in rows)
-        return untrusted.readable("users", documents, User.from_document)
+        return untrusted.readable("users", documents, untrusted.declared)
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:

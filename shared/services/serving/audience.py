@@ -1,5 +1,6 @@
 """Audience of an event: the users most likely to attend, for its organizer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -12,7 +13,7 @@ from shared.entities.profile import MAX_HISTORY
 from shared.errors import Forbidden, StoreUnavailable
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
-from shared.ports import Caller, InteractionLog
+from shared.ports import Caller, Documents, InteractionLog
 from shared.services.serving.context import ListRequest, ServingContext
 from shared.signals.users import UserBatch
 
@@ -53,8 +54,8 @@ class Audience:
 def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: int) -> Audience:
     """Audience of an event: the `limit` recently active users most likely to attend.
 
-    Users who booked, attended or dismissed the event are left out. Raises `Forbidden` unless the caller organizes the
-    event or is an admin, and `NotFound` for an unknown event.
+    Users who booked, attended or dismissed the event are left out, and those who do not wish to be profiled. Raises
+    `Forbidden` unless the caller organizes the event or is an admin, and `NotFound` for an unknown event.
     """
     view = context.view(ListRequest()).with_event(context.documents.events, event_id)
     model = view.recommender
@@ -67,10 +68,10 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
     degraded = view.degraded
     interactions: list[Interaction] = []
     try:
-        interactions = _recent(context.documents.interactions, view.now)
+        interactions = _profiled(context.documents, _recent(context.documents.interactions, view.now))
     except StoreUnavailable:
         degraded = (*degraded, "history")
-    known = InteractionTable.of((entry for entry in interactions if not entry.is_of_visitor()), catalog)
+    known = InteractionTable.of(interactions, catalog)
     table = known.before(view.now)
     users = [User(user_id=user_id) for user_id in table.users.ids()]
     histories = Histories.of_table(users, table, view.now, newest=MAX_HISTORY)
@@ -79,6 +80,13 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
     order = np.argsort(-np.where(is_consumed, -np.inf, scores), kind="stable")[: min(limit, int((~is_consumed).sum()))]
     guests = [LikelyAttendee(users[position].user_id, float(scores[position])) for position in order]
     return Audience(event_id, view.snapshot.model_version, guests, len(users), degraded)
+
+
+def _profiled(documents: Documents, interactions: Sequence[Interaction]) -> list[Interaction]:
+    """Interactions of users who may be profiled: neither visitors nor those who do not wish it."""
+    known = [entry for entry in interactions if not entry.is_of_visitor()]
+    unprofiled = documents.users.unprofiled(sorted({entry.user_id for entry in known}))
+    return [entry for entry in known if entry.user_id not in unprofiled]
 
 
 def _recent(log: InteractionLog, now: datetime) -> list[Interaction]:

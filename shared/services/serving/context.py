@@ -11,6 +11,7 @@ from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.errors import InvalidField, NotFound, StoreUnavailable
 from shared.feedback.history import Histories
 from shared.feedback.retention import is_kept, kept_since
+from shared.feedback.weights import CODES, IS_CONSUMED
 from shared.ports import Documents, EventStore
 from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
@@ -29,7 +30,8 @@ class ListRequest:
     user_id : user for whom the list is made; "" for a cold-start user, whose profile is not read.
     query : parameters of the list.
     recommendation_id : id of the list, which the interactions that follow from it carry.
-    recent : ids of events that the user looked at in this session, newest first; they count as clicks.
+    recent : ids of events that the user looked at in this session, newest first; they count as clicks, except for
+        a user who does not wish to be profiled.
     organizer_ids : ids under which the user organizes events.
     """
 
@@ -48,7 +50,7 @@ class RequestView:
     ----------
     snapshot : model, catalog and rules at `now`.
     model : model of the snapshot; its catalog may have an event more, see `with_event`.
-    viewer : the user with their profile, empty for a cold-start user.
+    viewer : the user with their profile, empty for a cold-start user and for one who does not wish to be profiled.
     now : start of the request, UTC.
     degraded : parts of the answer that could not be used or brought up to date: `model`, `events`, `popularity`,
         `rules`, `refresh`, `history`.
@@ -106,22 +108,34 @@ class ServingContext:
     keep_days: int | None = None
 
     def view(self, request: ListRequest) -> RequestView:
-        """State of a new request; reads the snapshot and the user's profile."""
+        """State of a new request; reads the snapshot and the user's profile.
+
+        The viewer of a user who does not wish to be profiled is a cold-start user, without profile, history and what
+        they looked at in this session. Events that they booked, attended or dismissed are left out all the same, since
+        that is a filter which they asked for.
+        """
         now = self.clock()
         snapshot = self.serving.current(now)
         degraded = snapshot.degraded
         profile = Profile(User(user_id=request.user_id or "anonymous"))
+        consumed_ids: tuple[str, ...] = ()
+        recent = request.recent
         if request.user_id:
             try:
                 profile = self._profile(request.user_id, now)
             except StoreUnavailable as error:
                 _log.warning("answers without the history of a user: %s", error)
                 degraded = (*degraded, "history")
-        if request.recent:
+                # Whether the user wishes to be profiled is unknown as well.
+                recent = ()
+        if not profile.user.profiling:
+            consumed_ids = tuple(entry.event_id for entry in profile.history if IS_CONSUMED[CODES[entry.type]])
+            profile, recent = Profile(User(user_id=request.user_id)), ()
+        if recent:
             minute = now.replace(second=0, microsecond=0)
-            session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in request.recent)
+            session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
             profile = Profile(profile.user, (*session, *profile.history))
-        viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids)
+        viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids, consumed_ids)
         return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)
 
     def _profile(self, user_id: str, now: datetime) -> Profile:

@@ -6,9 +6,13 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
-from shared.feedback.accounts import of_established
+from shared.feedback.accounts import of_established, of_profiled
 from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.learning.replay import MAX_LEARNED, Replay
 from shared.ledger import parquet
@@ -28,6 +32,10 @@ class Dataset:
     users: dict[str, User]
     interactions: tuple[Interaction, ...]
 
+    def profiled(self) -> dict[str, User]:
+        """Declared profiles by user id, without those of users who do not wish to be profiled."""
+        return {user_id: user for user_id, user in self.users.items() if user.profiling}
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -37,8 +45,8 @@ class TrainingSet:
     ----------
     events : events as entities.
     catalog : the events as columns, with a row also for every unknown event that interactions name.
-    users : declared profiles by user id.
-    table : interactions that occurred before `now`, of established accounts, see `feedback/accounts.py`.
+    users : declared profiles by user id, without those of users who do not wish to be profiled.
+    table : interactions that occurred before `now`, of the accounts that models learn from, see `feedback/accounts.py`.
     now : time as of which models are trained, UTC.
     watermark : the set holds everything that the store stamped before this time; None for data without a store.
     seed : random seed of the replay, from which the blend learns its weights.
@@ -58,8 +66,9 @@ class TrainingSet:
         mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
         catalog = Catalog.of(data.events, mentioned=mentioned)
         columns = InteractionColumns.of(entry for entry in data.interactions if not entry.is_of_visitor())
-        table = _learned(columns, catalog, data.users, now)
-        return cls(data.events, catalog, data.users, table, now, seed=seed)
+        users = data.profiled()
+        unprofiled = Vocabulary.of(data.users.keys() - users.keys()).keys
+        return cls(data.events, catalog, users, _learned(columns, catalog, unprofiled, now), now, seed=seed)
 
     @classmethod
     def of_ledger(cls, files: LedgerFiles, *, now: datetime) -> Self:
@@ -68,9 +77,9 @@ class TrainingSet:
         columns = parquet.interactions(contents[INTERACTIONS])
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
         catalog = Catalog.of(events, mentioned=columns.events.ids())
-        users = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
-        table = _learned(columns, catalog, users, now)
-        return cls(events, catalog, users, table, now, files.ledger.watermark())
+        profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
+        table = _learned(columns, catalog, profiles.unprofiled(), now)
+        return cls(events, catalog, profiles.profiled(), table, now, files.ledger.watermark())
 
     @cached_property
     def replay(self) -> Replay:
@@ -97,10 +106,10 @@ class TrainingSet:
 
 
 def _learned(
-    columns: InteractionColumns, catalog: Catalog, users: Mapping[str, User], now: datetime
+    columns: InteractionColumns, catalog: Catalog, unprofiled: NDArray[np.bytes_], now: datetime
 ) -> InteractionTable:
     """Table of what models learn from at `now`."""
-    known = columns.where(columns.occurred_at < now.timestamp())
+    known = of_profiled(columns.where(columns.occurred_at < now.timestamp()), unprofiled)
     return InteractionTable.of_columns(of_established(known, now=now), catalog)
 
 

@@ -50,6 +50,7 @@ USER = User(
     gender="x",
     friends=("user_2",),
     created_at=NOW,
+    profiling=False,
     updated_at=NOW,
 )
 INTERACTION = Interaction(

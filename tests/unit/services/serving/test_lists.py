@@ -1,6 +1,6 @@
 """Recommendations for one user: known, cold-start, without a history, and after a click."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,9 +39,12 @@ def serving(store: Documents, tmp_path_factory: pytest.TempPathFactory) -> Servi
     return Serving(store, objects, refresh_s=30)
 
 
-def _answer(serving: Serving, users: UserStore, user_id: str, *, limit: int = 100) -> Answer:
+def _answer(
+    serving: Serving, users: UserStore, user_id: str, *, limit: int = 100, recent: Sequence[str] = ()
+) -> Answer:
     context = ServingContext(serving, replace(documents(), users=users), lambda: NOW, deadline_s=1.5)
-    return recommend(context, ListRequest(user_id=user_id, query=ListQuery(k=limit), recommendation_id="r1"))
+    query = ListQuery(k=limit)
+    return recommend(context, ListRequest(user_id=user_id, query=query, recommendation_id="r1", recent=recent))
 
 
 def test_a_warm_user_gets_events_like_their_history_first(store: Documents, serving: Serving) -> None:
@@ -77,6 +80,14 @@ def test_an_unavailable_history_gives_the_cold_start_list_and_degraded_says_so(
     assert answer.degraded == ("history",)
     assert answer.items == _answer(serving, store.users, "").items
     assert answer.model_version == "20260501T120000Z-x"
+
+
+def test_what_a_user_looked_at_is_not_used_while_their_wish_is_unknown(store: Documents, serving: Serving) -> None:
+    users = FragileUsers(store.users, Outage(is_on=True))
+    cold_start = _answer(serving, users, "")
+    assert _answer(serving, users, "yoga_fan_0", recent=["yoga_3"]).items == cold_start.items
+    assert _answer(serving, users, "", recent=["yoga_3"]).items != cold_start.items
+    assert _answer(serving, store.users, "nobody_knows", recent=["yoga_3"]).items != cold_start.items
 
 
 def test_a_cold_start_user_costs_no_read(store: Documents, serving: Serving) -> None:

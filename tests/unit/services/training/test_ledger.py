@@ -1,11 +1,13 @@
 """Ledger sync and compaction: contents, incremental reads, erasure, and recovery of interrupted runs."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow.dataset
+import pyarrow.parquet
 import pytest
 
 from shared.adapters.objects.folder import FolderObjects
@@ -58,6 +60,7 @@ FULL_USER = User(
     gender="f",
     friends=("a", "b"),
     created_at=NOW - DAY,
+    profiling=False,
 )
 
 
@@ -424,3 +427,29 @@ def test_every_column_is_documented() -> None:
         part = text.partition(f"### {feed.title()}\n")[2].partition("#")[0]
         documented = [line.split("`")[1] for line in part.splitlines() if line.startswith("| `")]
         assert documented == parquet.schema(feed).names
+
+
+def test_profiles_are_told_apart_by_the_wish_not_to_be_profiled(objects: FolderObjects) -> None:
+    with_wish = {"a", "ü", "z"}
+    with contextlib.closing(documents()) as store:
+        store.users.put([User(user_id=key, city="Bern", profiling=key not in with_wish) for key in "abyzü"], now=NOW)
+        _synced(store, objects, now=NOW + DAY)
+    profiles = parquet.Profiles(_newest(objects, USERS))
+    assert {key.decode() for key in profiles.unprofiled().tolist()} == with_wish
+    assert dict(profiles.profiled()) == {key: User(user_id=key, city="Bern") for key in "by"}
+    assert {user.user_id for user in profiles.values() if not user.profiling} == with_wish
+
+
+def test_a_file_without_the_columns_of_later_versions_is_read() -> None:
+    profiles = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet.encode(USERS, [FULL_USER])))
+    earlier = parquet.to_bytes(profiles.drop_columns("profiling"))
+    later = parquet.encode(USERS, [User(user_id="later", profiling=False)])
+    table = parquet.newest(USERS, [("earlier", earlier), ("later", later)])
+    assert table.schema == parquet.schema(USERS)
+    assert dict(parquet.Profiles(table)) == {
+        "full": replace(FULL_USER, profiling=True),
+        "later": User(user_id="later", profiling=False),
+    }
+    assert not len(parquet.Profiles(parquet.newest(USERS, [("earlier", earlier)])).unprofiled())
+    with pytest.raises(ArtifactError, match=r"^damaged: expected the columns of users, missing city$"):
+        parquet.newest(USERS, [("damaged", parquet.to_bytes(profiles.drop_columns("city")))])
