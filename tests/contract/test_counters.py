@@ -251,6 +251,24 @@ def test_interactions_before_an_erasure_are_deleted_and_later_ones_count(stores:
     assert counted(stores) == {"event_1": ONE, "event_2": ONE}
 
 
+def test_a_late_delivery_leaves_what_a_user_did_again_after_an_erasure(stores: Stores) -> None:
+    store = stores.documents
+    seen = did("", kind=VIEW, recorded_at=NOW)
+    seen = replace(seen, interaction_id=seen.expected_id())
+    before = [saved(), seen]
+    store.interactions.append(before, now=NOW)
+    store.personal.mark("user_1", at=NOW)
+    store.personal.erase("user_1", now=NOW)
+    store.interactions.append(before, now=NOW + SECOND)
+    again = store.interactions.get([entry.interaction_id for entry in before])
+    assert len(again) == 2
+    assert store.counters.put(saved(), ONE, now=NOW + SECOND) is Recorded.FORGOTTEN
+    assert store.counters.remember(seen, now=NOW + SECOND) is Recorded.FORGOTTEN
+    assert store.interactions.get(list(again)) == again
+    assert store.counters.put(again[saved().interaction_id], ONE, now=NOW + SECOND) is Recorded.NEW
+    assert counted(stores) == {"event_1": ONE}
+
+
 def test_an_erasure_takes_back_states_and_leaves_their_late_deliveries_without_effect(stores: Stores) -> None:
     store = stores.documents
     mine, theirs = saved(), saved("user_2")

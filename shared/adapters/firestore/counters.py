@@ -84,7 +84,7 @@ class FirestoreCounters:
         except PreconditionLost:
             forgotten_at = self._forgotten_at(interaction.user_id)
             if forgotten_at and interactions.version(interaction) <= forgotten_at:
-                return self._drop(interaction)
+                return self._drop(interaction, forgotten_at)
             batch = self._database.client.batch()
             self._add_entry(batch, interaction)
             self._database.commit(batch, "a history")
@@ -299,11 +299,23 @@ class FirestoreCounters:
         found = self._database.read([marker])
         return fields.required_time(found[FORGOTTEN, marker.id], "at") if found else None
 
-    def _drop(self, interaction: Interaction) -> Recorded:
-        batch = self._database.client.batch()
-        batch.delete(self._database.document(interactions.COLLECTION, interaction.interaction_id))
-        self._database.commit(batch, "a late interaction of a forgotten user")
-        return Recorded.FORGOTTEN
+    def _drop(self, interaction: Interaction, forgotten_at: datetime) -> Recorded:
+        """Deletion of a document of before an erasure, not of one with its id in which the user did the same again."""
+        reference = self._database.document(interactions.COLLECTION, interaction.interaction_id)
+        for _ in range(_ROUNDS):
+            found = self._database.snapshots([reference]).get((interactions.COLLECTION, interaction.interaction_id))
+            recorded_at = interactions.stamp_of(found) if found else None
+            if found is None or (recorded_at and recorded_at > forgotten_at):
+                return Recorded.FORGOTTEN
+            batch = self._database.client.batch()
+            unchanged = self._database.client.write_option(last_update_time=found.update_time)
+            batch.delete(reference, option=unchanged)
+            try:
+                self._database.commit(batch, "a late interaction of a forgotten user")
+            except PreconditionLost:
+                continue
+            return Recorded.FORGOTTEN
+        raise StoreUnavailable("cannot delete a late interaction of a forgotten user: others change it; try again")
 
     def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
         """Read the missing shards of those events whose counts are sharded."""

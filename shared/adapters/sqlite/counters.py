@@ -142,7 +142,12 @@ def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> b
 
 
 def _drop(connection: sqlite3.Connection, interaction: Interaction) -> Recorded:
-    connection.execute("DELETE FROM interactions WHERE interaction_id = ?", (interaction.interaction_id,))
+    # Since the erasure the user may have done the same again, in a document of the same id.
+    connection.execute(
+        "DELETE FROM interactions WHERE interaction_id = ?"
+        " AND recorded_at <= (SELECT at FROM forgotten WHERE pseudonym = ?)",
+        (interaction.interaction_id, pseudonym(interaction.user_id)),
+    )
     return Recorded.FORGOTTEN
 
 
