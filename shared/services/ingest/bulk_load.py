@@ -1,11 +1,11 @@
 """Bulk load of existing interactions, in chunks that may be interrupted anywhere and come in any order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities import EventCounts, Interaction, InteractionType, pseudonym
 from shared.feedback.counts import contribution
 from shared.feedback.popularity import counts_of
 from shared.feedback.states import last_words
@@ -20,20 +20,37 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     """Bulk load of a chunk of interactions with the histories and counts that follow from them.
 
     What is stored already changes nothing, nor what a later state of the same target supersedes, in the store or in the
-    chunk: the order of rows and chunks has no effect, and any of them may be repeated.
+    chunk: the order of rows and chunks has no effect, and any of them may be repeated. Users whose data is erased at
+    the same time are left out.
     """
     upgrade(documents, now=now)
-    wanted = _without_former(documents, last_words(chunk))
+    erased = documents.personal.forgotten(now)
+    rows = [entry for entry in chunk if pseudonym(entry.user_id) not in erased] if erased else chunk
+    wanted = _without_former(documents, last_words(rows))
     if not wanted:
         return Written(0, len(chunk))
     # Histories come first: a document is the sign that everything else is written.
     documents.users.remember(list(wanted.values()))
     results = documents.counters.load([(entry, _counts(entry)) for entry in wanted.values()], now=now)
-    outlived = [key for key, result in zip(wanted, results, strict=True) if result is Appended.SUPERSEDED]
-    if outlived:
-        documents.users.remember(list(documents.interactions.get(outlived).values()))
+    # Of a repeating type the first of a day stays, so a row may differ from what is stored already.
+    differing = [
+        key
+        for (key, entry), result in zip(wanted.items(), results, strict=True)
+        if result is Appended.SUPERSEDED or (result is Appended.KNOWN and entry.type.meaning.repeats)
+    ]
+    if differing:
+        documents.users.remember(list(documents.interactions.get(differing).values()))
+    _erase_again(documents, {entry.user_id for entry in wanted.values()}, now)
     n_new = results.count(Appended.NEW)
     return Written(n_new, len(chunk) - n_new)
+
+
+def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -> None:
+    """Erasure of what was loaded of users who were erased in the meantime."""
+    erased = documents.personal.forgotten(now)
+    for user_id in user_ids if erased else ():
+        if pseudonym(user_id) in erased:
+            documents.personal.erase(user_id, now=now)
 
 
 def _without_former(documents: Documents, wanted: Mapping[str, Interaction]) -> dict[str, Interaction]:
