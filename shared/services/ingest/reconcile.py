@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Final
 from zlib import crc32
 
-from shared.entities import EventCounts, Interaction
+from shared.entities import EventCounts, Interaction, pseudonym
 from shared.feedback.counts import SETTLED_AFTER, contribution, recorded_time, slot_of, start_of, tally
 from shared.ports import MAX_SETTLED, Documents, Fence, Progress, Recorded
 from shared.services.ingest.upgrade import RECONCILED, upgrade
@@ -106,9 +106,10 @@ def _settle(
     entries = batch.interactions
     lost = _put_missing(documents, [entry for entry in entries if not entry.type.meaning.repeats], now)
     repeating = [entry for entry in entries if entry.type.meaning.repeats]
-    remembered = _remember(documents, repeating, now)
     since = min((entry.occurred_at for entry in repeating), default=now) - _DAY
-    counts = tally(repeating, documents.personal.forgotten(since) if repeating else {})
+    forgotten = documents.personal.forgotten(since) if repeating else {}
+    remembered = _remember(documents, repeating, forgotten, now)
+    counts = tally(repeating, forgotten)
     done = fence.progress.after if fence.progress.until == batch.until else ""
     ordered = iter(sorted((event_id, added) for event_id, added in counts.items() if event_id > done))
     began = fence.progress.at
@@ -156,9 +157,21 @@ def _put_missing(documents: Documents, states: Sequence[Interaction], now: datet
     return lost
 
 
-def _remember(documents: Documents, repeating: Sequence[Interaction], now: datetime) -> int:
+def _remember(
+    documents: Documents, repeating: Sequence[Interaction], forgotten: Mapping[str, datetime], now: datetime
+) -> int:
     missing = documents.users.trim_histories(repeating)
     for interaction in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
         documents.counters.remember(interaction, now=now)
+    for interaction in repeating:
+        # An app may write while its user is erased; the trigger does not look at what no history keeps.
+        if not interaction.is_remembered() and _is_forgotten(interaction, forgotten):
+            documents.counters.remember(interaction, now=now)
     return len(missing)
+
+
+def _is_forgotten(interaction: Interaction, forgotten: Mapping[str, datetime]) -> bool:
+    """Erasure of a stored interaction: True if it was recorded up to the erasure of its user."""
+    at = forgotten.get(pseudonym(interaction.user_id)) if forgotten else None
+    return at is not None and recorded_time(interaction) <= at

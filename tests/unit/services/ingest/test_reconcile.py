@@ -205,6 +205,16 @@ def test_after_an_erasure_repeating_interactions_of_its_day_do_not_count() -> No
     assert tally(views, {pseudonym("v"): NOW}) == {"e": EventCounts.total(map(counts_of, views))}
 
 
+def test_what_no_history_keeps_and_an_app_writes_during_an_erasure_is_deleted(store: Documents) -> None:
+    search = _done(T.SEARCH, event_id="", query="words")
+    kept = replace(search, user_id="v", interaction_id="")
+    kept = replace(kept, interaction_id=kept.expected_id())
+    _record(store, search, _done(T.IMPRESSION), kept)
+    store.personal.mark("u", at=NOW + MINUTE)
+    reconcile(store, now=LATER)
+    assert [entry.user_id for entry in store.interactions.since(None)] == ["v"]
+
+
 def test_interactions_of_anonymous_visitors_are_not_counted(store: Documents) -> None:
     visitor = anonymous("0123456789abcdef")
     _record(store, _done(T.VIEW, visitor), _done(T.BOOKING, visitor))
