@@ -1,12 +1,12 @@
 """Test oracle of counts, popularity and histories: a slow implementation, independent of the code under test.
 
-Input is the versions of interaction documents alone, not their deliveries; the last of each counts. No code is shared
-with `shared/feedback/counts.py` or `popularity.py`.
+Input is the versions of interaction documents and the erasures alone, not deliveries; the last version of each document
+counts. No code is shared with `shared/feedback/counts.py` or `popularity.py`.
 """
 
 import struct
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
@@ -38,11 +38,20 @@ class Truth:
     histories: dict[str, set[tuple[str, str, str, datetime]]] = field(default_factory=lambda: defaultdict(set))
 
 
-def truth(interactions: Iterable[Interaction]) -> Truth:
-    """Expected state after ingestion of the given interactions."""
+def truth(interactions: Iterable[Interaction], erasures: Mapping[str, datetime] | None = None) -> Truth:
+    """Expected state after ingestion of the given interactions.
+
+    Parameters
+    ----------
+    interactions : versions of documents.
+    erasures : user id → time up to which everything was erased, before anything recorded until then was settled.
+    """
     result, by_user = Truth(), defaultdict(list)
     last: dict[str, Interaction] = {}
+    erased = erasures or {}
     for interaction in interactions:
+        if _is_erased(interaction, erased):
+            continue
         before = last.get(interaction.interaction_id)
         if before is None or before.occurred_at < interaction.occurred_at:
             last[interaction.interaction_id] = interaction
@@ -54,12 +63,26 @@ def truth(interactions: Iterable[Interaction]) -> Truth:
             entry = (str(interaction.type), interaction.event_id, interaction.organizer_id, interaction.occurred_at)
             result.histories[interaction.user_id].add(entry)
         for event_id in interaction.event_ids or [interaction.event_id]:
-            if event_id:
+            if event_id and _counts(interaction, erased):
                 result.by_type[event_id][str(interaction.type)] += 1
                 if not _is_beyond_the_limit(interaction, of_user):
                     landmark, units = _popularity(interaction)
                     result.units[event_id][landmark] += units
     return result
+
+
+def _is_erased(interaction: Interaction, erasures: Mapping[str, datetime]) -> bool:
+    assert interaction.recorded_at
+    return interaction.user_id in erasures and interaction.recorded_at <= erasures[interaction.user_id]
+
+
+def _counts(interaction: Interaction, erasures: Mapping[str, datetime]) -> bool:
+    """Whether an interaction counts: not of a visitor, nor a repeating one of the day of an erasure or before."""
+    if interaction.anonymous or interaction.user_id.startswith("~"):
+        return False
+    if interaction.type not in REPEATING or interaction.user_id not in erasures:
+        return True
+    return f"{interaction.occurred_at:%Y%m%d}" > f"{erasures[interaction.user_id]:%Y%m%d}"
 
 
 def _is_beyond_the_limit(interaction: Interaction, of_user: list[Interaction]) -> bool:
