@@ -8,20 +8,23 @@ import logging
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
+from cloudevents.http import CloudEvent
 
 from functions import wiring
 from functions.interaction import interaction
+from shared.adapters.cloudevent import encode_change
 from shared.adapters.firestore import Database
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.stores import open_documents
@@ -29,9 +32,10 @@ from shared.entities import Interaction, InteractionType, Location
 from shared.errors import StoreUnavailable
 from shared.feedback.counts import slot_of, start_of
 from shared.ports import Documents
+from shared.services.ingest.erasure import forget
 from shared.services.ingest.reconcile import reconcile
 from tests import deployment, oracle
-from tests.deployment import Clock, created
+from tests.deployment import Clock, created, delivered
 from tests.examples import an_event
 
 pytestmark = pytest.mark.emulator
@@ -41,6 +45,7 @@ MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 T = InteractionType
 USERS, EVENTS, SIZE, PARALLEL = 200, 60, 5_000, 8
+ERASED = [f"user_{number}" for number in range(5, 150, 15)]
 KINDS = {T.VIEW: 30, T.CLICK: 15, T.SAVE: 10, T.SHARE: 4, T.BOOKING: 14, T.ATTEND: 6, T.RATING: 5, T.REVIEW: 2}
 UNDONE_BY = {T.BOOKING: T.CANCEL, T.SAVE: T.UNSAVE, T.FOLLOW: T.UNFOLLOW, T.DISMISS: T.UNDISMISS}
 KINDS |= {T.DISMISS: 3, T.FOLLOW: 3, T.SEARCH: 3, T.CATEGORY_CLICK: 2, T.IMPRESSION: 3}
@@ -137,6 +142,12 @@ def written(documents: Documents, given: list[Interaction]) -> list[Interaction]
     return versions
 
 
+def last_of(versions: Iterable[Interaction]) -> list[Interaction]:
+    """Last version of each document."""
+    ordered = sorted(versions, key=lambda version: version.recorded_at or START)
+    return list({version.interaction_id: version for version in ordered}.values())
+
+
 def _made(rng: Random) -> Interaction:
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     # Most interactions are of few users with few events.
@@ -177,25 +188,42 @@ class Storm:
     rng: Random
     left: int = 0
 
-    def deliver(self, deliveries: list[Interaction]) -> None:
-        lock, waiting = threading.Lock(), list(deliveries)
+    def deliver(self, deliveries: list[CloudEvent], jobs: Iterable[Callable[[], object]] = ()) -> None:
+        """Deliveries, and jobs in the middle of them, each repeated until it succeeds."""
+        lock = threading.Lock()
+        waiting: list[Callable[[], object]] = [partial(interaction, delivery) for delivery in deliveries]
+        for job in jobs:
+            waiting.insert(self.rng.randrange(len(waiting) // 4, 3 * len(waiting) // 4), job)
 
         def work() -> None:
             while True:
                 with lock:
                     if not waiting:
                         return
-                    delivery = waiting.pop()
+                    task = waiting.pop()
                 try:
-                    interaction(created(delivery.interaction_id, delivery.to_document()))
+                    task()
                 except (Killed, StoreUnavailable):
                     with lock:
-                        # Delivered again later, at a random position among the others.
-                        waiting.insert(self.rng.randrange(len(waiting) + 1), delivery)
+                        # Tried again later, at a random position among the others.
+                        waiting.insert(self.rng.randrange(len(waiting) + 1), task)
 
         with ThreadPoolExecutor(PARALLEL) as pool:
             for future in [pool.submit(work) for _ in range(PARALLEL)]:
                 future.result()
+
+
+def writes_of(versions: Iterable[Interaction]) -> list[CloudEvent]:
+    """Events of the trigger for versions of documents."""
+    return [created(version.interaction_id, version.to_document()) for version in versions]
+
+
+def deletions_of(versions: Iterable[Interaction]) -> list[CloudEvent]:
+    """Events of the trigger for the deletions of documents."""
+    return [
+        delivered(encode_change("interactions", version.interaction_id, None, before=version.to_document()))
+        for version in versions
+    ]
 
 
 def found(documents: Documents) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -267,9 +295,9 @@ def test_faulty_deliveries_converge_to_the_state_of_the_documents(
     # Some users' deliveries are all late; a tenth of all, and all of a further user, never come.
     never = [entry for entry in versions if entry.user_id == f"user_{USERS - 1}" or rng.random() < 0.1]
     lost = {(entry.interaction_id, entry.recorded_at) for entry in never}
-    delivered = [entry for entry in versions if (entry.interaction_id, entry.recorded_at) not in lost]
-    late = [entry for entry in delivered if 150 <= int(entry.user_id[5:]) < USERS - 1]
-    on_time = [entry for entry in delivered if int(entry.user_id[5:]) < 150]
+    arriving = [entry for entry in versions if (entry.interaction_id, entry.recorded_at) not in lost]
+    late = [entry for entry in arriving if 150 <= int(entry.user_id[5:]) < USERS - 1]
+    on_time = [entry for entry in arriving if int(entry.user_id[5:]) < 150]
     assert len(never) > 400
     assert len(late) > 100
     twice = [entry for entry in on_time if rng.random() < 0.3]
@@ -281,23 +309,42 @@ def test_faulty_deliveries_converge_to_the_state_of_the_documents(
     )
     clock = Clock(START + 14 * MINUTE)
     began = time.monotonic()
-    with wiring.use(deployment.wire(struck(documents, weather), tmp_path, clock)):
-        Storm(Random(6)).deliver(deliveries)
+    stormy = struck(documents, weather)
+    erased = dict.fromkeys(ERASED, clock.now + MINUTE)
+    gone = [entry for entry in last_of(versions) if entry.user_id in erased]
+    assert len(gone) > 100
+    erasures = [partial(forget, stormy.personal, user_id=user_id, now=clock.now) for user_id in sorted(erased)]
+    with wiring.use(deployment.wire(stormy, tmp_path, clock)):
+        Storm(Random(6)).deliver(writes_of(deliveries), erasures)
     took_s = time.monotonic() - began
     assert sum(weather.happened.values()) > 300, weather.happened
     assert documents.interactions.known([entry.interaction_id for entry in given]) == {
-        entry.interaction_id for entry in given
+        entry.interaction_id for entry in given if entry.user_id not in erased
     }
 
     # Interactions that are counted immediately are counted correctly before any settlement.
     at_once = [entry for entry in on_time if counts_at_once(entry)]
-    assert found(documents) == expected(oracle.truth(at_once))
+    assert found(documents) == expected(oracle.truth(at_once, erased))
 
+    # The erased users do half of it again, and other things; of what they did before, deliveries still arrive.
+    again = [replace(entry, occurred_at=START + 15 * MINUTE, recorded_at=START + 16 * MINUTE) for entry in gone[::2]]
+    again = written(documents, list({entry.interaction_id: entry for entry in again}.values()))
+    versions += again
+    unheard = {entry.interaction_id for entry in again if rng.random() < 0.1}
+    heard = [entry for entry in again if entry.interaction_id not in unheard]
+    arriving += heard
+    outlived = [entry for entry in deliveries if entry.user_id in erased]
     clock.forward(60 * MINUTE)
     with wiring.use(deployment.wire(struck(documents, weather), tmp_path, clock)):
-        Storm(Random(7)).deliver([*late, *rng.sample(deliveries, 200)])
+        second = [*late, *rng.sample(deliveries, 200), *outlived, *heard, *rng.sample(heard, len(heard) // 2)]
+        events = writes_of(second) + deletions_of(gone) * 2
+        rng.shuffle(events)
+        Storm(Random(7)).deliver(events)
+    assert documents.interactions.known([entry.interaction_id for entry in again]) == {
+        entry.interaction_id for entry in again
+    }
     # However late a delivery is, it counts.
-    assert found(documents) == expected(oracle.truth(entry for entry in delivered if counts_at_once(entry)))
+    assert found(documents) == expected(oracle.truth((entry for entry in arriving if counts_at_once(entry)), erased))
 
     killed = 0
     stormy = struck(documents, Weather(Random(8), {"killed before": 0.05, "killed after": 0.05}))
@@ -309,7 +356,7 @@ def test_faulty_deliveries_converge_to_the_state_of_the_documents(
     stormy.close()
     assert killed > 0
 
-    truth = oracle.truth(versions)
+    truth = oracle.truth(versions, erased)
     assert found(documents) == expected(truth)
     users = {entry.user_id for entry in given}
     assert histories(documents, users) == {user_id: truth.histories[user_id] for user_id in users}
