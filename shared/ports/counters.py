@@ -54,7 +54,8 @@ class Counters(Protocol):
         """Idempotent update of a user's history and of the counts of the event to a state, atomically.
 
         What the register holds for its user, family and target is taken back, and `counts` added. Nothing happens when
-        the register is not older than `state.recorded_at`, as after the erasure of its document.
+        the register is not older than `state.recorded_at`, as after the erasure of its document. A state recorded while
+        its user was erased is deleted instead.
         """
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:

@@ -43,15 +43,24 @@ class FirestoreCounters:
 
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
-        after, before = Register(interactions.version(state), counts), None
-        for _ in range(_ROUNDS):
+        after, marker = Register(interactions.version(state), counts), marker_of(self._database, state.user_id)
+        before: DocumentSnapshot[Any] | None = None
+        is_guarded = True
+        for number in range(_ROUNDS):
             try:
-                self._change(state, after, before, now, is_remembered=True)
+                self._change(state, after, before, now, is_guarded=is_guarded, is_remembered=True)
             except PreconditionLost:
-                found = self._database.snapshots([reference_of(self._database, state)])
-                before = next(iter(found.values()), None)
+                # Mostly the register exists; the note is read when that is not why the first attempt failed.
+                wanted = [reference_of(self._database, state), *([marker] if number else [])]
+                found = self._database.snapshots(wanted)
+                before = found.get((REGISTERS, wanted[0].id))
                 if before is not None and not read(before).is_older_than(state):
                     return Recorded.KNOWN
+                if note := found.get((FORGOTTEN, marker.id)):
+                    forgotten_at = fields.required_time(note.to_dict() or {}, "at")
+                    if after.version <= forgotten_at:
+                        return self._drop(state, forgotten_at)
+                    is_guarded = False
             else:
                 return Recorded.NEW
         raise StoreUnavailable("cannot count an interaction: others change the same; try again")
@@ -65,7 +74,7 @@ class FirestoreCounters:
             if register is not None and not read(register).is_withdrawn_by(deleted):
                 return Recorded.KNOWN
             try:
-                self._change(deleted, after, register, now, is_remembered=False)
+                self._change(deleted, after, register, now, is_guarded=False, is_remembered=False)
             except PreconditionLost:
                 continue
             return Recorded.NEW
@@ -75,9 +84,7 @@ class FirestoreCounters:
         """Write a repeating interaction to its user's history; idempotent."""
         del now
         batch = self._database.client.batch()
-        # A precondition without a read: the batch fails if the note of a forgotten user exists.
-        absent = self._database.client.write_option(exists=False)
-        batch.delete(marker_of(self._database, interaction.user_id), option=absent)
+        self._guard(batch, interaction.user_id)
         self._add_entry(batch, interaction)
         try:
             self._database.commit(batch, "a history")
@@ -206,9 +213,12 @@ class FirestoreCounters:
         before: "DocumentSnapshot[Any] | None",
         now: datetime,
         *,
+        is_guarded: bool,
         is_remembered: bool,
     ) -> None:
         batch = self._database.client.batch()
+        if is_guarded:
+            self._guard(batch, state.user_id)
         spread = self.add_change(batch, state, after, before, now)
         if is_remembered:
             self._add_entry(batch, state)
@@ -239,6 +249,11 @@ class FirestoreCounters:
             first = {"event_id": event_id, "shard": 0, "updated_at": now, "spread": True}
             batch.set(self._database.document(COLLECTION, event_id), first, merge=True)
         return needs_flag
+
+    def _guard(self, batch: "WriteBatch", user_id: str) -> None:
+        # A precondition without a read: the batch fails if the note of a forgotten user exists.
+        absent = self._database.client.write_option(exists=False)
+        batch.delete(marker_of(self._database, user_id), option=absent)
 
     def _add_entry(self, batch: "WriteBatch", interaction: Interaction) -> None:
         if interaction.is_remembered():
