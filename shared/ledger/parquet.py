@@ -260,7 +260,7 @@ class Profiles(Mapping[str, User]):
     def _is_profiled(self) -> NDArray[np.bool_]:
         if "profiling" not in self._table.column_names:
             return np.ones(len(self), np.bool_)
-        mask: NDArray[np.bool_] = self._table["profiling"].fill_null(True).to_numpy()  # noqa: FBT003  # as above
+        mask: NDArray[np.bool_] = self._table["profiling"].fill_null(True).to_numpy()  # noqa: FBT003  # unnamed
         return mask
 
     def __getitem__(self, user_id: str) -> User:
