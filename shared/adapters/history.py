@@ -18,6 +18,9 @@ from shared.entities.profile import MAX_HISTORY, MAX_LASTING
 from shared.errors import InvalidField
 from shared.feedback.weights import CODES
 
+MAX_BYTES: Final = 900_000
+"""Size limit of a trimmed history: a Firestore document has up to 1 MiB, and grows until it is trimmed."""
+
 _NEVER: Final = datetime.min.replace(tzinfo=UTC), 0
 
 
@@ -47,10 +50,18 @@ def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]
 
 
 def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
-    """Keys of outdated entries, those that `newest` does not return; empty unless the history is too long."""
+    """Keys of outdated entries, those that `newest` does not return, and the oldest of more than `MAX_BYTES`.
+
+    Empty unless the history is too long.
+    """
     if len(entries) <= MAX_HISTORY:
         return []
-    kept = {key for key, _ in _newest(user_id, entries)}
+    kept, size = set[str](), 0
+    for key, _ in _newest(user_id, entries):
+        size += len(key) + len(entries[key].encode()) + 2
+        if size > MAX_BYTES:
+            break
+        kept.add(key)
     return [key for key in entries if key not in kept]
 
 

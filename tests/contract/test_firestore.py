@@ -16,7 +16,8 @@ from shared.adapters.firestore import (
     FirestoreInteractions,
     FirestoreUsers,
 )
-from shared.adapters.firestore.histories import is_due
+from shared.adapters.firestore.client import Refused
+from shared.adapters.firestore.histories import Histories, is_due
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.spread import Spread
 from shared.adapters.stores import open_documents
@@ -107,6 +108,42 @@ def test_a_long_history_is_trimmed_when_counts_are_settled_and_record_reads_noth
     assert size() == MAX_HISTORY
     kept = users.profile("user_1", timeout_s=10).history
     assert kept[:70] == tuple(HistoryEntry.of(interaction) for interaction in reversed(new))
+
+
+def test_a_history_that_is_too_large_to_grow_is_trimmed_and_grows(database: Database) -> None:
+    users, counters = FirestoreUsers(database), FirestoreCounters(database)
+    histories = Histories(database)
+
+    def dismissed(number: int) -> Interaction:
+        event_id = f"{number:04}".ljust(128, "x")
+        made = did("", kind=InteractionType.DISMISS, event_id=event_id, at=NOW + number * SECOND, recorded_at=NOW)
+        return replace(made, interaction_id=made.expected_id())
+
+    def fill(number: int) -> None:
+        """Growth of the history until nothing fits into its document any more."""
+        size = 512
+        while size:
+            batch = database.client.batch()
+            part = [dismissed(number + n) for n in range(size)]
+            histories.merge(batch, "user_1", {history.key_of(entry): history.text_of(entry) for entry in part})
+            try:
+                database.commit(batch, "a history")
+                number += size
+            except Refused:
+                size //= 4
+
+    fill(0)
+    state = dismissed(6_000)
+    assert counters.put(state, EventCounts(), now=NOW) is Recorded.NEW
+    assert users.profile("user_1", timeout_s=20).history[0] == HistoryEntry.of(state)
+    fill(7_000)
+    view = did("", event_id="x" * 128, at=NOW + DAY, recorded_at=NOW + DAY)
+    assert counters.remember(view, now=NOW) is Recorded.NEW
+    assert users.profile("user_1", timeout_s=20).history[0] == HistoryEntry.of(view)
+    fill(13_000)
+    loaded = [dismissed(20_000 + number) for number in range(2_500)]
+    users.remember(loaded)
+    assert users.profile("user_1", timeout_s=20).history[1] == HistoryEntry.of(loaded[-1])
 
 
 def test_about_one_interaction_in_64_triggers_trimming() -> None:

@@ -65,3 +65,20 @@ def test_what_lasts_outlasts_any_number_of_newer_entries() -> None:
     assert len(kept) == MAX_HISTORY + 4
     assert {entry.type for entry in kept[MAX_HISTORY:]} == {entry.type for entry in lasting}
     assert not {history.key_of(entry) for entry in lasting} & set(history.outdated("u", texts))
+
+
+def test_a_history_of_many_bytes_keeps_its_newest_entries() -> None:
+    dismissed = [
+        did("", kind=InteractionType.DISMISS, event_id=f"{n:04}".ljust(128, "x"), at=NOW + n * SECOND)
+        for n in range(2_500)
+    ]
+    booked = [
+        did("", kind=InteractionType.BOOKING, event_id=f"{n:04}".ljust(66, "é"), at=NOW - n * SECOND)
+        for n in range(1_500)
+    ]
+    texts = {history.key_of(entry): history.text_of(entry) for entry in [*dismissed, *booked]}
+    assert len(history.newest("u", texts)) == len(texts)
+    outdated = history.outdated("u", texts)
+    kept = {key: text for key, text in texts.items() if key not in outdated}
+    assert 880_000 < sum(len(key) + len(text.encode()) for key, text in kept.items()) < history.MAX_BYTES
+    assert outdated == [history.key_of(entry) for entry in booked[-len(outdated) :]]

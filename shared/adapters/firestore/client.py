@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.adapters.unavailable import unavailable
+from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:  # the import takes 0.3 s, which belongs to the first use
     from google.api_core.retry import Retry
@@ -23,6 +24,10 @@ _Result = TypeVar("_Result")
 
 class PreconditionLost(Exception):
     """Failed precondition of a batch: one of its documents exists, is absent or has changed against its condition."""
+
+
+class Refused(StoreUnavailable):
+    """Refused batch: Firestore cannot take one of its documents as it would be, above all one of more than 1 MiB."""
 
 
 class Database:
@@ -96,12 +101,12 @@ class Database:
         batch.update(reference, {**document, **absent}, option=unchanged)
 
     def commit(self, batch: "WriteBatch", what: str) -> "list[WriteResult]":
-        """Atomic batch write; raises `PreconditionLost` and `StoreUnavailable`.
+        """Atomic batch write; raises `PreconditionLost`, `Refused` and `StoreUnavailable`.
 
         Every batch is idempotent, by its contents or by a precondition: it is sent again when the outcome of an attempt
         is unknown.
         """
-        from google.api_core.exceptions import AlreadyExists, FailedPrecondition, NotFound
+        from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
         seconds = self.deadline_s
         with unavailable(f"cannot write {what}"):
@@ -109,6 +114,8 @@ class Database:
                 return batch.commit(retry=retries(seconds), timeout=seconds)
             except (AlreadyExists, FailedPrecondition, NotFound) as error:
                 lost = PreconditionLost(str(error))
+            except InvalidArgument as error:
+                raise Refused(f"cannot write {what}: {error}") from error
         raise lost
 
     def close(self) -> None:

@@ -1,13 +1,13 @@
 """Event counts in Firestore."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import counts as stored
 from shared.adapters import history
 from shared.adapters.firestore import bookmarks, interactions
-from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
+from shared.adapters.firestore.client import Database, PreconditionLost, Refused, chunks, in_parallel
 from shared.adapters.firestore.forgotten import FORGOTTEN, marker_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
@@ -83,18 +83,13 @@ class FirestoreCounters:
     def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
         """Write a repeating interaction to its user's history; idempotent."""
         del now
-        batch = self._database.client.batch()
-        self._guard(batch, interaction.user_id)
-        self._add_entry(batch, interaction)
         try:
-            self._database.commit(batch, "a history")
+            self._merge_entry(interaction, is_guarded=True)
         except PreconditionLost:
             forgotten_at = self._forgotten_at(interaction.user_id)
             if forgotten_at and interactions.version(interaction) <= forgotten_at:
                 return self._drop(interaction, forgotten_at)
-            batch = self._database.client.batch()
-            self._add_entry(batch, interaction)
-            self._database.commit(batch, "a history")
+            self._merge_entry(interaction, is_guarded=False)
         return Recorded.NEW
 
     def load(self, interactions: Sequence[Counted], *, now: datetime) -> Sequence[Appended]:
@@ -216,15 +211,36 @@ class FirestoreCounters:
         is_guarded: bool,
         is_remembered: bool,
     ) -> None:
-        batch = self._database.client.batch()
-        if is_guarded:
-            self._guard(batch, state.user_id)
-        spread = self.add_change(batch, state, after, before, now)
-        if is_remembered:
-            self._add_entry(batch, state)
-        self._database.commit(batch, "the counts of an event")
-        if spread:
-            self._spread.mark_flagged(state.event_id)
+        def change() -> None:
+            batch = self._database.client.batch()
+            if is_guarded:
+                self._guard(batch, state.user_id)
+            spread = self.add_change(batch, state, after, before, now)
+            if is_remembered:
+                self._add_entry(batch, state)
+            self._database.commit(batch, "the counts of an event")
+            if spread:
+                self._spread.mark_flagged(state.event_id)
+
+        self._with_room(state.user_id, change)
+
+    def _merge_entry(self, interaction: Interaction, *, is_guarded: bool) -> None:
+        def merge() -> None:
+            batch = self._database.client.batch()
+            if is_guarded:
+                self._guard(batch, interaction.user_id)
+            self._add_entry(batch, interaction)
+            self._database.commit(batch, "a history")
+
+        self._with_room(interaction.user_id, merge)
+
+    def _with_room(self, user_id: str, write: Callable[[], None]) -> None:
+        """Write with an entry of a history, again after trimming one that is too large for another entry."""
+        try:
+            write()
+        except Refused:
+            self._histories.trim([user_id])
+            write()
 
     def add_change(
         self,

@@ -2,7 +2,7 @@
 
 A document may not exceed 1 MiB, so entries that are too old to count are trimmed: when counts are settled, for users
 with recent interactions, since their histories are read then anyway, and in about one of 64 bulk-loaded interactions,
-chosen by the hash of their ids. The trigger itself reads nothing.
+chosen by the hash of their ids. The trigger itself reads nothing, until a document has grown too large to write.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters import history
-from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
+from shared.adapters.firestore.client import Database, PreconditionLost, Refused, chunks, in_parallel
 from shared.entities import Interaction
 from shared.entities.profile import MAX_HISTORY
 from shared.errors import StoreUnavailable
@@ -62,11 +62,14 @@ class Histories:
         self._shorten({user_id: data["entries"] for (_, user_id), data in stored.items()})
 
     def _shorten(self, stored: Mapping[str, Entries]) -> None:
+        self._delete({user_id: history.outdated(user_id, entries) for user_id, entries in stored.items()})
+
+    def _delete(self, outdated: Mapping[str, Sequence[str]]) -> None:
         from google.cloud.firestore import DELETE_FIELD
 
         batch = self._database.client.batch()
-        for user_id, entries in stored.items():
-            if paths := [f"entries.{key}" for key in history.outdated(user_id, entries)]:
+        for user_id, keys in outdated.items():
+            if paths := [f"entries.{key}" for key in keys]:
                 # Only named entries are deleted, so concurrent merges are kept.
                 batch.update(self._database.document(HISTORIES, user_id), dict.fromkeys(paths, DELETE_FIELD))
         if len(batch):
@@ -117,12 +120,26 @@ class Histories:
         raise StoreUnavailable("cannot shorten histories: others change them; try again")
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
+        try:
+            self._commit(items)
+        except Refused:
+            self._commit([(user_id, self._fitting(user_id, entries)) for user_id, entries in items])
+        if due := [user_id for user_id, entries in items if is_due(entries)]:
+            self.trim(due)
+
+    def _commit(self, items: Sequence[tuple[str, Entries]]) -> None:
         batch = self._database.client.batch()
         for user_id, entries in items:
             self.merge(batch, user_id, entries)
         self._database.commit(batch, f"{len(batch)} histories")
-        if due := [user_id for user_id, entries in items if is_due(entries)]:
-            self.trim(due)
+
+    def _fitting(self, user_id: str, entries: Entries) -> Entries:
+        """Those of new entries that belong in a history, after deletion of what they outdate."""
+        reference = self._database.document(HISTORIES, user_id)
+        stored: Entries = self._database.read([reference]).get((HISTORIES, user_id), {}).get("entries", {})
+        outdated = set(history.outdated(user_id, {**stored, **entries}))
+        self._delete({user_id: [key for key in stored if key in outdated and key not in entries]})
+        return {key: text for key, text in entries.items() if key not in outdated}
 
 
 def is_due(keys: Iterable[str]) -> bool:
