@@ -103,10 +103,11 @@ def count(documents: Documents, interaction: Interaction, *, now: datetime, has_
 def withdraw(documents: Documents, deleted: Interaction, *, now: datetime, has_registers: bool = True) -> Outcome:
     """Idempotent removal of a deleted state from the counts of its event.
 
-    Repeating interactions stay counted, since they say how many and not who. Nothing of a visitor was counted.
+    Repeating interactions stay counted, since they say how many and not who. Nothing of a visitor was counted, but the
+    register expires only after a deletion.
     """
-    is_counted = not deleted.type.meaning.repeats and not deleted.is_of_visitor() and deleted.recorded_at is not None
-    if not is_counted or not has_registers:
+    has_register = not deleted.type.meaning.repeats and deleted.recorded_at is not None
+    if not has_register or not has_registers:
         return Outcome.NOTHING
     done = documents.counters.withdraw(deleted, now=now)
     return Outcome.WITHDRAWN if done is Recorded.NEW else Outcome(done.value)

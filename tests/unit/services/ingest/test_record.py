@@ -312,3 +312,12 @@ def test_the_second_page_of_a_list_is_a_document_of_its_own(store: Documents) ->
 )
 def test_an_invalid_impression_page_is_rejected(store: Documents, entry: dict[str, Any], field: str) -> None:
     assert [rejection.field for rejection in _receive(store, entry).rejected] == [field]
+
+
+def test_the_register_of_a_visitor_s_state_is_deleted_with_its_document(store: Documents) -> None:
+    state = replace(an_interaction("u", "e"), recorded_at=NOW, anonymous=True)
+    store.interactions.append([state], now=NOW)
+    count(store, state, now=NOW)
+    assert withdraw(store, state, now=NOW) is Outcome.WITHDRAWN
+    assert store.counters.registers([state])[state.interaction_id].is_deleted
+    assert not list(store.counters.changed_since(None))
