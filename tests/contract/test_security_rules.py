@@ -249,6 +249,16 @@ def test_a_later_word_needs_the_server_s_time_stamp(host: str, project: str) -> 
     assert rest.update("interactions", key_of(before), timed(before | AGAIN)).status_code == 403
 
 
+def test_a_later_word_is_recorded_later_than_the_one_before(host: str, project: str) -> None:
+    before, later = timed(BOOKING | {"occurred_at": -SECOND}), timed(BOOKING | AGAIN)
+    key = key_of(before)
+    for ahead, status in ((60 * SECOND, 403), (-SECOND, 200)):
+        stored = before | {"recorded_at": datetime.now(UTC) + ahead}
+        assert owner(host, project).update("interactions", key, stored).status_code == 200
+        written = client(host, project).update("interactions", key, later, stamp="recorded_at")
+        assert written.status_code == status, written.text
+
+
 def test_only_owners_and_admins_read_an_interaction_and_nobody_deletes_one(host: str, project: str) -> None:
     rest, admin = client(host, project), client(host, project, "root", admin=True)
     assert create(rest, BOOKING).status_code == 200
