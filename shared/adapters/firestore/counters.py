@@ -59,7 +59,7 @@ class FirestoreCounters:
                 if note := found.get((FORGOTTEN, marker.id)):
                     forgotten_at = fields.required_time(note.to_dict() or {}, "at")
                     if after.version <= forgotten_at:
-                        return self._drop(state, forgotten_at)
+                        return self._drop(state, forgotten_at, now)
                     is_guarded = False
             else:
                 return Recorded.NEW
@@ -82,13 +82,12 @@ class FirestoreCounters:
 
     def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
         """Write a repeating interaction to its user's history; idempotent."""
-        del now
         try:
             self._merge_entry(interaction, is_guarded=True)
         except PreconditionLost:
             forgotten_at = self._forgotten_at(interaction.user_id)
             if forgotten_at and interactions.version(interaction) <= forgotten_at:
-                return self._drop(interaction, forgotten_at)
+                return self._drop(interaction, forgotten_at, now)
             self._merge_entry(interaction, is_guarded=False)
         return Recorded.NEW
 
@@ -330,19 +329,29 @@ class FirestoreCounters:
         found = self._database.read([marker])
         return fields.required_time(found[FORGOTTEN, marker.id], "at") if found else None
 
-    def _drop(self, interaction: Interaction, forgotten_at: datetime) -> Recorded:
-        """Deletion of a document of before an erasure, not of one with its id in which the user did the same again."""
+    def _drop(self, interaction: Interaction, forgotten_at: datetime, now: datetime) -> Recorded:
+        """Deletion of a document of before an erasure, with what was counted for it.
+
+        Once the document is gone, the erasure does not find it. A document in which the user did the same again stays.
+        """
         reference = self._database.document(interactions.COLLECTION, interaction.interaction_id)
+        counted = [] if interaction.type.meaning.repeats else [reference_of(self._database, interaction)]
         for _ in range(_ROUNDS):
-            found = self._database.snapshots([reference]).get((interactions.COLLECTION, interaction.interaction_id))
-            recorded_at = interactions.stamp_of(found) if found else None
-            if found is None or (recorded_at and recorded_at > forgotten_at):
-                return Recorded.FORGOTTEN
             batch = self._database.client.batch()
-            unchanged = self._database.client.write_option(last_update_time=found.update_time)
-            batch.delete(reference, option=unchanged)
+            for (collection, _), found in self._database.snapshots([reference, *counted]).items():
+                if collection == REGISTERS:
+                    register = read(found)
+                    if not register.is_deleted and register.version <= forgotten_at:
+                        deleted = Register(register.version, is_deleted=True)
+                        self.add_change(batch, interaction, deleted, found, now)
+                    continue
+                recorded_at = interactions.stamp_of(found)
+                if recorded_at is None or recorded_at <= forgotten_at:
+                    unchanged = self._database.client.write_option(last_update_time=found.update_time)
+                    batch.delete(reference, option=unchanged)
             try:
-                self._database.commit(batch, "a late interaction of a forgotten user")
+                if len(batch):
+                    self._database.commit(batch, "a late interaction of a forgotten user")
             except PreconditionLost:
                 continue
             return Recorded.FORGOTTEN

@@ -29,7 +29,7 @@ class SqliteCounters:
             if register and not register.is_older_than(state):
                 return Recorded.KNOWN
             if _is_forgotten(connection, state):
-                return _drop(connection, state)
+                return _drop(connection, state, now=now)
             remember(connection, [state])
             _replace(connection, state, register, Register(_version(state), counts), now=now)
         return Recorded.NEW
@@ -43,7 +43,7 @@ class SqliteCounters:
         """Write a repeating interaction to its user's history; idempotent."""
         with self._database.transaction() as connection:
             if _is_forgotten(connection, interaction):
-                return _drop(connection, interaction)
+                return _drop(connection, interaction, now=now)
             remember(connection, [interaction])
         return Recorded.NEW
 
@@ -143,13 +143,16 @@ def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> b
     return row is not None and (interaction.recorded_at is None or iso(interaction.recorded_at) <= row[0])
 
 
-def _drop(connection: sqlite3.Connection, interaction: Interaction) -> Recorded:
+def _drop(connection: sqlite3.Connection, interaction: Interaction, *, now: datetime) -> Recorded:
+    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
+    (at,) = connection.execute(sql, (pseudonym(interaction.user_id),)).fetchone()
     # Since the erasure the user may have done the same again, in a document of the same id.
-    connection.execute(
-        "DELETE FROM interactions WHERE interaction_id = ?"
-        " AND recorded_at <= (SELECT at FROM forgotten WHERE pseudonym = ?)",
-        (interaction.interaction_id, pseudonym(interaction.user_id)),
-    )
+    sql = "DELETE FROM interactions WHERE interaction_id = ? AND recorded_at <= ?"
+    connection.execute(sql, (interaction.interaction_id, at))
+    register = None if interaction.type.meaning.repeats else _register(connection, interaction.expected_id())
+    # Once the document is gone, the erasure does not find it, nor what was counted for it.
+    if register and not register.is_deleted and iso(register.version) <= at:
+        _replace(connection, interaction, register, Register(register.version, is_deleted=True), now=now)
     return Recorded.FORGOTTEN
 
 
