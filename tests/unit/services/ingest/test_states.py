@@ -401,4 +401,18 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_order_of_writes_deliveries_erasures_and_reconciliations_breaks_what_is_promised() -> None:
-    run_state_machine_as_test(States, settings=settings(max_examples=400, stateful_step_count=30, deadline=None))
+    run_state_machine_as_test(States, settings=settings(max_examples=250, stateful_step_count=30, deadline=None))
+
+
+def test_a_clock_ahead_before_midnight_brings_the_next_day_s_views_and_no_more_the_next_day() -> None:
+    opened, night = documents(), datetime(2026, 5, 1, 23, 59, 30, tzinfo=UTC)
+    ages = (DAY - 20 * SECOND, SECOND, -MINUTE)
+    shares = [an_interaction("u", "e", T.SHARE, occurred_at=night - age) for age in ages]
+    for share in shares:
+        write_directly(opened, share, now=night)
+    again = {"type": "share", "event_id": "e"}
+    received = receive(opened.interactions, [again], user_id="u", now=night + MINUTE)
+    assert received.accepted == [shares[-1].interaction_id]
+    reconcile(opened, now=night + DAY)
+    [(_, counts, _)] = opened.counters.changed_since(None)
+    assert counts.by_type == {T.SHARE: 3}
