@@ -268,17 +268,29 @@ def test_a_late_delivery_leaves_what_a_user_did_again_after_an_erasure(stores: S
     assert counted(stores) == {"event_1": ONE}
 
 
-def test_a_repeated_delivery_in_the_middle_of_an_erasure_takes_back_what_is_counted(stores: Stores) -> None:
+def test_a_repeated_delivery_in_the_middle_of_an_erasure_leaves_the_count_to_it(stores: Stores) -> None:
     store = stores.documents
     store.interactions.append([saved()], now=NOW)
     store.counters.put(saved(), ONE, now=NOW)
     store.personal.mark("user_1", at=NOW)
-    assert store.counters.put(saved(), ONE, now=NOW) is Recorded.FORGOTTEN
-    assert counted(stores) == {}
+    assert store.counters.put(saved(), ONE, now=NOW) is Recorded.KNOWN
     store.personal.erase("user_1", now=NOW)
-    assert store.counters.put(saved(), ONE, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.put(saved(), ONE, now=NOW) is Recorded.KNOWN
     assert store.counters.withdraw(saved(), now=NOW) is Recorded.KNOWN
     assert counted(stores) == {}
+
+
+def test_a_delivery_in_the_middle_of_an_erasure_takes_back_what_an_earlier_version_counted(stores: Stores) -> None:
+    store = stores.documents
+    first, second = saved(recorded_at=NOW - SECOND), saved()
+    store.interactions.append([replace(second, type=UNSAVE)], now=NOW)
+    store.counters.put(first, ONE, now=NOW)
+    store.personal.mark("user_1", at=NOW)
+    assert store.counters.put(second, EventCounts({UNSAVE: 1}), now=NOW) is Recorded.FORGOTTEN
+    assert counted(stores) == {}
+    store.personal.erase("user_1", now=NOW)
+    assert counted(stores) == {}
+    assert list(store.interactions.since(None)) == []
 
 
 def test_an_erasure_takes_back_states_and_leaves_their_late_deliveries_without_effect(stores: Stores) -> None:
