@@ -55,7 +55,7 @@ class Counters(Protocol):
 
         What the register holds for its user, family and target is taken back, and `counts` added. Nothing happens when
         the register is not older than `state.recorded_at`, as after the erasure of its document. A state recorded while
-        its user was erased is deleted instead.
+        its user was erased counts until `PersonalData.erase_late` finds it.
         """
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:

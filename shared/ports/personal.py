@@ -1,9 +1,11 @@
 """Personal data port: access to, erasure and expiry of users' stored data (GDPR)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
+
+from shared.entities import Interaction
 
 VISITOR_LIFE: Final = timedelta(days=30)
 """Time to live of visitors' documents, unless they are joined to a user."""
@@ -38,6 +40,12 @@ class PersonalData(Protocol):
         None nothing expires but visitors' documents of the age `VISITOR_LIFE`, which expire also otherwise, where the
         store has no policy of its own for them. Where the store has a type for times, an interaction with times as
         strings is not found.
+        """
+
+    def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
+        """Erasure of states that were recorded while their users were erased: documents, history entries and counts.
+
+        A state that a later one has replaced stays, and so does the later one.
         """
 
     def mark(self, user_id: str, *, at: datetime) -> None:

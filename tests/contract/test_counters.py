@@ -240,7 +240,8 @@ def test_interactions_before_an_erasure_are_deleted_and_later_ones_count(stores:
     for interaction in (late, seen, later):
         store.interactions.append([interaction], now=interaction.recorded_at or NOW)
     store.personal.mark("user_1", at=NOW)
-    assert store.counters.put(late, ONE, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.put(late, ONE, now=NOW) is Recorded.NEW
+    store.personal.erase_late([late], now=NOW)
     assert store.counters.remember(seen, now=NOW) is Recorded.FORGOTTEN
     assert store.counters.put(later, ONE, now=NOW) is Recorded.NEW
     assert store.counters.put(later, ONE, now=NOW) is Recorded.KNOWN
@@ -280,17 +281,24 @@ def test_a_repeated_delivery_in_the_middle_of_an_erasure_leaves_the_count_to_it(
     assert counted(stores) == {}
 
 
-def test_a_delivery_in_the_middle_of_an_erasure_takes_back_what_an_earlier_version_counted(stores: Stores) -> None:
+def test_late_states_of_an_erased_user_are_erased_and_those_of_after_it_stay(stores: Stores) -> None:
     store = stores.documents
-    first, second = saved(recorded_at=NOW - SECOND), saved()
-    store.interactions.append([replace(second, type=UNSAVE)], now=NOW)
-    store.counters.put(first, ONE, now=NOW)
-    store.personal.mark("user_1", at=NOW)
-    assert store.counters.put(second, EventCounts({UNSAVE: 1}), now=NOW) is Recorded.FORGOTTEN
+    late, kept, replaced = (saved(event_id=f"event_{n}") for n in range(3))
+    again = replace(replaced, occurred_at=NOW - SECOND)
+    store.interactions.append([late, kept, replace(replaced, occurred_at=NOW - DAY)], now=NOW)
+    store.interactions.append([again], now=NOW + SECOND)
+    versions = store.interactions.get([late.interaction_id, kept.interaction_id, replaced.interaction_id])
+    for state in versions.values():
+        store.counters.put(state, ONE, now=NOW)
+    store.personal.erase_late([late, replace(replaced, occurred_at=NOW - DAY)], now=NOW)
+    assert counted(stores) == {"event_1": ONE, "event_2": ONE}
+    assert {entry.event_id for entry in store.interactions.since(None)} == {"event_1", "event_2"}
+    assert {entry.event_id for entry in store.users.profile("user_1", timeout_s=10).history} == {"event_1", "event_2"}
+    assert store.counters.put(versions[late.interaction_id], ONE, now=NOW) is Recorded.KNOWN
+    for state in versions.values():
+        store.personal.erase_late([state], now=NOW)
+    assert list(store.personal.of("user_1")) == []
     assert counted(stores) == {}
-    store.personal.erase("user_1", now=NOW)
-    assert counted(stores) == {}
-    assert list(store.interactions.since(None)) == []
 
 
 def test_an_erasure_takes_back_states_and_leaves_their_late_deliveries_without_effect(stores: Stores) -> None:

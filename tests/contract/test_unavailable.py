@@ -47,6 +47,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "bookmarks.claim": lambda store: store.bookmarks.claim("a"),
     "personal.of": lambda store: list(store.personal.of("a")),
     "personal.erase": lambda store: store.personal.erase("a", now=NOW),
+    "personal.erase_late": lambda store: store.personal.erase_late([SAVED], now=NOW),
     "personal.mark": lambda store: store.personal.mark("a", at=NOW),
     "personal.forgotten": lambda store: store.personal.forgotten(),
     "dead_letters.put": lambda store: store.dead_letters.put(DeadLetter("a", "c", "d", "r"), now=NOW),

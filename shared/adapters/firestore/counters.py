@@ -43,24 +43,16 @@ class FirestoreCounters:
 
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
-        after, marker = Register(interactions.version(state), counts), marker_of(self._database, state.user_id)
+        after = Register(interactions.version(state), counts)
         before: DocumentSnapshot[Any] | None = None
-        is_guarded = True
-        for number in range(_ROUNDS):
+        for _ in range(_ROUNDS):
             try:
-                self._change(state, after, before, now, is_guarded=is_guarded, is_remembered=True)
+                self._change(state, after, before, now, is_remembered=True)
             except PreconditionLost:
-                # Mostly the register exists; the note is read when that is not why the first attempt failed.
-                wanted = [reference_of(self._database, state), *([marker] if number else [])]
-                found = self._database.snapshots(wanted)
-                before = found.get((REGISTERS, wanted[0].id))
+                found = self._database.snapshots([reference_of(self._database, state)])
+                before = next(iter(found.values()), None)
                 if before is not None and not read(before).is_older_than(state):
                     return Recorded.KNOWN
-                if note := found.get((FORGOTTEN, marker.id)):
-                    forgotten_at = fields.required_time(note.to_dict() or {}, "at")
-                    if after.version <= forgotten_at:
-                        return self._drop(state, forgotten_at, now)
-                    is_guarded = False
             else:
                 return Recorded.NEW
         raise StoreUnavailable("cannot count an interaction: others change the same; try again")
@@ -74,7 +66,7 @@ class FirestoreCounters:
             if register is not None and not read(register).is_withdrawn_by(deleted):
                 return Recorded.KNOWN
             try:
-                self._change(deleted, after, register, now, is_guarded=False, is_remembered=False)
+                self._change(deleted, after, register, now, is_remembered=False)
             except PreconditionLost:
                 continue
             return Recorded.NEW
@@ -207,13 +199,10 @@ class FirestoreCounters:
         before: "DocumentSnapshot[Any] | None",
         now: datetime,
         *,
-        is_guarded: bool,
         is_remembered: bool,
     ) -> None:
         def change() -> None:
             batch = self._database.client.batch()
-            if is_guarded:
-                self._guard(batch, state.user_id)
             spread = self.add_change(batch, state, after, before, now)
             if is_remembered:
                 self._add_entry(batch, state)

@@ -6,7 +6,7 @@ chosen by the hash of their ids. The trigger itself reads nothing, until a docum
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -94,9 +94,24 @@ class Histories:
 
     def expire(self, user_ids: Iterable[str], before: datetime) -> None:
         """Expiry of the entries before `before` of some users; a history without any other is deleted."""
-        in_parallel(lambda part: self._expire(part, before), chunks(user_ids, lambda _: _HISTORY_BYTES))
+        self._remove(user_ids, lambda _, entries: history.expired(entries, before))
 
-    def _expire(self, user_ids: Sequence[str], before: datetime) -> None:
+    def forget(self, interactions: Sequence[Interaction]) -> None:
+        """Removal of the entries of some interactions; a history without any other is deleted."""
+        texts: dict[str, Entries] = defaultdict(dict)
+        for interaction in interactions:
+            texts[interaction.user_id][history.key_of(interaction)] = history.text_of(interaction)
+
+        def keys(user_id: str, entries: Entries) -> list[str]:
+            # The entry of a later state has the same key.
+            return [key for key, text in texts[user_id].items() if entries.get(key) == text]
+
+        self._remove(sorted(texts), keys)
+
+    def _remove(self, user_ids: Iterable[str], keys: Callable[[str, Entries], Sequence[str]]) -> None:
+        in_parallel(lambda part: self._remove_part(part, keys), chunks(user_ids, lambda _: _HISTORY_BYTES))
+
+    def _remove_part(self, user_ids: Sequence[str], keys_of: Callable[[str, Entries], Sequence[str]]) -> None:
         from google.cloud.firestore import DELETE_FIELD
 
         for _ in range(_ROUNDS):
@@ -104,7 +119,7 @@ class Histories:
             stored = self._database.snapshots(self._database.document(HISTORIES, user_id) for user_id in user_ids)
             for snapshot in stored.values():
                 entries: Entries = (snapshot.to_dict() or {}).get("entries", {})
-                keys = history.expired(entries, before)
+                keys = keys_of(snapshot.id, entries)
                 if len(keys) == len(entries):
                     # An entry that is merged meanwhile must not go with the rest.
                     unchanged = self._database.client.write_option(last_update_time=snapshot.update_time)

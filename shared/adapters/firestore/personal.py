@@ -1,7 +1,6 @@
 """Personal data of users in Firestore, for export, erasure and expiry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -58,12 +57,23 @@ class FirestorePersonal:
         own_interactions = [document for document in held if document.collection == interactions.COLLECTION]
         states = [state for document in own_interactions if (state := _state(document.document_id, document.fields))]
         in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
-        own = [self._database.document(document.collection, document.document_id) for document in held]
+        ids = {state.interaction_id for state in states}
+        own = [
+            self._database.document(document.collection, document.document_id)
+            for document in held
+            if document.collection != interactions.COLLECTION or document.document_id not in ids
+        ]
         others = [self._database.document(users.COLLECTION, key) for key in self._friends(user_id)]
         without = {"friends": ArrayRemove([user_id]), "updated_at": now}
         self._write(own, lambda batch, reference: batch.delete(reference))
         self._write(others, lambda batch, reference: batch.update(reference, without))
-        return len(own) + len(others)
+        return len(held) + len(others)
+
+    def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
+        """Erase states that were recorded while their users were erased: documents, history entries and counts."""
+        # Histories come first: as long as a document is there, the next run finds it.
+        self._histories.forget(states)
+        in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
 
     def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
         """Delete interactions that occurred before `before`, oldest first; a TTL policy deletes those of visitors."""
@@ -87,22 +97,23 @@ class FirestorePersonal:
         listing = forgotten.SINCE if since else forgotten.ALL
         return {key: fields.required_time(data, "at") for key, data in documents(self._database, listing, since)}
 
-    def _erase_states(self, states: "list[Interaction]", now: datetime) -> None:
+    def _erase_states(self, states: Sequence[Interaction], now: datetime) -> None:
         """Delete states with their counts: what is deleted, its register and the counts change in one commit."""
         for _ in range(_ROUNDS):
             wanted = [self._database.document(interactions.COLLECTION, state.interaction_id) for state in states]
             found = self._database.snapshots([*wanted, *(reference_of(self._database, state) for state in states)])
             batch = self._database.client.batch()
-            deleted = []
             for state, reference in zip(states, wanted, strict=True):
-                batch.delete(reference)
                 document = found.get((interactions.COLLECTION, state.interaction_id))
-                stamp = interactions.stamp_of(document) if document else state.recorded_at
-                deleted.append(replace(state, recorded_at=stamp))
-            for state, after, before in self._tombstones(deleted, found):
+                # What the user did since stays, in the document of the same id.
+                if document and interactions.stamp_of(document) == state.recorded_at:
+                    unchanged = self._database.client.write_option(last_update_time=document.update_time)
+                    batch.delete(reference, option=unchanged)
+            for state, after, before in self._tombstones(states, found):
                 self._counters.add_change(batch, state, after, before, now)
             try:
-                self._database.commit(batch, f"{len(states)} documents about a user")
+                if len(batch):
+                    self._database.commit(batch, f"{len(states)} documents about a user")
             except PreconditionLost:
                 continue
             return

@@ -28,8 +28,6 @@ class SqliteCounters:
             register = _register(connection, state.expected_id())
             if register and not register.is_older_than(state):
                 return Recorded.KNOWN
-            if _is_forgotten(connection, state):
-                return _drop(connection, state, now=now)
             remember(connection, [state])
             _replace(connection, state, register, Register(_version(state), counts), now=now)
         return Recorded.NEW

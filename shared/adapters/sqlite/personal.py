@@ -2,15 +2,16 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from shared.adapters import history
 from shared.adapters.sqlite import counters
 from shared.adapters.sqlite.counters import withdraw
 from shared.adapters.sqlite.database import OF_VISITORS, Database, iso
 from shared.adapters.sqlite.interactions import states_in, states_of
-from shared.entities import pseudonym
+from shared.entities import Interaction, pseudonym
 from shared.ports import VISITOR_LIFE, PersonalDocument
 
 _OF: Final = (
@@ -77,6 +78,16 @@ class SqlitePersonal:
                 (iso(now), user_id, user_id),
             )
         return changed + others.rowcount
+
+    def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
+        """Erase states that were recorded while their users were erased: documents, history entries and counts."""
+        with self._database.transaction() as connection:
+            for state in states:
+                entry = state.user_id, history.key_of(state), history.text_of(state)
+                connection.execute("DELETE FROM history WHERE user_id = ? AND key = ? AND entry = ?", entry)
+                withdraw(connection, state, now=now)
+                version = state.interaction_id, state.recorded_at and iso(state.recorded_at)
+                connection.execute("DELETE FROM interactions WHERE interaction_id = ? AND recorded_at = ?", version)
 
     def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
         """Delete interactions that occurred before `before`, and those of visitors of the age `VISITOR_LIFE`."""

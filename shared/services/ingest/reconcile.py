@@ -104,10 +104,16 @@ def _settle(
     documents: Documents, batch: _Batch, fence: Fence, report: Reconciliation, now: datetime
 ) -> tuple[Fence, Reconciliation]:
     entries = batch.interactions
-    lost = _put_missing(documents, [entry for entry in entries if not entry.type.meaning.repeats], now)
+    states = [entry for entry in entries if not entry.type.meaning.repeats]
     repeating = [entry for entry in entries if entry.type.meaning.repeats]
-    since = min((entry.occurred_at for entry in repeating), default=now) - _DAY
-    forgotten = documents.personal.forgotten(since) if repeating else {}
+    recorded = [recorded_time(entry) for entry in entries]
+    since = min([*recorded, *(entry.occurred_at - _DAY for entry in repeating)], default=now)
+    forgotten = documents.personal.forgotten(since) if entries else {}
+    # An app may write while its user is erased.
+    late = [state for state in states if _is_forgotten(state, forgotten)]
+    if late:
+        documents.personal.erase_late(late, now=now)
+    lost = _put_missing(documents, [state for state in states if not _is_forgotten(state, forgotten)], now)
     remembered = _remember(documents, repeating, forgotten, now)
     counts = tally(repeating, forgotten)
     done = fence.progress.after if fence.progress.until == batch.until else ""
