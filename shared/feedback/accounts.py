@@ -43,8 +43,8 @@ def of_established(columns: InteractionColumns, *, now: datetime) -> Interaction
 
 def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.bool_]:
     """Mask of the established accounts, bool of shape (len(columns.users),)."""
-    is_loaded = ~(columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds())
-    acted_at = np.where(is_loaded, columns.occurred_at, columns.recorded_at)
+    has_own_time = ~(columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds())
+    acted_at = np.where(has_own_time, columns.occurred_at, columns.recorded_at)
     n = len(columns.users)
     first, last = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(first, columns.user_rows, acted_at)
@@ -54,5 +54,5 @@ def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.boo
     # Users of the vocabulary without an interaction have no days: infinity is on none.
     acts = np.isfinite(first)
     days = [np.floor(np.where(acts, moment, 0) / DAY_S) for moment in (first, last)]
-    established: NDArray[np.bool_] = is_account & (is_old | (days[0] < days[1]))
-    return established
+    mask: NDArray[np.bool_] = is_account & (is_old | (days[0] < days[1]))
+    return mask

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from shared.feedback.weights import CODES, FAMILY, IS_HIT, LASTS, TAKES_EVENT
 
 DAY_S = 86_400.0
 """Seconds of a day."""
+
+
+_Table = TypeVar("_Table", bound="InteractionColumns | InteractionTable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,7 @@ class InteractionColumns:
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """Columns of the interactions that `mask`, bool of shape (n,), selects; vocabularies stay."""
-        columns: dict[str, Any] = {
-            field.name: column if isinstance(column, Vocabulary) else column[mask]
-            for field in fields(self)
-            for column in [getattr(self, field.name)]
-        }
-        return type(self)(**columns)
+        return _picked(self, mask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +166,7 @@ class InteractionTable:
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """Table of the interactions that `mask`, bool of shape (n,), selects; users keep their rows."""
-        return self._picked(mask)
+        return _picked(self, mask)
 
     def of_some_users(self, limit: int, *, seed: int = 0) -> Self:
         """Sample of users with all their interactions, at most `limit` in total unless the only user drawn has more.
@@ -204,7 +202,7 @@ class InteractionTable:
         Also of those that did not hold, as when a booking was cancelled within that time.
         """
         start, stop = np.searchsorted(self.occurred_at, [start_s, until_s])
-        return self._picked(slice(start, stop))
+        return _picked(self, slice(start, stop))
 
     def age_days(self, now: datetime) -> NDArray[np.float32]:
         """Age of each interaction at `now` in days, float32 of shape (n,); negative for later ones."""
@@ -218,10 +216,12 @@ class InteractionTable:
         """Mask of the bookings and attendances of known events, bool of shape (n,)."""
         return TAKES_EVENT[self.codes] & (self.event_rows >= 0)
 
-    def _picked(self, rows: NDArray[np.bool_] | slice) -> Self:
-        columns: dict[str, Any] = {
-            field.name: column if isinstance(column, Vocabulary) else column[rows]
-            for field in fields(self)
-            for column in [getattr(self, field.name)]
-        }
-        return type(self)(**columns)
+
+def _picked(table: _Table, rows: NDArray[np.bool_] | slice) -> _Table:
+    """Rows of the columns of a table, whose vocabularies stay."""
+    columns: dict[str, Any] = {
+        field.name: column if isinstance(column, Vocabulary) else column[rows]
+        for field in fields(table)
+        for column in [getattr(table, field.name)]
+    }
+    return type(table)(**columns)

@@ -339,14 +339,16 @@ def test_an_anonymous_account_counts_for_its_own_lists_alone_until_somebody_sign
     assert signed_in.post(INTERACTIONS, json=join, headers=signed).get_json()["joined"] == 0
 
 
+def shown(client: FlaskClient) -> set[str]:
+    """Events of the whole list of the user who is signed in."""
+    answer = client.get("/api/v1/recommendations?limit=100", headers=TOKEN).get_json()
+    return {item["event_id"] for item in answer["items"]}
+
+
 @pytest.mark.parametrize("kind", ["booking", "attend", "dismiss"])
 def test_what_is_taken_stays_taken_whatever_is_done_later(
     signed_in: FlaskClient, store: Documents, clock: Clock, kind: str
 ) -> None:
-    def shown() -> set[str]:
-        answer = signed_in.get("/api/v1/recommendations?limit=100", headers=TOKEN).get_json()
-        return {item["event_id"] for item in answer["items"]}
-
     signed_in.post(INTERACTIONS, json={"interactions": [{"type": kind, "event_id": "yoga_9"}]}, headers=TOKEN)
     deliver_all(store)
     later = [
@@ -356,27 +358,23 @@ def test_what_is_taken_stays_taken_whatever_is_done_later(
     ]
     store.users.remember(later)
     store.users.trim_histories(later)
-    assert "yoga_9" not in shown()
+    assert "yoga_9" not in shown(signed_in)
     if kind != "attend":
         undo = {"booking": "cancel", "dismiss": "undismiss"}[kind]
         clock.forward()
         signed_in.post(INTERACTIONS, json={"interactions": [{"type": undo, "event_id": "yoga_9"}]}, headers=TOKEN)
         deliver_all(store)
-        assert "yoga_9" in shown()
+        assert "yoga_9" in shown(signed_in)
 
 
 def test_a_dismissed_event_stays_hidden(signed_in: FlaskClient, store: Documents, clock: Clock) -> None:
-    def shown() -> set[str]:
-        answer = signed_in.get("/api/v1/recommendations?limit=100", headers=TOKEN).get_json()
-        return {item["event_id"] for item in answer["items"]}
-
-    assert "yoga_9" in shown()
+    assert "yoga_9" in shown(signed_in)
     entries: list[dict[str, Any]] = [{"type": "dismiss", "event_id": "yoga_9"}]
     signed_in.post(INTERACTIONS, json={"interactions": entries}, headers=TOKEN)
     deliver_all(store)
-    assert "yoga_9" not in shown()
+    assert "yoga_9" not in shown(signed_in)
     store.users.remember([an_interaction(GONE, f"e{n}", InteractionType.VIEW, occurred_at=NOW) for n in range(900)])
-    assert "yoga_9" not in shown()
+    assert "yoga_9" not in shown(signed_in)
     assert laws.city().events
 
 

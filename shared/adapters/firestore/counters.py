@@ -8,7 +8,7 @@ from shared.adapters import counts as stored
 from shared.adapters import history
 from shared.adapters.firestore import bookmarks, interactions
 from shared.adapters.firestore.client import Database, PreconditionLost, Refused, chunks, in_parallel
-from shared.adapters.firestore.forgotten import FORGOTTEN, marker_of
+from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, marker_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
@@ -17,6 +17,7 @@ from shared.adapters.firestore.spread import SHARDS, Spread, name_of
 from shared.adapters.states import TICK
 from shared.entities import EventCounts, Interaction, fields
 from shared.errors import StoreUnavailable
+from shared.feedback.counts import recorded_time
 from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class FirestoreCounters:
 
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
-        after = Register(interactions.version(state), counts)
+        after = Register(recorded_time(state), counts)
         before: DocumentSnapshot[Any] | None = None
         for _ in range(_ROUNDS):
             try:
@@ -59,7 +60,7 @@ class FirestoreCounters:
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
         """Take a deleted state back from the counts of its event; idempotent."""
-        after = Register(interactions.version(deleted), is_deleted=True)
+        after = Register(recorded_time(deleted), is_deleted=True)
         for _ in range(_ROUNDS):
             before = self._database.snapshots([reference_of(self._database, deleted)])
             register = next(iter(before.values()), None)
@@ -78,7 +79,7 @@ class FirestoreCounters:
             self._merge_entry(interaction, is_guarded=True)
         except PreconditionLost:
             forgotten_at = self._forgotten_at(interaction.user_id)
-            if forgotten_at and interactions.version(interaction) <= forgotten_at:
+            if forgotten_at and recorded_time(interaction) <= forgotten_at:
                 return self._drop(interaction, forgotten_at, now)
             self._merge_entry(interaction, is_guarded=False)
         return Recorded.NEW
@@ -216,7 +217,7 @@ class FirestoreCounters:
         def merge() -> None:
             batch = self._database.client.batch()
             if is_guarded:
-                self._guard(batch, interaction.user_id)
+                add_guard(self._database, batch, marker_of(self._database, interaction.user_id))
             self._add_entry(batch, interaction)
             self._database.commit(batch, "a history")
 
@@ -253,11 +254,6 @@ class FirestoreCounters:
             first = {"event_id": event_id, "shard": 0, "updated_at": now, "spread": True}
             batch.set(self._database.document(COLLECTION, event_id), first, merge=True)
         return needs_flag
-
-    def _guard(self, batch: "WriteBatch", user_id: str) -> None:
-        # A precondition without a read: the batch fails if the note of a forgotten user exists.
-        absent = self._database.client.write_option(exists=False)
-        batch.delete(marker_of(self._database, user_id), option=absent)
 
     def _add_entry(self, batch: "WriteBatch", interaction: Interaction) -> None:
         if interaction.is_remembered():

@@ -7,11 +7,16 @@ from shared.adapters.firestore.pages import Listing
 from shared.entities import pseudonym
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import DocumentReference
+    from google.cloud.firestore import DocumentReference, WriteBatch
 
 FORGOTTEN: Final = "forgotten"
 ALL: Final = Listing(FORGOTTEN)
 SINCE: Final = Listing(FORGOTTEN, "at")
+
+
+def add_guard(database: Database, batch: "WriteBatch", marker: "DocumentReference") -> None:
+    """Add a precondition without a read to `batch`: it fails if the note `marker` of a forgotten user exists."""
+    batch.delete(marker, option=database.client.write_option(exists=False))
 
 
 def marker_of(database: Database, user_id: str) -> "DocumentReference":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import untrusted
 from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
-from shared.adapters.firestore.forgotten import FORGOTTEN, marker_of
+from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, marker_of
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of
 from shared.entities import Interaction, fields
@@ -68,7 +68,6 @@ class FirestoreInteractions:
     def _append(self, part: Sequence[Interaction], now: datetime) -> dict[str, Appended]:
         """Results by id; reads only after a conflict, since most interactions are new."""
         markers = [marker_of(self._database, user_id) for user_id in sorted({entry.user_id for entry in part})]
-        absent = self._database.client.write_option(exists=False)
         found: dict[tuple[str, str], DocumentSnapshot[Any]] = {}
         for number in range(_ROUNDS):
             batch = self._database.client.batch()
@@ -81,9 +80,8 @@ class FirestoreInteractions:
             if not len(batch):
                 return results
             for marker in markers:
-                # A precondition without a read: the batch fails if the note of a forgotten user exists.
                 if (FORGOTTEN, marker.id) not in found:
-                    batch.delete(marker, option=absent)
+                    add_guard(self._database, batch, marker)
             try:
                 self._database.commit(batch, f"{len(part)} interactions")
             except PreconditionLost:
@@ -100,13 +98,6 @@ class FirestoreInteractions:
     def _there(self, interaction_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, key) for key in interaction_ids]
         return {key for _, key in self._database.read(references, only="recorded_at")}
-
-
-def version(state: Interaction) -> datetime:
-    """Version of a stored state, its `recorded_at`."""
-    if state.recorded_at is None:
-        raise ValueError(f"expected a state that a store has recorded, got {state.interaction_id!r}")
-    return state.recorded_at
 
 
 def result_of(interaction: Interaction, before: "DocumentSnapshot[Any] | None") -> Appended:

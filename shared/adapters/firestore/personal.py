@@ -15,6 +15,7 @@ from shared.adapters.firestore.registers import COLLECTION as REGISTERS
 from shared.adapters.firestore.registers import read, reference_of, write
 from shared.entities import Interaction, fields
 from shared.errors import InvalidField, StoreUnavailable
+from shared.feedback.counts import recorded_time
 from shared.ports import PersonalDocument, Register
 
 if TYPE_CHECKING:
@@ -149,13 +150,13 @@ class FirestorePersonal:
         done = set[str]()
         # Earlier versions kept a booking and its cancellation in two documents: the later one leaves the tombstone.
         stamped = [state for state in deleted if state.recorded_at is not None]
-        for state in sorted(stamped, key=interactions.version, reverse=True):
+        for state in sorted(stamped, key=recorded_time, reverse=True):
             key = reference_of(self._database, state).id
             before = found.get((REGISTERS, key))
             if key in done or (before and not read(before).is_withdrawn_by(state)):
                 continue
             done.add(key)
-            yield state, Register(interactions.version(state), is_deleted=True), before
+            yield state, Register(recorded_time(state), is_deleted=True), before
 
     def _friends(self, user_id: str) -> list[str]:
         # Listed to the end before the first change, which would remove documents from the query's result.

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from shared.adapters import counts as stored
 from shared.adapters.sqlite.bookmarks import advance
-from shared.adapters.sqlite.database import Database, encode, iso
+from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso
 from shared.adapters.sqlite.interactions import store
 from shared.adapters.sqlite.users import remember
 from shared.adapters.states import TICK
-from shared.entities import EventCounts, Interaction, pseudonym
+from shared.entities import EventCounts, Interaction
+from shared.feedback.counts import recorded_time
 from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
 
 
@@ -29,7 +30,7 @@ class SqliteCounters:
             if register and not register.is_older_than(state):
                 return Recorded.KNOWN
             remember(connection, [state])
-            _replace(connection, state, register, Register(_version(state), counts), now=now)
+            _replace(connection, state, register, Register(recorded_time(state), counts), now=now)
         return Recorded.NEW
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
@@ -40,8 +41,9 @@ class SqliteCounters:
     def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
         """Write a repeating interaction to its user's history; idempotent."""
         with self._database.transaction() as connection:
-            if _is_forgotten(connection, interaction):
-                return _drop(connection, interaction, now=now)
+            at = forgotten_at(connection, interaction.user_id)
+            if at and iso(recorded_time(interaction)) <= at:
+                return _drop(connection, interaction, at, now=now)
             remember(connection, [interaction])
         return Recorded.NEW
 
@@ -124,7 +126,7 @@ def withdraw(connection: sqlite3.Connection, deleted: Interaction, *, now: datet
     register = _register(connection, deleted.expected_id())
     if register and not register.is_withdrawn_by(deleted):
         return Recorded.KNOWN
-    _replace(connection, deleted, register, Register(_version(deleted), is_deleted=True), now=now)
+    _replace(connection, deleted, register, Register(recorded_time(deleted), is_deleted=True), now=now)
     return Recorded.NEW
 
 
@@ -132,18 +134,10 @@ def expire(connection: sqlite3.Connection, state: Interaction) -> None:
     """Turn the register of an expired state into a tombstone, within the caller's transaction; counts stay."""
     register = _register(connection, state.expected_id())
     if register is None or register.is_withdrawn_by(state):
-        _write(connection, state, Register(_version(state), is_deleted=True))
+        _write(connection, state, Register(recorded_time(state), is_deleted=True))
 
 
-def _is_forgotten(connection: sqlite3.Connection, interaction: Interaction) -> bool:
-    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
-    row = connection.execute(sql, (pseudonym(interaction.user_id),)).fetchone()
-    return row is not None and (interaction.recorded_at is None or iso(interaction.recorded_at) <= row[0])
-
-
-def _drop(connection: sqlite3.Connection, interaction: Interaction, *, now: datetime) -> Recorded:
-    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
-    (at,) = connection.execute(sql, (pseudonym(interaction.user_id),)).fetchone()
+def _drop(connection: sqlite3.Connection, interaction: Interaction, at: str, *, now: datetime) -> Recorded:
     # Since the erasure the user may have done the same again, in a document of the same id.
     sql = "DELETE FROM interactions WHERE interaction_id = ? AND recorded_at <= ?"
     connection.execute(sql, (interaction.interaction_id, at))
@@ -152,12 +146,6 @@ def _drop(connection: sqlite3.Connection, interaction: Interaction, *, now: date
     if register and not register.is_deleted and iso(register.version) <= at:
         _replace(connection, interaction, register, Register(register.version, is_deleted=True), now=now)
     return Recorded.FORGOTTEN
-
-
-def _version(state: Interaction) -> datetime:
-    if state.recorded_at is None:
-        raise ValueError(f"expected a state that a store has recorded, got {state.interaction_id!r}")
-    return state.recorded_at
 
 
 def _register(connection: sqlite3.Connection, state_id: str) -> Register | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from shared.entities import pseudonym
 from shared.errors import SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
@@ -204,6 +205,13 @@ def differing(connection: sqlite3.Connection, sql: str, documents: dict[str, str
     """
     stored = dict(connection.execute(sql, (encode(list(documents)),)))
     return {key: document for key, document in documents.items() if stored.get(key) != document}
+
+
+def forgotten_at(connection: sqlite3.Connection, user_id: str) -> str:
+    """Time up to which a user is forgotten, as `iso` gives it; "" where the user is not."""
+    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
+    row = connection.execute(sql, (pseudonym(user_id),)).fetchone()
+    return row[0] if row else ""
 
 
 def _plain(value: object) -> str:

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from shared.adapters import untrusted
-from shared.adapters.sqlite.database import Database, encode, iso
+from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso
 from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of
-from shared.entities import Interaction, pseudonym
+from shared.entities import Interaction
 from shared.entities.event import known_fields
 from shared.feedback.states import last_words
 from shared.ports import Appended
@@ -27,9 +27,8 @@ class SqliteInteractions:
         """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
         with self._database.transaction() as connection:
             for user_id in {interaction.user_id for interaction in interactions}:
-                sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
-                row = connection.execute(sql, (pseudonym(user_id),)).fetchone()
-                refuse_while_erased(row and datetime.fromisoformat(row[0]), now)
+                at = forgotten_at(connection, user_id)
+                refuse_while_erased(datetime.fromisoformat(at) if at else None, now)
             results = {
                 key: store(connection, interaction, now=now, counted=False)[0]
                 for key, interaction in last_words(interactions).items()

@@ -117,36 +117,21 @@ def _settle(
     remembered = _remember(documents, repeating, forgotten, now)
     counts = tally(repeating, forgotten)
     done = fence.progress.after if fence.progress.until == batch.until else ""
-    ordered = iter(sorted((event_id, added) for event_id, added in counts.items() if event_id > done))
-    began = fence.progress.at
-    settled = Settled()
+    todo = {event_id: counts[event_id] for event_id in sorted(counts) if event_id > done}
+    began, ordered = fence.progress.at, iter(todo.items())
     while step := dict(islice(ordered, MAX_SETTLED)):
         progress = Progress(began, batch.until, after=max(step))
         fence = documents.counters.settle(step, fence, progress, now=now)
-        settled = settled.with_step(step)
     fence = documents.counters.settle({}, fence, Progress(batch.until), now=now)
     return fence, replace(
         report,
         until=batch.until,
         interactions=report.interactions + len(entries),
-        settled=report.settled + settled.interactions,
+        settled=report.settled + sum(EventCounts.total(todo.values()).by_type.values()),
         lost=report.lost + lost,
         remembered=report.remembered + remembered,
-        events=report.events + settled.events,
+        events=report.events + len(todo),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """Numbers of the interactions and events that a batch counted."""
-
-    interactions: int = 0
-    events: int = 0
-
-    def with_step(self, step: Mapping[str, EventCounts]) -> "Settled":
-        """Numbers with those of a step added."""
-        added = sum(n for counts in step.values() for n in counts.by_type.values())
-        return Settled(self.interactions + added, self.events + len(step))
 
 
 def _put_missing(documents: Documents, states: Sequence[Interaction], now: datetime) -> int:

@@ -1,7 +1,7 @@
 """Recording of interactions: batches from clients become documents, and the trigger updates history and counts."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -128,5 +128,5 @@ def _parse(entry: object, user_id: str, now: datetime, *, anonymous: bool) -> In
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
     if given.occurred_at < now - MAX_AGE:
         raise InvalidField("occurred_at", data["occurred_at"], f"a time of the last {MAX_AGE.days} days")
-    data["occurred_at"] = min(given.occurred_at, now)
-    return Interaction.from_document(Interaction.from_document("unnamed", data).expected_id(), data)
+    interaction = replace(given, occurred_at=min(given.occurred_at, now))
+    return replace(interaction, interaction_id=interaction.expected_id())

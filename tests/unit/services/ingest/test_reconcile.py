@@ -17,16 +17,10 @@ from shared.services.ingest.reconcile import Reconciliation, reconcile
 from shared.services.ingest.record import count
 from shared.services.ingest.upgrade import RECONCILED
 from tests.examples import NOW, an_interaction
-from tests.stores import documents
 
 T = InteractionType
 MINUTE = timedelta(minutes=1)
 LATER = NOW + SLOT + SETTLED_AFTER
-
-
-@pytest.fixture
-def store() -> Documents:
-    return documents()
 
 
 def _done(kind: InteractionType, user_id: str = "u", event_id: str = "e", **given: Any) -> Interaction:

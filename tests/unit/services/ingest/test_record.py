@@ -12,14 +12,8 @@ from shared.feedback.popularity import counts_of
 from shared.ports import Documents
 from shared.services.ingest.record import MAX_AHEAD, Outcome, Received, Rejection, count, receive, withdraw
 from tests.examples import DAY, NOW, an_interaction
-from tests.stores import documents
 
 REPEATING = [kind for kind in InteractionType if kind.meaning.repeats and kind.meaning.target == "event_id"]
-
-
-@pytest.fixture
-def store() -> Documents:
-    return documents()
 
 
 def _receive(store: Documents, *batch: Any) -> Received:

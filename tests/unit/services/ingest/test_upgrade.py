@@ -24,11 +24,6 @@ MINUTE = timedelta(minutes=1)
 LATER = NOW + SLOT + SETTLED_AFTER
 
 
-@pytest.fixture
-def store() -> Documents:
-    return documents()
-
-
 def _former(kind: InteractionType, user_id: str = "u", **given: Any) -> Interaction:
     entry = an_interaction(user_id, "e", kind, **{"occurred_at": NOW - 30 * MINUTE} | given)
     return replace(entry, interaction_id=former_id(entry))
