@@ -4,9 +4,9 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from shared.adapters.firestore.client import Database, PreconditionLost
+from shared.adapters.firestore.client import Database, until_conditions_hold
 from shared.entities import fields
-from shared.errors import Conflict, StoreUnavailable
+from shared.errors import Conflict
 from shared.ports import Fence, Progress
 
 if TYPE_CHECKING:
@@ -38,18 +38,17 @@ class FirestoreBookmarks:
     def claim(self, name: str) -> Fence:
         """Claim a bookmark for a run, which ends the claims of all others."""
         reference = self._database.document(COLLECTION, name)
-        for _ in range(_ROUNDS):
+
+        def attempt() -> Fence:
             before = self._database.snapshots([reference]).get((COLLECTION, name))
             stored = (before and before.to_dict()) or {}
             progress = Progress(fields.time(stored, "at"), fields.time(stored, "until"), stored.get("after", ""))
             batch = self._database.client.batch()
             self._database.replace(batch, reference, _document(progress), before)
-            try:
-                [result] = self._database.commit(batch, f"the bookmark {name}")
-            except PreconditionLost:
-                continue
+            [result] = self._database.commit(batch, f"the bookmark {name}")
             return Fence(name, progress, result.update_time)
-        raise StoreUnavailable(f"cannot claim the bookmark {name}: others claim it; try again")
+
+        return until_conditions_hold(attempt, f"claim the bookmark {name}", rounds=_ROUNDS)
 
 
 def add_advance(database: Database, batch: "WriteBatch", fence: Fence, progress: Progress) -> None:

@@ -18,6 +18,8 @@ _THREADS: Final = 4
 # Firestore refuses requests over 10 MiB; weights are estimates.
 _MAX_DOCUMENTS: Final = 500
 _MAX_BYTES: Final = 4_000_000
+_ROUNDS: Final = 10
+"""Attempts to change documents while others change them."""
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
@@ -124,6 +126,20 @@ class Database:
             if self._client is not None:
                 self._client._firestore_api.transport.close()  # noqa: SLF001  # the client itself has no close
                 self._client = None
+
+
+def until_conditions_hold(attempt: Callable[[], _Result], what: str, *, rounds: int = _ROUNDS) -> _Result:
+    """Result of an attempt that reads and then writes on conditions, repeated while others change what it has read.
+
+    `attempt` raises `PreconditionLost` when it was too late. Raises `StoreUnavailable`, which says `what` failed, when
+    all of `rounds` attempts were.
+    """
+    for _ in range(rounds):
+        try:
+            return attempt()
+        except PreconditionLost:
+            continue
+    raise StoreUnavailable(f"cannot {what}: others change the same; try again")
 
 
 def retries(timeout_s: float) -> "Retry":

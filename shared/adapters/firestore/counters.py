@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.adapters import counts as stored
 from shared.adapters import history
 from shared.adapters.firestore import bookmarks, interactions
-from shared.adapters.firestore.client import Database, PreconditionLost, Refused, chunks, in_parallel
+from shared.adapters.firestore.client import (
+    Database,
+    PreconditionLost,
+    Refused,
+    chunks,
+    in_parallel,
+    until_conditions_hold,
+)
 from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, marker_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
@@ -61,17 +68,16 @@ class FirestoreCounters:
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
         """Take a deleted state back from the counts of its event; idempotent."""
         after = Register(recorded_time(deleted), is_deleted=True)
-        for _ in range(_ROUNDS):
-            before = self._database.snapshots([reference_of(self._database, deleted)])
-            register = next(iter(before.values()), None)
-            if register is not None and not read(register).is_withdrawn_by(deleted):
+
+        def attempt() -> Recorded:
+            found = self._database.snapshots([reference_of(self._database, deleted)])
+            before = next(iter(found.values()), None)
+            if before is not None and not read(before).is_withdrawn_by(deleted):
                 return Recorded.KNOWN
-            try:
-                self._change(deleted, after, register, now, is_remembered=False)
-            except PreconditionLost:
-                continue
+            self._change(deleted, after, before, now, is_remembered=False)
             return Recorded.NEW
-        raise StoreUnavailable("cannot take back a deleted interaction: others change it; try again")
+
+        return until_conditions_hold(attempt, "take back a deleted interaction")
 
     def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
         """Write a repeating interaction to its user's history; idempotent."""
@@ -175,7 +181,8 @@ class FirestoreCounters:
         from google.cloud.firestore import DELETE_FIELD
 
         reference = self._database.document(COLLECTION, name)
-        for _ in range(_ROUNDS):
+
+        def attempt() -> bool:
             before = self._database.snapshots([reference]).get((COLLECTION, name))
             data = (before and before.to_dict()) or {}
             if before is None or not data.get("slots"):
@@ -186,12 +193,10 @@ class FirestoreCounters:
             batch = self._database.client.batch()
             unchanged = self._database.client.write_option(last_update_time=before.update_time)
             batch.update(reference, {**flat, "slots": DELETE_FIELD, "updated_at": now}, option=unchanged)
-            try:
-                self._database.commit(batch, "the slots of an event")
-            except PreconditionLost:
-                continue
+            self._database.commit(batch, "the slots of an event")
             return True
-        raise StoreUnavailable("cannot drop the slots of an event: others change its counts; try again")
+
+        return until_conditions_hold(attempt, "drop the slots of an event")
 
     def _change(
         self,
@@ -321,7 +326,8 @@ class FirestoreCounters:
         """
         reference = self._database.document(interactions.COLLECTION, interaction.interaction_id)
         counted = [] if interaction.type.meaning.repeats else [reference_of(self._database, interaction)]
-        for _ in range(_ROUNDS):
+
+        def attempt() -> Recorded:
             batch = self._database.client.batch()
             for (collection, _), found in self._database.snapshots([reference, *counted]).items():
                 if collection == REGISTERS:
@@ -334,13 +340,11 @@ class FirestoreCounters:
                 if recorded_at is None or recorded_at <= forgotten_at:
                     unchanged = self._database.client.write_option(last_update_time=found.update_time)
                     batch.delete(reference, option=unchanged)
-            try:
-                if len(batch):
-                    self._database.commit(batch, "a late interaction of a forgotten user")
-            except PreconditionLost:
-                continue
+            if len(batch):
+                self._database.commit(batch, "a late interaction of a forgotten user")
             return Recorded.FORGOTTEN
-        raise StoreUnavailable("cannot delete a late interaction of a forgotten user: others change it; try again")
+
+        return until_conditions_hold(attempt, "delete a late interaction of a forgotten user")
 
     def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
         """Read the missing shards of those events whose counts are sharded."""

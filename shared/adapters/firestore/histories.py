@@ -11,10 +11,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters import history
-from shared.adapters.firestore.client import Database, PreconditionLost, Refused, chunks, in_parallel
+from shared.adapters.firestore.client import Database, Refused, chunks, in_parallel, until_conditions_hold
 from shared.entities import Interaction
 from shared.entities.profile import MAX_HISTORY
-from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from google.cloud.firestore import WriteBatch
@@ -26,8 +25,6 @@ _HISTORY_BYTES: Final = MAX_HISTORY * _ENTRY_BYTES // 2
 """Estimated size of a history, for requests within Firestore's limit."""
 _TURN: Final = 64
 """New entries per trimming read of a history, on average."""
-_ROUNDS: Final = 10
-"""Attempts to delete histories while others change them."""
 
 Entries = dict[str, str]
 """History entries as JSON text by key, see `shared.adapters.history`."""
@@ -114,7 +111,7 @@ class Histories:
     def _remove_part(self, user_ids: Sequence[str], keys_of: Callable[[str, Entries], Sequence[str]]) -> None:
         from google.cloud.firestore import DELETE_FIELD
 
-        for _ in range(_ROUNDS):
+        def attempt() -> None:
             batch = self._database.client.batch()
             stored = self._database.snapshots(self._database.document(HISTORIES, user_id) for user_id in user_ids)
             for snapshot in stored.values():
@@ -126,13 +123,10 @@ class Histories:
                     batch.delete(snapshot.reference, option=unchanged)
                 elif keys:
                     batch.update(snapshot.reference, {f"entries.{key}": DELETE_FIELD for key in keys})
-            try:
-                if len(batch):
-                    self._database.commit(batch, f"{len(batch)} shorter histories")
-            except PreconditionLost:
-                continue
-            return
-        raise StoreUnavailable("cannot shorten histories: others change them; try again")
+            if len(batch):
+                self._database.commit(batch, f"{len(batch)} shorter histories")
+
+        until_conditions_hold(attempt, "shorten histories")
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
         try:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.firestore import deadletters, forgotten, interactions, users
-from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
+from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel, until_conditions_hold
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.firestore.forgotten import marker_of
 from shared.adapters.firestore.histories import HISTORIES, Histories
@@ -100,9 +100,11 @@ class FirestorePersonal:
 
     def _erase_states(self, states: Sequence[Interaction], now: datetime) -> None:
         """Delete states with their counts: what is deleted, its register and the counts change in one commit."""
-        for _ in range(_ROUNDS):
-            wanted = [self._database.document(interactions.COLLECTION, state.interaction_id) for state in states]
-            found = self._database.snapshots([*wanted, *(reference_of(self._database, state) for state in states)])
+        wanted = [self._database.document(interactions.COLLECTION, state.interaction_id) for state in states]
+        registers = [reference_of(self._database, state) for state in states]
+
+        def attempt() -> None:
+            found = self._database.snapshots([*wanted, *registers])
             batch = self._database.client.batch()
             for state, reference in zip(states, wanted, strict=True):
                 document = found.get((interactions.COLLECTION, state.interaction_id))
@@ -112,13 +114,10 @@ class FirestorePersonal:
                     batch.delete(reference, option=unchanged)
             for state, after, before in self._tombstones(states, found):
                 self._counters.add_change(batch, state, after, before, now)
-            try:
-                if len(batch):
-                    self._database.commit(batch, f"{len(states)} documents about a user")
-            except PreconditionLost:
-                continue
-            return
-        raise StoreUnavailable("cannot erase interactions: others change them; try again")
+            if len(batch):
+                self._database.commit(batch, f"{len(states)} documents about a user")
+
+        until_conditions_hold(attempt, "erase interactions")
 
     def _expire(self, part: "Sequence[DocumentSnapshot[Any]]", before: datetime, now: datetime) -> int:
         """Delete documents, and turn the registers of their states into tombstones, in one commit; their number."""
