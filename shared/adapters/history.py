@@ -5,7 +5,7 @@ text rather than a map because Firestore's library takes three times as long to 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
@@ -14,7 +14,7 @@ from shared.adapters import untrusted
 from shared.entities import HistoryEntry, Interaction, InteractionType, fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
-from shared.entities.profile import MAX_HISTORY, MAX_LASTING
+from shared.entities.profile import MAX_HISTORY, OUTLASTING
 from shared.errors import InvalidField
 from shared.feedback.weights import CODES
 
@@ -41,7 +41,7 @@ def text_of(interaction: Interaction) -> str:
 
 
 def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]:
-    """Newest history entries: `MAX_HISTORY` of any type and older ones as `MAX_LASTING` keeps them, newest first.
+    """Newest history entries: `MAX_HISTORY` of any type and older ones as `OUTLASTING` keeps them, newest first.
 
     Of several states of a target only the last counts: earlier versions kept a booking beside its cancellation. Ties
     go by key; unreadable entries are logged and left out.
@@ -49,20 +49,29 @@ def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]
     return tuple(entry for _, entry in _newest(user_id, entries))
 
 
-def outdated(user_id: str, entries: Mapping[str, str]) -> list[str]:
-    """Keys of outdated entries, those that `newest` does not return, and the oldest of more than `MAX_BYTES`.
+def outdated(
+    user_id: str, entries: Mapping[str, str], over: Callable[[Collection[str]], Collection[str]] | None = None
+) -> list[str]:
+    """Keys of outdated entries, those that `newest` does not return; empty unless the history is too long.
 
-    Empty unless the history is too long.
+    With `over`, which returns those of some event ids that can no longer be shown, also what exceeds `MAX_BYTES`: first
+    all older entries about such events, then the newest of the older ones, since what was taken stays taken.
     """
     if len(entries) <= MAX_HISTORY:
         return []
-    kept, size = set[str](), 0
-    for key, _ in _newest(user_id, entries):
-        size += len(key) + len(entries[key].encode()) + 2
-        if size > MAX_BYTES:
-            break
-        kept.add(key)
-    return [key for key in entries if key not in kept]
+    kept = _newest(user_id, entries)
+    if over and _size(entries, kept) > MAX_BYTES:
+        older = kept[MAX_HISTORY:]
+        gone = over({entry.event_id for _, entry in older if entry.event_id})
+        kept = kept[:MAX_HISTORY]
+        room = MAX_BYTES - _size(entries, kept)
+        for item in reversed([item for item in older if item[1].event_id not in gone]):
+            room -= _size(entries, [item])
+            if room < 0:
+                break
+            kept.append(item)
+    keys = {key for key, _ in kept}
+    return [key for key in entries if key not in keys]
 
 
 def expired(entries: Mapping[str, str], before: datetime) -> list[str]:
@@ -74,12 +83,17 @@ def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, History
     documents = ((key, json.loads(text)) for key, text in entries.items())
     readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
     ordered = _last_words(sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
-    kept, left = ordered[:MAX_HISTORY], dict(MAX_LASTING)
+    kept, left = ordered[:MAX_HISTORY], dict(OUTLASTING)
     for item in ordered[MAX_HISTORY:]:
-        if left.get(item[1].type, 0):
+        if left.get(item[1].type, 0) > 0:
             left[item[1].type] -= 1
             kept.append(item)
     return kept
+
+
+def _size(entries: Mapping[str, str], kept: Collection[tuple[str, HistoryEntry]]) -> int:
+    """Bytes that some entries take in a Firestore document."""
+    return sum(len(key) + len(entries[key].encode()) + 2 for key, _ in kept)
 
 
 def _last_words(ordered: list[tuple[str, HistoryEntry]]) -> list[tuple[str, HistoryEntry]]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Final
 
 from shared.entities.interaction import Interaction
@@ -11,8 +12,8 @@ from shared.entities.user import User
 MAX_HISTORY: Final = 500
 """Newest entries of a history, of any type."""
 
-MAX_LASTING: Final = {"booking": 1_500, "attend": 500, "dismiss": 2_000, "follow": 500}
-"""Older entries of a history by family: what stays taken, hidden and followed whatever else a user does later."""
+OUTLASTING: Final = {"booking": inf, "attend": inf, "dismiss": inf, "follow": 500}
+"""Numbers of older entries by type: what stays taken, dismissed and followed whatever else a user does later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Profile:
     ----------
     user : the declared profile.
     history : newest first, one entry for each state; the newest `MAX_HISTORY` entries and of older ones those that
-        `MAX_LASTING` keeps.
+        `OUTLASTING` keeps.
     """
 
     user: User

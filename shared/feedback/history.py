@@ -12,7 +12,7 @@ from shared.arrays.positions import offsets
 from shared.arrays.ragged import Ragged
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType, Profile, User
-from shared.entities.profile import MAX_LASTING
+from shared.entities.profile import OUTLASTING
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import CODES, IS_CONSUMED, IS_REMEMBERED, confidence_weights
 
@@ -61,7 +61,7 @@ class Histories:
     def of_table(cls, users: Sequence[User], table: InteractionTable, now: datetime, *, newest: int) -> Self:
         """Histories of many users from a table of what holds at `now`, entries oldest first, as requests read them.
 
-        A user's `newest` entries, and of the older ones those that `MAX_LASTING` keeps. Users without an interaction
+        A user's `newest` entries, and of the older ones those that `OUTLASTING` keeps. Users without an interaction
         have an empty history.
         """
         rows = table.users.rows([user.user_id for user in users])
@@ -142,7 +142,7 @@ def _kept(entries: Ragged[NDArray[np.int64]], codes: NDArray[np.int8], newest: i
     ends = entries.starts[1:][entries.row_of_entry()]
     is_newest = ends - np.arange(len(codes)) <= newest
     kept = is_newest.copy()
-    for name, limit in MAX_LASTING.items():
+    for name, limit in OUTLASTING.items():
         is_older = ~is_newest & (codes == CODES[InteractionType(name)])
         counts = np.concatenate([[0], np.cumsum(is_older)])
         kept |= is_older & (counts[ends] - counts[:-1] <= limit)

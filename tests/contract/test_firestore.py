@@ -1,7 +1,7 @@
 """Firestore specifics: documents written by other programs, request limits and markers."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 
@@ -21,7 +21,7 @@ from shared.adapters.firestore.histories import Histories, is_due
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.spread import Spread
 from shared.adapters.stores import open_documents
-from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType, Status
+from shared.entities import Event, EventCounts, HistoryEntry, Interaction, InteractionType, Status
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import Recorded, Written
 from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
@@ -144,6 +144,39 @@ def test_a_history_that_is_too_large_to_grow_is_trimmed_and_grows(database: Data
     loaded = [dismissed(20_000 + number) for number in range(2_500)]
     users.remember(loaded)
     assert users.profile("user_1", timeout_s=20).history[1] == HistoryEntry.of(loaded[-1])
+
+
+def test_a_full_history_keeps_what_was_taken_first_and_loses_what_is_over(firestore_project: str) -> None:
+    store = open_documents(f"firestore:{firestore_project}")
+    now = datetime.now(UTC)
+    booked = [
+        did("", kind=InteractionType.BOOKING, event_id=f"{n:04}".ljust(90, "x"), at=NOW + n * SECOND)
+        for n in range(5_600)
+    ]
+    is_over = [n % 2 > 0 for n in range(len(booked))]
+    times = {entry.event_id: now + (-DAY if over else DAY) for entry, over in zip(booked, is_over, strict=True)}
+    store.events.put([Event(event_id=key, title=key, starts_at=at) for key, at in times.items()], now=now)
+
+    def kept() -> list[str]:
+        return [entry.event_id for entry in store.users.profile("user_1", timeout_s=20).history]
+
+    store.users.remember(booked[:3_000])
+    assert len(kept()) == 3_000
+    store.users.remember(booked[3_000:])
+    older = booked[: -MAX_HISTORY - 1]
+    assert [key for key in kept() if times[key] > now] == [entry.event_id for entry in reversed(booked[::2])]
+    assert not {entry.event_id for entry in older if times[entry.event_id] < now} & set(kept())
+    # More about events to come than a document holds: what was first stays, and no event is read again the same day.
+    meter = Meter(store)
+    later = [
+        did("", kind=InteractionType.DISMISS, event_id=f"later {n:04}".ljust(90, "x"), at=NOW + DAY + n * SECOND)
+        for n in range(4_000)
+    ]
+    for part in (later[:2_000], later[2_000:]):
+        store.users.remember(part)
+    assert meter.take()["reads"] < 100
+    assert set(kept()) >= {entry.event_id for entry in [*booked[:3_000:2], *later[-1:]]}
+    store.close()
 
 
 def test_about_one_interaction_in_64_triggers_trimming() -> None:

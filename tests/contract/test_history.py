@@ -1,7 +1,8 @@
+from collections.abc import Collection
 from random import Random
 
 from shared.adapters import history
-from shared.entities import HistoryEntry, InteractionType
+from shared.entities import HistoryEntry, Interaction, InteractionType
 from shared.entities.profile import MAX_HISTORY
 from tests.contract.examples import DAY, FULL_INTERACTION, NOW, SECOND, did
 
@@ -67,18 +68,31 @@ def test_what_lasts_outlasts_any_number_of_newer_entries() -> None:
     assert not {history.key_of(entry) for entry in lasting} & set(history.outdated("u", texts))
 
 
-def test_a_history_of_many_bytes_keeps_its_newest_entries() -> None:
-    dismissed = [
-        did("", kind=InteractionType.DISMISS, event_id=f"{n:04}".ljust(128, "x"), at=NOW + n * SECOND)
-        for n in range(2_500)
-    ]
+def test_a_history_of_many_bytes_loses_what_is_over_and_then_what_was_taken_last() -> None:
+    newest = [did(f"{n}", event_id=f"view {n}", at=NOW + n * SECOND) for n in range(MAX_HISTORY)]
     booked = [
-        did("", kind=InteractionType.BOOKING, event_id=f"{n:04}".ljust(66, "é"), at=NOW - n * SECOND)
-        for n in range(1_500)
+        did("", kind=InteractionType.BOOKING, event_id=f"{n:04}".ljust(66, "é"), at=NOW - (n + 1) * SECOND)
+        for n in range(5_000)
     ]
-    texts = {history.key_of(entry): history.text_of(entry) for entry in [*dismissed, *booked]}
+    texts = {history.key_of(entry): history.text_of(entry) for entry in [*newest, *booked]}
     assert len(history.newest("u", texts)) == len(texts)
-    outdated = history.outdated("u", texts)
-    kept = {key: text for key, text in texts.items() if key not in outdated}
-    assert 880_000 < sum(len(key) + len(text.encode()) for key, text in kept.items()) < history.MAX_BYTES
-    assert outdated == [history.key_of(entry) for entry in booked[-len(outdated) :]]
+    assert history.outdated("u", texts) == []
+    over = {entry.event_id for entry in booked[::3]}
+    asked: list[set[str]] = []
+
+    def are_over(event_ids: Collection[str]) -> Collection[str]:
+        asked.append(set(event_ids))
+        return over
+
+    def booked_after_trimming() -> list[Interaction]:
+        outdated = set(history.outdated("u", texts, are_over))
+        kept = {key: text for key, text in texts.items() if key not in outdated}
+        assert all(history.key_of(entry) in kept for entry in newest)
+        assert sum(len(key) + len(text.encode()) for key, text in kept.items()) < history.MAX_BYTES
+        return [entry for entry in booked if history.key_of(entry) in kept]
+
+    assert booked_after_trimming() == [entry for entry in booked if entry.event_id not in over]
+    assert asked == [{entry.event_id for entry in booked}]
+    over = set()
+    assert booked_after_trimming() == booked[-len(booked_after_trimming()) :]
+    assert len(booked_after_trimming()) > 3_500

@@ -354,7 +354,7 @@ def test_what_is_taken_stays_taken_whatever_is_done_later(
     later = [
         an_interaction(GONE, f"e{n}", what, occurred_at=NOW + n * timedelta(seconds=1))
         for n in range(3_000)
-        for what in (InteractionType.CLICK, InteractionType.SAVE)
+        for what in map(InteractionType, ("click", "save", "booking", "attend", "dismiss"))
     ]
     store.users.remember(later)
     store.users.trim_histories(later)

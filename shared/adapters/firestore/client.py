@@ -68,21 +68,28 @@ class Database:
         return self.client.collection(collection).document(document_id)
 
     def read(
-        self, references: Iterable["DocumentReference"], *, timeout_s: float | None = None, only: str | None = None
+        self,
+        references: Iterable["DocumentReference"],
+        *,
+        timeout_s: float | None = None,
+        only: Sequence[str] | None = None,
     ) -> dict[tuple[str, str], dict[str, Any]]:
-        """Batched read: the existing documents by `(collection, id)`, in one request; `only` names a field to fetch."""
+        """Batched read: the existing documents by `(collection, id)`, in one request; `only` names fields."""
         found = self.snapshots(references, timeout_s=timeout_s, only=only)
         return {key: snapshot.to_dict() or {} for key, snapshot in found.items()}
 
     def snapshots(
-        self, references: Iterable["DocumentReference"], *, timeout_s: float | None = None, only: str | None = None
+        self,
+        references: Iterable["DocumentReference"],
+        *,
+        timeout_s: float | None = None,
+        only: Sequence[str] | None = None,
     ) -> "dict[tuple[str, str], DocumentSnapshot[Any]]":
         """Batched read as `read`: snapshots, which hold the update times that preconditions need."""
         seconds = timeout_s or self.deadline_s
         wanted = list(references)
-        paths = None if only is None else [only]
         with unavailable(f"cannot read {_named(wanted)}"):
-            found = self.client.get_all(wanted, paths, retry=retries(seconds), timeout=seconds)
+            found = self.client.get_all(wanted, only, retry=retries(seconds), timeout=seconds)
             return {(snapshot.reference.parent.id, snapshot.id): snapshot for snapshot in found if snapshot.exists}
 
     def replace(

@@ -9,14 +9,18 @@ time; its reader fetches the current event, so late or repeated deliveries do no
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Event, Status
 from shared.entities.event import known_fields
+from shared.errors import InvalidField
 from shared.ports import Written
+
+if TYPE_CHECKING:
+    from google.cloud.firestore import DocumentSnapshot
 
 COLLECTION: Final = "events"
 ENDING: Final = Listing(COLLECTION, "ends_at", ">")
@@ -24,6 +28,7 @@ STARTING: Final = Listing(COLLECTION, "starts_at", ">")
 CHANGES: Final = "event_changes"
 CHANGED: Final = Listing(CHANGES, "changed_at")
 ALL: Final = Listing(COLLECTION)
+TIMES: Final = ("starts_at", "ends_at")
 # Least weight of an event in a request: at most 250 events, since each adds a document to the change feed as well.
 _BYTES: Final = 16_000
 _MANY: Final = 300
@@ -100,3 +105,12 @@ class FirestoreEvents:
         if written:
             self._database.commit(batch, f"{written} events")
         return Written(written, len(wanted) - written)
+
+
+def is_over(snapshot: "DocumentSnapshot[Any]") -> bool:
+    """End of an event by the `TIMES` of its document: True if it was over when read, False if these are unusable."""
+    try:
+        over_at = Event.from_document(snapshot.id, snapshot.to_dict() or {}).over_at()
+    except InvalidField:
+        return False
+    return over_at is not None and over_at <= snapshot.read_time

@@ -2,27 +2,32 @@
 
 A document may not exceed 1 MiB, so entries that are too old to count are trimmed: when counts are settled, for users
 with recent interactions, since their histories are read then anyway, and in about one of 64 bulk-loaded interactions,
-chosen by the hash of their ids. The trigger itself reads nothing, until a document has grown too large to write.
+chosen by the hash of their ids. The trigger itself reads nothing, until a document has grown too large to write. Of a
+history that is too large for what was taken, the events are read, at most once a day, to drop those that are over.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import history
+from shared.adapters.firestore import events
 from shared.adapters.firestore.client import Database, Refused, chunks, in_parallel, until_conditions_hold
 from shared.entities import Interaction
 from shared.entities.profile import MAX_HISTORY
 
 if TYPE_CHECKING:
-    from google.cloud.firestore import WriteBatch
+    from google.cloud.firestore import DocumentSnapshot, WriteBatch
 
 HISTORIES: Final = "histories"
 _ENTRY_BYTES: Final = 500
 """Estimated size of an entry, for requests within Firestore's limit."""
 _HISTORY_BYTES: Final = MAX_HISTORY * _ENTRY_BYTES // 2
 """Estimated size of a history, for requests within Firestore's limit."""
+_LOOKED_FOR: Final = timedelta(days=1)
+"""Time between looks at the events of a history that is too large for what was taken."""
 _TURN: Final = 64
 """New entries per trimming read of a history, on average."""
 
@@ -55,11 +60,37 @@ class Histories:
 
     def trim(self, user_ids: Iterable[str]) -> None:
         """Trim histories: delete the entries that are outdated by newer ones."""
-        stored = self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
-        self._shorten({user_id: data["entries"] for (_, user_id), data in stored.items()})
+        references = [self._database.document(HISTORIES, user_id) for user_id in user_ids]
+        self._shorten(self._database.snapshots(references).values())
 
-    def _shorten(self, stored: Mapping[str, Entries]) -> None:
-        self._delete({user_id: history.outdated(user_id, entries) for user_id, entries in stored.items()})
+    def _shorten(self, histories: "Iterable[DocumentSnapshot[Any]]") -> None:
+        self._delete({snapshot.id: self._outdated(snapshot.id, snapshot, {}) for snapshot in histories})
+
+    def _outdated(self, user_id: str, stored: "DocumentSnapshot[Any] | None", added: Entries) -> list[str]:
+        """Keys of the outdated ones among the entries of a stored history and `added` ones."""
+        looked_at = (stored.to_dict() or {}).get("looked_at") if stored else None
+
+        def over(event_ids: Collection[str]) -> set[str]:
+            if stored and looked_at and stored.read_time - looked_at < _LOOKED_FOR:
+                return set()
+            return self._over(user_id, event_ids)
+
+        return history.outdated(user_id, {**_entries(stored), **added}, over)
+
+    def _over(self, user_id: str, event_ids: Collection[str]) -> set[str]:
+        """Those of the events of a user's history that are over or do not exist; the history keeps the time."""
+        from google.cloud.firestore import SERVER_TIMESTAMP
+
+        batch = self._database.client.batch()
+        batch.set(self._database.document(HISTORIES, user_id), {"looked_at": SERVER_TIMESTAMP}, merge=True)
+        self._database.commit(batch, "a history")
+
+        def running(part: Sequence[str]) -> set[str]:
+            references = [self._database.document(events.COLLECTION, event_id) for event_id in part]
+            found = self._database.snapshots(references, only=events.TIMES).values()
+            return {snapshot.id for snapshot in found if not events.is_over(snapshot)}
+
+        return set(event_ids).difference(*in_parallel(running, chunks(event_ids, lambda _: _ENTRY_BYTES)))
 
     def _delete(self, outdated: Mapping[str, Sequence[str]]) -> None:
         from google.cloud.firestore import DELETE_FIELD
@@ -77,12 +108,14 @@ class Histories:
         wanted = [interaction for interaction in interactions if interaction.is_remembered()]
         users = sorted({interaction.user_id for interaction in wanted})
 
-        def read(user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Entries]]:
-            return self._database.read(self._database.document(HISTORIES, user_id) for user_id in user_ids)
+        def read(user_ids: Sequence[str]) -> "list[DocumentSnapshot[Any]]":
+            references = [self._database.document(HISTORIES, user_id) for user_id in user_ids]
+            return list(self._database.snapshots(references).values())
 
         found = in_parallel(read, chunks(users, lambda _: _HISTORY_BYTES))
-        stored = {user_id: data.get("entries", {}) for part in found for (_, user_id), data in part.items()}
-        self._shorten(stored)
+        histories = list(chain.from_iterable(found))
+        self._shorten(histories)
+        stored = {snapshot.id: _entries(snapshot) for snapshot in histories}
         return [
             interaction
             for interaction in wanted
@@ -115,7 +148,7 @@ class Histories:
             batch = self._database.client.batch()
             stored = self._database.snapshots(self._database.document(HISTORIES, user_id) for user_id in user_ids)
             for snapshot in stored.values():
-                entries: Entries = (snapshot.to_dict() or {}).get("entries", {})
+                entries = _entries(snapshot)
                 keys = keys_of(snapshot.id, entries)
                 if len(keys) == len(entries):
                     # An entry that is merged meanwhile must not go with the rest.
@@ -145,10 +178,14 @@ class Histories:
     def _fitting(self, user_id: str, entries: Entries) -> Entries:
         """Those of new entries that belong in a history, after deletion of what they outdate."""
         reference = self._database.document(HISTORIES, user_id)
-        stored: Entries = self._database.read([reference]).get((HISTORIES, user_id), {}).get("entries", {})
-        outdated = set(history.outdated(user_id, {**stored, **entries}))
-        self._delete({user_id: [key for key in stored if key in outdated and key not in entries]})
+        stored = self._database.snapshots([reference]).get((HISTORIES, user_id))
+        outdated = set(self._outdated(user_id, stored, entries))
+        self._delete({user_id: [key for key in _entries(stored) if key in outdated and key not in entries]})
         return {key: text for key, text in entries.items() if key not in outdated}
+
+
+def _entries(stored: "DocumentSnapshot[Any] | None") -> Entries:
+    return ((stored.to_dict() or {}).get("entries") or {}) if stored else {}
 
 
 def is_due(keys: Iterable[str]) -> bool:

@@ -97,7 +97,7 @@ class FirestoreInteractions:
 
     def _there(self, interaction_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, key) for key in interaction_ids]
-        return {key for _, key in self._database.read(references, only="recorded_at")}
+        return {key for _, key in self._database.read(references, only=["recorded_at"])}
 
 
 def result_of(interaction: Interaction, before: "DocumentSnapshot[Any] | None") -> Appended:

@@ -72,7 +72,7 @@ class FirestoreUsers:
 
     def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, user_id) for user_id in user_ids]
-        found = self._database.read(references, only="profiling")
+        found = self._database.read(references, only=["profiling"])
         return {user_id for (_, user_id), document in found.items() if untrusted.is_unprofiled(document)}
 
     def _put(self, wanted: dict[str, User], now: datetime) -> Written:

@@ -10,11 +10,11 @@ from shared.adapters import history, untrusted
 from shared.adapters.sqlite.database import Database, differing, encode, iso
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
-from shared.entities.profile import MAX_HISTORY, MAX_LASTING
+from shared.entities.profile import MAX_HISTORY, OUTLASTING
 from shared.errors import InvalidField
 from shared.ports import Written
 
-_LASTING = json.dumps(list(MAX_LASTING))
+_LASTING = json.dumps(list(OUTLASTING))
 """Types of entries that outlast the newest `MAX_HISTORY`."""
 
 _UNPROFILED = (

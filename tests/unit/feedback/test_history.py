@@ -148,3 +148,17 @@ def test_a_user_without_entries_has_variants_of_the_profile() -> None:
     variants = empty.without_each(empty.explainable(), USERS[1:])
     assert variants.starts.tolist() == [0, 0, 0, 0]
     assert len(variants) == 3
+
+
+@pytest.mark.parametrize("kind", ["booking", "attend", "dismiss"])
+def test_what_is_taken_outlasts_any_number_of_later_actions(kind: str) -> None:
+    first = an_interaction("u1", "a", InteractionType(kind), occurred_at=NOW - DAY)
+    catalog = Catalog.of([an_event("a"), *(an_event(f"e{n}") for n in range(3_000))])
+    later = [
+        an_interaction("u1", f"e{n}", what, occurred_at=NOW - DAY / (n + 2))
+        for n in range(3_000)
+        for what in (InteractionType.BOOKING, InteractionType.DISMISS, InteractionType.VIEW)
+    ]
+    table = InteractionTable.of([first, *later], catalog)
+    histories = Histories.of_table(USERS, table, NOW, newest=MAX_HISTORY)
+    assert histories.consumed(len(catalog))[2].all()
