@@ -1,6 +1,6 @@
 """States in document stores: results of storing several at once, and times that tell versions apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
@@ -32,6 +32,11 @@ def outlived(interaction: Interaction, stored: Interaction) -> Appended:
     """Result of storing an interaction that does not replace the stored one of its id."""
     is_state = not interaction.type.meaning.repeats
     return Appended.SUPERSEDED if is_state and stored.supersedes(interaction) else Appended.KNOWN
+
+
+def users_of_states(interactions: Iterable[Interaction]) -> list[str]:
+    """Users of the states among some interactions, whose erasure is looked up before these are stored."""
+    return sorted({entry.user_id for entry in interactions if not entry.type.meaning.repeats})
 
 
 def refuse_while_erased(until: datetime | None, now: datetime) -> None:

@@ -95,7 +95,8 @@ class InteractionLog(Protocol):
 
         The document of a repeating type is created once. That of a lasting type holds the state that supersedes all
         others, in the store and among `interactions`; replacing one stamps a later `recorded_at` than its own. Raises
-        `TooMany`, and stores nothing, where a user's data is erased up to `now` or later.
+        `TooMany`, and stores nothing, where the data of a state's user is erased up to `now` or later. Other
+        interactions of that user are stored, and erased by their trigger or the next reconciliation.
         """
 
     def known(self, interaction_ids: Sequence[str]) -> set[str]:

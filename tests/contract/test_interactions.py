@@ -10,6 +10,8 @@ from shared.ports import Appended
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, FULL_INTERACTION, NOW, SECOND, did
 
+SAVED = did("a", kind=InteractionType.SAVE)
+
 
 def test_every_field_of_an_interaction_survives(stores: Stores) -> None:
     given = replace(FULL_INTERACTION, anonymous=True)
@@ -64,10 +66,15 @@ def test_append_refuses_all_while_a_user_s_data_is_erased(stores: Stores) -> Non
     log = stores.documents.interactions
     stores.documents.personal.mark("user_1", at=NOW + SECOND)
     with pytest.raises(TooMany, match="while the user's data is erased; send them in 2 s"):
-        log.append([did("a"), did("b", user_id="user_2")], now=NOW)
+        log.append([SAVED, did("b", user_id="user_2")], now=NOW)
     assert list(log.since(None)) == []
-    assert log.append([did("a")], now=NOW + 2 * SECOND) == [Appended.NEW]
-    assert log.append([did("a"), did("b")], now=NOW + 2 * SECOND) == [Appended.KNOWN, Appended.NEW]
+    assert log.append([SAVED], now=NOW + 2 * SECOND) == [Appended.NEW]
+    assert log.append([SAVED, did("b")], now=NOW + 2 * SECOND) == [Appended.KNOWN, Appended.NEW]
+
+
+def test_append_stores_what_repeats_while_a_user_s_data_is_erased(stores: Stores) -> None:
+    stores.documents.personal.mark("user_1", at=NOW + SECOND)
+    assert stores.documents.interactions.append([did("a")], now=NOW) == [Appended.NEW]
 
 
 def test_append_stamps_its_own_time(stores: Stores) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso
-from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of
+from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of, users_of_states
 from shared.entities import Interaction
 from shared.entities.event import known_fields
 from shared.feedback.states import last_words
@@ -26,7 +26,7 @@ class SqliteInteractions:
     def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
         """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
         with self._database.transaction() as connection:
-            for user_id in {interaction.user_id for interaction in interactions}:
+            for user_id in users_of_states(interactions):
                 at = forgotten_at(connection, user_id)
                 refuse_while_erased(datetime.fromisoformat(at) if at else None, now)
             results = {
