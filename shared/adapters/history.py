@@ -74,6 +74,11 @@ def outdated(
     return [key for key in entries if key not in keys]
 
 
+def latest(entries: Mapping[str, str]) -> datetime:
+    """Time of the latest of some entries; at least one."""
+    return max(datetime.fromisoformat(json.loads(text)["occurred_at"]) for text in entries.values())
+
+
 def expired(entries: Mapping[str, str], before: datetime) -> list[str]:
     """Keys of expired entries, those of interactions that occurred before `before`."""
     return [key for key, text in entries.items() if datetime.fromisoformat(json.loads(text)["occurred_at"]) < before]

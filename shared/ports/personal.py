@@ -37,9 +37,9 @@ class PersonalData(Protocol):
 
         Their documents are deleted, and the entries of that time from their users' histories before. The registers of
         states become tombstones, so that the deletion is no news to anybody; counts stay, since they name nobody. For
-        None nothing expires but visitors' documents of the age `VISITOR_LIFE`, which expire also otherwise, where the
-        store has no policy of its own for them. Where the store has a type for times, an interaction with times as
-        strings is not found.
+        None nothing expires but visitors' documents and history entries of the age `VISITOR_LIFE`, which expire also
+        otherwise, where the store has no policy of its own for them. Where the store has a type for times, an
+        interaction with times as strings is not found.
         """
 
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:

@@ -1,12 +1,14 @@
 """Expiry of old interactions in every store: documents, registers, counts and histories."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.adapters.firestore import Database
+from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.sqlite.personal import _OLD, _OLD_OF_VISITORS
 from shared.adapters.sqlite.users import SqliteUsers
@@ -153,6 +155,7 @@ def test_documents_of_visitors_expire_in_sqlite_as_they_do_by_the_policy_of_fire
         an_interaction("u", "e3"),
     ]
     store.interactions.append(visits, now=recorded)
+    store.users.remember([replace(entry, occurred_at=recorded) for entry in visits])
     store.interactions.append([an_interaction("~visitor", "e4")], now=recorded + SECOND)
     assert store.personal.expire(before, limit=1, now=NOW) == 1
     assert store.personal.expire(before, limit=1_000, now=NOW) == 1
@@ -160,6 +163,7 @@ def test_documents_of_visitors_expire_in_sqlite_as_they_do_by_the_policy_of_fire
         ("u", "e3"),
         ("~visitor", "e4"),
     }
+    assert [len(store.users.profile(user, timeout_s=1).history) for user in ("~visitor", "fresh", "u")] == [0, 1, 1]
     store.close()
 
 
@@ -214,3 +218,13 @@ def test_a_history_that_grows_meanwhile_keeps_the_new_entry(firestore_project: s
     assert [entry.event_id for entry in store.users.profile("user_1", timeout_s=10).history] == ["event_2"]
     contested.close()
     store.close()
+
+
+@pytest.mark.emulator
+def test_the_history_of_a_visitor_tells_firestore_when_it_expires(database: Database) -> None:
+    histories = Histories(database)
+    histories.remember([an_interaction(user, "e1", occurred_at=NOW - DAY) for user in ("~visitor", "u")])
+    histories.remember([an_interaction("~visitor", "e2", occurred_at=NOW)])
+    found = database.read(database.document("histories", user) for user in ("~visitor", "u"))
+    assert found["histories", "~visitor"]["expires_at"] == NOW + VISITOR_LIFE
+    assert found["histories", "u"].keys() == {"entries"}

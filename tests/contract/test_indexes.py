@@ -91,4 +91,5 @@ def test_unbounded_fields_are_exempt_from_indexing_or_expire(definitions: dict[s
     assert overrides["events", "description"]["indexes"] == []
     assert overrides["counted", "expires_at"]["ttl"] is True
     assert overrides["interactions", "expires_at"]["ttl"] is True
+    assert overrides["histories", "expires_at"]["ttl"] is True
     assert overrides["dead_letters", "expires_at"]["ttl"] is True

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.adapters import history
 from shared.adapters.firestore import events
 from shared.adapters.firestore.client import Database, Refused, chunks, in_parallel, until_conditions_hold
-from shared.entities import Interaction
+from shared.entities import Interaction, is_anonymous
 from shared.entities.profile import MAX_HISTORY
+from shared.ports import VISITOR_LIFE
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot, WriteBatch
@@ -54,9 +55,13 @@ class Histories:
         in_parallel(self._merge_all, chunks(by_user.items(), lambda item: len(item[1]) * _ENTRY_BYTES))
 
     def merge(self, batch: "WriteBatch", user_id: str, entries: Entries) -> None:
-        """Add the merge of entries into a history to `batch`."""
+        """Add the merge of entries into a history to `batch`; that of a visitor expires some time after the latest."""
+        document: dict[str, Any] = {"entries": entries}
         paths = [f"entries.{key}" for key in entries]
-        batch.set(self._database.document(HISTORIES, user_id), {"entries": entries}, merge=paths)
+        if is_anonymous(user_id) and entries:
+            document["expires_at"] = history.latest(entries) + VISITOR_LIFE
+            paths.append("expires_at")
+        batch.set(self._database.document(HISTORIES, user_id), document, merge=paths)
 
     def trim(self, user_ids: Iterable[str]) -> None:
         """Trim histories: delete the entries that are outdated by newer ones."""

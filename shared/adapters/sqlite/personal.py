@@ -49,6 +49,8 @@ _OLD_OF_VISITORS: Final = (
     f"SELECT recorded_at, interaction_id, document FROM interactions WHERE {OF_VISITORS} AND recorded_at < ?"  # noqa: S608  # a constant
     " ORDER BY recorded_at, interaction_id LIMIT ?"
 )
+# Ids of visitors begin with "~", before the only other character of ASCII.
+_OLD_ENTRIES_OF_VISITORS: Final = "DELETE FROM history WHERE user_id >= '~' AND user_id < char(127) AND occurred_at < ?"
 
 
 class SqlitePersonal:
@@ -90,12 +92,13 @@ class SqlitePersonal:
                 connection.execute("DELETE FROM interactions WHERE interaction_id = ? AND recorded_at = ?", version)
 
     def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
-        """Delete interactions that occurred before `before`, and those of visitors of the age `VISITOR_LIFE`."""
+        """Delete interactions that occurred before `before`, and what visitors did up to `VISITOR_LIFE` ago."""
         expired = 0
         with self._database.transaction() as connection:
             if before is not None:
                 connection.execute("DELETE FROM history WHERE occurred_at < ?", (iso(before),))
                 expired = _expire(connection, _OLD, before, limit)
+            connection.execute(_OLD_ENTRIES_OF_VISITORS, (iso(now - VISITOR_LIFE),))
             return expired + _expire(connection, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired)
 
     def mark(self, user_id: str, *, at: datetime) -> None:
