@@ -154,7 +154,7 @@ def test_a_full_history_keeps_what_was_taken_first_and_loses_what_is_over(firest
         for n in range(5_600)
     ]
     is_over = [n % 2 > 0 for n in range(len(booked))]
-    times = {entry.event_id: now + (-DAY if over else DAY) for entry, over in zip(booked, is_over, strict=True)}
+    times = {entry.event_id: now + (-2 * DAY if over else DAY) for entry, over in zip(booked, is_over, strict=True)}
     store.events.put([Event(event_id=key, title=key, starts_at=at) for key, at in times.items()], now=now)
 
     def kept() -> list[str]:
