@@ -9,7 +9,7 @@ from typing import Final
 from flask import Request, Response
 
 from functions import responses
-from functions.wiring import Services, services, trainer
+from functions.wiring import Services, calendar, services, trainer
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.services.training.retrain import Plan
@@ -40,6 +40,7 @@ def retrain(request: Request) -> Response:
             half_life_days=settings.half_life_days,
             challengers_s=settings.challengers_s,
             keep_days=settings.keep_days,
+            calendar=calendar(settings),
         )
         document = perform(trainer(wired, _tell), plan, scheduled_at=_scheduled_at(request, wired))
         _log.info(json.dumps({"message": f"run {document.decision}", "run": json.loads(document.to_json())}))

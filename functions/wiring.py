@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
+from shared.catalog.calendar import Calendar
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.ingest.quota import Quota, VisitorQuota
@@ -87,6 +88,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, models=MODELS)
 
 
+def calendar(settings: Settings) -> Calendar:
+    """Local time of a deployment's events, as its settings say."""
+    return Calendar(settings.timezone, settings.assumed_hours)
+
+
 def build(settings: Settings) -> Services:
     """Services with the stores that the settings name."""
     documents, objects = open_documents(settings.documents), open_objects(settings.objects)
@@ -94,7 +100,13 @@ def build(settings: Settings) -> Services:
         settings=settings,
         documents=documents,
         objects=objects,
-        serving=Serving(documents, objects, refresh_s=settings.refresh_s, deadline_s=settings.deadline_s),
+        serving=Serving(
+            documents,
+            objects,
+            refresh_s=settings.refresh_s,
+            deadline_s=settings.deadline_s,
+            calendar=calendar(settings),
+        ),
         identity=FirebaseIdentity(settings.project),
     )
 

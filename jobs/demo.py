@@ -135,7 +135,7 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
     console.say(f"loading {data}")
     load_folder(data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console)
     console.say("training")
-    plan = Plan(model=settings.model, half_life_days=settings.half_life_days)
+    plan = Plan(model=settings.model, half_life_days=settings.half_life_days, calendar=wiring.calendar(settings))
     trainer = wiring.trainer(wired, lambda step: console.say(step.message))
     retrain(trainer, plan, scheduled_at=wired.now())
     if next(wired.documents.events.live(wired.now()), None) is None:

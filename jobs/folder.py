@@ -85,8 +85,8 @@ class Folder:
             lambda data: Event.from_document(data.get("event_id", ""), data),
             columns=(
                 *("event_id", "title", "description", "category", "subcategory", "tags", "organizer_id", "venue_id"),
-                *("city", *_LOCATION, "starts_at", "ends_at", "price", "currency", "capacity", "booked", "status"),
-                *("image_url", "created_at"),
+                *("city", *_LOCATION, "starts_at", "ends_at", "timezone", "price", "currency", "capacity", "booked"),
+                *("status", "image_url", "created_at"),
             ),
             required=("event_id",),
         )

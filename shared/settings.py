@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Self
+from zoneinfo import available_timezones
 
 from shared.errors import SettingsError
 
@@ -43,6 +44,9 @@ class Settings:
     half_life_days : half-life of an interaction's confidence in days, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
     challengers_s : seconds that a training spends on challengers, which are the models other than `model`, 0..1200
         (MARQUEE_CHALLENGERS_S).
+    timezone : IANA name of the time zone of events that name none, "" for the solar time at their location
+        (MARQUEE_TIMEZONE).
+    assumed_hours : length of events whose end is unknown, hours, 0..24 (MARQUEE_ASSUMED_HOURS).
     keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
     """
 
@@ -55,6 +59,8 @@ class Settings:
     model: str = "blend"
     half_life_days: float = 90.0
     challengers_s: float = 60.0
+    timezone: str = ""
+    assumed_hours: float = 3.0
     keep_days: int | None = None
     origins: tuple[str, ...] = ()
     require_app_check: bool = False
@@ -96,6 +102,8 @@ class Settings:
             model=_option(environ, "MARQUEE_MODEL", models, default.model),
             half_life_days=_number(environ, "MARQUEE_HALF_LIFE_DAYS", 1, 3650, default.half_life_days),
             challengers_s=_number(environ, "MARQUEE_CHALLENGERS_S", 0, 1200, default.challengers_s),
+            timezone=_timezone(environ, "MARQUEE_TIMEZONE"),
+            assumed_hours=_number(environ, "MARQUEE_ASSUMED_HOURS", 0, 24, default.assumed_hours),
             keep_days=_days(environ, "MARQUEE_KEEP_DAYS", 30, 36_500),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
@@ -157,6 +165,13 @@ def _days(environ: Mapping[str, str], name: str, low: int, high: int) -> int | N
     if not re.fullmatch(r"[0-9]{1,9}", given) or not low <= int(given) <= high:
         raise SettingsError(f"{name}: expected whole days in {low}..{high}, got {given!r}")
     return int(given)
+
+
+def _timezone(environ: Mapping[str, str], name: str) -> str:
+    given = environ.get(name, "")
+    if given and given not in available_timezones():
+        raise SettingsError(f"{name}: expected the IANA name of a time zone such as Europe/Paris, got {given!r}")
+    return given
 
 
 def _firebase_config(environ: Mapping[str, str]) -> dict[str, str]:

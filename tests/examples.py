@@ -11,6 +11,7 @@ DAY: Final = timedelta(days=1)
 
 
 class EventFields(TypedDict, total=False):
+    timezone: str
     """Fields of an event besides its id."""
 
     title: str
@@ -73,3 +74,11 @@ def an_interaction(
         **fields,
     )
     return interaction if interaction_id else replace(interaction, interaction_id=interaction.expected_id())
+
+
+def end_of(event: Event) -> datetime:
+    """End of a dated event, written independently of the implementation: three hours or, from midnight UTC, a day."""
+    if event.ends_at or not event.starts_at:
+        return event.ends_at or datetime.max.replace(tzinfo=UTC)
+    is_all_day = event.location is None and event.starts_at.strftime("%H%M%S%f") == "000000000000"
+    return event.starts_at + timedelta(hours=24 if is_all_day else 3)

@@ -68,9 +68,10 @@ class Call:
         filters = Filters(
             near=Location(*near) if near else None,
             radius_km=given["radius_km"],
-            starts_from=given.get("from"),
-            starts_to=given.get("to"),
+            since=given.get("from"),
+            until=given.get("to"),
             when=given.get("when", ""),
+            starts_only=given["dates"] == "starts",
             category=given.get("category", ""),
             tags=tuple(given.get("tags", ())),
             max_price=given.get("max_price"),

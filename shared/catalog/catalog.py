@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared.arrays.positions import distinct
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed, words
+from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
 from shared.catalog.tags import Tags
 from shared.entities import Event
@@ -22,25 +23,28 @@ NEVER: Final = np.inf
 UNSEEN: Final = -np.inf
 """Time of an event that only interactions name, and an unknown `created_at`, POSIX seconds: earlier than any other."""
 
+_DEFAULT_CALENDAR: Final = Calendar()
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
 _NUMBERS: Final = ("starts_at", "ends_at", "created_at", "on_sale", "lat", "lng", "price")
+_SHIFTS: Final = ("start_shift_s", "end_shift_s")
 
-FIELDS: Final[Mapping[str, Callable[[Event], str]]] = {
-    "organizer": lambda event: event.organizer_id,
-    "venue": lambda event: event.venue_id,
-    "series": lambda event: _series(event),
-    "category": lambda event: event.category.lower(),
-    "subcategory": lambda event: event.subcategory.lower(),
-    "city": lambda event: event.city.lower(),
-    "district": lambda event: _cell(event, 20),
-    "block": lambda event: _cell(event, 100),
-    "slot": lambda event: _slot(event),
+FIELDS: Final[Mapping[str, Callable[[Event, float], str]]] = {
+    "organizer": lambda event, _: event.organizer_id,
+    "venue": lambda event, _: event.venue_id,
+    "series": lambda event, local_s: _series(event, local_s),
+    "category": lambda event, _: event.category.lower(),
+    "subcategory": lambda event, _: event.subcategory.lower(),
+    "city": lambda event, _: event.city.lower(),
+    "district": lambda event, _: _cell(event, 20),
+    "block": lambda event, _: _cell(event, 100),
+    "slot": lambda _, local_s: _slot(local_s),
+    "timezone": lambda event, _: event.timezone,
 }
-"""Categorical attributes by name; "" means unknown.
+"""Categorical attributes by name, of an event and the local time of its start; "" means unknown.
 
-A district is a twentieth of a degree wide (some 5 km), a block a hundredth (some 1 km). A slot is three hours of the
-week in local solar time.
+The local time is in POSIX seconds shifted as by `Calendar.shift_s`, NaN where undated. A district is a twentieth of a
+degree wide (some 5 km), a block a hundredth (some 1 km). A slot is three hours of the week.
 """
 
 BAGS: Final[Mapping[str, Callable[[Event], Sequence[str]]]] = {
@@ -59,8 +63,11 @@ class Catalog:
     ----------
     events : vocabulary of the event ids.
     trained : int32 of shape (n,) – row of each event at training, -1 for newer events.
-    starts_at, ends_at : float64 of shape (n,) – POSIX seconds, UTC; `ends_at` is the end of the event, else its
-        start: from then on it is not a candidate. inf where undated, -inf where only interactions name the event.
+    starts_at, ends_at : float64 of shape (n,) – POSIX seconds, UTC. `ends_at` is the end of the event, or the assumed
+        one: from then on it is not a candidate; -inf where undated. `starts_at` is inf where undated. Both are -inf
+        where only interactions name the event.
+    start_shift_s, end_shift_s : float32 of shape (n,) – seconds by which local time is ahead of UTC at the start and at
+        the end; NaN where undated.
     created_at : float64 of shape (n,) – POSIX seconds, -inf where unknown.
     on_sale : bool of shape (n,) – published and not sold out.
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
@@ -69,12 +76,15 @@ class Catalog:
     tags : all tags in lower case, for filters.
     fields : categorical attributes by name, see `FIELDS`.
     bags : TF-IDF attributes by name, see `BAGS`.
+    calendar : local time of events that name no time zone, and the assumed end of those without one.
     """
 
     events: Vocabulary
     trained: Codes
     starts_at: NDArray[np.float64]
     ends_at: NDArray[np.float64]
+    start_shift_s: NDArray[np.float32]
+    end_shift_s: NDArray[np.float32]
     created_at: NDArray[np.float64]
     on_sale: NDArray[np.bool_]
     lat: NDArray[np.float32]
@@ -84,32 +94,51 @@ class Catalog:
     tags: Tags
     fields: Mapping[str, CategoricalAttribute]
     bags: Mapping[str, TfIdfAttribute]
+    calendar: Calendar
 
     @classmethod
-    def of(cls, events: Iterable[Event], *, mentioned: Iterable[str] = ()) -> Self:
+    def of(
+        cls, events: Iterable[Event], *, mentioned: Iterable[str] = (), calendar: Calendar = _DEFAULT_CALENDAR
+    ) -> Self:
         """Catalog of `events` at training.
 
         Parameters
         ----------
         events : the last of several with the same id counts.
         mentioned : event ids of interactions; an id without an event gets a row that is never live.
+        calendar : local time of events that name no time zone.
         """
-        return cls._of(events, mentioned, None)
+        return cls._of(events, mentioned, None, calendar)
 
     @classmethod
     def _of(
-        cls, events: Iterable[Event], mentioned: Iterable[str], trained_bags: Mapping[str, TfIdfAttribute] | None
+        cls,
+        events: Iterable[Event],
+        mentioned: Iterable[str],
+        trained_bags: Mapping[str, TfIdfAttribute] | None,
+        calendar: Calendar,
     ) -> Self:
         by_id = {event.event_id: event for event in events}
         vocabulary = Vocabulary.of([*by_id, *mentioned])
         rows = [by_id.get(key) for key in vocabulary.ids()]
         locations = [event.location if event else None for event in rows]
+        ends = [calendar.over_at(event) if event else None for event in rows]
+        start_shifts = [calendar.shift_s(event, event.starts_at) if event else np.nan for event in rows]
+        local = [
+            event.starts_at.timestamp() + shift if event and event.starts_at else np.nan
+            for event, shift in zip(rows, start_shifts, strict=True)
+        ]
         lists = {name: [read(event) if event else () for event in rows] for name, read in BAGS.items()}
         return cls(
             events=vocabulary,
             trained=np.arange(len(vocabulary), dtype=np.int32),
             starts_at=np.array([seconds(event.starts_at) if event else UNSEEN for event in rows], np.float64),
-            ends_at=np.array([seconds(event.over_at()) if event else UNSEEN for event in rows], np.float64),
+            ends_at=np.array([UNSEEN if end is None else end.timestamp() for end in ends], np.float64),
+            start_shift_s=np.array(start_shifts, np.float32),
+            end_shift_s=np.array(
+                [calendar.shift_s(event, end) if event else np.nan for event, end in zip(rows, ends, strict=True)],
+                np.float32,
+            ),
             created_at=np.array(
                 [event.created_at.timestamp() if event and event.created_at else UNSEEN for event in rows], np.float64
             ),
@@ -120,13 +149,16 @@ class Catalog:
             titles=np.array([_title(event) for event in rows], np.bytes_),
             tags=Tags.of(lists["tags"]),
             fields={
-                name: CategoricalAttribute.of([read(event) if event else "" for event in rows])
+                name: CategoricalAttribute.of(
+                    [read(event, local_s) if event else "" for event, local_s in zip(rows, local, strict=True)]
+                )
                 for name, read in FIELDS.items()
             },
             bags={
                 name: trained_bags[name].with_rows(lists[name]) if trained_bags else TfIdfAttribute.of(lists[name])
                 for name in BAGS
             },
+            calendar=calendar,
         )
 
     def __len__(self) -> int:
@@ -146,13 +178,36 @@ class Catalog:
         live: NDArray[np.bool_] = self.on_sale[rows] & (self.ends_at[rows] > now.timestamp())
         return live
 
+    def days_ahead(self, rows: NDArray[np.integer], now: datetime) -> NDArray[np.float64]:
+        """Days by the calendar from `now` to the starts of n events, where they are, float64 of shape (n,).
+
+        0 is today, NaN where the event has begun or has no start.
+        """
+        start_days, _ = self.days(rows)
+        begins = self.starts_at[rows]
+        return np.where((begins > now.timestamp()) & np.isfinite(begins), start_days - self.today(rows, now), np.nan)
+
+    def days(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """First and last local day of n events, days since 1970, float64 of shape (n,); NaN where undated.
+
+        An event that ends at midnight is not on the day that begins then.
+        """
+        first = np.floor((self.starts_at[rows] + self.start_shift_s[rows]) / _DAY_S)
+        last = np.ceil((self.ends_at[rows] + self.end_shift_s[rows]) / _DAY_S) - 1
+        return first, np.fmax(first, last)
+
+    def today(self, rows: NDArray[np.integer], now: datetime) -> NDArray[np.float64]:
+        """Local day at `now` where n events are, days since 1970, float64 of shape (n,)."""
+        shifts = self.calendar.shifts_s(self.fields["timezone"], rows, self.lng[rows], now)
+        return np.floor((now.timestamp() + shifts) / _DAY_S)
+
     def merged(self, events: Iterable[Event]) -> Self:
         """Catalog with `events` added or replaced.
 
         Its rows differ from those of this catalog: `trained` still gives the rows at training. IDF weights and the
         names of TF-IDF attributes stay as at training.
         """
-        changed = self._of(events, (), self.bags)
+        changed = self._of(events, (), self.bags, self.calendar)
         union = distinct(self.events.keys, changed.events.keys)
         old, new = (np.searchsorted(union, catalog.events.keys) for catalog in (self, changed))
 
@@ -163,7 +218,7 @@ class Catalog:
 
         trained = np.full(len(union), -1, np.int32)
         trained[old] = self.trained
-        numbers = {name: column(name, getattr(self, name).dtype) for name in _NUMBERS}
+        numbers = {name: column(name, getattr(self, name).dtype) for name in (*_NUMBERS, *_SHIFTS)}
         return type(self)(
             events=Vocabulary(union),
             trained=trained,
@@ -171,6 +226,7 @@ class Catalog:
             tags=self.tags.merged(changed.tags, old, new, len(union)),
             fields={name: self.fields[name].merged(changed.fields[name], old, new, len(union)) for name in FIELDS},
             bags={name: self.bags[name].merged(changed.bags[name], old, new, len(union)) for name in BAGS},
+            calendar=self.calendar,
             **numbers,
         )
 
@@ -181,7 +237,9 @@ class Catalog:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the catalog, by names that begin with `catalog.`."""
         arrays = {"catalog.events": self.events.keys, "catalog.titles": self.titles}
-        arrays |= {f"catalog.{name}": getattr(self, name) for name in _NUMBERS}
+        arrays |= {f"catalog.{name}": getattr(self, name) for name in (*_NUMBERS, *_SHIFTS)}
+        arrays["catalog.default_timezone"] = np.array([self.calendar.timezone.encode()], np.bytes_)
+        arrays["catalog.assumed_hours"] = np.array([self.calendar.assumed_hours])
         arrays |= prefixed(self.tags.to_arrays(), "catalog.labels.")
         for name, field in self.fields.items():
             arrays |= prefixed(field.to_arrays(), f"catalog.{name}.")
@@ -191,16 +249,31 @@ class Catalog:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Catalog from its artifact arrays, as at training."""
+        """Catalog from its artifact arrays, as at training; earlier versions knew no time zones."""
         numbers = {name: arrays[f"catalog.{name}"] for name in _NUMBERS}
+        size = len(arrays["catalog.events"])
+        if "catalog.default_timezone" not in arrays:
+            solar = solar_shift_s(np.nan_to_num(arrays["catalog.lng"].astype(np.float64))).astype(np.float32)
+            zones = CategoricalAttribute.of([""] * size)
+            arrays = {
+                **arrays,
+                **dict.fromkeys((f"catalog.{name}" for name in _SHIFTS), solar),
+                **prefixed(zones.to_arrays(), "catalog.timezone."),
+                "catalog.default_timezone": np.array([b""]),
+                "catalog.assumed_hours": np.array([0.0]),
+            }
         return cls(
             events=Vocabulary(arrays["catalog.events"]),
-            trained=np.arange(len(arrays["catalog.events"]), dtype=np.int32),
+            trained=np.arange(size, dtype=np.int32),
             titles=arrays["catalog.titles"],
             tags=Tags.from_arrays(part(arrays, "catalog.labels.")),
             fields={name: CategoricalAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in FIELDS},
             bags={name: TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in BAGS},
+            calendar=Calendar(
+                bytes(arrays["catalog.default_timezone"][0]).decode(), float(arrays["catalog.assumed_hours"][0])
+            ),
             **numbers,
+            **{name: arrays[f"catalog.{name}"] for name in _SHIFTS},
         )
 
 
@@ -218,11 +291,11 @@ def _title(event: Event | None) -> bytes:
     return event.title.encode()[:100].replace(b"\0", b"") if event else b""
 
 
-def _series(event: Event) -> str:
+def _series(event: Event, local_s: float) -> str:
     """Series key: hash of organizer and title or, without a title, of organizer, venue and time of the week."""
     if not event.organizer_id:
         return ""
-    name = event.title.lower() or f"{event.venue_id} {_slot(event)} {_hour(event)}"
+    name = event.title.lower() or f"{event.venue_id} {_slot(local_s)} {_hour(local_s)}"
     return blake2b(f"{event.organizer_id}\n{name}".encode(), digest_size=8).hexdigest()
 
 
@@ -233,17 +306,9 @@ def _cell(event: Event, cells_a_degree: int) -> str:
     return f"{row},{column}"
 
 
-def _solar(event: Event) -> float:
-    """Local solar time of the start, as POSIX seconds shifted by `solar_shift_s`; NaN where undated."""
-    start = event.starts_at.timestamp() if event.starts_at else np.nan
-    return start + (solar_shift_s(event.location.lng) if event.location else 0.0)
+def _slot(local_s: float) -> str:
+    return "" if np.isnan(local_s) else f"{(local_s // _DAY_S + 4) % 7 * 8 + local_s % _DAY_S // (3 * _HOUR_S):.0f}"
 
 
-def _slot(event: Event) -> str:
-    time = _solar(event)
-    return "" if np.isnan(time) else f"{(time // _DAY_S + 4) % 7 * 8 + time % _DAY_S // (3 * _HOUR_S):.0f}"
-
-
-def _hour(event: Event) -> str:
-    time = _solar(event)
-    return "" if np.isnan(time) else f"{time % _DAY_S // _HOUR_S:.0f}"
+def _hour(local_s: float) -> str:
+    return "" if np.isnan(local_s) else f"{local_s % _DAY_S // _HOUR_S:.0f}"

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from shared.entities import fields
 from shared.entities.fields import Document, Location
 from shared.errors import InvalidField
 
 MAX_DESCRIPTION_BYTES = 100_000
+MAX_ASSUMED: Final = timedelta(hours=25)
+"""Greatest length that is assumed of an event without an end: the longest day."""
 _MAX_PRICE = 10_000_000
 _MAX_SEATS = 100_000_000
 
@@ -26,7 +28,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """Event, the recommended item. Empty strings and None mean "unknown"; times are UTC; `price` is in `currency`."""
+    """Event, the recommended item. Empty strings and None mean "unknown".
+
+    Times are UTC; `timezone` is an IANA name, for local time; `price` is in `currency`.
+    """
 
     event_id: str
     title: str = ""
@@ -40,6 +45,7 @@ class Event:
     location: Location | None = None
     starts_at: datetime | None = None
     ends_at: datetime | None = None
+    timezone: str = ""
     price: float | None = None
     currency: str = ""
     capacity: int | None = None
@@ -68,6 +74,7 @@ class Event:
             location=fields.location(data, "location"),
             starts_at=starts_at,
             ends_at=ends_at,
+            timezone=fields.timezone(data, "timezone"),
             price=fields.number(data, "price", low=0, high=_MAX_PRICE),
             currency=fields.text(data, "currency", max_bytes=3),
             capacity=fields.integer(data, "capacity", low=0, high=_MAX_SEATS),
@@ -87,9 +94,9 @@ class Event:
         is_full = self.capacity is not None and self.booked is not None and self.booked >= self.capacity
         return self.status is Status.PUBLISHED and not is_full
 
-    def over_at(self) -> datetime | None:
-        """Time from which the event is not recommended: its end, its start if the end is unknown, None when undated."""
-        return self.ends_at or self.starts_at
+    def over_by(self) -> datetime | None:
+        """Time by which the event is over: its end, else the latest that may be assumed; None when undated."""
+        return self.ends_at or (self.starts_at and self.starts_at + MAX_ASSUMED)
 
 
 def _status(data: Mapping[str, Any]) -> Status:

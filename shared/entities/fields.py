@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Protocol, TypeGuard, runtime_checkable
+from zoneinfo import available_timezones
 
 from shared.errors import InvalidField
 
@@ -135,6 +137,22 @@ def time(data: Document, field: str) -> datetime | None:
     utc = parsed.astimezone(UTC)
     # Firestore returns a datetime subclass with nanoseconds; plain datetimes compare and print identically everywhere.
     return datetime(utc.year, utc.month, utc.day, utc.hour, utc.minute, utc.second, utc.microsecond, tzinfo=UTC)
+
+
+def timezone(data: Document, field: str) -> str:
+    """IANA name of a time zone; "" when absent."""
+    value = data.get(field)
+    if _is_absent(value):
+        return ""
+    if not isinstance(value, str) or value not in zone_names():
+        raise InvalidField(field, value, "the IANA name of a time zone, such as Europe/Paris")
+    return value
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """IANA names of all known time zones."""
+    return frozenset(available_timezones())
 
 
 def required_time(data: Document, field: str) -> datetime:

@@ -34,7 +34,7 @@ _CODED: Final = ("user_id", "event_id", "organizer_id", "type")
 _LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
-_ADDED: Final = {USERS: ("profiling",)}
+_ADDED: Final = {EVENTS: ("timezone",), USERS: ("profiling",)}
 """Columns that files of earlier versions lack, read as null."""
 
 _MICROSECONDS: Final = 1_000_000.0
@@ -65,6 +65,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("organizer_id", "venue_id", "city"), text),
             "location": location,
             **dict.fromkeys(("starts_at", "ends_at"), time),
+            "timezone": text,
             "price": number,
             "currency": text,
             **dict.fromkeys(("capacity", "booked"), pa.int32()),

@@ -36,7 +36,7 @@ class MostPopular:
     def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Popularity ranks as scores, float32 of shape (b, c) in 0..1, equal for all users."""
         candidates = batch.candidates
-        scores = fallback_scores(candidates.popularity, candidates.catalog.starts_at[candidates.rows])
+        scores = fallback_scores(candidates.popularity, candidates.wait_s())
         return np.broadcast_to(scores, (len(batch), len(candidates)))
 
     def personal_scores(self, _batch: UserBatch) -> dict[str, NDArray[np.float32]]:
@@ -165,7 +165,7 @@ def _unit_rows(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
     return unit
 
 
-def fallback_scores(popularity: NDArray[np.floating], starts_at: NDArray[np.floating]) -> NDArray[np.float32]:
+def fallback_scores(popularity: NDArray[np.floating], wait_s: NDArray[np.floating]) -> NDArray[np.float32]:
     """Fallback scores for cold-start users, float32 of shape (c,) in 0..1: most popular first, then soonest first.
 
     Scores are distinct and equidistant.
@@ -173,9 +173,9 @@ def fallback_scores(popularity: NDArray[np.floating], starts_at: NDArray[np.floa
     Parameters
     ----------
     popularity : float of shape (c,).
-    starts_at : float of shape (c,) – POSIX seconds.
+    wait_s : float of shape (c,) – see `Candidates.wait_s`.
     """
-    order = np.lexsort((starts_at, -popularity))
+    order = np.lexsort((wait_s, -popularity))
     scores = np.empty(len(order), np.float32)
     scores[order] = np.linspace(1.0, 0.0, len(order), endpoint=False, dtype=np.float32)
     return scores

@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.catalog.catalog import Catalog, moment
+from shared.catalog.catalog import Catalog
 from shared.feedback.history import Histories
 from shared.feedback.weights import TYPES
 from shared.models.scorer import Scorer
@@ -53,13 +53,14 @@ def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, 
     home = viewer.profile.user.location
     near = distance_km(listed, home) <= _NEAR_KM if home else np.zeros(len(rows), np.bool_)
     explanations: list[Reason] = []
-    for row, popularity, is_near in zip(rows.tolist(), listed.popularity, near, strict=True):
+    days = catalog.days_ahead(rows, now)
+    for row, popularity, is_near, ahead in zip(rows.tolist(), listed.popularity, near, days.tolist(), strict=True):
         source, cause = causes[row]
         if source is None:
             is_popular = popularity > 0
             cause = ("popular near you" if is_near else "popular now") if is_popular else None
             source = "popularity" if is_popular else "soonest"
-        texts = (cause, reasons.starting(moment(catalog.starts_at[row]), now))
+        texts = (cause, reasons.starting(ahead))
         explanations.append((source, tuple(text for text in texts if text)))
     return explanations
 

@@ -7,9 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.catalog.geography import great_circle_km, solar_shift_s, unit_vectors
+from shared.catalog.geography import great_circle_km, unit_vectors
 from shared.entities.fields import Location
-from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
 
@@ -27,9 +26,9 @@ class Filters:
     Attributes
     ----------
     near, radius_km : greatest distance from a point, km.
-    starts_from, starts_to : half-open range of the start; None for an open end.
-    when : `today`, `weekend` or `week`, in solar days at the event's location, so that a late evening counts for
-        its own day without a table of time zones; "" for any time.
+    since, until : half-open period; None for an open end.
+    when : `today`, `weekend` or `week`, in local days of the event; "" for any time.
+    starts_only : whether the event must start within `since`, `until` and `when`, rather than be on at some time of it.
     category, city : in any letter case; "" for any.
     tags : at least one of these, in any letter case.
     max_price : in the event's own currency.
@@ -38,9 +37,10 @@ class Filters:
 
     near: Location | None = None
     radius_km: float = 25.0
-    starts_from: datetime | None = None
-    starts_to: datetime | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     when: str = ""
+    starts_only: bool = False
     category: str = ""
     tags: tuple[str, ...] = ()
     max_price: float | None = None
@@ -53,14 +53,15 @@ class Filters:
         allowed = np.ones(len(rows), np.bool_)
         if self.near is not None:
             allowed &= distance_km(candidates, self.near) <= self.radius_km
-        starts_at = candidates.static.starts_at
-        if self.starts_from is not None:
-            # The start of an undated event is inf, which would pass.
-            allowed &= np.isfinite(starts_at) & (starts_at >= self.starts_from.timestamp())
-        if self.starts_to is not None:
-            allowed &= starts_at < self.starts_to.timestamp()
+        starts_at, ends_at = candidates.static.starts_at, candidates.static.ends_at
+        if self.since is not None:
+            begin = self.since.timestamp()
+            # Without a start it is inf, which would pass.
+            allowed &= np.isfinite(starts_at) & ((starts_at >= begin) | (ends_at > begin) & (not self.starts_only))
+        if self.until is not None:
+            allowed &= starts_at < self.until.timestamp()
         if self.when:
-            allowed &= _starts_within(self.when, candidates, now)
+            allowed &= _is_on(self.when, candidates, now, starts_only=self.starts_only)
         for field, value in (("category", self.category), ("city", self.city)):
             if value:
                 code = catalog.fields[field].names.row(value.lower())
@@ -86,12 +87,9 @@ def _points(candidates: StaticCandidates) -> NDArray[np.float64]:
     return unit_vectors(catalog.lat[rows].astype(np.float64), catalog.lng[rows].astype(np.float64))
 
 
-def _starts_within(when: str, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
-    """Mask of the candidates that start `today`, at the `weekend` or within the `week`, bool of shape (c,)."""
-    catalog, rows = candidates.catalog, candidates.rows
-    shifts = solar_shift_s(np.nan_to_num(catalog.lng[rows].astype(np.float64)))
-    day = np.floor((candidates.static.starts_at + shifts) / DAY_S)
-    today = np.floor((now.timestamp() + shifts) / DAY_S)
+def _is_on(when: str, candidates: Candidates, now: datetime, *, starts_only: bool) -> NDArray[np.bool_]:
+    """Mask of the candidates that are on `today`, at the `weekend` or within the `week`, bool of shape (c,)."""
+    today = candidates.catalog.today(candidates.rows, now)
     first, last = today, today
     if when == WEEK:
         last = today + 6
@@ -100,5 +98,12 @@ def _starts_within(when: str, candidates: Candidates, now: datetime) -> NDArray[
         weekday = (today + 3) % 7
         first = today + np.where(weekday > _SATURDAY, -1, _SATURDAY - weekday)
         last = first + 1
-    is_within: NDArray[np.bool_] = (day >= first) & (day <= last)
+    start_day, end_day = candidates.static.derived(_days)
+    reached = start_day if starts_only else end_day
+    is_within: NDArray[np.bool_] = (start_day <= last) & (reached >= first)
     return is_within
+
+
+def _days(candidates: StaticCandidates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """First and last local day of the candidates, see `Catalog.days`."""
+    return candidates.catalog.days(candidates.rows)

@@ -117,7 +117,8 @@ def to_items(
     rows = listed.rows[kept]
     explanations: Sequence[Reason] = [(None, ())] * len(rows)
     if query.explain and source is not None:
-        explanations = [(source, _soon(catalog, row, now)) for row in rows]
+        soon = [reasons.starting(days) for days in catalog.days_ahead(rows, now).tolist()]
+        explanations = [(source, (reason,) if reason else ()) for reason in soon]
     elif query.explain:
         explanations = explain(rows)
     return [
@@ -131,11 +132,6 @@ def to_items(
         )
         for event_id, row, position, explanation in zip(catalog.events.ids(rows), rows, kept, explanations, strict=True)
     ]
-
-
-def _soon(catalog: Catalog, row: int, now: datetime) -> tuple[str, ...]:
-    reason = reasons.starting(moment(catalog.starts_at[row]), now)
-    return (reason,) if reason else ()
 
 
 def _fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:

@@ -1,11 +1,11 @@
 """Reason texts of recommendations, in English."""
 
-from datetime import datetime, timedelta
+from typing import Final
 
 from shared.entities import InteractionType
 
-_SOON = timedelta(days=7)
-"""Time before the start from which on it is a reason."""
+_SOON_DAYS: Final = 7
+"""Days before the start from which on it is a reason."""
 
 
 def because(kind: InteractionType, title: str) -> str | None:
@@ -13,9 +13,12 @@ def because(kind: InteractionType, title: str) -> str | None:
     return f"because you {kind.meaning.verb} {title}" if kind.meaning.verb else None
 
 
-def starting(starts_at: datetime | None, now: datetime) -> str | None:
-    """Reason text such as "starts tomorrow" or "starts in 3 days", in days of 24 hours; None unless within 7 days."""
-    if starts_at is None or not now < starts_at <= now + _SOON:
+def starting(days: float) -> str | None:
+    """Reason text such as "starts tomorrow", from `Catalog.days_ahead`; None unless within 7 days.
+
+    >>> starting(0.0), starting(1.0), starting(2.0)
+    ('starts today', 'starts tomorrow', 'starts in 2 days')
+    """
+    if not 0 <= days <= _SOON_DAYS:
         return None
-    days = (starts_at - now).days
-    return ("starts within a day", "starts tomorrow")[days] if days < 2 else f"starts in {days} days"
+    return ("starts today", "starts tomorrow")[int(days)] if days < 2 else f"starts in {days:.0f} days"

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
 from shared.errors import ArtifactError, InvalidField
@@ -78,9 +79,9 @@ class Recommender:
         return cls(catalog, scorer, popularity(table, len(catalog)), before)
 
     @classmethod
-    def empty(cls) -> Self:
+    def empty(cls, calendar: Calendar) -> Self:
         """Recommender without events, in use until a model is published: ranks by popularity, then by start."""
-        return cls(Catalog.of([]), MostPopular(), np.zeros(0), np.zeros((len(WINDOWS), 0)))
+        return cls(Catalog.of([], calendar=calendar), MostPopular(), np.zeros(0), np.zeros((len(WINDOWS), 0)))
 
     def candidates(self, event_rows: NDArray[np.integer], now: datetime) -> Candidates:
         """Candidates of these event rows at `now`."""

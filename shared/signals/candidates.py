@@ -10,7 +10,7 @@ from shared.feedback.interactions import DAY_S
 from shared.signals.static_candidates import StaticCandidates
 
 _FAR_DAYS: Final = 730.0
-"""Days until the start that an undated event counts as: two years, after everything that is on sale."""
+"""Days until the start that an event without one counts as: two years, after everything that is on sale."""
 
 
 class Candidates:
@@ -51,7 +51,17 @@ class Candidates:
         """Candidates with the same events at another time, sharing `static`."""
         return type(self)(self.catalog, self.rows, now_s, popularity, static=self.static)
 
-    def days_to_start(self) -> NDArray[np.float32]:
-        """Days until the start, float32 of shape (c,), at least 0; `_FAR_DAYS` where undated."""
-        wait = (self.static.starts_at - self.now_s) / DAY_S
-        return np.clip(np.where(np.isfinite(wait), wait, _FAR_DAYS), 0, None).astype(np.float32)
+    def wait_s(self) -> NDArray[np.float64]:
+        """Seconds until the next moment to go, float64 of shape (c,), at least 0; inf without a start.
+
+        That is the start and, of an event that is on, its end or this time tomorrow, whichever is first: one that is on
+        for months is no sooner than tonight's.
+        """
+        ahead = self.static.starts_at - self.now_s
+        left = np.clip(self.static.ends_at - self.now_s, 0, DAY_S)
+        return np.where(ahead > 0, ahead, left)
+
+    def days_to_go(self) -> NDArray[np.float32]:
+        """Days until the next moment to go, float32 of shape (c,), at least 0; `_FAR_DAYS` without a start."""
+        days = self.wait_s() / DAY_S
+        return np.where(np.isfinite(days), days, _FAR_DAYS).astype(np.float32)

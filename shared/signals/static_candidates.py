@@ -97,6 +97,12 @@ class StaticCandidates:
         return starts_at
 
     @cached_property
+    def ends_at(self) -> NDArray[np.float64]:
+        """Ends in POSIX seconds, known or assumed, float64 of shape (c,), see `Catalog`."""
+        ends_at: NDArray[np.float64] = self.catalog.ends_at[self.rows]
+        return ends_at
+
+    @cached_property
     def places(self) -> Groups:
         """Groups of candidates with the same location."""
         numbers = np.stack([self.catalog.lng[self.rows], self.catalog.lat[self.rows]], axis=1)

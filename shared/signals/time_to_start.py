@@ -17,7 +17,7 @@ class Soonness(EventSignal):
 
     def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Soonness of c candidates, float32 of shape (c,), at most 0."""
-        return -np.log1p(candidates.days_to_start())
+        return -np.log1p(candidates.days_to_go())
 
 
 class Beyond(EventSignal):
@@ -37,7 +37,7 @@ class Beyond(EventSignal):
 
     def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Hinge values of c candidates, float32 of shape (c,), at least 0."""
-        return np.maximum(np.log1p(candidates.days_to_start()) - self._bound, 0)
+        return np.maximum(np.log1p(candidates.days_to_go()) - self._bound, 0)
 
 
 class NextOf(EventSignal):
@@ -52,7 +52,7 @@ class NextOf(EventSignal):
     def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Negated log ranks by start time, float32 of shape (c,), at most 0; 0 where the value is unknown."""
         codes = candidates.static.codes[self._field]
-        order = np.lexsort((candidates.rows, candidates.days_to_start(), codes))
+        order = np.lexsort((candidates.rows, candidates.days_to_go(), codes))
         ranks = np.empty(len(order), np.float32)
         ranks[order] = ranks_within_groups(codes[order])
         return -np.log1p(np.where(codes >= 0, ranks, 0)).astype(np.float32)

@@ -24,6 +24,7 @@ FULL_EVENT = Event(
     location=Location(47.37, 8.54),
     starts_at=NOW + DAY,
     ends_at=NOW + DAY + SECOND,
+    timezone="Europe/Paris",
     price=12.5,
     currency="CHF",
     capacity=100,

@@ -13,7 +13,7 @@ from functions.interaction import interaction
 from shared.entities import Event, InteractionType, Status
 from tests import deployment
 from tests.deployment import REFRESH, Clock, created
-from tests.examples import NOW, an_interaction
+from tests.examples import NOW, an_interaction, end_of
 from tests.stores import documents
 
 HOUR = timedelta(hours=1)
@@ -52,8 +52,7 @@ steps = st.lists(
 def _may_be_shown(event: Event, now: Any) -> bool:
     """Visibility rule, written independently of the implementation."""
     is_full = event.capacity is not None and event.booked is not None and event.booked >= event.capacity
-    last_moment = event.starts_at if event.ends_at is None else event.ends_at
-    return event.status == "published" and not is_full and last_moment > now
+    return event.status == "published" and not is_full and end_of(event) > now
 
 
 @given(happenings=steps)

@@ -19,7 +19,7 @@ from shared.entities import Event, InteractionType, Location, Rules, Status
 from shared.ports import Documents
 from tests import deployment
 from tests.deployment import REFRESH, Clock
-from tests.examples import an_interaction
+from tests.examples import an_interaction, end_of
 from tests.stores import FragileObjects, Outage, documents, fragile
 
 WORLDS = 25
@@ -148,8 +148,7 @@ class World:
         assert len(shown) == len(set(shown))
         for event_id in shown:
             event = self.known.get(event_id) or self.events[event_id]
-            last = event.ends_at or event.starts_at
-            assert last is None or last > self.clock.now, (event, self.clock.now, body)
+            assert end_of(event) > self.clock.now, (event, self.clock.now, body)
             is_full = event.capacity is not None and event.booked is not None and event.booked >= event.capacity
             assert event.status is Status.PUBLISHED, (event, body)
             assert not is_full, (event, body)

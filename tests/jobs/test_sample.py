@@ -111,7 +111,7 @@ def test_about_three_fifths_of_the_events_have_started_and_the_rest_starts_soon(
 @pytest.mark.parametrize("seed", range(8))
 def test_a_default_city_has_enough_to_recommend(tmp_path: Path, seed: int) -> None:
     events = city(tmp_path, seed=seed, interactions=0).events.values()
-    assert sum(event.is_on_sale() and known(event.over_at()) > NOW for event in events) >= 18
+    assert sum(event.is_on_sale() and known(event.over_by()) > NOW for event in events) >= 18
     assert {event.status for event in events} == set(Status)
     assert len({event.category for event in events}) >= 6
 

@@ -15,7 +15,7 @@ from shared.adapters import untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Event, Status
-from shared.entities.event import known_fields
+from shared.entities.event import MAX_ASSUMED, known_fields
 from shared.errors import InvalidField
 from shared.ports import Written
 
@@ -52,14 +52,14 @@ class FirestoreEvents:
         return Event.from_document(event_id, found[COLLECTION, event_id]) if found else None
 
     def live(self, now: datetime) -> Iterator[Event]:
-        """Live events: published, with an end after `now`, or without an end a start after `now`.
+        """Live events: published, and over after `now` or, without an end, perhaps after it.
 
         Unreadable documents are logged and left out. Two queries, one on the end and one on the start: events without
         an end go by their start, and no query can select by status, since a missing status means `published`.
         """
         for event in untrusted.readable(COLLECTION, self._later(now), Event.from_document):
-            over_at = event.over_at()
-            if event.status is Status.PUBLISHED and over_at is not None and over_at > now:
+            over_by = event.over_by()
+            if event.status is Status.PUBLISHED and over_by is not None and over_by > now:
                 yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
@@ -87,8 +87,8 @@ class FirestoreEvents:
 
     def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
-        for listing in (ENDING, STARTING):
-            for event_id, data in documents(self._database, listing, now):
+        for listing, since in ((ENDING, now), (STARTING, now - MAX_ASSUMED)):
+            for event_id, data in documents(self._database, listing, since):
                 if event_id not in seen:
                     seen.add(event_id)
                     yield event_id, data
@@ -110,7 +110,7 @@ class FirestoreEvents:
 def is_over(snapshot: "DocumentSnapshot[Any]") -> bool:
     """End of an event by the `TIMES` of its document: True if it was over when read, False if these are unusable."""
     try:
-        over_at = Event.from_document(snapshot.id, snapshot.to_dict() or {}).over_at()
+        over_by = Event.from_document(snapshot.id, snapshot.to_dict() or {}).over_by()
     except InvalidField:
         return False
-    return over_at is not None and over_at <= snapshot.read_time
+    return over_by is not None and over_by <= snapshot.read_time

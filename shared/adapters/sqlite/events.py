@@ -8,7 +8,7 @@ from typing import Any
 from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, differing, encode, iso
 from shared.entities import Event
-from shared.entities.event import known_fields
+from shared.entities.event import MAX_ASSUMED, known_fields
 from shared.ports import Written
 
 _TICK = timedelta(microseconds=1)
@@ -43,16 +43,19 @@ class SqliteEvents:
         return Event.from_document(*next(_documents(rows))) if rows else None
 
     def live(self, now: datetime) -> Iterator[Event]:
-        """Live events: published, with an end, or without one a start, after `now`; soonest first.
+        """Live events: published, and over after `now` or, without an end, perhaps after it.
 
         Unreadable documents are logged and left out.
         """
         rows = self._database.pages(
             "SELECT over_at, event_id, updated_at, document FROM events"
             " WHERE status = 'published' AND (over_at, event_id) > (?, ?) ORDER BY over_at, event_id LIMIT ?",
-            (iso(now + _TICK), ""),
+            (iso(now - MAX_ASSUMED + _TICK), ""),
         )
-        return _readable(row[1:] for row in rows)
+        for event in _readable(row[1:] for row in rows):
+            over_by = event.over_by()
+            if over_by is not None and over_by > now:
+                yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
         """Changed events since `moment`, inclusive, oldest first; for None readable events with ids after `after`."""
@@ -71,7 +74,8 @@ class SqliteEvents:
 
 
 def _over_at(event: Event) -> str | None:
-    moment = event.over_at()
+    # Without an end the column has the start, from which `live` assumes one.
+    moment = event.ends_at or event.starts_at
     return None if moment is None else iso(moment)
 
 

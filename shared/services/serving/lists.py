@@ -86,7 +86,7 @@ def popular(context: ServingContext, request: ListRequest, *, window: str) -> An
     view = context.view(request)
     model, live = view.recommender, view.model.live(view.now).candidates
     sums = recent(model.popularity, model.before, window) if window else model.popularity
-    scores = fallback_scores(sums[live.rows], live.static.starts_at)
+    scores = fallback_scores(sums[live.rows], live.wait_s())
     return _answer(view, request, live, scores, source=POPULAR)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from shared.catalog.calendar import Calendar
 from shared.entities import Rules
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
@@ -75,6 +76,7 @@ class Serving:
     refresh_s : seconds from a refresh to the next.
     deadline_s : seconds that a request waits for a refresh before it uses the snapshot in memory.
     first_s : seconds that requests wait for the first refresh, before which the snapshot is empty.
+    calendar : local time of events until a model is published, which has its own.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Serving:
         refresh_s: float,
         deadline_s: float = 2.0,
         first_s: float = 10.0,
+        calendar: Calendar | None = None,
     ) -> None:
         self._documents = documents
         self._objects = objects
@@ -95,7 +98,7 @@ class Serving:
         self._due: datetime | None = None
         self._refreshing: threading.Thread | None = None
         self._is_late = False
-        self._snapshot = Snapshot(CachedRecommender(Recommender.empty()))
+        self._snapshot = Snapshot(CachedRecommender(Recommender.empty(calendar or Calendar())))
 
     def current(self, now: datetime) -> Snapshot:
         """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""

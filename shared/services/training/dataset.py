@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import Vocabulary
+from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
 from shared.feedback.accounts import of_established, of_profiled
@@ -61,22 +62,22 @@ class TrainingSet:
     seed: int = 0
 
     @classmethod
-    def of(cls, data: Dataset, *, now: datetime, seed: int = 0) -> Self:
+    def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
         """Training set of entities, as of `now`."""
         mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
-        catalog = Catalog.of(data.events, mentioned=mentioned)
+        catalog = Catalog.of(data.events, mentioned=mentioned, calendar=calendar or Calendar())
         columns = InteractionColumns.of(entry for entry in data.interactions if not entry.is_of_visitor())
         users = data.profiled()
         unprofiled = Vocabulary.of(data.users.keys() - users.keys()).keys
         return cls(data.events, catalog, users, _learned(columns, catalog, unprofiled, now), now, seed=seed)
 
     @classmethod
-    def of_ledger(cls, files: LedgerFiles, *, now: datetime) -> Self:
+    def of_ledger(cls, files: LedgerFiles, *, now: datetime, calendar: Calendar | None = None) -> Self:
         """Training set of a ledger, as of `now`, kept in columns except for the events."""
         contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
         columns = parquet.interactions(contents[INTERACTIONS])
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
-        catalog = Catalog.of(events, mentioned=columns.events.ids())
+        catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar())
         profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
         table = _learned(columns, catalog, profiles.unprofiled(), now)
         return cls(events, catalog, profiles.profiled(), table, now, files.ledger.watermark())

@@ -1,12 +1,13 @@
 """Training pipeline: ledger sync, model selection, drift, fit, smoke test, publication. Safe to kill and repeat."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import numpy as np
 
+from shared.catalog.calendar import Calendar
 from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
 from shared.evaluation.ratings import evaluate_ratings
 from shared.feedback.retention import kept_since
@@ -41,6 +42,7 @@ class Plan:
     deadline : time limit of the run, after which it stops itself.
     reread : whether to read all documents again into a new ledger.
     keep_days : days after which interactions expire, see `Settings`; older ones leave the ledger and are not learned.
+    calendar : local time of the events, for training and for the model in service.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Plan:
     deadline: timedelta = DEADLINE
     reread: bool = False
     keep_days: int | None = None
+    calendar: Calendar = field(default_factory=Calendar)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,7 @@ class _Training:
             return
         files = self._read()
         with self._run.phase("load"):
-            training_set = TrainingSet.of_ledger(files, now=self._now)
+            training_set = TrainingSet.of_ledger(files, now=self._now, calendar=self._plan.calendar)
             self._document.rows |= training_set.counts()
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         served = self._served()

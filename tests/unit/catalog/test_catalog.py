@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.catalog.attributes import TfIdfAttribute
-from shared.catalog.catalog import BAGS, FIELDS, Catalog, moment, seconds
+from shared.catalog.calendar import Calendar
+from shared.catalog.catalog import BAGS, Catalog, moment, seconds
 from shared.entities import Event, Location, Status
 from tests.examples import DAY, NOW, EventFields, an_event
 
@@ -102,8 +103,8 @@ def test_live_is_published_not_full_and_not_over(given: list[Event], now: dateti
         for event in given
         if event.status is Status.PUBLISHED
         and not (event.capacity is not None and event.booked is not None and event.booked >= event.capacity)
-        and (event.ends_at is None or event.ends_at > now)
-        and (event.ends_at is not None or event.starts_at is None or event.starts_at > now)
+        and (over_at := Calendar().over_at(event)) is not None
+        and over_at > now
     }
     assert live == expected
 
@@ -173,15 +174,27 @@ def test_seconds_and_moment_are_inverse(time: datetime | None) -> None:
     ],
 )
 def test_an_attribute_is_read_from_the_event(field: str, fields: EventFields, expected: str) -> None:
-    value = FIELDS[field](an_event(**fields))
-    assert value == expected
-    assert FIELDS[field](Event(event_id="bare")) == ""
+    catalog = Catalog.of([an_event(**fields)])
+    assert catalog.fields[field].names.ids() == [expected]
+    assert Catalog.of([Event(event_id="bare")]).fields[field].names.ids() == []
 
 
 def test_events_of_equal_organizer_and_title_or_time_of_the_week_form_a_series() -> None:
-    series = FIELDS["series"]
-    assert series(an_event("a", title="Jam", organizer_id="o")) == series(an_event("b", title="JAM", organizer_id="o"))
-    assert series(an_event("a", title="Jam", organizer_id="o")) != series(an_event("a", title="Jam", organizer_id="p"))
-    assert series(an_event("a", title="Jam")) == ""
-    untitled = [an_event(title="", organizer_id="o", venue_id="v", starts_at=NOW + days * DAY) for days in (0, 7, 1)]
-    assert series(untitled[0]) == series(untitled[1]) != series(untitled[2])
+    def series(*events: Event) -> list[int]:
+        codes = Catalog.of(events).fields["series"].codes
+        return [int(code) for code in codes]
+
+    same, again, other, nobody = series(
+        an_event("a", title="Jam", organizer_id="o"),
+        an_event("b", title="JAM", organizer_id="o"),
+        an_event("c", title="Jam", organizer_id="p"),
+        an_event("d", title="Jam"),
+    )
+    assert same == again != other
+    assert nobody == -1
+    untitled = [
+        an_event(f"{n}", title="", organizer_id="o", venue_id="v", starts_at=NOW + days * DAY)
+        for n, days in enumerate((0, 7, 1))
+    ]
+    first, next_week, tomorrow = series(*untitled)
+    assert first == next_week != tomorrow

@@ -30,6 +30,7 @@ EVENT = Event(
     location=Location(41.9, -87.6),
     starts_at=NOW,
     ends_at=NOW + DAY,
+    timezone="Europe/Paris",
     price=12.5,
     currency="USD",
     capacity=100,
@@ -207,10 +208,10 @@ def test_an_event_is_on_sale_when_published_and_not_full(fields: dict[str, Any],
     assert an_event(**fields).is_on_sale() is is_on_sale
 
 
-def test_an_event_is_over_at_its_end_else_at_its_start() -> None:
-    assert an_event(starts_at=NOW, ends_at=NOW + DAY).over_at() == NOW + DAY
-    assert an_event(starts_at=NOW).over_at() == NOW
-    assert an_event(starts_at=None).over_at() is None
+def test_an_event_is_over_by_its_end_else_by_the_latest_that_may_be_assumed() -> None:
+    assert an_event(starts_at=NOW, ends_at=NOW + DAY).over_by() == NOW + DAY
+    assert an_event(starts_at=NOW).over_by() == NOW + timedelta(hours=25)
+    assert an_event(starts_at=None).over_by() is None
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.examples import DAY, NOW, an_event
 from tests.known import known
 
 DATA = laws.city()
-LIVE = {event.event_id for event in DATA.events if known(event.over_at()) > NOW}
+LIVE = {event.event_id for event in DATA.events if known(event.over_by()) > NOW}
 every_model = pytest.mark.parametrize("model", MODELS)
 personal_models = pytest.mark.parametrize("model", laws.PERSONAL)
 impersonal_models = pytest.mark.parametrize("model", sorted(laws.IMPERSONAL))

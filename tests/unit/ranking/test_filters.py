@@ -13,6 +13,7 @@ from shared.signals.candidates import Candidates
 from tests.examples import DAY, NOW, an_event
 
 CHICAGO = Location(41.88, -87.63)
+HOUR = timedelta(hours=1)
 FRIDAY = datetime(2026, 5, 1, tzinfo=UTC)  # NOW is this day's noon
 
 EVENTS = (
@@ -47,9 +48,9 @@ def _passing(filters: Filters, events: tuple[Event, ...] = EVENTS, now: datetime
         (Filters(max_price=10), {"near", "undated"}),
         (Filters(max_price=9.99), {"undated"}),
         (Filters(exclude=("near", "unknown")), {"far", "nowhere", "undated"}),
-        (Filters(starts_from=NOW + 2 * DAY), {"nowhere"}),
-        (Filters(starts_to=NOW + 2 * DAY), {"near", "far"}),
-        (Filters(starts_from=NOW + DAY, starts_to=NOW + DAY), set()),
+        (Filters(since=NOW + 2 * DAY), {"nowhere"}),
+        (Filters(until=NOW + 2 * DAY), {"near", "far"}),
+        (Filters(since=NOW + DAY, until=NOW + DAY), set()),
         (Filters(category="music", city="Milwaukee", max_price=30), {"far"}),
     ],
 )
@@ -95,10 +96,40 @@ def _at(hours: float, lng: float | None = None) -> Event:
         ("week", FRIDAY, 7 * 24, None, False),
     ],
 )
-def test_named_times_are_solar_days_at_the_event_s_location(
+def test_named_times_are_local_days_at_the_event_s_location(
     when: str, now: datetime, hours: float, lng: float | None, *, is_in: bool
 ) -> None:
-    assert (_passing(Filters(when=when), (_at(hours, lng),), now) != set()) == is_in
+    passing = _passing(Filters(when=when, starts_only=True), (_at(hours, lng),), now)
+    assert (passing != set()) == is_in
+
+
+@pytest.mark.parametrize(
+    ("filters", "now", "passing"),
+    [
+        (Filters(when="today"), FRIDAY + 12 * HOUR, {"fair", "late", "night"}),
+        (Filters(when="today"), FRIDAY + DAY, {"fair", "night"}),
+        (Filters(when="weekend"), FRIDAY, {"fair", "night"}),
+        (Filters(when="today"), FRIDAY + 2 * DAY, {"fair"}),
+        (Filters(when="today"), FRIDAY + 3 * DAY, set()),
+        (Filters(when="today", starts_only=True), FRIDAY, {"late", "night"}),
+        (Filters(when="week"), FRIDAY - 4 * DAY, {"fair", "late", "night"}),
+        (Filters(when="week", starts_only=True), FRIDAY - 2 * DAY, {"fair", "late", "night"}),
+        (Filters(since=FRIDAY), FRIDAY, {"fair", "late", "night"}),
+        (Filters(since=FRIDAY, starts_only=True), FRIDAY, {"late", "night"}),
+        (Filters(since=FRIDAY + 22 * HOUR), FRIDAY, {"fair", "late", "night"}),
+        (Filters(since=FRIDAY + 23 * HOUR), FRIDAY, {"fair", "night"}),
+        (Filters(since=FRIDAY, until=FRIDAY + HOUR), FRIDAY, {"fair"}),
+        (Filters(since=FRIDAY + 3 * DAY), FRIDAY, set()),
+    ],
+)
+def test_periods_select_what_is_on_at_some_time_of_them(filters: Filters, now: datetime, passing: set[str]) -> None:
+    events = (
+        an_event("fair", starts_at=FRIDAY - 2 * DAY, ends_at=FRIDAY + 3 * DAY),
+        # Until three hours later, as is assumed.
+        an_event("late", starts_at=FRIDAY + 20 * HOUR),
+        an_event("night", starts_at=FRIDAY + 22 * HOUR, ends_at=FRIDAY + 28 * HOUR),
+    )
+    assert _passing(filters, events, now) == passing
 
 
 @pytest.mark.parametrize("when", ["today", "weekend", "week"])

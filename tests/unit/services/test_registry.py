@@ -7,6 +7,7 @@ import pytest
 
 from jobs import rollback
 from shared.adapters.objects.folder import FolderObjects
+from shared.catalog.calendar import Calendar
 from shared.errors import Conflict, InvalidField, NotFound
 from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Blob
@@ -28,7 +29,7 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 
 def _publish(objects: FolderObjects, version: str, *, began: int = 0) -> str:
-    arrays = Recommender.empty().to_arrays()
+    arrays = Recommender.empty(Calendar()).to_arrays()
     data = pack(arrays)
     manifest = Manifest(
         version=version,

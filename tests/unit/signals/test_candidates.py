@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared.catalog.catalog import Catalog
+from shared.models.baselines import fallback_scores
 from shared.models.blend import Blend
 from shared.signals.candidates import Candidates
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import TrainingData
 from shared.signals.static_candidates import StaticCandidates
 from shared.signals.users import SEGMENTS
-from tests.examples import NOW
+from tests.examples import DAY, NOW, an_event
 from tests.town import Town, town
 
 
@@ -48,7 +50,7 @@ def test_candidates_at_another_time_share_static_values_only() -> None:
     assert [candidates.static.derived(make) for candidates in (city.candidates, later)] == [1, 1]
     assert made == [len(later)]
     assert later.static.values["venue"] is city.candidates.static.values["venue"]
-    assert later.days_to_start().max() < city.candidates.days_to_start().max()
+    assert later.days_to_go().max() < city.candidates.days_to_go().max()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -93,3 +95,21 @@ def test_a_model_that_was_prepared_gives_the_same_scores_on_known_candidates() -
     before = _scores(blend, city, city.candidates)
     blend.prepare()
     assert _scores(blend, city, city.candidates).tolist() == before.tolist()
+
+
+def test_what_is_soon_is_the_next_moment_to_go() -> None:
+    hour = DAY / 24
+    events = {
+        "tonight": an_event("tonight", starts_at=NOW + 8 * hour),
+        "ends soon": an_event("ends soon", starts_at=NOW - 90 * DAY, ends_at=NOW + hour),
+        "exhibition": an_event("exhibition", starts_at=NOW - 90 * DAY, ends_at=NOW + 10 * DAY),
+        "next week": an_event("next week", starts_at=NOW + 7 * DAY),
+        "without a start": replace(an_event("without a start"), starts_at=None, ends_at=NOW + DAY),
+    }
+    catalog = Catalog.of(events.values())
+    live = Candidates(catalog, np.arange(len(catalog)), NOW.timestamp(), np.zeros(len(catalog)))
+    hours = dict(zip(catalog.events.ids(), live.wait_s() / 3_600, strict=True))
+    assert hours == {"ends soon": 1, "tonight": 8, "exhibition": 24, "next week": 168, "without a start": np.inf}
+    assert np.isfinite(live.days_to_go()).all()
+    ranked = np.argsort(-fallback_scores(live.popularity, live.wait_s()))
+    assert catalog.events.ids(ranked) == ["ends soon", "tonight", "exhibition", "next week", "without a start"]

@@ -15,7 +15,7 @@ from tests.examples import DAY, NOW, an_event
 from tests.known import known
 
 DATA = laws.city()
-LIVE = sorted(event.event_id for event in DATA.events if known(event.over_at()) > NOW)
+LIVE = sorted(event.event_id for event in DATA.events if known(event.over_by()) > NOW)
 MINUTE = timedelta(minutes=1)
 
 

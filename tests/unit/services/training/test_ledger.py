@@ -41,6 +41,7 @@ FULL_EVENT = an_event(
     city="Bern",
     location=Location(46.9, 7.4),
     ends_at=NOW + 2 * DAY,
+    timezone="Europe/Paris",
     price=12.5,
     currency="CHF",
     capacity=10,
