@@ -83,6 +83,7 @@ class Call:
             filters=filters,
             diversity=given["diversity"],
             per_organizer=given.get("per_organizer"),
+            per_series=given["per_series"],
             cursor=given.get("cursor", ""),
             explain=given["explain"],
         )

@@ -4,7 +4,7 @@ Whatever scores the events, every list is built by `build_list` and turned into 
 visibility mask once more. So no route can return an event that may not be shown.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -84,9 +84,12 @@ def build_list(
     pins = _columns(rows, catalog.events.rows([pin.target_id for pin in rules.pinned if pin.is_on(now)]))
     pins = pins[allowed[pins]][: query.k]
     allowed[pins] = False
-    caps = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
+    per_organizer = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
+    # Series first: what its cap leaves out must not count for the organizer.
+    caps = {"series": query.per_series, "organizer": min(per_organizer, default=None)}
+    known_caps = {field: cap for field, cap in caps.items() if cap is not None}
     before = np.concatenate([earlier, pins])
-    rest = _best(candidates, scores, allowed, query, cap=min(caps, default=None), k=query.k - len(pins), before=before)
+    rest = _best(candidates, scores, allowed, query, caps=known_caps, k=query.k - len(pins), before=before)
     columns = np.concatenate([pins, rest])
     listed = rows[columns].astype(np.int64)
     next_cursor = None
@@ -176,26 +179,27 @@ def _best(
     allowed: NDArray[np.bool_],
     query: ListQuery,
     *,
-    cap: int | None,
+    caps: Mapping[str, int],
     k: int,
     before: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Columns of the best k candidates, int64, best first, within the cap by organizer and re-ranked for diversity.
+    """Columns of the best k candidates, int64, best first, within the caps by field and re-ranked for diversity.
 
     Parameters
     ----------
-    cap : greatest number of events of one organizer, those in `before` included; None for no limit.
+    caps : by field, greatest number of events with the same value, those in `before` included.
     before : columns of the pinned events and of events on pages before.
     """
     if k < 1:
         return np.empty(0, np.int64)
-    organizers = candidates.static.codes["organizer"]
+    codes = candidates.static.codes
 
     def best(size: int) -> NDArray[np.int64]:
-        reach = size if cap is None else 4 * size
+        reach = 4 * size if caps else size
         while True:
-            pool = _top(scores, allowed, reach)
-            kept = pool if cap is None else pool[within_caps(organizers[pool], cap, before=organizers[before])]
+            pool = kept = _top(scores, allowed, reach)
+            for field, cap in caps.items():
+                kept = kept[within_caps(codes[field][kept], cap, before=codes[field][before])]
             if len(kept) >= size or len(pool) < reach:
                 return kept[:size]
             reach *= 4

@@ -54,6 +54,7 @@ class ListQuery:
     filters : conditions on the events.
     diversity : weight of dissimilarity against relevance, 0..1; 0 ranks by score alone.
     per_organizer : greatest number of events of one organizer, None for no limit.
+    per_series : greatest number of dates of one series, such as a weekly course; None for no limit.
     cursor : cursor from the page before, "" for the first page.
     explain : True to add the source and the reasons of each event.
     """
@@ -62,6 +63,7 @@ class ListQuery:
     filters: Filters = field(default_factory=Filters)
     diversity: float = 0.0
     per_organizer: int | None = None
+    per_series: int | None = 1
     cursor: str = ""
     explain: bool = True
 

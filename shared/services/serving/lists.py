@@ -119,7 +119,7 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     view = context.view(request)
     rows = distinct(view.recommender.catalog.events.rows(event_ids))
     candidates = view.recommender.candidates(rows[rows >= 0], view.now)
-    request = replace(request, query=replace(request.query, k=len(event_ids)))
+    request = replace(request, query=replace(request.query, k=len(event_ids), per_series=None))
     answer = _answer(view, request, candidates, view.recommender.score(view.viewer, candidates))
     ranked = {item.event_id for item in answer.items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]

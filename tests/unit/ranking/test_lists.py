@@ -58,6 +58,31 @@ def test_the_lower_of_the_query_s_and_the_rules_cap_applies() -> None:
     assert _listed(ListQuery(k=9, per_organizer=3), rules)[0] == ["a0", "b0"]
 
 
+def test_a_list_holds_one_date_of_a_series_unless_more_are_asked_for() -> None:
+    weekly = [
+        an_event(f"w{n}", title="Salsa course", organizer_id="o", starts_at=NOW + (n + 1) * DAY) for n in range(9)
+    ]
+    others = [an_event(f"x{n}", title=f"Concert {n}", organizer_id="o") for n in range(3)]
+    catalog = Catalog.of([*weekly, *others, an_event("y", title="Salsa", organizer_id="p"), an_event("z")])
+    candidates = Candidates(catalog, np.arange(len(catalog)), NOW.timestamp(), np.zeros(len(catalog)))
+
+    def listed(query: ListQuery) -> tuple[list[str], str | None]:
+        scores = -np.arange(len(catalog), dtype=float)
+        ranked = build_list(candidates, scores, np.ones(len(catalog), np.bool_), query, now=NOW)
+        return catalog.events.ids(ranked.rows), ranked.cursor
+
+    assert listed(ListQuery(k=9))[0] == ["w0", "x0", "x1", "x2", "y", "z"]
+    assert listed(ListQuery(k=9, per_series=2))[0] == ["w0", "w1", "x0", "x1", "x2", "y", "z"]
+    assert listed(ListQuery(k=20, per_series=None))[0] == catalog.events.ids()
+    # Dates that the series' cap leaves out do not count for the organizer.
+    assert listed(ListQuery(k=9, per_organizer=2))[0] == ["w0", "x0", "y", "z"]
+    first, at = listed(ListQuery(k=2))
+    assert (first, at is None) == (["w0", "x0"], False)
+    assert listed(ListQuery(k=9, cursor=at or ""))[0] == ["x1", "x2", "y", "z"]
+    assert listed(ListQuery(k=3, diversity=0.5))[0][0] == "w0"
+    assert sum(name.startswith("w") for name in listed(ListQuery(k=5, diversity=0.5))[0]) == 1
+
+
 def test_pages_hold_each_event_once_even_if_scores_change_between_them() -> None:
     rng, seen, at = np.random.default_rng(1), list[str](), ""
     for _ in range(4):
