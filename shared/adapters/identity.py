@@ -1,35 +1,59 @@
 """Caller identity by Firebase Authentication and App Check."""
 
+import json
+import os
 import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
+from shared.adapters.webtoken import LEEWAY_S, check_token
 from shared.errors import StoreUnavailable, Unauthenticated
 from shared.ports import Caller
 
+if TYPE_CHECKING:
+    from jwt import PyJWKClient
+
+KEYS_S: Final = 1.0
+"""Seconds that the server of the public keys may be silent; instances ask it every few hours."""
+_APP_ISSUER: Final = "https://firebaseappcheck.googleapis.com/"
+_APP_KEYS_LIFE_S: Final = 21_600
+"""Seconds for which App Check's keys may be kept, by its documentation."""
+_ID_TOKEN: Final = "Firebase ID token"  # noqa: S105  # its name
+_APP_TOKEN: Final = "App Check token"  # noqa: S105  # its name
+
 
 class FirebaseIdentity:
-    """Token verification (`Identity`) with Google's public keys, which the SDK caches.
+    """Token verification (`Identity`) with Google's public keys, which the SDK caches; it needs no credentials.
 
     The custom claims that it reads are `admin` and `organizer`.
+
+    Parameters
+    ----------
+    project : the Google Cloud project whose tokens are accepted.
+    clock : returns the present in POSIX seconds.
     """
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, *, clock: Callable[[], float] = time.time) -> None:
         self._project = project
+        self._clock = clock
         self._lock = threading.Lock()
+        self._app: Any = None
+        self._app_key_client: PyJWKClient | None = None
 
     def caller(self, id_token: str) -> Caller:
         """Caller of a verified ID token; raises `Unauthenticated` for any other, `StoreUnavailable` without keys."""
+        is_emulated = bool(os.environ.get("FIREBASE_AUTH_EMULATOR_HOST"))
+        check_token(id_token, _ID_TOKEN, now_s=self._clock(), is_signed=not is_emulated)
         # Imported here because most first requests of an instance have no token, and the SDK is slow to import.
-        from firebase_admin import auth, exceptions
+        from firebase_admin import auth
 
-        self._set_up()
-        try:
-            claims = auth.verify_id_token(id_token)
-        except auth.CertificateFetchError as error:
-            raise StoreUnavailable(f"cannot fetch the keys that verify ID tokens: {error}") from error
-        except (ValueError, exceptions.FirebaseError) as error:
-            raise Unauthenticated(f"expected a valid Firebase ID token: {error}") from error
+        with _verification(_ID_TOKEN):
+            claims = auth.verify_id_token(id_token, app=self._set_up(), clock_skew_seconds=LEEWAY_S)
         return Caller(
-            user_id=str(claims["uid"]),
+            user_id=claims["uid"],
             is_admin=claims.get("admin") is True,
             is_anonymous=_provider(claims.get("firebase")) == "anonymous",
             organizer_ids=_organizers(claims.get("organizer")),
@@ -37,23 +61,81 @@ class FirebaseIdentity:
 
     def attest(self, app_token: str) -> None:
         """Verify an App Check token of the deployment's own app; raises `Unauthenticated` or `StoreUnavailable`."""
-        from firebase_admin import app_check
-        from jwt import PyJWKClientConnectionError, PyJWKClientError
+        check_token(app_token, _APP_TOKEN, now_s=self._clock())
+        import jwt
 
-        self._set_up()
-        try:
-            app_check.verify_token(app_token)
-        except PyJWKClientConnectionError as error:
-            raise StoreUnavailable(f"cannot fetch the keys that verify App Check tokens: {error}") from error
-        except (ValueError, PyJWKClientError) as error:
-            raise Unauthenticated(f"expected a valid App Check token: {error}") from error
+        audience = f"projects/{self._project}"
+        with _verification(_APP_TOKEN):
+            key = self._app_keys().get_signing_key_from_jwt(app_token).key
+            # Not by the SDK, which gives no leeway to clocks.
+            claims = jwt.decode(app_token, key, algorithms=["RS256"], audience=audience, leeway=LEEWAY_S)
+        if not isinstance(claims["aud"], list) or not claims["iss"].startswith(_APP_ISSUER):
+            raise Unauthenticated(f"expected an {_APP_TOKEN} from {_APP_ISSUER} for {audience}")
 
-    def _set_up(self) -> None:
-        import firebase_admin
+    def _app_keys(self) -> "PyJWKClient":
+        from firebase_admin.app_check import _AppCheckService
+        from jwt import PyJWKClient
 
         with self._lock:
-            if not firebase_admin._apps:  # noqa: SLF001  # the SDK has no public way to ask whether it is set up
-                firebase_admin.initialize_app(options={"projectId": self._project})
+            if self._app_key_client is None:
+                url = _AppCheckService._JWKS_URL  # noqa: SLF001  # the SDK has no public name for it
+                self._app_key_client = PyJWKClient(url, lifespan=_APP_KEYS_LIFE_S, timeout=KEYS_S)
+            return self._app_key_client
+
+    def _set_up(self) -> Any:
+        import firebase_admin
+        from google.auth.credentials import AnonymousCredentials
+
+        class PublicKeys(firebase_admin.credentials.Base):  # type: ignore[misc]  # the SDK ships no types
+            """Credentials of nobody, since public keys need none."""
+
+            def get_credential(self) -> AnonymousCredentials:
+                """Credentials that are sent with no request."""
+                return AnonymousCredentials()  # type: ignore[no-untyped-call]  # the library types it in part
+
+        with self._lock:
+            if self._app is None:
+                options = {"projectId": self._project, "httpTimeout": KEYS_S}
+                # A name of its own, as the program around may have set up another app of the SDK.
+                self._app = firebase_admin.initialize_app(PublicKeys(), options, name=f"marquee-{uuid.uuid4().hex}")
+            return self._app
+
+
+@contextmanager
+def _verification(what: str) -> Iterator[None]:
+    """Error translation of a block in which libraries verify a token named `what`, whose form has been checked."""
+    from firebase_admin.auth import CertificateFetchError
+    from firebase_admin.exceptions import FirebaseError
+    from google.auth.exceptions import TransportError
+    from jwt import PyJWKClientConnectionError, PyJWTError
+
+    try:
+        yield
+    except Exception as error:
+        is_refusal = isinstance(error, ValueError | FirebaseError | PyJWTError)
+        is_outage = isinstance(error, CertificateFetchError | PyJWKClientConnectionError | TransportError | OSError)
+        if is_outage or _is_about_keys(error):
+            raise StoreUnavailable(f"cannot fetch the keys that verify {what}s: {error}") from error
+        if is_refusal:
+            raise Unauthenticated(f"expected a valid {what}: {error}") from error
+        raise
+
+
+def _is_about_keys(error: Exception) -> bool:
+    """Whether an error is about what the server of the keys sent: the token's own form has been checked before."""
+    from google.auth.exceptions import GoogleAuthError
+    from jwt import PyJWKClientError, PyJWKError, PyJWKSetError
+
+    if isinstance(error, PyJWKClientError):
+        # The same type says that no key has the token's id.
+        return "matches" not in str(error)
+    cause = getattr(error, "cause", error)
+    if isinstance(cause, json.JSONDecodeError | UnicodeDecodeError | PyJWKError | PyJWKSetError):
+        return True
+    # Certificates are parsed by another library, which raises errors of no type of its own.
+    return isinstance(cause, TypeError | AttributeError) or (
+        cause is not error and isinstance(cause, ValueError) and not isinstance(cause, GoogleAuthError)
+    )
 
 
 def _provider(claim: object) -> object:
