@@ -90,7 +90,16 @@ class Conflict(MarqueeError):
 
 
 class StoreUnavailable(MarqueeError):
-    """Store outage, raised by adapters: a store is out of reach or too slow."""
+    """Store outage, raised by adapters: a store is out of reach, damaged or too slow.
+
+    Parameters
+    ----------
+    retry_after_s : seconds after which a retry may help.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class DeadlineExceeded(MarqueeError):

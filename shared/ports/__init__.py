@@ -1,10 +1,12 @@
 """Ports: the interfaces (Protocols) of stores and identity that services depend on, without any Google type.
 
 Every port has two real adapters (SQLite and Firestore, a folder and Cloud Storage), which
-`tests/contract` holds to the same contract. Adapters raise `StoreUnavailable` when the store does not answer.
+`tests/contract` holds to the same contract. Adapters raise `StoreUnavailable` when the store does not answer
+within what is left of the request's time, see `budget.py`.
 """
 
 from shared.ports.bookmarks import Bookmarks, Fence, Progress
+from shared.ports.budget import CALL_S, has_budget, remaining_s, time_budget, with_budget
 from shared.ports.counters import MAX_SETTLED, Counted, Counters, Recorded, Register
 from shared.ports.dead_letters import DeadLetter, DeadLetters
 from shared.ports.documents import Documents
@@ -14,6 +16,7 @@ from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
 from shared.ports.stores import Appended, EventStore, InteractionLog, RuleStore, UserStore, Written
 
 __all__ = [
+    "CALL_S",
     "MAX_SETTLED",
     "VISITOR_LIFE",
     "Appended",
@@ -38,4 +41,8 @@ __all__ = [
     "RuleStore",
     "UserStore",
     "Written",
+    "has_budget",
+    "remaining_s",
+    "time_budget",
+    "with_budget",
 ]

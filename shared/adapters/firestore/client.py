@@ -3,10 +3,13 @@
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from shared.adapters.unavailable import unavailable
+from shared.adapters.breaker import Breaker
+from shared.adapters.unavailable import prefixed, unavailable
 from shared.errors import StoreUnavailable
+from shared.ports import remaining_s, with_budget
 
 if TYPE_CHECKING:  # the import takes 0.3 s, which belongs to the first use
     from google.api_core.retry import Retry
@@ -51,17 +54,25 @@ class Database:
         self._project = project
         self._lock = threading.Lock()
         self._client: Client | None = None
+        # A store that takes no writes may answer reads, and the other way round.
+        self._reads, self._writes = Breaker(), Breaker()
 
     @property
     def client(self) -> "Client":
         """Firestore client, connected on first use; raises `StoreUnavailable` without credentials."""
-        with self._lock:
+        if self._client is not None:
+            return self._client
+        if not self._lock.acquire(timeout=remaining_s(self.deadline_s)):
+            raise StoreUnavailable("the connection to Firestore is still being opened")
+        try:
             if self._client is None:
                 from google.cloud.firestore import Client
 
                 with unavailable(f"firestore:{self._project}"):
                     self._client = Client(project=self._project)
             return self._client
+        finally:
+            self._lock.release()
 
     def document(self, collection: str, document_id: str) -> "DocumentReference":
         """Reference to a document."""
@@ -86,9 +97,8 @@ class Database:
         only: Sequence[str] | None = None,
     ) -> "dict[tuple[str, str], DocumentSnapshot[Any]]":
         """Batched read as `read`: snapshots, which hold the update times that preconditions need."""
-        seconds = timeout_s or self.deadline_s
         wanted = list(references)
-        with unavailable(f"cannot read {_named(wanted)}"):
+        with self.reading(f"cannot read {_named(wanted)}", timeout_s) as seconds:
             found = self.client.get_all(wanted, only, retry=retries(seconds), timeout=seconds)
             return {(snapshot.reference.parent.id, snapshot.id): snapshot for snapshot in found if snapshot.exists}
 
@@ -117,15 +127,26 @@ class Database:
         """
         from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
-        seconds = self.deadline_s
-        with unavailable(f"cannot write {what}"):
+        refused: PreconditionLost | Refused
+        with self._calling(self._writes, f"cannot write {what}", self.deadline_s) as seconds:
             try:
                 return batch.commit(retry=retries(seconds), timeout=seconds)
             except (AlreadyExists, FailedPrecondition, NotFound) as error:
-                lost = PreconditionLost(str(error))
+                refused = PreconditionLost(str(error))
             except InvalidArgument as error:
-                raise Refused(f"cannot write {what}: {error}") from error
-        raise lost
+                refused = Refused(f"cannot write {what}: {error}")
+        raise refused
+
+    @contextmanager
+    def reading(self, what: str, timeout_s: float | None = None) -> Iterator[float]:
+        """Block that reads, with the seconds that it may take; raises `StoreUnavailable`, prefixed with `what`."""
+        with self._calling(self._reads, what, timeout_s or self.deadline_s) as seconds:
+            yield seconds
+
+    @contextmanager
+    def _calling(self, breaker: Breaker, what: str, limit_s: float) -> Iterator[float]:
+        with prefixed(what), breaker.call(limit_s) as seconds, unavailable():
+            yield seconds
 
     def close(self) -> None:
         """Close the connection; the next use opens it again."""
@@ -184,7 +205,7 @@ def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> lis
     if len(todo) < 2:
         return [work(item) for item in todo]
     with ThreadPoolExecutor(_THREADS) as pool:
-        return list(pool.map(work, todo))
+        return list(pool.map(lambda run, item: run(item), [with_budget(work) for _ in todo], todo))
 
 
 def without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:

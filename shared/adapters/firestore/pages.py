@@ -3,13 +3,13 @@
 A stream over a whole collection would end after 60 seconds, and the library's own resumption of broken streams fails.
 """
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.firestore.client import Database, retries
-from shared.adapters.unavailable import unavailable
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot, Query
@@ -79,8 +79,8 @@ def _snapshots(database: Database, query: "Query", collection: str, page: int) -
     after: DocumentSnapshot[Any] | None = None
     while True:
         rest = query if after is None else query.start_after(after)
-        with unavailable(f"cannot list {collection}"):
-            found = retries(database.deadline_s)(_fetch)(rest, database.deadline_s)
+        with database.reading(f"cannot list {collection}") as seconds:
+            found = retries(seconds)(_fetch)(rest, time.monotonic() + seconds)
         database.listed += max(len(found), 1)
         yield from found
         if len(found) < page:
@@ -88,8 +88,8 @@ def _snapshots(database: Database, query: "Query", collection: str, page: int) -
         after = found[-1]
 
 
-def _fetch(query: "Query", timeout_s: float) -> "list[DocumentSnapshot[Any]]":
+def _fetch(query: "Query", give_up: float) -> "list[DocumentSnapshot[Any]]":
     from google.api_core.retry import Retry
 
     # The caller retries a page as a whole; the stream itself must not retry.
-    return list(query.stream(retry=Retry(lambda _: False), timeout=timeout_s))
+    return list(query.stream(retry=Retry(lambda _: False), timeout=max(give_up - time.monotonic(), 0.01)))

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
+from shared.adapters.breaker import Breaker
 from shared.adapters.objects.download import Downloads
 from shared.adapters.objects.names import check_name, check_prefix
-from shared.adapters.unavailable import unavailable
-from shared.errors import Conflict, StoreUnavailable
+from shared.adapters.unavailable import prefixed, unavailable
+from shared.errors import Conflict
 from shared.ports import Blob, ObjectStore
 
 if TYPE_CHECKING:  # the import takes 0.2 s, and instances of `api` only read
@@ -31,15 +32,15 @@ class CloudObjects:
         self._name = bucket
         self._deadline_s = deadline_s
         self._downloads = Downloads(bucket, deadline_s=deadline_s)
+        self._breaker = Breaker()
         self._lock = threading.Lock()
         self._client: Client | None = None
 
     def read(self, name: str) -> Blob | None:
         """Object by name, None for a missing object."""
-        try:
-            return self._downloads.read(check_name(name))
-        except StoreUnavailable as error:
-            raise StoreUnavailable(f"gs://{self._name}: {name}: {error}") from error
+        check_name(name)
+        with prefixed(f"gs://{self._name}: {name}"), self._breaker.call(self._deadline_s) as seconds:
+            return self._downloads.read(name, deadline_s=seconds)
 
     def write(self, name: str, data: bytes, *, generation: int) -> int:
         """Conditional write: only if the generation is still `generation`; 0 means that the object must not exist.
@@ -49,14 +50,14 @@ class CloudObjects:
         from google.api_core.exceptions import PreconditionFailed
 
         blob = self._bucket().blob(check_name(name))
-        with self._unavailable(name):
+        with self._calling(name) as seconds:
             try:
                 blob.upload_from_string(
                     data,
                     content_type="application/octet-stream",
                     if_generation_match=generation,
-                    timeout=self._deadline_s,
-                    retry=self._retries(),
+                    timeout=seconds,
+                    retry=_retries(seconds),
                 )
             except PreconditionFailed as error:
                 raise Conflict(f"{name}: expected generation {generation}, but another writer was first") from error
@@ -65,9 +66,9 @@ class CloudObjects:
     def names(self, prefix: str) -> list[str]:
         """Object names that begin with `prefix`, sorted."""
         bucket = self._bucket()
-        with self._unavailable(f"{check_prefix(prefix)}*"):
+        with self._calling(f"{check_prefix(prefix)}*") as seconds:
             found = bucket.list_blobs(
-                prefix=prefix, fields="items(name),nextPageToken", timeout=self._deadline_s, retry=self._retries()
+                prefix=prefix, fields="items(name),nextPageToken", timeout=seconds, retry=_retries(seconds)
             )
             return sorted(blob.name for blob in found)
 
@@ -76,8 +77,8 @@ class CloudObjects:
         from google.api_core.exceptions import NotFound
 
         blob = self._bucket().blob(check_name(name))
-        with self._unavailable(name), suppress(NotFound):
-            blob.delete(timeout=self._deadline_s, retry=self._retries())
+        with self._calling(name) as seconds, suppress(NotFound):
+            blob.delete(timeout=seconds, retry=_retries(seconds))
 
     def close(self) -> None:
         """Close the connections; the next use opens them again."""
@@ -92,20 +93,22 @@ class CloudObjects:
             if self._client is None:
                 from google.cloud.storage import Client
 
-                with self._unavailable("the client"):
+                with unavailable(f"gs://{self._name}: the client"):
                     self._client = Client()
             return self._client.bucket(self._name)
 
-    def _retries(self) -> "Retry":
-        from google.cloud.storage.retry import DEFAULT_RETRY
-
-        retry: Retry = DEFAULT_RETRY.with_timeout(self._deadline_s).with_delay(initial=0.1, maximum=5.0)
-        return retry
-
     @contextmanager
-    def _unavailable(self, what: str) -> Iterator[None]:
-        with unavailable(f"gs://{self._name}: {what}"):
-            yield
+    def _calling(self, what: str) -> Iterator[float]:
+        """Block that calls the bucket, with the seconds that it may take."""
+        with prefixed(f"gs://{self._name}: {what}"), self._breaker.call(self._deadline_s) as seconds, unavailable():
+            yield seconds
+
+
+def _retries(timeout_s: float) -> "Retry":
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    retry: Retry = DEFAULT_RETRY.with_timeout(timeout_s).with_delay(initial=0.1, maximum=5.0)
+    return retry
 
 
 def open_store(bucket: str) -> ObjectStore:

@@ -42,7 +42,7 @@ class Downloads:
     Parameters
     ----------
     bucket : the name of a bucket.
-    deadline_s : seconds that a read, with its retries, may take; the last attempt may add at most 10 s of silence.
+    deadline_s : seconds that a read, with its retries, may take by default.
     max_bytes : the size of the largest object that is read.
     """
 
@@ -60,16 +60,21 @@ class Downloads:
         self._tokens = None if emulator else Tokens(os.environ, timeout_s=min(_SILENCE_S, deadline_s))
         self._context: ssl.SSLContext | None = None
 
-    def read(self, name: str) -> Blob | None:
-        """Object by name, None for a missing object; raises `StoreUnavailable`."""
-        give_up = time.monotonic() + self._deadline_s
+    def read(self, name: str, *, deadline_s: float | None = None) -> Blob | None:
+        """Object by name, None for a missing object; raises `StoreUnavailable`.
+
+        `deadline_s` are the seconds that this read may take; None for the default. The last attempt may add a silence
+        as long as what was left, at most 10 s.
+        """
+        deadline_s = deadline_s or self._deadline_s
+        give_up = time.monotonic() + deadline_s
         wait_s = 0.1
         while True:
             try:
                 return self._attempt(name, give_up)
             except (OSError, HTTPException) as error:
                 if time.monotonic() + wait_s >= give_up:
-                    raise StoreUnavailable(f"no answer within {self._deadline_s:g} s: {error!r}") from error
+                    raise StoreUnavailable(f"no answer within {deadline_s:.3g} s: {error!r}") from error
             # Jitter of half the wait, so that instances that failed together do not retry together.
             time.sleep(wait_s * random.uniform(0.5, 1.5))
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
@@ -92,6 +97,9 @@ class Downloads:
         is_whole = False
         try:
             connection.request("GET", f"{self._path}{quote(name, safe='')}?alt=media", headers=headers)
+            if connection.sock:
+                # Connecting took some of the time.
+                connection.sock.settimeout(_silence_s(give_up))
             answer = connection.getresponse()
             blob = self._blob(answer, give_up) if answer.status == 200 else None
             said = b"" if blob is not None else answer.read(_SHOWN)
@@ -134,7 +142,7 @@ class Downloads:
             raise StoreUnavailable(f"expected at most {self._max_bytes:,} bytes, got {size:,}")
 
     def _connected(self, give_up: float) -> HTTPConnection:
-        timeout_s = max(min(_SILENCE_S, give_up - time.monotonic()), 0.01)
+        timeout_s = _silence_s(give_up)
         with self._lock:
             idle, self._idle = self._idle, None
             if self._server.scheme == "https" and self._context is None:
@@ -156,6 +164,11 @@ class Downloads:
                 self._idle = connection, time.monotonic()
                 return
         connection.close()
+
+
+def _silence_s(give_up: float) -> float:
+    """Seconds for which the server may send nothing."""
+    return max(min(_SILENCE_S, give_up - time.monotonic()), 0.01)
 
 
 def _checksum(answer: HTTPResponse) -> str:

@@ -7,12 +7,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from shared.adapters.objects.names import check_name, check_prefix
 from shared.errors import Conflict, StoreUnavailable
-from shared.ports import Blob, ObjectStore
+from shared.ports import Blob, ObjectStore, remaining_s
 
 _NS_PER_GENERATION = 1_000
+_LOCK_S = 10.0
+"""Seconds for which another process may hold the lock: it writes one object meanwhile."""
+_RETRY_S = 0.005
 
 
 class FolderObjects:
@@ -99,10 +103,22 @@ class FolderObjects:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        give_up = time.monotonic() + remaining_s(_LOCK_S)
         # A flock belongs to the opened file, so it also excludes other threads; closing releases it.
         with (self._root / ".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            while not _took(file):
+                if time.monotonic() >= give_up:
+                    raise StoreUnavailable(f"{self._root}: another process holds its lock and does not go on")
+                time.sleep(_RETRY_S)
             yield
+
+
+def _took(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _generation(status: os.stat_result) -> int:

@@ -4,10 +4,12 @@ import json
 import threading
 import time
 from collections.abc import Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 
 from shared.errors import StoreUnavailable
+from shared.ports import remaining_s
 
 if TYPE_CHECKING:  # the import takes 0.1 s, and deployed functions do not need it
     from google.auth.credentials import Credentials
@@ -46,11 +48,15 @@ class Tokens:
 
     def current(self) -> str:
         """Valid access token; raises `StoreUnavailable` when none can be obtained."""
-        with self._lock:
+        if not self._lock.acquire(timeout=remaining_s(self._timeout_s)):
+            raise StoreUnavailable(f"expected an access token within {self._timeout_s:g} s")
+        try:
             if time.monotonic() >= self._usable_until:
                 self._token, lifetime_s = self._from_metadata() if self._is_on_cloud else self._from_credentials()
                 self._usable_until = time.monotonic() + lifetime_s - _SPARE_S
             return self._token
+        finally:
+            self._lock.release()
 
     def drop(self, token: str) -> None:
         """Invalidate a token that was refused, so that the next use gets another."""
@@ -59,7 +65,7 @@ class Tokens:
                 self._usable_until = 0.0
 
     def _from_metadata(self) -> tuple[str, float]:
-        connection = HTTPConnection(self._host, timeout=self._timeout_s)
+        connection = HTTPConnection(self._host, timeout=remaining_s(self._timeout_s))
         try:
             connection.request("GET", _PATH, headers={_FLAVOR: "Google"})
             answer = connection.getresponse()
@@ -81,7 +87,8 @@ class Tokens:
         try:
             if self._credentials is None:
                 self._credentials, _ = default(scopes=[_SCOPE])
-            self._credentials.refresh(Request())  # type: ignore[no-untyped-call]  # the library types it in part
+            request = partial(Request(), timeout=remaining_s(self._timeout_s))
+            self._credentials.refresh(request)  # type: ignore[no-untyped-call]  # the library types it in part
         except GoogleAuthError as error:
             raise StoreUnavailable(f"expected credentials of Google Cloud: {error}") from error
         # Google's tokens live an hour; asking again after ten minutes of use costs little.

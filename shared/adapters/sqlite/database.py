@@ -3,12 +3,14 @@
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from shared.adapters.breaker import Breaker
 from shared.entities import pseudonym
 from shared.errors import SettingsError, StoreUnavailable
 
@@ -16,6 +18,10 @@ MEMORY = ":memory:"
 PAGE = 1_000
 _SCHEMA_VERSION = 4
 _BUSY_S = 10.0
+_PATIENCE_MS = 20
+"""Milliseconds for which SQLite itself waits for another process, with the connection."""
+_RETRY_S = 0.005
+_Result = TypeVar("_Result")
 OF_VISITORS = "(substr(document ->> 'user_id', 1, 1) = '~' OR document ->> 'anonymous')"
 """Condition of visitors' interactions, in the words of the index that finds them by age."""
 _BY_AGE = (
@@ -90,17 +96,20 @@ class Database:
         self.listed = 0
         self._path = str(path)
         self._lock = threading.RLock()
+        # Other processes that write let this one read.
+        self._reads, self._writes = Breaker(), Breaker()
         self._connection: sqlite3.Connection | None = None
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Transaction: all or nothing, one writer at a time."""
-        with self._held(_BUSY_S) as connection:
-            connection.execute("BEGIN IMMEDIATE")
+        with self._writes.call(_BUSY_S) as seconds, self._held(time.monotonic() + seconds, _begin) as (connection, _):
             try:
                 yield connection
             except BaseException:
-                connection.rollback()
+                # Of a damaged file nothing may be left to undo.
+                with suppress(sqlite3.DatabaseError):
+                    connection.rollback()
                 raise
             connection.commit()
 
@@ -108,8 +117,12 @@ class Database:
         self, sql: str, parameters: Sequence[object] | Mapping[str, object], *, timeout_s: float = _BUSY_S
     ) -> list[tuple[Any, ...]]:
         """Rows of a query; raises `StoreUnavailable` if the database is busy for longer than `timeout_s` seconds."""
-        with self._held(timeout_s) as connection:
+
+        def fetch(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
             return connection.execute(sql, parameters).fetchall()
+
+        with self._reads.call(timeout_s) as seconds, self._held(time.monotonic() + seconds, fetch) as (_, found):
+            return found
 
     def pages(self, sql: str, after: tuple[str, str]) -> Iterator[tuple[Any, ...]]:
         """Paginated query: its rows, without a lock or a statement that stays open while the caller works.
@@ -145,32 +158,62 @@ class Database:
                 self._connection = None
 
     @contextmanager
-    def _held(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
-        if not self._lock.acquire(timeout=timeout_s):
-            raise StoreUnavailable(f"{self._path}: busy for more than {timeout_s:g} s")
+    def _held(
+        self, give_up: float, start: Callable[[sqlite3.Connection], _Result]
+    ) -> Iterator[tuple[sqlite3.Connection, _Result]]:
+        """Block that has the connection for itself, after `start`, which is tried again while other processes are busy.
+
+        Others may use the connection between the attempts: reads need not wait for what a write waits for.
+        """
+        while True:
+            with self._locked(give_up) as connection:
+                try:
+                    started = start(connection)
+                except sqlite3.OperationalError as error:
+                    if not _is_busy(error) or time.monotonic() >= give_up:
+                        raise
+                else:
+                    yield connection, started
+                    return
+            time.sleep(_RETRY_S)
+
+    @contextmanager
+    def _locked(self, give_up: float) -> Iterator[sqlite3.Connection]:
+        waited_s = max(give_up - time.monotonic(), 0)
+        if not self._lock.acquire(timeout=waited_s):
+            raise StoreUnavailable(f"{self._path}: busy for more than {waited_s:.3g} s")
         try:
             if self._connection is None:
-                self._connection = self._open()
+                self._connection = self._open(max(give_up - time.monotonic(), 0))
             yield self._connection
-        except sqlite3.OperationalError as error:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            # Faults of a statement, not of the file.
+            raise
+        except sqlite3.DatabaseError as error:
+            if not _is_busy(error):
+                self._reopen()
             raise StoreUnavailable(f"{self._path}: {error}") from error
         finally:
             self._lock.release()
 
-    def _open(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    def _reopen(self) -> None:
+        """Let the next use open the file again, which may be mended or another by then."""
+        if self._connection is not None and self._path != MEMORY:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self, timeout_s: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("BEGIN IMMEDIATE")
             self._migrate(connection)
             connection.commit()
-        except sqlite3.OperationalError:
+            connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+        except BaseException:
             connection.close()
             raise
-        except (sqlite3.DatabaseError, SettingsError) as error:
-            connection.close()
-            raise SettingsError(f"sqlite:{self._path}: {error}") from error
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
@@ -184,8 +227,18 @@ class Database:
             version += 1
         if version not in (0, _SCHEMA_VERSION):
             raise SettingsError(
-                f"expected schema version {_SCHEMA_VERSION}, got {version}; name another file and load the data again"
+                f"sqlite:{self._path}: expected schema version {_SCHEMA_VERSION}, got {version};"
+                " name another file and load the data again"
             )
+
+
+def _begin(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+
+
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    """Whether another connection holds a lock, with any of the extended codes of SQLite."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def iso(moment: datetime) -> str:
