@@ -10,7 +10,7 @@ SLIPCOVER := venv/bin/python -m slipcover --source shared --skip-covered --fail-
 PYTEST := $(if $(filter true,$(CI)),$(SLIPCOVER) -m pytest -W ignore::pytest.PytestAssertRewriteWarning,venv/bin/pytest)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo benchmark-accuracy tools
+.PHONY: help setup check test attacks e2e emulators demo benchmark-accuracy tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -23,8 +23,11 @@ check: setup ## format, lint, types and import contracts
 	venv/bin/mypy
 	venv/bin/lint-imports
 
-test: setup ## every test but the end-to-end ones; those of emulators only where they are installed
-	$(PYTEST) -m "not e2e"
+test: setup ## every test but the end-to-end ones and long attacks; those of emulators only where they are installed
+	$(PYTEST) -m "not e2e and not attacks"
+
+attacks: setup ## the attacks that take minutes
+	venv/bin/pytest -m attacks tests/attacks
 
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e

@@ -4,12 +4,13 @@ import logging
 
 from flask import Request, Response
 
-from functions import access, parameters, responses
-from functions.contract import contract
+from functions import access, bodies, parameters, responses
+from functions.contract import Operation, contract
 from functions.routes import handler
 from functions.routes.call import Call
 from functions.wiring import Services, services
 from shared.errors import MarqueeError, NotFound
+from shared.ports import time_budget
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ def api(request: Request) -> Response:
     except Exception:  # noqa: BLE001  # the edge: without services there is still a clean answer
         _log.exception("failed %s %s", request.method, request.path)
         return responses.unexpected()
+    finally:
+        bodies.leave(request)
     return response
 
 
@@ -49,11 +52,20 @@ def _answer(request: Request, wired: Services) -> Response:
     operation = operations.get("GET" if request.method == "HEAD" else request.method)
     if operation is None:
         return responses.method_not_allowed(", ".join(operations))
-    caller = access.caller(request, operation, wired.identity, wired.settings)
-    given = parameters.read(request, operation, path)
-    call = Call(caller, given, parameters.body(request, operation), access.address(request))
-    response = handler(operation.name)(call, wired)
+    with time_budget(operation.deadline_s or wired.serving.patience_s()):
+        response = _perform(request, operation, path, wired)
     if "ETag" in response.headers:
         # 304 Not Modified for a client that has the current version.
         response.make_conditional(request)
     return response
+
+
+def _perform(request: Request, operation: Operation, path: dict[str, str], wired: Services) -> Response:
+    caller = access.caller(request, operation, wired.identity, wired.settings)
+    given = parameters.read(request, operation, path)
+    call = Call(caller, given, parameters.body(request, operation), access.address(request))
+    handle = handler(operation.name)
+    if operation.deadline_s is None:
+        return handle(call, wired)
+    with wired.capacity.place():
+        return handle(call, wired)

@@ -34,6 +34,8 @@ class Operation:
     required : names of the mandatory query parameters.
     body : schema of the request body, None for an operation without a body.
     max_bytes : the largest request body in bytes.
+    deadline_s : seconds within which an operation that needs a store answers; None for one that can do without, which
+        waits for stores for `Settings.deadline_s`.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Operation:
     required: tuple[str, ...]
     body: Schema | None
     max_bytes: int
+    deadline_s: float | None
 
     @classmethod
     def of(cls, document: Schema, described: Schema) -> Self:
@@ -66,6 +69,7 @@ class Operation:
             ),
             body=body["content"]["application/json"]["schema"] if body else None,
             max_bytes=body["x-max-bytes"] if body else 0,
+            deadline_s=described.get("x-deadline-s"),
         )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Request
 
+from functions import bodies
 from functions.contract import Operation
 from functions.schemas import check, expected, parse
 from shared.errors import InvalidField, TooLarge
@@ -30,7 +31,7 @@ def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[s
 
 
 def body(request: Request, operation: Operation) -> Any:
-    """Validated JSON body, None for an operation without one; raises `InvalidField` or `TooLarge`.
+    """Validated JSON body, None for an operation without one; raises `InvalidField`, `TooLarge` or `TooSlow`.
 
     Any Content-Type is accepted, since the bodies of `sendBeacon` are text/plain.
     """
@@ -38,7 +39,7 @@ def body(request: Request, operation: Operation) -> Any:
         return None
     size = request.content_length or 0
     # A chunked body has no declared size, so a byte beyond the limit is enough to see that it is too large.
-    data = request.stream.read(operation.max_bytes + 1) if size <= operation.max_bytes else b""
+    data = bodies.read(request, operation.max_bytes + 1) if size <= operation.max_bytes else b""
     size = max(size, len(data))
     if size > operation.max_bytes:
         raise TooLarge("body", f"{size} bytes", f"at most {operation.max_bytes:,} bytes")

@@ -19,6 +19,7 @@ from shared.errors import (
     StoreUnavailable,
     TooLarge,
     TooMany,
+    TooSlow,
     Unauthenticated,
 )
 
@@ -26,12 +27,15 @@ _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
     InvalidField: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
+    TooSlow: HTTPStatus.REQUEST_TIMEOUT,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Forbidden: HTTPStatus.FORBIDDEN,
     NotFound: HTTPStatus.NOT_FOUND,
     Conflict: HTTPStatus.CONFLICT,
     StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+UNAVAILABLE: Final = "a store or a server that this needs does not answer, or not in time; try again later"
+"""Detail of every `StoreUnavailable`."""
 _NOTHING_ELSE: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -55,16 +59,20 @@ def options(methods: Iterable[str]) -> Response:
 
 def problem(error: MarqueeError) -> Response:
     """Problem document of an error, with the name of the field at fault where there is one."""
-    status = _STATUS.get(type(error), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = next((_STATUS[kind] for kind in type(error).mro() if kind in _STATUS), HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return unexpected()
-    body: dict[str, Any] = {"title": status.phrase, "status": status.value, "detail": str(error)}
+    # What a store says names files, servers and documents, which only the log may have.
+    detail = UNAVAILABLE if isinstance(error, StoreUnavailable) else str(error)
+    body: dict[str, Any] = {"title": status.phrase, "status": status.value, "detail": detail}
     if isinstance(error, InvalidField):
         body["field"] = error.field
     response = _json(body, status, "application/problem+json")
     if status is HTTPStatus.UNAUTHORIZED:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, TooMany):
+    if isinstance(error, TooSlow):
+        response.headers["Connection"] = "close"
+    if isinstance(error, TooMany | StoreUnavailable):
         response.headers["Retry-After"] = f"{error.retry_after_s}"
     return response
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from functions import THREADS
+from functions.capacity import Capacity
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
@@ -35,6 +37,8 @@ MAX_SENT_BY_VISITORS: Final = 40_000
 """Rate limit of all visitors and anonymous accounts together."""
 SENT_IN: Final = timedelta(minutes=10)
 """Period of the rate limits."""
+MAX_WAITING: Final = THREADS * 3 // 4
+"""Calls at once that cannot be answered without a store; the other threads stay free for lists and health."""
 
 
 def _now() -> datetime:
@@ -57,6 +61,7 @@ class Services:
     run_smoke_test : runs the smoke test of a new model.
     quota : the rate limit of stored interactions, by user or visitor.
     visitor_quota : the rate limits of those who have no account, by network address and in all.
+    capacity : room for calls that need a store, see `MAX_WAITING`.
     registers : whether the store counts states in registers, as it does once it is upgraded.
     """
 
@@ -72,6 +77,7 @@ class Services:
     visitor_quota: VisitorQuota = field(
         default_factory=lambda: VisitorQuota(MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, SENT_IN)
     )
+    capacity: Capacity = field(default_factory=lambda: Capacity(MAX_WAITING))
     registers: Registers = field(init=False)
 
     def __post_init__(self) -> None:

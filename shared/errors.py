@@ -4,6 +4,7 @@ MarqueeError
 ├── InvalidField        a document, a row or a parameter holds a value that cannot be accepted
 │   └── TooLarge        a request is larger than is accepted at once
 ├── TooMany             a sender exceeds its rate limit
+├── TooSlow             a request does not arrive in time
 ├── Unauthenticated     a request needs a verified user and has none
 ├── Forbidden           a verified user asks for another user's data
 ├── NotFound            a route, an event or a model version does not exist
@@ -55,6 +56,10 @@ class TooMany(MarqueeError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class TooSlow(MarqueeError):
+    """Time limit error: a request does not arrive in time."""
 
 
 def _shown(got: object) -> str:

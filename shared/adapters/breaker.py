@@ -13,21 +13,21 @@ from shared.ports import CALL_S, has_budget, remaining_s
 ENOUGH_S: Final = 2.0
 """Seconds waited in vain after which a store is known to hang: a read takes some 10 ms, a large write some 500 ms."""
 PAUSE_S: Final = 3.0
-"""Seconds from one call that tries a hanging store to the next."""
+"""Seconds between two calls that try a hanging store."""
 
 
 class Breaker:
     """Breaker around the calls of one kind to a store; thread-safe.
 
     The store is known to hang once calls have waited `enough_s` in vain since one succeeded: those that failed in all,
-    and the oldest of those that are still waiting. From then on a single call in `pause_s` tries it; all others that
-    work for a request with a time budget fail at once. A call that succeeds ends that. Calls without a budget are never
-    refused.
+    and the oldest of those that are still waiting. From then on single calls, each of at most `enough_s`, try it;
+    all others that work for a request with a time budget fail at once. A call that succeeds ends that. Calls without a
+    budget are never refused.
 
     Parameters
     ----------
     enough_s : seconds waited in vain that are evidence enough.
-    pause_s : seconds between attempts.
+    pause_s : seconds between such attempts.
     clock : returns seconds of a monotonic clock.
     """
 
@@ -53,7 +53,8 @@ class Breaker:
         has_limit = has_budget()
         seconds = remaining_s(min(limit_s, CALL_S) if has_limit else limit_s)
         key = object()
-        self._begin(key, is_refusable=has_limit)
+        if self._begin(key, is_refusable=has_limit):
+            seconds = min(seconds, self._enough_s)
         try:
             yield seconds
         except StoreUnavailable:
@@ -64,15 +65,18 @@ class Breaker:
             raise
         self._succeeded()
 
-    def _begin(self, key: object, *, is_refusable: bool) -> None:
+    def _begin(self, key: object, *, is_refusable: bool) -> bool:
+        """Note a call; True if it is one that tries a store which is known to hang."""
         with self._lock:
             now = self._clock()
-            if self._is_hanging(now):
-                if is_refusable and now < self._next_attempt:
+            is_attempt = is_refusable and self._is_hanging(now)
+            if is_attempt:
+                if now < self._next_attempt:
                     wait_s = math.ceil(self._next_attempt - now)
                     raise StoreUnavailable("the store is known to hang", retry_after_s=wait_s)
-                self._next_attempt = now + self._pause_s
+                self._next_attempt = now + self._enough_s + self._pause_s
             self._waiting[key] = now
+            return is_attempt
 
     def _is_hanging(self, now: float) -> bool:
         oldest = min(self._waiting.values(), default=now)

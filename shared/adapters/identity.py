@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from shared.adapters.breaker import Breaker
 from shared.adapters.webtoken import LEEWAY_S, check_token
 from shared.errors import StoreUnavailable, Unauthenticated
 from shared.ports import Caller
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from jwt import PyJWKClient
 
 KEYS_S: Final = 1.0
-"""Seconds that the server of the public keys may be silent; instances ask it every few hours."""
+"""Seconds that the server of the public keys may take; instances ask it every few hours."""
 _APP_ISSUER: Final = "https://firebaseappcheck.googleapis.com/"
 _APP_KEYS_LIFE_S: Final = 21_600
 """Seconds for which App Check's keys may be kept, by its documentation."""
@@ -40,6 +41,7 @@ class FirebaseIdentity:
         self._project = project
         self._clock = clock
         self._lock = threading.Lock()
+        self._keys = Breaker()
         self._app: Any = None
         self._app_key_client: PyJWKClient | None = None
 
@@ -50,8 +52,11 @@ class FirebaseIdentity:
         # Imported here because most first requests of an instance have no token, and the SDK is slow to import.
         from firebase_admin import auth
 
-        with _verification(_ID_TOKEN):
-            claims = auth.verify_id_token(id_token, app=self._set_up(), clock_skew_seconds=LEEWAY_S)
+        with self._keys.call(KEYS_S) as seconds, _verification(_ID_TOKEN):
+            app = self._set_up()
+            # The SDK's option for it holds for all requests alike.
+            auth._get_client(app)._token_verifier.request._timeout_seconds = _phases(seconds)  # noqa: SLF001
+            claims = auth.verify_id_token(id_token, app=app, clock_skew_seconds=LEEWAY_S)
         return Caller(
             user_id=claims["uid"],
             is_admin=claims.get("admin") is True,
@@ -65,8 +70,10 @@ class FirebaseIdentity:
         import jwt
 
         audience = f"projects/{self._project}"
-        with _verification(_APP_TOKEN):
-            key = self._app_keys().get_signing_key_from_jwt(app_token).key
+        with self._keys.call(KEYS_S) as seconds, _verification(_APP_TOKEN):
+            keys = self._app_keys()
+            keys.timeout = min(_phases(seconds))
+            key = keys.get_signing_key_from_jwt(app_token).key
             # Not by the SDK, which gives no leeway to clocks.
             claims = jwt.decode(app_token, key, algorithms=["RS256"], audience=audience, leeway=LEEWAY_S)
         if not isinstance(claims["aud"], list) or not claims["iss"].startswith(_APP_ISSUER):
@@ -79,7 +86,7 @@ class FirebaseIdentity:
         with self._lock:
             if self._app_key_client is None:
                 url = _AppCheckService._JWKS_URL  # noqa: SLF001  # the SDK has no public name for it
-                self._app_key_client = PyJWKClient(url, lifespan=_APP_KEYS_LIFE_S, timeout=KEYS_S)
+                self._app_key_client = PyJWKClient(url, lifespan=_APP_KEYS_LIFE_S)
             return self._app_key_client
 
     def _set_up(self) -> Any:
@@ -95,7 +102,7 @@ class FirebaseIdentity:
 
         with self._lock:
             if self._app is None:
-                options = {"projectId": self._project, "httpTimeout": KEYS_S}
+                options = {"projectId": self._project}
                 # A name of its own, as the program around may have set up another app of the SDK.
                 self._app = firebase_admin.initialize_app(PublicKeys(), options, name=f"marquee-{uuid.uuid4().hex}")
             return self._app
@@ -136,6 +143,11 @@ def _is_about_keys(error: Exception) -> bool:
     return isinstance(cause, TypeError | AttributeError) or (
         cause is not error and isinstance(cause, ValueError) and not isinstance(cause, GoogleAuthError)
     )
+
+
+def _phases(seconds: float) -> tuple[float, float]:
+    """Seconds for connecting and for the silence after it, which take no longer than `seconds` together."""
+    return seconds / 2, seconds / 2
 
 
 def _provider(claim: object) -> object:

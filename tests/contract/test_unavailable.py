@@ -1,3 +1,4 @@
+import fcntl
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
-from shared.ports import DeadLetter, Documents, Fence, ObjectStore, Progress, Register
+from shared.ports import DeadLetter, Documents, Fence, ObjectStore, Progress, Register, time_budget, with_budget
 from tests.contract.examples import NOW, did, event
 from tools.emulators.process import free_port
 
@@ -128,6 +129,34 @@ def test_profile_of_a_busy_file_raises_within_its_timeout(tmp_path: Path) -> Non
             assert time.monotonic() - started < DEADLINE_S + SLACK_S
         assert pool.submit(users.profile, "a", timeout_s=DEADLINE_S).result().history == ()
     database.close()
+
+
+def test_a_reader_need_not_wait_for_what_a_writer_waits_for(tmp_path: Path) -> None:
+    path = tmp_path / "documents.db"
+    store, other = sqlite.Database(path), sqlite.Database(path)
+    users = sqlite.SqliteUsers(store)
+    assert users.profile("a", timeout_s=DEADLINE_S).history == ()
+    with ThreadPoolExecutor(1) as pool, time_budget(DEADLINE_S * 5):
+        with other.transaction():
+            writing = pool.submit(with_budget(users.remember), [did("a")])
+            for _ in range(3):
+                started = time.monotonic()
+                assert users.profile("a", timeout_s=DEADLINE_S).history == ()
+                assert time.monotonic() - started < DEADLINE_S
+            with pytest.raises(StoreUnavailable, match="locked"):
+                writing.result()
+    users.remember([did("a")])
+    store.close()
+    other.close()
+
+
+def test_a_locked_folder_raises_within_the_budget(tmp_path: Path) -> None:
+    objects = FolderObjects(tmp_path)
+    with (tmp_path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with time_budget(DEADLINE_S), pytest.raises(StoreUnavailable, match="lock"):
+            objects.write("a", b"", generation=0)
+    assert objects.write("a", b"", generation=0)
 
 
 def test_a_missing_folder_raises_unavailable(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from functions import wiring
+from functions.responses import UNAVAILABLE
 from shared.errors import ArtifactError, Conflict, StoreUnavailable
 from shared.ports import Documents
 from tests import laws
@@ -278,7 +279,7 @@ def test_interactions_need_a_user(client: FlaskClient) -> None:
         (RuntimeError("secret: /etc/passwd"), 500),
         (KeyError("secret"), 500),
         (ArtifactError("secret: models/x"), 500),
-        (StoreUnavailable("the store is down"), 503),
+        (StoreUnavailable("secret: /var/lib/documents.db is down", retry_after_s=3), 503),
         (Conflict("another writer was first"), 409),
     ],
 )
@@ -294,7 +295,9 @@ def test_a_failure_gives_the_client_a_problem_document_and_the_log_the_cause(
     problem = _problem(response, status)
     assert "secret" not in response.text
     assert "Traceback" not in response.text
-    assert problem["detail"] == (str(failure) if status != 500 else "the server failed; its log says why")
+    said = {500: "the server failed; its log says why", 503: UNAVAILABLE}.get(status, str(failure))
+    assert problem["detail"] == said
+    assert response.headers.get("Retry-After") == ("3" if status == 503 else None)
     assert str(failure) in caplog.text
 
 

@@ -11,9 +11,9 @@ MAIN_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 
 @contextmanager
-def firestore_emulator(rules: Path | None = None) -> Iterator[str]:
-    """Firestore emulator on a free port; yields "127.0.0.1:PORT". Without `rules`, everything is allowed."""
-    port = free_port()
+def firestore_emulator(rules: Path | None = None, *, port: int = 0) -> Iterator[str]:
+    """Firestore emulator, on a free port for 0; yields "127.0.0.1:PORT". Without `rules`, everything is allowed."""
+    port = port or free_port()
     command = [programs.java(), "-cp", str(programs.firestore_jar()), MAIN_CLASS, "start"]
     command += ["--host=127.0.0.1", f"--port={port}"]
     if rules is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -69,13 +70,14 @@ def load(objects: ObjectStore) -> CachedRecommender:
 class Serving:
     """Snapshot holder: the first request after `refresh_s` seconds starts a refresh in a thread of its own.
 
-    That request waits for the refresh up to a deadline; requests that come meanwhile get the snapshot in memory.
+    That request waits for the refresh for half of the time that answers may take, which leaves the other half for what
+    else it needs; requests that come meanwhile get the snapshot in memory.
 
     Parameters
     ----------
     refresh_s : seconds from a refresh to the next.
-    deadline_s : seconds that a request waits for a refresh before it uses the snapshot in memory.
-    first_s : seconds that requests wait for the first refresh, before which the snapshot is empty.
+    deadline_s : seconds that an answer may take.
+    first_s : seconds from the start of the first refresh, before which the snapshot is empty, that answers may take.
     calendar : local time of events until a model is published, which has its own.
     """
 
@@ -96,9 +98,17 @@ class Serving:
         self._first_s = first_s
         self._lock = threading.Lock()
         self._due: datetime | None = None
+        self._first_until: float | None = None
         self._refreshing: threading.Thread | None = None
         self._is_late = False
         self._snapshot = Snapshot(CachedRecommender(Recommender.empty(calendar or Calendar())))
+
+    def patience_s(self) -> float:
+        """Seconds that an answer may take from now on."""
+        if self._due is not None:
+            return self._deadline_s
+        until = self._first_until
+        return max(self._first_s if until is None else until - time.monotonic(), self._deadline_s)
 
     def current(self, now: datetime) -> Snapshot:
         """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""
@@ -109,14 +119,23 @@ class Serving:
                 # A thread of its own, so that a store that hangs blocks the refresh but no request.
                 self._refreshing = threading.Thread(target=self._refresh, args=(now,), daemon=True)
                 self._refreshing.start()
+                if self._first_until is None:
+                    self._first_until = time.monotonic() + self._first_s
             refreshing = self._refreshing
         if refreshing is not None and (is_new or is_first):
-            refreshing.join(self._first_s if is_first else self._deadline_s)
+            refreshing.join(self._wait_s(is_first=is_first))
         snapshot = self._snapshot
         if refreshing is not None and refreshing.is_alive() and (is_new or is_first or self._is_late):
             self._is_late = True
             return replace(snapshot, degraded=(*snapshot.degraded, "refresh"))
         return snapshot
+
+    def _wait_s(self, *, is_first: bool) -> float:
+        """Seconds to wait for a refresh, which leave some for the rest of the request."""
+        if not is_first or self._first_until is None:
+            return self._deadline_s / 2
+        # All requests wait for the first refresh up to the same moment: one that hangs delays none that come later.
+        return max(self._first_until - self._deadline_s / 2 - time.monotonic(), 0)
 
     def _refresh(self, now: datetime) -> None:
         snapshot = replace(self._snapshot, degraded=())

@@ -1,0 +1,160 @@
+"""Request bodies that arrive in time: a client that promises a body and does not send it holds no thread for long."""
+
+import heapq
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected
+
+from functions import THREADS
+from shared.errors import InvalidField, MarqueeError, TooSlow
+from shared.ports import remaining_s
+
+PATIENCE_S: Final = 5.0
+"""Seconds for which a body may be on its way."""
+HURRY_S: Final = 0.25
+"""Seconds for which it may be while many others are: those that are there already need none."""
+_LITTLE: Final = 65_536
+"""Bytes that are read of a body that nobody wants."""
+_READ: Final = "marquee.body_is_read"
+_MANY: Final = THREADS // 2
+_SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
+"""Keys of a WSGI environment under which servers give the connection."""
+
+
+class Watchdog:
+    """Watchdog of connections: ends the reading of those whose time is over, in a thread of its own; thread-safe.
+
+    A timeout of the socket would not do, since a client that sends a byte now and then never reaches it.
+
+    Attributes
+    ----------
+    watched : number of connections that are watched now.
+    """
+
+    def __init__(self) -> None:
+        self.watched = 0
+        self._ends: list[tuple[float, int, Watch]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watch(self, connection: socket.socket, seconds: float) -> Iterator["Watch"]:
+        """Block in which the connection is read, for at most `seconds`; then reads return nothing."""
+        watch = Watch(connection)
+        with self._changed:
+            self.watched += 1
+            heapq.heappush(self._ends, (time.monotonic() + seconds, next(self._numbers), watch))
+            if self._thread is None:
+                # Started on first use, since servers fork before.
+                self._thread = threading.Thread(target=self._run, daemon=True)
+                self._thread.start()
+            elif self._ends[0][2] is watch:
+                self._changed.notify()
+        try:
+            yield watch
+        finally:
+            with self._changed:
+                self.watched -= 1
+                watch.is_over = True
+
+    def _run(self) -> None:
+        with self._changed:
+            while True:
+                while self._ends and self._ends[0][2].is_over:
+                    heapq.heappop(self._ends)
+                if not self._ends:
+                    self._changed.wait()
+                    continue
+                left_s = self._ends[0][0] - time.monotonic()
+                if left_s > 0:
+                    self._changed.wait(left_s)
+                    continue
+                _, _, watch = heapq.heappop(self._ends)
+                watch.is_over = watch.is_late = True
+                with suppress(OSError):  # the client may be gone
+                    watch.connection.shutdown(socket.SHUT_RD)
+
+
+class Watch:
+    """Watched connection.
+
+    Attributes
+    ----------
+    is_over : whether it need not be watched any more.
+    is_late : whether its time was over before that.
+    """
+
+    __slots__ = ("connection", "is_late", "is_over")
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.is_over = False
+        self.is_late = False
+
+
+_watchdog: Final = Watchdog()
+
+
+def read(request: Request, max_bytes: int) -> bytes:
+    """Body of a request, of which at most `max_bytes` are read.
+
+    Raises `InvalidField` for a body that ends early, and `TooSlow` for one that is late. Servers that do not tell the
+    connection, as those of tests, have the body at once.
+    """
+    data = _read(request, max_bytes, PATIENCE_S if _watchdog.watched < _MANY else HURRY_S)
+    size = request.content_length or 0
+    if len(data) < min(size, max_bytes):
+        raise InvalidField("body", f"{len(data)} bytes", f"all of the {size} bytes of Content-Length")
+    return data
+
+
+def leave(request: Request) -> None:
+    """Leave a body that nobody wants: of an unread one a little is read, and for the rest nobody waits.
+
+    Servers read to the end of a body before they go on with the connection, however long it takes.
+    """
+    is_promised = request.content_length or request.environ.get("wsgi.input_terminated")
+    if not is_promised or request.environ.get(_READ) or (connection := _connection(request)) is None:
+        return
+    try:
+        if len(_read(request, _LITTLE, HURRY_S)) < _LITTLE:
+            return
+    except MarqueeError:
+        """It has not arrived."""
+    with suppress(OSError):  # the client may be gone
+        connection.shutdown(socket.SHUT_RD)
+
+
+def _connection(request: Request) -> socket.socket | None:
+    return next((request.environ[key] for key in _SOCKETS if key in request.environ), None)
+
+
+def _read(request: Request, max_bytes: int, limit_s: float) -> bytes:
+    request.environ[_READ] = True
+    connection = _connection(request)
+    try:
+        if connection is None:
+            return request.stream.read(max_bytes)
+        seconds = remaining_s(limit_s)
+        late = f"body: expected all of it within {seconds:.2g} s"
+        with _watchdog.watch(connection, seconds) as watch:
+            try:
+                data = request.stream.read(max_bytes)
+            except Exception as error:
+                # What servers raise at the end of a connection differs.
+                if watch.is_late:
+                    raise TooSlow(late) from error
+                raise
+        if watch.is_late:
+            raise TooSlow(late)
+    except (ClientDisconnected, OSError) as error:
+        raise InvalidField("body", "a part", "all of it, and no end of the connection") from error
+    return data

@@ -1,0 +1,111 @@
+"""Bodies that are promised and not sent, or byte by byte: others are served meanwhile, and nobody waits for long."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from functions import THREADS
+from functions.bodies import HURRY_S, PATIENCE_S
+from tests.attacks.server import ask, connections, prepare, server
+from tests.demo import demo
+
+SLACK_S = 1.5
+POST = b"POST /api/v1/interactions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+PROMISED: dict[str, bytes] = {
+    "nothing": POST + b"Content-Length: 900\r\n\r\n",
+    "a part": POST + b'Content-Length: 900\r\n\r\n{"interactions": [',
+    "a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n5\r\n{   }\r\n",
+    "half a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{",
+    "to a path that takes none": b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+    "to no path": b"POST /api/v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+    "too much": POST + b"Content-Length: 99000000\r\n\r\n",
+}
+
+
+QUICK = ("a part", "to a path that takes none", "too much")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with server(prepare(tmp_path_factory.mktemp("server"))) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.attacks) for name in PROMISED]
+)
+def test_others_are_served_beside_bodies_that_do_not_come(url: str, name: str) -> None:
+    with connections(url, THREADS * 2, PROMISED[name]) as opened:
+        time.sleep(0.1)
+        for path in ("health", "recommendations?user_id=jazz_fan_0"):
+            status, body, seconds = ask(f"{url}/{path}")
+            assert (status, body["degraded"]) == (200, [])
+            assert seconds < THREADS * 2 / (THREADS / 2) * HURRY_S + SLACK_S
+        event = body["items"][0]["event_id"]
+        sent = {"user_id": "u", "interactions": [{"type": "view", "event_id": event}]}
+        assert ask(f"{url}/interactions", sent)[0] == 200
+        started = time.monotonic()
+        for connection in opened:
+            answer = b""
+            while piece := connection.recv(4_096):
+                answer += piece
+                if b"}" in piece:
+                    break
+            assert answer.split()[1] in {b"200", b"400", b"404", b"408", b"413"}
+        assert time.monotonic() - started < PATIENCE_S + SLACK_S
+
+
+@pytest.mark.attacks
+def test_a_byte_now_and_then_wins_no_time(url: str) -> None:
+    with connections(url, 1, POST + b"Content-Length: 900\r\n\r\n") as [connection]:
+        started = time.monotonic()
+        stop = threading.Event()
+
+        def drip() -> None:
+            while not stop.wait(0.2):
+                try:
+                    connection.sendall(b" ")
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        answer = connection.recv(4_096)
+        stop.set()
+        thread.join()
+        assert answer.split()[1] == b"408"
+        assert time.monotonic() - started < PATIENCE_S + SLACK_S
+
+
+def test_a_body_that_ends_early_is_a_bad_request(url: str) -> None:
+    with connections(url, 1, POST + b"Content-Length: 900\r\n\r\n{") as [connection]:
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(4_096)
+        assert answer.split()[1] == b"400"
+        assert b"all of the 900 bytes" in answer
+
+
+def test_a_connection_serves_the_next_request_after_a_body_that_nobody_wanted(url: str) -> None:
+    with connections(url, 1, b"") as [connection]:
+        for _ in range(3):
+            connection.sendall(b"POST /api/v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}")
+            assert connection.recv(4_096).split()[1] == b"404"
+
+
+@pytest.mark.attacks
+def test_the_demo_is_served_beside_bodies_and_headers_that_do_not_come(tmp_path: Path) -> None:
+    with demo(tmp_path) as (_, address):
+        url = f"{address}/api/v1"
+        for sent in (PROMISED["nothing"], PROMISED["to a path that takes none"], b"GET /api/v1/he"):
+            with connections(url.replace("localhost", "127.0.0.1"), 20, sent):
+                status, _, seconds = ask(f"{url}/health")
+                assert status == 200
+                assert seconds < SLACK_S
+        with connections(url.replace("localhost", "127.0.0.1"), 1, PROMISED["nothing"]) as [connection]:
+            started = time.monotonic()
+            assert connection.recv(4_096).split()[1] == b"408"
+            assert time.monotonic() - started < PATIENCE_S + SLACK_S
