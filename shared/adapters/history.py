@@ -85,8 +85,8 @@ def expired(entries: Mapping[str, str], before: datetime) -> list[str]:
 
 
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
-    documents = ((key, json.loads(text)) for key, text in entries.items())
-    readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data)))
+    documents = ((key, {"entry": text}) for key, text in entries.items())
+    readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data["entry"])))
     ordered = _last_words(sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
     kept, left = ordered[:MAX_HISTORY], dict(OUTLASTING)
     for item in ordered[MAX_HISTORY:]:
@@ -116,11 +116,13 @@ def _target(entry: HistoryEntry) -> tuple[str, str]:
     return entry.type.family, entry.organizer_id if entry.type.meaning.target == "organizer_id" else entry.event_id
 
 
-def _parse(data: Document) -> HistoryEntry:
+def _parse(text: str) -> HistoryEntry:
+    data: Document = {}
     try:
+        data = json.loads(text)
         kind = InteractionType(data["type"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidField("type", data, f"an entry with a type, one of {', '.join(InteractionType)}") from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InvalidField("type", text, f"an entry with a type, one of {', '.join(InteractionType)}") from error
     return HistoryEntry(
         type=kind,
         occurred_at=fields.required_time(data, "occurred_at"),

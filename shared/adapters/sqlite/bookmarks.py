@@ -3,7 +3,7 @@
 import sqlite3
 from datetime import datetime
 
-from shared.adapters.sqlite.database import Database, iso
+from shared.adapters.sqlite.database import Database, iso, moment_of
 from shared.errors import Conflict
 from shared.ports import Fence, Progress
 
@@ -49,4 +49,4 @@ def _text(moment: datetime | None) -> str | None:
 
 
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return moment_of(text) if text else None

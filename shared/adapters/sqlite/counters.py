@@ -1,6 +1,5 @@
 """Event counts in SQLite."""
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -8,7 +7,7 @@ from datetime import datetime
 
 from shared.adapters import counts as stored
 from shared.adapters.sqlite.bookmarks import advance
-from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso
+from shared.adapters.sqlite.database import Database, decode, encode, forgotten_at, iso, moment_of
 from shared.adapters.sqlite.interactions import store
 from shared.adapters.sqlite.users import remember
 from shared.adapters.states import TICK
@@ -98,7 +97,7 @@ class SqliteCounters:
             ("" if moment is None else iso(moment), ""),
         )
         for updated_at, event_id, counts in rows:
-            yield event_id, stored.from_document(json.loads(counts)), datetime.fromisoformat(updated_at)
+            yield event_id, stored.from_document(decode(counts)), moment_of(updated_at)
 
     def settle(self, added: Mapping[str, EventCounts], fence: Fence, progress: Progress, *, now: datetime) -> Fence:
         """Add to the counts of many events and move the bookmark, atomically."""
@@ -113,9 +112,7 @@ class SqliteCounters:
         with self._database.transaction() as connection:
             rows = connection.execute("SELECT event_id, slots FROM event_counts WHERE slots <> '{}'").fetchall()
             for event_id, text in rows:
-                open_counts = stored.open_slots(
-                    {int(slot): part for slot, part in json.loads(text).items()}, since_slot
-                )
+                open_counts = stored.open_slots({int(slot): part for slot, part in decode(text).items()}, since_slot)
                 _add(connection, event_id, open_counts.negative(), now=now)
                 connection.execute("UPDATE event_counts SET slots = '{}' WHERE event_id = ?", (event_id,))
         return len(rows)
@@ -155,7 +152,7 @@ def _register(connection: sqlite3.Connection, state_id: str) -> Register | None:
 
 
 def _parse(version: str, counts: str, is_deleted: int) -> Register:
-    return Register(datetime.fromisoformat(version), stored.from_document(json.loads(counts)), bool(is_deleted))
+    return Register(moment_of(version), stored.from_document(decode(counts)), bool(is_deleted))
 
 
 def _row(state_id: str, register: Register) -> tuple[object, ...]:
@@ -182,7 +179,7 @@ def _add(connection: sqlite3.Connection, event_id: str, added: EventCounts, *, n
         return
     row = connection.execute("SELECT counts, slots FROM event_counts WHERE event_id = ?", (event_id,)).fetchone()
     counts, slots = row or ("{}", "{}")
-    total = EventCounts.total([stored.from_document(json.loads(counts)), added])
+    total = EventCounts.total([stored.from_document(decode(counts)), added])
     connection.execute(
         "INSERT OR REPLACE INTO event_counts (event_id, counts, slots, updated_at) VALUES (?, ?, ?, ?)",
         (event_id, encode(stored.to_document(total)), slots, iso(now)),

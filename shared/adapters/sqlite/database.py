@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 from shared.adapters.breaker import Breaker
 from shared.entities import pseudonym
-from shared.errors import SettingsError, StoreUnavailable
+from shared.entities.fields import Document
+from shared.errors import InvalidField, SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
@@ -207,9 +208,10 @@ class Database:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("BEGIN IMMEDIATE")
-            self._migrate(connection)
-            connection.commit()
+            if _version(connection) != _SCHEMA_VERSION:
+                connection.execute("BEGIN IMMEDIATE")
+                self._migrate(connection)
+                connection.commit()
             connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
         except BaseException:
             connection.close()
@@ -217,7 +219,7 @@ class Database:
         return connection
 
     def _migrate(self, connection: sqlite3.Connection) -> None:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        version = _version(connection)
         if version == 0:
             for statement in _SCHEMA:
                 connection.execute(statement)
@@ -236,6 +238,11 @@ def _begin(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
 
 
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
 def _is_busy(error: sqlite3.DatabaseError) -> bool:
     """Whether another connection holds a lock, with any of the extended codes of SQLite."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -249,6 +256,41 @@ def iso(moment: datetime) -> str:
 def encode(document: object) -> str:
     """JSON text with ISO 8601 times; equal documents give equal texts."""
     return json.dumps(document, default=_plain, ensure_ascii=False, separators=(",", ":"))
+
+
+def decode(text: str) -> dict[str, Any]:
+    """JSON object of a stored text; raises `StoreUnavailable` for a damaged one."""
+    try:
+        found = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise StoreUnavailable(f"a stored document is damaged: {error}") from error
+    if not isinstance(found, dict):
+        raise StoreUnavailable(f"a stored document is damaged: expected an object, got {type(found).__name__}")
+    return found
+
+
+def moment_of(text: str) -> datetime:
+    """Time of a text that `iso` made; raises `StoreUnavailable` for a damaged one."""
+    try:
+        return datetime.fromisoformat(text)
+    except (ValueError, TypeError) as error:
+        raise StoreUnavailable(f"a stored time is damaged: {error}") from error
+
+
+def parsed(parse: Callable[[str, Document], _Result]) -> Callable[[str, Document], _Result]:
+    """Parser of rows as mappings: of the JSON text under `document`, with the other columns as fields.
+
+    It raises `InvalidField` for a damaged document as well, so that a list leaves out this one alone.
+    """
+
+    def parse_row(document_id: str, row: Document) -> _Result:
+        try:
+            document = decode(row["document"])
+        except StoreUnavailable as error:
+            raise InvalidField("document", row["document"], "a JSON object") from error
+        return parse(document_id, {**document, **{name: row[name] for name in row if name != "document"}})
+
+    return parse_row
 
 
 def differing(connection: sqlite3.Connection, sql: str, documents: dict[str, str]) -> dict[str, str]:

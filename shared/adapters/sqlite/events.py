@@ -1,14 +1,14 @@
 """Events in SQLite."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.adapters import untrusted
-from shared.adapters.sqlite.database import Database, differing, encode, iso
+from shared.adapters.sqlite.database import Database, decode, differing, encode, iso, parsed
 from shared.entities import Event
 from shared.entities.event import MAX_ASSUMED, known_fields
+from shared.errors import InvalidField, StoreUnavailable
 from shared.ports import Written
 
 _TICK = timedelta(microseconds=1)
@@ -40,7 +40,7 @@ class SqliteEvents:
     def get(self, event_id: str) -> Event | None:
         """Event by id, None for a missing document; raises `InvalidField` for an unreadable one."""
         rows = self._database.rows("SELECT event_id, updated_at, document FROM events WHERE event_id = ?", (event_id,))
-        return Event.from_document(*next(_documents(rows))) if rows else None
+        return parsed(Event.from_document)(*next(_documents(rows))) if rows else None
 
     def live(self, now: datetime) -> Iterator[Event]:
         """Live events: published, and over after `now` or, without an end, perhaps after it.
@@ -62,10 +62,7 @@ class SqliteEvents:
         rows = self._database.stamped("events", "event_id", "updated_at", moment, after)
         if moment is None:
             return _readable(row[1:] for row in rows)
-        return (
-            untrusted.current(event_id, json.loads(document), {"updated_at": updated_at})
-            for _, event_id, updated_at, document in rows
-        )
+        return (_current(*document) for document in _documents(row[1:] for row in rows))
 
     def touch(self, event_id: str, *, now: datetime) -> None:
         """Mark an event as changed at `now` for `changed_since`."""
@@ -80,8 +77,17 @@ def _over_at(event: Event) -> str | None:
 
 
 def _documents(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    return ((event_id, {**json.loads(text), "updated_at": updated_at}) for event_id, updated_at, text in rows)
+    return ((event_id, {"document": text, "updated_at": updated_at}) for event_id, updated_at, text in rows)
 
 
 def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
-    return untrusted.readable("events", _documents(rows), Event.from_document)
+    return untrusted.readable("events", _documents(rows), parsed(Event.from_document))
+
+
+def _current(event_id: str, row: dict[str, Any]) -> Event:
+    try:
+        document: dict[str, Any] | None = decode(row["document"])
+    except StoreUnavailable as error:
+        untrusted.warn("events", event_id, InvalidField("document", row["document"], str(error)))
+        document = None
+    return untrusted.current(event_id, document, {"updated_at": row["updated_at"]})

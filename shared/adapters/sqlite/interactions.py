@@ -1,13 +1,12 @@
 """Interaction log in SQLite."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 from shared.adapters import untrusted
-from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso
+from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso, moment_of, parsed
 from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of, users_of_states
 from shared.entities import Interaction
 from shared.entities.event import known_fields
@@ -28,7 +27,7 @@ class SqliteInteractions:
         with self._database.transaction() as connection:
             for user_id in users_of_states(interactions):
                 at = forgotten_at(connection, user_id)
-                refuse_while_erased(datetime.fromisoformat(at) if at else None, now)
+                refuse_while_erased(moment_of(at) if at else None, now)
             results = {
                 key: store(connection, interaction, now=now, counted=False)[0]
                 for key, interaction in last_words(interactions).items()
@@ -65,8 +64,8 @@ class SqliteInteractions:
 
 
 def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Interaction]:
-    documents = ((key, {**json.loads(text), "recorded_at": recorded_at}) for recorded_at, key, text in rows)
-    return untrusted.readable("interactions", documents, Interaction.from_document)
+    documents = ((key, {"document": text, "recorded_at": recorded_at}) for recorded_at, key, text in rows)
+    return untrusted.readable("interactions", documents, parsed(Interaction.from_document))
 
 
 def store(
@@ -80,7 +79,7 @@ def store(
         before = next(_readable([row]), None)
         if before and not interaction.replaces(before):
             return outlived(interaction, before), now
-        now = max(now, datetime.fromisoformat(row[0]) + TICK)
+        now = max(now, moment_of(row[0]) + TICK)
     text = encode(known_fields(interaction, "interaction_id", "recorded_at"))
     connection.execute(
         "INSERT OR REPLACE INTO interactions (interaction_id, document, recorded_at, counted) VALUES (?, ?, ?, ?)",

@@ -1,6 +1,5 @@
 """Personal data of users in SQLite, for export, erasure and expiry."""
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -9,7 +8,7 @@ from typing import Final
 from shared.adapters import history
 from shared.adapters.sqlite import counters
 from shared.adapters.sqlite.counters import withdraw
-from shared.adapters.sqlite.database import OF_VISITORS, Database, iso
+from shared.adapters.sqlite.database import OF_VISITORS, Database, decode, iso, moment_of
 from shared.adapters.sqlite.interactions import states_in, states_of
 from shared.entities import Interaction, pseudonym
 from shared.ports import VISITOR_LIFE, PersonalDocument
@@ -63,7 +62,7 @@ class SqlitePersonal:
         """Documents about a user: profile, history, interactions, dead letters."""
         for collection, sql in _OF:
             for key, text in self._database.rows(sql, (user_id,)):
-                yield PersonalDocument(collection, key, json.loads(text))
+                yield PersonalDocument(collection, key, decode(text))
 
     def erase(self, user_id: str, *, now: datetime) -> int:
         """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes."""
@@ -111,7 +110,7 @@ class SqlitePersonal:
     def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
         """Times at which users were last forgotten, by pseudonym; those at or after `since`, all for None."""
         rows = self._database.rows("SELECT pseudonym, at FROM forgotten WHERE at >= ?", (iso(since) if since else "",))
-        return {key: datetime.fromisoformat(at) for key, at in rows}
+        return {key: moment_of(at) for key, at in rows}
 
 
 def _expire(connection: sqlite3.Connection, sql: str, before: datetime, limit: int) -> int:

@@ -1,8 +1,6 @@
 """Business rules of lists in SQLite."""
 
-import json
-
-from shared.adapters.sqlite.database import Database, encode
+from shared.adapters.sqlite.database import Database, decode, encode
 from shared.entities import Rules
 
 
@@ -15,7 +13,7 @@ class SqliteRules:
     def read(self) -> Rules:
         """Business rules in force, empty without a document; raises `InvalidField` for an unreadable one."""
         rows = self._database.rows("SELECT document FROM rules WHERE rules_id = 'current'", ())
-        return Rules.from_document(json.loads(rows[0][0]) if rows else {})
+        return Rules.from_document(decode(rows[0][0]) if rows else {})
 
     def write(self, rules: Rules) -> None:
         """Replace the business rules."""

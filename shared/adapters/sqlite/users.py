@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.adapters import history, untrusted
-from shared.adapters.sqlite.database import Database, differing, encode, iso
+from shared.adapters.sqlite.database import Database, differing, encode, iso, parsed
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY, OUTLASTING
@@ -85,7 +85,7 @@ class SqliteUsers:
         entries = {key: text for key, text in rows if key is not None}
         for text in (text for key, text in rows if key is None):
             try:
-                user = untrusted.declared(user_id, json.loads(text))
+                user = parsed(untrusted.declared)(user_id, {"document": text})
             except InvalidField as error:
                 untrusted.warn("users", user_id, error)
         return Profile(user, history.newest(user_id, entries))
@@ -107,8 +107,8 @@ class SqliteUsers:
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
-        documents = ((key, {**json.loads(text), "updated_at": updated_at}) for _, key, updated_at, text in rows)
-        return untrusted.readable("users", documents, untrusted.declared)
+        documents = ((key, {"document": text, "updated_at": updated_at}) for _, key, updated_at, text in rows)
+        return untrusted.readable("users", documents, parsed(untrusted.declared))
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:
