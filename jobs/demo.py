@@ -1,6 +1,7 @@
 """Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
 import argparse
+import re
 import signal
 import sys
 import tempfile
@@ -12,8 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from cloudevents.http import CloudEvent
-from flask import Flask, Response, jsonify, request, send_from_directory
-from werkzeug.serving import make_server
+from flask import Flask, Request, Response, jsonify, request, send_from_directory
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from functions import wiring
 from functions.api import api
@@ -31,6 +32,9 @@ from shared.settings import Settings
 _WEB: Final = Path(__file__).parent.parent / "web"
 _MAX_SUGGESTED_USERS: Final = 1_000
 _MAX_PORT: Final = 65_535
+_HOST: Final = re.compile(r"(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?", re.IGNORECASE)
+_OWN_SITES: Final = ("same-origin", "none")
+"""Values of Sec-Fetch-Site for requests of the page itself and of the user, who typed the address."""
 
 
 class TriggeringLog:
@@ -60,10 +64,39 @@ def _written(entry: Interaction) -> CloudEvent:
     return CloudEvent(attributes, encode_change("interactions", entry.interaction_id, entry.to_document()))
 
 
+def refusal(asked: Request) -> str | None:
+    """Reason to refuse a request that another website made a browser send, None to answer it.
+
+    The demo asks nobody who they are. Any page may have a browser call this machine: by a name of its own that it lets
+    point here (DNS rebinding), which the host tells, or from its own origin, which the browser tells.
+    """
+    if not _HOST.fullmatch(asked.headers.get("Host", "")):
+        return "expected localhost as the host"
+    origin = asked.headers.get("Origin")
+    if origin is not None and origin != f"http://{asked.headers['Host']}":
+        return "expected a request of the demo's own page"
+    # Browsers that send no Origin with it tell the site. A link from elsewhere may open the page.
+    is_visit = asked.method == "GET" and asked.headers.get("Sec-Fetch-Mode") == "navigate"
+    if asked.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and not is_visit:
+        return "expected a request of the demo's own page"
+    return None
+
+
+class PatientHandler(WSGIRequestHandler):
+    """Request handler of the demo's server: a client that sends nothing for `timeout` seconds is left."""
+
+    timeout = 10.0
+
+
 def make_app(wired: wiring.Services) -> Flask:
     """Flask app of the demo: the web page, the API and a list of user ids to choose from."""
     app = Flask("marquee", static_folder=None)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+    @app.before_request
+    def check() -> Response | None:
+        reason = refusal(request)
+        return None if reason is None else Response(reason, 403, content_type="text/plain; charset=utf-8")
 
     @app.route("/api/<path:_path>", methods=methods)
     def call_api(_path: str) -> Response:
@@ -143,7 +176,8 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):
-        server = make_server("127.0.0.1", given.port, make_app(wired), threaded=True)
+        app = make_app(wired)
+        server = make_server("127.0.0.1", given.port, app, threaded=True, request_handler=PatientHandler)
         console.say(f"serving http://localhost:{server.server_port} until Ctrl-C")
         try:
             server.serve_forever()
