@@ -4,7 +4,7 @@ The OpenAPI document says for each operation whether a token is needed and with 
 data a call may use. No other module decides about access.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from flask import Request
 
@@ -13,6 +13,7 @@ from shared.errors import Forbidden, Unauthenticated
 from shared.ports import Caller, Identity
 from shared.settings import Settings
 
+_APP_CHECK: Final = "X-Firebase-AppCheck"
 NOBODY: Final = Caller()
 """Caller without a token."""
 _LOCAL: Final = Caller(is_admin=True)
@@ -20,13 +21,14 @@ _LOCAL: Final = Caller(is_admin=True)
 
 
 def caller(request: Request, operation: Operation, identity: Identity, settings: Settings) -> Caller:
-    """Authenticated caller of a request; raises `Unauthenticated` or `Forbidden` if the operation is not allowed."""
+    """Authenticated caller of a request; raises `Unauthenticated` or `Forbidden` if the operation is not allowed.
+
+    Where the app's token may be in the body, `check_app_of_body` is still to be asked.
+    """
     if operation.is_public:
         return NOBODY
-    if settings.require_app_check:
-        if not (token := request.headers.get("X-Firebase-AppCheck", "")):
-            raise Unauthenticated("expected an App Check token in the X-Firebase-AppCheck header, got none")
-        identity.attest(token)
+    if settings.require_app_check and not (operation.takes_app_token and not request.headers.get(_APP_CHECK)):
+        _attest(request.headers.get(_APP_CHECK, ""), f"the {_APP_CHECK} header", identity)
     if not settings.require_auth:
         return _LOCAL
     found = _verified(request.headers.get("Authorization", ""), identity)
@@ -36,6 +38,20 @@ def caller(request: Request, operation: Operation, identity: Identity, settings:
     if operation.roles and not found.is_admin and not is_organizer:
         raise Forbidden(f"expected a token with the claim {' or '.join(operation.roles)}")
     return found
+
+
+def check_app_of_body(
+    request: Request, operation: Operation, body: Any, identity: Identity, settings: Settings
+) -> None:
+    """App Check of a request whose body may have the token, as `sendBeacon` sends no headers; a header outranks it."""
+    if settings.require_app_check and operation.takes_app_token and not request.headers.get(_APP_CHECK):
+        _attest(body.get("app_check_token", ""), f"the {_APP_CHECK} header or the body's app_check_token", identity)
+
+
+def _attest(token: str, place: str, identity: Identity) -> None:
+    if not token:
+        raise Unauthenticated(f"expected an App Check token in {place}, got none")
+    identity.attest(token)
 
 
 def address(request: Request) -> str:
@@ -61,7 +77,7 @@ def cors(request: Request, settings: Settings) -> dict[str, str]:
         "Vary": "Origin",
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Firebase-AppCheck",
+        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {_APP_CHECK}",
         "Access-Control-Max-Age": "3600",
     }
 

@@ -63,7 +63,9 @@ def _answer(request: Request, wired: Services) -> Response:
 def _perform(request: Request, operation: Operation, path: dict[str, str], wired: Services) -> Response:
     caller = access.caller(request, operation, wired.identity, wired.settings)
     given = parameters.read(request, operation, path)
-    call = Call(caller, given, parameters.body(request, operation), access.address(request))
+    body = parameters.body(request, operation)
+    access.check_app_of_body(request, operation, body, wired.identity, wired.settings)
+    call = Call(caller, given, body, access.address(request))
     handle = handler(operation.name)
     if operation.deadline_s is None:
         return handle(call, wired)

@@ -49,6 +49,11 @@ class Operation:
     max_bytes: int
     deadline_s: float | None
 
+    @property
+    def takes_app_token(self) -> bool:
+        """True if a body may have the App Check token, for callers that cannot send headers."""
+        return "app_check_token" in (self.body or {}).get("properties", {})
+
     @classmethod
     def of(cls, document: Schema, described: Schema) -> Self:
         """Operation of an OpenAPI operation object, `described`, of `document`."""

@@ -1,17 +1,21 @@
 /** Browser client of Marquee's API. */
 export class Marquee {
   #token = null;
+  #appToken = null;
 
   /**
    * @param {object} [options]
    * @param {string} [options.baseUrl] base URL of the API; by default on the page's own origin.
    * @param {() => Promise<string|null>} [options.idToken] returns the Firebase ID token, e.g. `() => auth.currentUser.getIdToken()`.
+   * @param {() => Promise<string|null>} [options.appCheck] returns the App Check token where the API wants one
+   *   (`MARQUEE_APP_CHECK=on`), e.g. `async () => (await getToken(appCheck)).token`.
    * @param {string} [options.anonymousId] a random secret for visitors who have not signed in, kept in their browser:
    *   `localStorage.visitor ??= crypto.randomUUID()`.
    */
-  constructor({ baseUrl = "/api/v1", idToken = async () => null, anonymousId } = {}) {
+  constructor({ baseUrl = "/api/v1", idToken = async () => null, appCheck = async () => null, anonymousId } = {}) {
     this.baseUrl = baseUrl;
     this.idToken = idToken;
+    this.appCheck = appCheck;
     this.anonymousId = anonymousId;
   }
 
@@ -61,10 +65,11 @@ export class Marquee {
     return this.#request("/interactions", { method: "POST", body, headers: { "Content-Type": "application/json" } });
   }
 
-  /** Stores interactions while the page closes, with the token of the previous request; returns true if queued. */
+  /** Stores interactions while the page closes, with the tokens of the previous request; returns true if queued. */
   beacon(interactions, { userId } = {}) {
     const who = this.#token ? { id_token: this.#token } : { anonymous_id: this.anonymousId };
-    return navigator.sendBeacon(`${this.baseUrl}/interactions`, JSON.stringify({ user_id: userId, ...who, interactions }));
+    const body = { user_id: userId, ...who, app_check_token: this.#appToken ?? undefined, interactions };
+    return navigator.sendBeacon(`${this.baseUrl}/interactions`, JSON.stringify(body));
   }
 
   /** Stored documents about a user, in parts of 5,000 documents. */
@@ -97,8 +102,13 @@ export class Marquee {
   }
 
   async #request(path, options = {}) {
-    const token = (this.#token = await this.idToken());
-    const headers = { ...options.headers, ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    const [token, appToken] = await Promise.all([this.idToken(), this.appCheck()]);
+    [this.#token, this.#appToken] = [token, appToken];
+    const headers = {
+      ...options.headers,
+      ...(token ? { Authorization: `Bearer ${token}` } : {}),
+      ...(appToken ? { "X-Firebase-AppCheck": appToken } : {}),
+    };
     const response = await fetch(this.baseUrl + path, { ...options, headers });
     const body = await response.json();
     if (!response.ok) throw new Error(body.detail);

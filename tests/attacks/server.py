@@ -43,20 +43,27 @@ def prepare(folder: Path) -> dict[str, str]:
 @contextmanager
 def server(environ: Mapping[str, str]) -> Iterator[str]:
     """functions-framework server of `api` as on Cloud Run, started and asked once; its URL."""
+    with process(environ) as (url, _):
+        yield url
+
+
+@contextmanager
+def process(environ: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Server as `server` starts it; its URL, and the id of its process group."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port), "--host=127.0.0.1"]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MARQUEE_", "THREADS"))}
-    with process_group(command, cwd=ROOT, env={**kept, **environ}) as process:
+    with process_group(command, cwd=ROOT, env={**kept, **environ}) as started:
         url = f"http://127.0.0.1:{port}/api/v1"
         give_up = time.monotonic() + PATIENCE_S
-        while time.monotonic() < give_up and process.poll() is None:
+        while time.monotonic() < give_up and started.poll() is None:
             try:
                 ask(f"{url}/recommendations")
             except OSError:
                 time.sleep(0.05)
             else:
                 break
-        yield url
+        yield url, started.pid
 
 
 def ask(url: str, body: Any = None, method: str | None = None) -> tuple[int, dict[str, Any], float]:

@@ -1,5 +1,8 @@
 """Requests from browsers: CORS, App Check and ETags."""
 
+import json
+from typing import Any
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -7,6 +10,7 @@ from tests.deployment import Wire
 
 HEALTH = "/api/v1/health"
 LIST = "/api/v1/recommendations"
+POST = "/api/v1/interactions"
 APP = "https://app.example.com"
 
 
@@ -49,6 +53,38 @@ def test_app_check_protects_all_but_public_operations(
     headers = {"X-Firebase-AppCheck": token} if token else {}
     assert client.get(LIST, headers=headers).status_code == status
     assert client.get(HEALTH, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "status"),
+    [
+        (None, None, 401),
+        (None, "", 401),
+        (None, "forged", 401),
+        (None, "own app", 200),
+        ("own app", None, 200),
+        ("own app", "forged", 200),
+        ("forged", "own app", 401),
+    ],
+)
+def test_a_beacon_has_the_token_of_app_check_in_its_body(
+    wire: Wire, client: FlaskClient, header: str | None, body: str | None, status: int
+) -> None:
+    wire(require_app_check=True, require_auth=True)
+    sent: dict[str, Any] = {"id_token": "user:u", "interactions": [{"type": "click", "event_id": "jazz_1"}]}
+    if body is not None:
+        sent["app_check_token"] = body
+    headers = {"X-Firebase-AppCheck": header} if header else {}
+    # As `sendBeacon` sends it.
+    answer = client.post(POST, data=json.dumps(sent), content_type="text/plain", headers=headers)
+    assert answer.status_code == status, answer.text
+
+
+def test_the_token_of_app_check_is_taken_from_no_other_body(wire: Wire, client: FlaskClient) -> None:
+    wire(require_app_check=True)
+    sent = {"event_ids": ["jazz_1"], "app_check_token": "own app"}
+    assert client.post("/api/v1/rank", json=sent).status_code == 401
+    assert client.put("/api/v1/rules", json={"app_check_token": "own app"}).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/api/v1/openapi.json", "/api/v1/docs"])

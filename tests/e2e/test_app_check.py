@@ -1,0 +1,76 @@
+"""App Check with the shipped client in a browser."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from functions import wiring
+from jobs.demo import make_app
+from shared.ports import Documents
+from tests import deployment
+from tests.deployment import Clock
+from tests.stores import documents
+
+pytestmark = pytest.mark.e2e
+
+SCRIPT = """async ([idToken, appToken]) => {
+  const { Marquee } = await import("/marquee.js");
+  const marquee = new Marquee({
+    idToken: async () => idToken,
+    appCheck: appToken === null ? undefined : async () => appToken,
+    anonymousId: "a_random_secret_of_this_browser",
+  });
+  const tried = async (call) => { try { return (await call()) && "ok"; } catch (error) { return error.message; } };
+  const list = await tried(() => marquee.recommendations());
+  const record = await tried(() => marquee.record([{ type: "click", event_id: "recorded" }]));
+  const sent = marquee.beacon([{ type: "click", event_id: "beaconed" }]);
+  return { list, record, sent };
+}"""
+
+
+@pytest.fixture
+def store() -> Iterator[Documents]:
+    store = documents()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def url(store: Documents, tmp_path: Path) -> Iterator[str]:
+    """Server of the demo's page and of an API that wants ID tokens and App Check."""
+    wired = deployment.wire(store, tmp_path, Clock(), require_auth=True, require_app_check=True)
+    with wiring.use(wired), make_server("127.0.0.1", 0, make_app(wired), threaded=True) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://localhost:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("id_token", "app_token", "stored"),
+    [
+        ("user:alice", "own app", {"recorded", "beaconed"}),
+        # Visitors have no ID token.
+        (None, "own app", {"recorded", "beaconed"}),
+        ("user:alice", "forged", set()),
+        ("user:alice", None, set()),
+        (None, None, set()),
+    ],
+)
+def test_the_client_proves_the_app_in_requests_and_beacons(
+    url: str, store: Documents, page: Page, id_token: str | None, app_token: str | None, stored: set[str]
+) -> None:
+    page.goto(url)
+    with page.expect_response(lambda answer: "beaconed" in (answer.request.post_data or "")) as beacon:
+        found = page.evaluate(SCRIPT, [id_token, app_token])
+    assert beacon.value.status == (200 if stored else 401)
+    assert found["sent"]
+    for name in ("list", "record"):
+        assert (found[name] == "ok") == bool(stored), found
+        assert stored or "App Check token" in found[name]
+    assert {entry.event_id for entry in store.interactions.since(None)} == stored
