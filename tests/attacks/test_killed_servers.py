@@ -24,7 +24,7 @@ def _held(url: str, user_id: str) -> set[str]:
 
 
 class Sender:
-    """Client that sends one interaction after the other until its server is gone; `acknowledged` are those it may rely on."""
+    """Client that sends until its server is gone; `acknowledged` are the interactions that it may rely on."""
 
     def __init__(self, url: str, user_id: str, start: int) -> None:
         self.acknowledged = set[str]()
