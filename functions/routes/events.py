@@ -12,7 +12,8 @@ from shared.services.serving.lists import popular, similar, trending
 def get_similar(call: Call, wired: Services) -> Response:
     """Similar events: those most similar to a given event."""
     request = call.list_request(wired.new_id())
-    return responses.ok(similar(wired.context(), request, event_id=call.parameters["event_id"]))
+    answer = similar(wired.context(), request, event_id=call.parameters["event_id"], caller=call.caller)
+    return responses.ok(answer)
 
 
 def get_popular(call: Call, wired: Services) -> Response:

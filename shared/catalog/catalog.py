@@ -26,7 +26,7 @@ UNSEEN: Final = -np.inf
 _DEFAULT_CALENDAR: Final = Calendar()
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
-_NUMBERS: Final = ("starts_at", "ends_at", "created_at", "on_sale", "lat", "lng", "price")
+_NUMBERS: Final = ("starts_at", "ends_at", "created_at", "on_sale", "visible", "lat", "lng", "price")
 _SHIFTS: Final = ("start_shift_s", "end_shift_s")
 
 FIELDS: Final[Mapping[str, Callable[[Event, float], str]]] = {
@@ -70,6 +70,7 @@ class Catalog:
         the end; NaN where undated.
     created_at : float64 of shape (n,) – POSIX seconds, -inf where unknown.
     on_sale : bool of shape (n,) – published and not sold out.
+    visible : bool of shape (n,) – known and not hidden: what everybody may see, live or not.
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
     price : float32 of shape (n,) – in the currency of the event, NaN where unknown.
     titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for responses and reasons.
@@ -87,6 +88,7 @@ class Catalog:
     end_shift_s: NDArray[np.float32]
     created_at: NDArray[np.float64]
     on_sale: NDArray[np.bool_]
+    visible: NDArray[np.bool_]
     lat: NDArray[np.float32]
     lng: NDArray[np.float32]
     price: NDArray[np.float32]
@@ -143,6 +145,7 @@ class Catalog:
                 [event.created_at.timestamp() if event and event.created_at else UNSEEN for event in rows], np.float64
             ),
             on_sale=np.array([event is not None and event.is_on_sale() for event in rows], np.bool_),
+            visible=np.array([event is not None and event.is_visible() for event in rows], np.bool_),
             lat=np.array([location.lat if location else np.nan for location in locations], np.float32),
             lng=np.array([location.lng if location else np.nan for location in locations], np.float32),
             price=np.array([np.nan if not event or event.price is None else event.price for event in rows], np.float32),
@@ -201,6 +204,13 @@ class Catalog:
         shifts = self.calendar.shifts_s(self.fields["timezone"], rows, self.lng[rows], now)
         return np.floor((now.timestamp() + shifts) / _DAY_S)
 
+    def visible_rows(self, rows: NDArray[np.integer]) -> NDArray[np.int32]:
+        """Rows with -1 in the place of events that not everybody may see, as for an unknown id; int32, same shape."""
+        shown = rows.astype(np.int32)
+        known = np.flatnonzero(rows >= 0)
+        shown[known[~self.visible[rows[known]]]] = -1
+        return shown
+
     def merged(self, events: Iterable[Event]) -> Self:
         """Catalog with `events` added or replaced.
 
@@ -249,7 +259,11 @@ class Catalog:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Catalog from its artifact arrays, as at training; earlier versions knew no time zones."""
+        """Catalog from its artifact arrays, as at training.
+
+        Earlier versions knew no time zones, and did not tell hidden events from others that are not on sale.
+        """
+        arrays = {"catalog.visible": arrays["catalog.on_sale"], **arrays}
         numbers = {name: arrays[f"catalog.{name}"] for name in _NUMBERS}
         size = len(arrays["catalog.events"])
         if "catalog.default_timezone" not in arrays:

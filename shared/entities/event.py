@@ -94,6 +94,10 @@ class Event:
         is_full = self.capacity is not None and self.booked is not None and self.booked >= self.capacity
         return self.status is Status.PUBLISHED and not is_full
 
+    def is_visible(self) -> bool:
+        """Visibility: True unless the event is hidden; whether it is over, cancelled or sold out does not matter."""
+        return self.status is not Status.HIDDEN
+
     def over_by(self) -> datetime | None:
         """Time by which the event is over: its end, else the latest that may be assumed; None when undated."""
         return self.ends_at or (self.starts_at and self.starts_at + MAX_ASSUMED)

@@ -1,6 +1,6 @@
 """List requests and results: the viewer, the query, the ranked list and its items."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import numpy as np
@@ -19,7 +19,8 @@ class Viewer:
     Attributes
     ----------
     profile : declared profile and history, empty for a cold-start user.
-    histories : the profile as input of the models, a batch of one user.
+    histories : the profile as input of the models, a batch of one user; entries of hidden events are those of unknown
+        ones, so that no score and no reason tells anything about an event that may not be seen.
     organizer_ids : ids under which the user organizes events; their own events are not recommended to them.
     consumed_ids : ids of events that the user booked, attended or dismissed, where `profile` is without the history
         that says so.
@@ -40,8 +41,17 @@ class Viewer:
         consumed_ids: tuple[str, ...] = (),
     ) -> "Viewer":
         """Viewer of events of this catalog; the user id counts as one of the organizer ids."""
-        histories = Histories.of_profile(profile, catalog, now)
+        histories = _histories(profile, catalog, now)
         return cls(profile, histories, (profile.user.user_id, *organizer_ids), consumed_ids)
+
+    def in_catalog(self, catalog: Catalog, now: datetime) -> "Viewer":
+        """Viewer with histories as rows of another catalog."""
+        return replace(self, histories=_histories(self.profile, catalog, now))
+
+
+def _histories(profile: Profile, catalog: Catalog, now: datetime) -> Histories:
+    histories = Histories.of_profile(profile, catalog, now)
+    return replace(histories, event_rows=catalog.visible_rows(histories.event_rows))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,9 +55,10 @@ def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: i
     """Audience of an event: the `limit` recently active users most likely to attend.
 
     Users who booked, attended or dismissed the event are left out, and those who do not wish to be profiled. Raises
-    `Forbidden` unless the caller organizes the event or is an admin, and `NotFound` for an unknown event.
+    `Forbidden` unless the caller organizes the event or is an admin, and `NotFound` for an event that the caller may
+    not know of, see `RequestView.with_event`.
     """
-    view = context.view(ListRequest()).with_event(context.documents.events, event_id)
+    view = context.view(ListRequest()).with_event(context.documents.events, event_id, caller)
     model = view.recommender
     catalog = model.catalog
     row = np.array([catalog.events.row(event_id)])

@@ -6,13 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from shared.catalog.catalog import UNSEEN
-from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
 from shared.errors import InvalidField, NotFound, StoreUnavailable
-from shared.feedback.history import Histories
 from shared.feedback.retention import is_kept, kept_since
 from shared.feedback.weights import CODES, IS_CONSUMED
-from shared.ports import Documents, EventStore
+from shared.ports import Caller, Documents, EventStore
 from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
 from shared.services.serving.cache import CachedRecommender
@@ -69,23 +67,30 @@ class RequestView:
         """Recommender of `model`."""
         return self.model.recommender
 
-    def with_event(self, events: EventStore, event_id: str) -> Self:
-        """View with this event in its catalog, read from the store if missing; raises `NotFound`."""
+    def with_event(self, events: EventStore, event_id: str, caller: Caller) -> Self:
+        """View with this event in its catalog, read from the store unless everybody may see the catalog's.
+
+        Raises `NotFound` for an unknown event, and in the same words for one that cannot be read and for a hidden one,
+        which only admins and its organizer may see. All three cost a read of the store.
+        """
         catalog = self.recommender.catalog
         row = catalog.events.row(event_id)
-        # An id that only interactions name has a row, but no attributes.
-        if row >= 0 and catalog.starts_at[row] != UNSEEN:
+        if row >= 0 and catalog.visible[row]:
             return self
-        try:
-            event = events.get(event_id)
-        except InvalidField as error:
-            raise NotFound(f"event_id: expected an event that can be read, got {event_id!r}: {error}") from error
-        if event is None:
+        event = _readable(events, event_id)
+        if event is None or not (event.is_visible() or caller.is_admin or event.organizer_id in caller.organizer_ids):
             raise NotFound(f"event_id: expected the id of an event, got {event_id!r}")
         model = self.model.with_events([event])
         # Adding an event to the catalog changes the rows of the events after it.
-        histories = Histories.of_profile(self.viewer.profile, model.recommender.catalog, self.now)
-        return replace(self, model=model, viewer=replace(self.viewer, histories=histories))
+        return replace(self, model=model, viewer=self.viewer.in_catalog(model.recommender.catalog, self.now))
+
+
+def _readable(events: EventStore, event_id: str) -> Event | None:
+    try:
+        return events.get(event_id)
+    except InvalidField as error:
+        _log.info("takes an event that cannot be read for unknown: field %s", error.field)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

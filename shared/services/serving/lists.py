@@ -16,6 +16,7 @@ from shared.entities import Rules
 from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
 from shared.models.baselines import fallback_scores
+from shared.ports import Caller
 from shared.ranking.explanation import Reason
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import Recommendation
@@ -103,12 +104,12 @@ def trending(context: ServingContext, request: ListRequest, *, window: str) -> A
     return _answer(view, request, live, scores, is_eligible=scores > 0, source=TRENDING)
 
 
-def similar(context: ServingContext, request: ListRequest, *, event_id: str) -> Answer:
+def similar(context: ServingContext, request: ListRequest, *, event_id: str, caller: Caller) -> Answer:
     """Live events by content similarity to an event, which may be over or newer than the model.
 
-    Raises `NotFound` for an unknown event.
+    Raises `NotFound` for an event that the caller may not know of, see `RequestView.with_event`.
     """
-    view = context.view(request).with_event(context.documents.events, event_id)
+    view = context.view(request).with_event(context.documents.events, event_id, caller)
     live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
     scores = similarity(live, np.array([row]))[0]
     return _answer(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0), source=SIMILAR)
@@ -117,8 +118,11 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str) -> 
 def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[str]) -> Ranking:
     """Ranking of all of `event_ids` for a user, without events that may not be shown; pins and boosts do not apply."""
     view = context.view(request)
-    rows = distinct(view.recommender.catalog.events.rows(event_ids))
-    candidates = view.recommender.candidates(rows[rows >= 0], view.now)
+    catalog = view.recommender.catalog
+    rows = distinct(catalog.events.rows(event_ids))
+    rows = rows[rows >= 0]
+    # Scores compare candidates with each other, so the others would tell about an event that may not be shown.
+    candidates = view.recommender.candidates(rows[catalog.are_live(rows, view.now)], view.now)
     request = replace(request, query=replace(request.query, k=len(event_ids), per_series=None))
     answer = _answer(view, request, candidates, view.recommender.score(view.viewer, candidates))
     ranked = {item.event_id for item in answer.items}

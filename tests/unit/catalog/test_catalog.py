@@ -38,7 +38,7 @@ def events(draw: st.DrawFn) -> Event:
 
 
 EVENTS = st.lists(events(), max_size=6)
-NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "lat", "lng", "price", "titles")
+NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "visible", "lat", "lng", "price", "titles")
 
 
 def _readable(catalog: Catalog) -> dict[str, list[object]]:
