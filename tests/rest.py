@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +10,11 @@ from typing import Any
 
 import requests
 
+from shared.entities import Interaction, InteractionType
 from shared.entities.fields import GeoPoint
 
 _TIMEOUT_S = 30
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,41 @@ class Rest:
         """Read a document."""
         return requests.get(self._url(f"documents/{collection}/{key}"), headers=self._headers(), timeout=_TIMEOUT_S)
 
+    def commit(self, *writes: Mapping[str, Any]) -> requests.Response:
+        """Commit writes as Firestore's REST API has them, all or none."""
+        return self.post("commit", {"writes": writes})
+
+    def query(self, collection: str, *conditions: tuple[str, str, Any], group: bool = False) -> requests.Response:
+        """Query of a collection, or of its `group` at any depth; conditions are field, operator and value."""
+        filters = [
+            {"fieldFilter": {"field": {"fieldPath": field}, "op": operator, "value": encoded(value)}}
+            for field, operator, value in conditions
+        ]
+        query: dict[str, Any] = {"from": [{"collectionId": collection, "allDescendants": group}]}
+        if filters:
+            query["where"] = {"compositeFilter": {"op": "AND", "filters": filters}}
+        return self.post("runQuery", {"structuredQuery": query})
+
+    def post(self, method: str, body: Mapping[str, Any]) -> requests.Response:
+        """Call of a method of the documents, such as `commit` or `batchGet`."""
+        return requests.post(self._url(f"documents:{method}"), json=body, headers=self._headers(), timeout=_TIMEOUT_S)
+
+    def name(self, collection: str, key: str) -> str:
+        """Resource name of a document."""
+        return f"{self.database}/documents/{collection}/{key}"
+
+    def list(self, collection: str) -> requests.Response:
+        """List the documents of a collection."""
+        return requests.get(self._url(f"documents/{collection}"), headers=self._headers(), timeout=_TIMEOUT_S)
+
     def _commit(
         self, collection: str, key: str, fields: Mapping[str, Any], stamp: str, how: dict[str, Any]
     ) -> requests.Response:
-        name = f"{self.database}/documents/{collection}/{key}"
-        write = {"update": {"name": name, "fields": {field: encoded(value) for field, value in fields.items()}}, **how}
+        values = {field: encoded(value) for field, value in fields.items()}
+        write = {"update": {"name": self.name(collection, key), "fields": values}, **how}
         if stamp:
             write["updateTransforms"] = [{"fieldPath": stamp, "setToServerValue": "REQUEST_TIME"}]
-        body = {"writes": [write]}
-        return requests.post(self._url("documents:commit"), json=body, headers=self._headers(), timeout=_TIMEOUT_S)
+        return self.commit(write)
 
     def _url(self, path: str) -> str:
         return f"http://{self.host}/v1/{self.database}/{path}"
@@ -77,6 +106,13 @@ def unsigned_token(project: str, user_id: str, **claims: Any) -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts) + "."
 
 
+def key_of(fields: Mapping[str, Any]) -> str:
+    """Document id that follows from an interaction's fields."""
+    given = {"event_id": "", "organizer_id": "", "query": "", "category": "", "recommendation_id": "", **fields}
+    values = {name: given[name] for name in Interaction.__dataclass_fields__ if name in given}
+    return Interaction(interaction_id="", **values | {"type": InteractionType(given["type"])}).expected_id()
+
+
 def encoded(value: Any) -> dict[str, Any]:
     """Firestore REST encoding of a value."""
     if value is None:
@@ -86,7 +122,7 @@ def encoded(value: Any) -> dict[str, Any]:
     if isinstance(value, int):
         return {"integerValue": str(value)}
     if isinstance(value, float):
-        return {"doubleValue": value}
+        return {"doubleValue": value if math.isfinite(value) else _NOT_FINITE[str(value)]}
     if isinstance(value, datetime):
         return {"timestampValue": value.isoformat()}
     if isinstance(value, GeoPoint):

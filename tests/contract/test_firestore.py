@@ -55,6 +55,11 @@ def test_events_written_by_organizers_programs_are_live_and_changed(database: Da
     assert changed == [("over", Status.PUBLISHED, NOW), ("deleted", Status.HIDDEN, NOW + SECOND)]
 
 
+def test_events_are_written_with_a_status_so_that_apps_can_list_them(database: Database) -> None:
+    FirestoreEvents(database).put([event("a")], now=NOW)
+    assert database.read([database.document("events", "a")])["events", "a"]["status"] == "published"
+
+
 def test_large_events_are_split_into_requests_within_firestore_s_limit(database: Database) -> None:
     large = [event(f"{n:03}", description="x" * 100_000) for n in range(130)]
     events = FirestoreEvents(database)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import requests
+from google.cloud.firestore import GeoPoint
 
-from shared.entities import Interaction, InteractionType
+from shared.entities import User
+from shared.errors import InvalidField
 from tests.missing import skipped_when_missing
-from tests.rest import Rest, unsigned_token
+from tests.rest import Rest, key_of, unsigned_token
 from tools.emulators.firestore import firestore_emulator
 from tools.emulators.programs import ROOT
 
@@ -52,12 +54,6 @@ def create(rest: Rest, entry: dict[str, Any], *, key: str = "", stamp: str = "re
     fields = {"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND} | entry
     fields = {name: value for name, value in fields.items() if value is not None}
     return rest.create("interactions", key or key_of(fields), fields, stamp=stamp)
-
-
-def key_of(fields: dict[str, Any]) -> str:
-    given = {"event_id": "", "organizer_id": "", "query": "", "category": "", "recommendation_id": ""} | fields
-    values = {name: given[name] for name in Interaction.__dataclass_fields__ if name in given}
-    return Interaction(interaction_id="", **values | {"type": InteractionType(given["type"])}).expected_id()
 
 
 ALLOWED: list[tuple[str, dict[str, Any]]] = [
@@ -354,6 +350,92 @@ def test_the_wish_not_to_be_profiled_is_a_truth_value(host: str, project: str, w
     bob = client(host, project, "bob")
     assert bob.update("users", "bob", {"profiling": wish}, stamp="updated_at").status_code == status
     assert bob.update("users", "bob", {"city": "Basel"}, stamp="updated_at").status_code == 200
+
+
+def texts(items: int, text: str) -> list[str]:
+    return [text] * items
+
+
+PLACE = {"lat": 46.9, "lng": 7.4}
+PROFILES: list[tuple[str, list[object], list[object]]] = [
+    (
+        "preferred_categories",
+        [None, "", [], [""], ["a", ""], texts(100, "x" * 200), ["😀" * 50]],
+        [texts(101, "x"), ["x" * 201], ["a", "😀" * 50 + "x"], "music", 5, [5], ["a", True], [{"a": "b"}], {"a": "b"}],
+    ),
+    (
+        "preferred_tags",
+        [texts(200, "ö" * 100), ["music", "Live Jazz; +1"]],
+        [texts(201, "x"), ["ö" * 100 + "x"], ["x" * 100_000], [1.5]],
+    ),
+    (
+        "friends",
+        [[f"user_{number}" for number in range(1000)], texts(1000, "x" * 128), ["ö" * 64]],
+        [[f"user_{number}" for number in range(1001)], ["x" * 129], ["ö" * 64 + "x"], ["a", 7], "bob", {"bob": True}],
+    ),
+    ("city", [None, "", "x" * 200, "ö" * 100], ["x" * 201, "ö" * 101, 5, ["Bern"], PLACE, True]),
+    ("gender", [None, "", "x" * 50], ["x" * 51, 1, ["x"]]),
+    ("max_price", [None, "", 0, 10_000_000, 12.5], [-1, 10_000_001, float("nan"), float("inf"), "12", True, [12]]),
+    ("birth_year", [None, "", 1880, 2200, 1990.0], [1879, 2201, 1990.5, 2**62, float("nan"), "1990", [1990], True]),
+    (
+        "location",
+        [None, "", PLACE, {"lat": -90, "lng": 180}, GeoPoint(46.9, 7.4)],
+        [{"lat": 1}, {"lat": 91, "lng": 0}, {"lat": 0, "lng": 181.0}, {"lat": "1", "lng": 2}, "here", 5, [1, 2]],
+    ),
+    (
+        "created_at",
+        [None, "", datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)],
+        [datetime(1969, 12, 31, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC), "yesterday", 5, [5], True],
+    ),
+]
+"""Values of each field of a profile: those that are allowed, and those that are denied."""
+
+
+@pytest.mark.parametrize(("field", "allowed", "denied"), PROFILES, ids=[field for field, _, _ in PROFILES])
+def test_profiles_are_bounded_to_what_the_functions_accept(
+    host: str, project: str, field: str, allowed: list[object], denied: list[object]
+) -> None:
+    alice, bob = client(host, project), client(host, project, "bob")
+    assert bob.create("users", "bob", {"city": "Bern"}, stamp="updated_at").status_code == 200
+    for value in allowed:
+        User.from_document("bob", {field: value})
+        written = bob.update("users", "bob", {field: value}, stamp="updated_at")
+        assert written.status_code == 200, (value, written.text)
+    for value in denied:
+        with pytest.raises(InvalidField):
+            User.from_document("bob", {field: value})
+        assert alice.create("users", "alice", {field: value}, stamp="updated_at").status_code == 403, value
+        assert bob.update("users", "bob", {field: value}, stamp="updated_at").status_code == 403, value
+
+
+def test_a_profile_of_the_greatest_size_is_allowed(host: str, project: str) -> None:
+    largest = {field: max(allowed, key=lambda value: len(str(value))) for field, allowed, _ in PROFILES}
+    written = client(host, project).create("users", "alice", largest | {"profiling": True}, stamp="updated_at")
+    assert written.status_code == 200, written.text
+
+
+def test_every_field_of_a_profile_is_bounded() -> None:
+    assert {field for field, _, _ in PROFILES} == {*User.__dataclass_fields__} - {"user_id", "updated_at", "profiling"}
+
+
+def test_lists_of_events_ask_for_published_ones(host: str, project: str) -> None:
+    admin, visitor = client(host, project, "root", admin=True), client(host, project, "")
+    events: dict[str, dict[str, Any]] = {"a": {"status": "published"}, "b": {"status": "hidden"}, "c": {}}
+    for key, fields in events.items():
+        assert admin.create("events", key, {"title": key, **fields}).status_code == 200
+    found = visitor.query("events", ("status", "EQUAL", "published"))
+    assert (found.status_code, found.text.count('"title"')) == (200, 1)
+    assert admin.query("events").text.count('"title"') == 3
+    queries: list[list[tuple[str, str, Any]]] = [
+        [],
+        [("title", "EQUAL", "a")],
+        [("status", "IN", ["published", "hidden"])],
+        [("status", "GREATER_THAN_OR_EQUAL", "published")],
+    ]
+    for conditions in queries:
+        assert visitor.query("events", *conditions).status_code == 403
+    # Without a status an event is published, but no query can ask for that.
+    assert visitor.get("events", "c").status_code == 200
 
 
 def test_the_tables_cover_enough_cases() -> None:
