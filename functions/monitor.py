@@ -13,6 +13,7 @@ from functions import responses
 from functions.wiring import services
 from shared.errors import Conflict
 from shared.services.ingest.expiry import expire
+from shared.services.ingest.friends import share_profiles, stop_sharing
 from shared.services.ingest.reconcile import reconcile
 
 _log = logging.getLogger(__name__)
@@ -26,10 +27,15 @@ def monitor(request: Request) -> Response:
     wired = services()
     try:
         now = wired.now()
-        report = asdict(reconcile(wired.documents, now=now))
+        has_friends = wired.settings.has_friends
+        report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends))
     except Conflict as error:
         _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": str(error)}))
         return responses.problem(error)
+    if has_friends:
+        report["shared"] = share_profiles(wired.documents, now=now)
+    else:
+        stop_sharing(wired.documents)
     # After the counts, so that nothing expires that is not counted.
     report["expired"] = expire(wired.documents.personal, keep_days=wired.settings.keep_days, now=now)
     _log.log(

@@ -86,7 +86,14 @@ class Services:
     def context(self) -> ServingContext:
         """Serving context of a request, from which lists are made."""
         settings = self.settings
-        return ServingContext(self.serving, self.documents, self.now, settings.deadline_s, settings.keep_days)
+        return ServingContext(
+            self.serving,
+            self.documents,
+            self.now,
+            settings.deadline_s,
+            settings.keep_days,
+            has_friends=settings.has_friends,
+        )
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

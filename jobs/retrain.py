@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             reread=given.reread,
             keep_days=settings.keep_days,
             calendar=wiring.calendar(settings),
+            has_friends=settings.has_friends,
         )
         trainer = wiring.trainer(wired, lambda step: console.say(f"{step.seconds:7.1f} s  {step.message}"))
         document = retrain(trainer, plan, scheduled_at=at or wired.now())

@@ -47,6 +47,7 @@ class Settings:
     timezone : IANA name of the time zone of events that name none, "" for the solar time at their location
         (MARQUEE_TIMEZONE).
     assumed_hours : length of events whose end is unknown, hours, 0..24 (MARQUEE_ASSUMED_HOURS).
+    has_friends : whether lists show that mutual friends go to an event (MARQUEE_FRIENDS, `off` or `on`).
     keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
     """
 
@@ -64,6 +65,7 @@ class Settings:
     keep_days: int | None = None
     origins: tuple[str, ...] = ()
     require_app_check: bool = False
+    has_friends: bool = False
 
     @classmethod
     def from_environ(
@@ -107,6 +109,7 @@ class Settings:
             keep_days=_days(environ, "MARQUEE_KEEP_DAYS", 30, 36_500),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
+            has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
         )
 
 

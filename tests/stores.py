@@ -70,6 +70,9 @@ class FragileUsers:
         self.remember = users.remember
         self.changed_since = users.changed_since
         self.trim_histories = users.trim_histories
+        self.share_plans = users.share_plans
+        self.with_friends = users.with_friends
+        self.telling = users.telling
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()

@@ -8,6 +8,7 @@ import numpy as np
 
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Location, Profile, User
+from shared.feedback.friends import going_rows
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
@@ -47,7 +48,9 @@ class Town:
             for name in ("event_rows", "organizer_rows", "codes", "values", "age_days")
         }
         starts = np.concatenate([[0], np.cumsum([len(part.codes) for part in parts])]).astype(np.int64)
-        histories = Histories(users=tuple(profile.user for profile in profiles), starts=starts, **columns)
+        users = tuple(profile.user for profile in profiles)
+        friends_going = going_rows([profile.friends_going for profile in profiles], self.catalog)
+        histories = Histories(users=users, starts=starts, going=friends_going, **columns)
         return UserBatch(histories, self.candidates)
 
 
@@ -100,7 +103,9 @@ def town(seed: int, *, events: int = 40) -> Town:
             )
             for _ in range(rng.integers(25))
         ]
-        profiles.append(Profile(user, tuple(sorted(entries, key=lambda entry: entry.occurred_at, reverse=True))))
+        history = tuple(sorted(entries, key=lambda entry: entry.occurred_at, reverse=True))
+        going = {f"e{n:03}": 1 + int(n) % 3 for n in rng.choice(total, 3, replace=False)} if user.friends else {}
+        profiles.append(Profile(user, history, tuple(sorted(going.items()))))
     profiles.append(Profile(User(user_id="stranger")))
     known = Catalog.of([_event(rng, f"e{number:03}") for number in range(events)])
     bookings = [

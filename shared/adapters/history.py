@@ -5,17 +5,18 @@ text rather than a map because Firestore's library takes three times as long to 
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final
 
 from shared.adapters import untrusted
-from shared.entities import HistoryEntry, Interaction, InteractionType, fields
+from shared.entities import HistoryEntry, Interaction, InteractionType, User, fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
 from shared.entities.profile import MAX_HISTORY, OUTLASTING
 from shared.errors import InvalidField
+from shared.feedback.friends import counts, friend_ids
 from shared.feedback.weights import CODES
 
 MAX_BYTES: Final = 900_000
@@ -31,6 +32,18 @@ def key_of(interaction: Interaction) -> str:
     """
     name = interaction.interaction_id if interaction.type.meaning.repeats else interaction.expected_id()
     return "h" + blake2b(name.encode(), digest_size=8).hexdigest()
+
+
+def friend_key(user_id: str) -> str:
+    """Key of a friend's plans in a user's history: "f" and 16 hexadecimal digits of a hash, see `key_of`."""
+    return "f" + blake2b(user_id.encode(), digest_size=8).hexdigest()
+
+
+def going(user: User, shared: Mapping[str, Sequence[str]]) -> tuple[tuple[str, int], ...]:
+    """Friends who go, by event, of a user with plans by `friend_key`: of the friends whom the user still declares."""
+    if not shared:
+        return ()
+    return counts(shared.get(friend_key(friend_id), ()) for friend_id in friend_ids(user))
 
 
 def text_of(interaction: Interaction) -> str:

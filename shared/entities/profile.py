@@ -47,7 +47,10 @@ class Profile:
     user : the declared profile.
     history : newest first, one entry for each state; the newest `MAX_HISTORY` entries and of older ones those that
         `OUTLASTING` keeps.
+    friends_going : ids of events with the number of mutual friends who go, in order of the ids, see
+        `feedback/friends.py`.
     """
 
     user: User
     history: tuple[HistoryEntry, ...] = ()
+    friends_going: tuple[tuple[str, int], ...] = ()

@@ -13,6 +13,7 @@ from shared.arrays.ragged import Ragged
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType, Profile, User
 from shared.entities.profile import OUTLASTING
+from shared.feedback.friends import Going, going_rows
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import CODES, IS_CONSUMED, IS_REMEMBERED, confidence_weights
 
@@ -32,6 +33,7 @@ class Histories:
     codes : int8 of shape (n,) – interaction types, see `weights.CODES`.
     values : float32 of shape (n,) – stars, NaN where there are none.
     age_days : float32 of shape (n,) – days since the interaction.
+    going : events that mutual friends of each user go to; None where no user has any.
     """
 
     users: Sequence[User]
@@ -41,6 +43,7 @@ class Histories:
     codes: NDArray[np.int8]
     values: NDArray[np.float32]
     age_days: NDArray[np.float32]
+    going: Going | None = None
 
     @classmethod
     def of_profile(cls, profile: Profile, catalog: Catalog, now: datetime) -> Self:
@@ -55,6 +58,7 @@ class Histories:
             codes=np.array([CODES[entry.type] for entry in entries], np.int8),
             values=np.array([np.nan if entry.value is None else entry.value for entry in entries], np.float32),
             age_days=np.array([(posix_now - entry.occurred_at.timestamp()) / DAY_S for entry in entries], np.float32),
+            going=going_rows([profile.friends_going], catalog) if profile.friends_going else None,
         )
 
     @classmethod
@@ -119,22 +123,31 @@ class Histories:
         """Leave-one-out variants of a single user (b = 1), to explain scores by the changes that they cause.
 
         In order: the user with all entries, the user without each of `entries`, then each of `others` (other declared
-        profiles) with all entries of the user.
+        profiles) with all entries of the user. A profile without friends has none who go.
         """
         count = int(self.starts[-1])
         variants = 1 + len(entries) + len(others)
         kept = np.ones((variants, count), np.bool_)
         kept[1 + np.arange(len(entries)), entries] = False
         picked = np.nonzero(kept)[1]
+        users = (*(self.users[0],) * (1 + len(entries)), *others)
         return type(self)(
-            users=(*(self.users[0],) * (1 + len(entries)), *others),
+            users=users,
             starts=offsets(kept.sum(axis=1)),
             event_rows=self.event_rows[picked],
             organizer_rows=self.organizer_rows[picked],
             codes=self.codes[picked],
             values=self.values[picked],
             age_days=self.age_days[picked],
+            going=None if self.going is None else _going_of(users, self.going),
         )
+
+
+def _going_of(users: Sequence[User], going: Going) -> Going:
+    """Friends who go, of one user, for variants of the user: none for those without friends."""
+    repeated = going.rows(np.zeros(len(users), np.int64))
+    has_friends = np.array([bool(user.friends) for user in users])
+    return repeated.where(has_friends[repeated.row_of_entry()])
 
 
 def _kept(entries: Ragged[NDArray[np.int64]], codes: NDArray[np.int8], newest: int) -> NDArray[np.bool_]:

@@ -39,6 +39,7 @@ class Replay:
     users : declared profiles by id.
     now : end of the last window.
     seed : seed of the samples of users and negatives.
+    has_friends : whether friends who go are a signal; where not, no model weighs them.
     """
 
     def __init__(
@@ -49,7 +50,9 @@ class Replay:
         *,
         now: datetime,
         seed: int = 0,
+        has_friends: bool = False,
     ) -> None:
+        self.has_friends = has_friends
         self._table = table
         self._catalog = catalog
         self._users = users
@@ -90,7 +93,8 @@ class Replay:
         data = self._data_before(window.start_s)
         params = {name: self._params_before(window.start_s, name) for name in _BY_NAME}
         max_users = MAX_GROUPS // len(self._windows)
-        return list(sample_groups(split(self._table, window), data, params, self._users, max_users, self._rng))
+        found = split(self._table, window)
+        return list(sample_groups(found, data, params, self._users, max_users, self._rng, friends=self.has_friends))
 
     def _random_groups(self, until_s: float) -> list[TrainingGroup]:
         rng = np.random.default_rng(self._seed)
@@ -99,7 +103,7 @@ class Replay:
             return []
         data = TrainingData(found.past, self._catalog, until_s, self._declared)
         params = {name: signal.fit(data) for name, signal in _BY_NAME.items()}
-        return list(sample_groups(found, data, params, self._users, MAX_GROUPS, rng))
+        return list(sample_groups(found, data, params, self._users, MAX_GROUPS, rng, friends=self.has_friends))
 
     def _data_before(self, moment_s: float) -> TrainingData:
         # Callers ask in order of time, so only the data and the parameters of the latest time are cached.

@@ -1,7 +1,7 @@
 """Training groups as of a past time: positives, sampled negatives, their signal values."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,6 +12,7 @@ from shared.arrays.positions import offsets
 from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
 from shared.evaluation.holdout import candidate_rows, first_hits
+from shared.feedback.friends import PastPlans
 from shared.feedback.history import Histories
 from shared.feedback.popularity import popularity
 from shared.learning.listwise import TrainingGroups
@@ -68,12 +69,15 @@ def sample_groups(
     users: Mapping[str, User],
     max_users: int,
     rng: "np.random.Generator",
+    *,
+    friends: bool = False,
 ) -> Iterator[TrainingGroup]:
     """Training groups of at most `max_users` users with positives in the window of `split`.
 
     Signals with `params` learned from `data`, the interactions before the split, score users by their histories of that
     time. Candidates and positives are those of offline evaluation, see `evaluation/holdout.py`. Negatives are sampled
-    from the candidates that a user has not consumed, see `_inclusion_probabilities`.
+    from the candidates that a user has not consumed, see `_inclusion_probabilities`. With `friends`, users have the
+    mutual friends among `users` who go as of that time.
     """
     catalog, table = data.catalog, data.table
     moment = datetime.fromtimestamp(data.now_s, UTC)
@@ -93,6 +97,7 @@ def sample_groups(
     has_group[user_rows] = True
     users_table = table.where(has_group[table.user_rows])
     user_ids = table.users.ids(user_rows)
+    plans = PastPlans(users, table, catalog) if friends else None
     for begin in range(0, len(user_rows), _CHUNK):
         chunk = user_rows[begin : begin + _CHUNK]
         profiles = [users.get(user_id) or User(user_id=user_id) for user_id in user_ids[begin : begin + _CHUNK]]
@@ -100,6 +105,8 @@ def sample_groups(
         sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
         columns = np.union1d(sample, column_of_positive[in_chunk])
         histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
+        if plans:
+            histories = replace(histories, going=plans.going(profiles))
         candidates = Candidates(catalog, rows[columns], data.now_s, popular[columns])
         values, segments = score_signals(
             params,

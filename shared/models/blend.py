@@ -12,6 +12,7 @@ from shared.catalog.attributes import part, prefixed
 from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
 from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
+from shared.signals.friends import FriendsGoing
 from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, UserSignal
 from shared.signals.static_candidates import StaticCandidates
@@ -46,7 +47,7 @@ _CONTENT: Final = {
 """Hand-set weights of the content signals relative to each other."""
 
 _OTHERS: Final = {
-    "friends": 2.0,
+    "friends_going": 2.0,
     "interest": 5.0,
     "nearness": 0.05,
     "budget": 1.0,
@@ -124,6 +125,8 @@ class Blend:
         """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
         replay, now = given.replay(), given.now
         weights, learning = learn(replay.groups(now))
+        if not replay.has_friends:
+            weights = np.where(np.array(_NAMES) == FriendsGoing.name, np.float32(0), weights)
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
         return cls(weights, {name: replay.params(name, now) for name in weighted}, learning)
 

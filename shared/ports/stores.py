@@ -66,11 +66,28 @@ class UserStore(Protocol):
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Idempotent merge of interactions into their users' histories."""
 
+    def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
+        """Update of what mutual friends are told of the plans of some users, see `feedback/friends.py`; idempotent.
+
+        For each user, atomically: the friends who have declared the friendship back get the plans that follow from the
+        history now, and all others who were told of plans lose them. With `viewer`, only this user gets or loses them.
+        A user without a readable profile has no friends.
+        """
+
+    def telling(self, user_id: str) -> list[str]:
+        """Users who told this user of their plans and have not taken it back, in any order."""
+
+    def with_friends(self, user_ids: Sequence[str]) -> list[str]:
+        """Users who have declared friends: those of `user_ids`, in their order."""
+
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Trimming of the histories of these interactions to their limits; returns the interactions that they lack."""
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
-        """Profile of a user with newest history and dismissals, in one read; empty for an unknown user."""
+        """Profile of a user with newest history and dismissals, in one read; empty for an unknown user.
+
+        Of friends who go, those count whom the profile still declares.
+        """
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Declared profiles with `updated_at` at or after `moment`, oldest first, ties by id.

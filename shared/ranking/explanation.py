@@ -70,7 +70,7 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     entries, user = histories.explainable(), histories.users[0]
     variants = {
         "matches your interests": replace(user, preferred_tags=(), preferred_categories=()),
-        "a friend goes": replace(user, friends=()),
+        "a friend goes": replace(user, friends=()) if histories.going is not None else user,
         "near you": replace(user, location=None),
     }
     variants = {cause: variant for cause, variant in variants.items() if variant != user}

@@ -9,7 +9,7 @@ from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Si
 from shared.signals.demographics import DeclaredRidge
 from shared.signals.distance_price import Budget, Nearness
 from shared.signals.ease import Ease
-from shared.signals.friends import Friends
+from shared.signals.friends import FriendsGoing
 from shared.signals.item_graph import GraphFilter
 from shared.signals.novelty import Freshness, PassedOver, Unseen
 from shared.signals.popularity import Likes, LikesPerEvent, PopularityRank
@@ -44,7 +44,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     DeclaredTags(),
     DeclaredCategories(),
     Follows(),
-    Friends(),
+    FriendsGoing(),
     Nearness(),
     Budget(),
     PopularityRank(),
@@ -65,6 +65,7 @@ RETIRED: Final = frozenset(
         "dismissals",
         "ease_venue",
         "followed_tags",
+        "friends",
         "liked_category",
         "liked_hour",
         "liked_series",

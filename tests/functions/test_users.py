@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from flask.testing import FlaskClient
@@ -19,17 +18,13 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import InteractionType, User
 from shared.errors import InvalidField, TooMany
-from shared.models.artifact import unpack
 from shared.ports import Documents
 from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.erasure import export
 from shared.services.ingest.quota import Quota
-from shared.services.registry import POINTER, read_manifest
-from shared.signals.friends import user_hashes
 from tests import laws
 from tests.deployment import Clock, created, delivered
 from tests.examples import DAY, NOW, an_interaction
-from tests.known import known
 
 Wire = Callable[..., Services]
 INTERACTIONS = "/api/v1/interactions"
@@ -106,7 +101,6 @@ def test_a_user_who_was_active_only_before_the_limit_leaves_no_data(
     load_interactions(store, done, now=NOW - DAY)
     assert client.post("/retrain").get_json()["decision"] == "published"
     assert GONE in everything(store, tmp_path)
-    assert _hash_of_gone(tmp_path)
     counts = [counts for event_id, counts, _ in store.counters.changed_since(None) if event_id == "jazz_2"]
     deletions = [(entry.interaction_id, entry.to_document()) for entry in store.interactions.since(None)]
 
@@ -118,16 +112,7 @@ def test_a_user_who_was_active_only_before_the_limit_leaves_no_data(
             interaction(delivered(encode_change("interactions", key, None, fields)))
     assert client.post("/retrain").get_json()["decision"] == "published"
     assert GONE not in everything(store, tmp_path)
-    assert not _hash_of_gone(tmp_path)
     assert counts == [counts for event_id, counts, _ in store.counters.changed_since(None) if event_id == "jazz_2"]
-
-
-def _hash_of_gone(folder: Path) -> bool:
-    """Whether an array of the model in service holds the hash of the user's id."""
-    objects = FolderObjects(folder)
-    version = json.loads(known(objects.read(POINTER)).data)["version"]
-    arrays = unpack(known(objects.read(f"models/{version}/model.npz")).data, read_manifest(objects, version))
-    return any((array == user_hashes([GONE])[0]).any() for array in arrays.values() if array.dtype == np.uint64)
 
 
 def test_an_erased_user_is_a_cold_start_user_and_may_start_again(

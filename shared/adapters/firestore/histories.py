@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shared.adapters import history
 from shared.adapters.firestore import events
 from shared.adapters.firestore.client import Database, Refused, chunks, in_parallel, until_conditions_hold
+from shared.adapters.firestore.friends import HISTORIES, TOLD, share_plans
 from shared.entities import Interaction, is_anonymous
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import VISITOR_LIFE
@@ -22,7 +23,6 @@ from shared.ports import VISITOR_LIFE
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot, WriteBatch
 
-HISTORIES: Final = "histories"
 _ENTRY_BYTES: Final = 500
 """Estimated size of an entry, for requests within Firestore's limit."""
 _HISTORY_BYTES: Final = MAX_HISTORY * _ENTRY_BYTES // 2
@@ -128,11 +128,11 @@ class Histories:
         ]
 
     def expire(self, user_ids: Iterable[str], before: datetime) -> None:
-        """Expiry of the entries before `before` of some users; a history without any other is deleted."""
+        """Expiry of the entries before `before` of some users, and from what their friends are told."""
         self._remove(user_ids, lambda _, entries: history.expired(entries, before))
 
     def forget(self, interactions: Sequence[Interaction]) -> None:
-        """Removal of the entries of some interactions; a history without any other is deleted."""
+        """Removal of the entries of some interactions, and from what friends are told."""
         texts: dict[str, Entries] = defaultdict(dict)
         for interaction in interactions:
             texts[interaction.user_id][history.key_of(interaction)] = history.text_of(interaction)
@@ -144,18 +144,25 @@ class Histories:
         self._remove(sorted(texts), keys)
 
     def _remove(self, user_ids: Iterable[str], keys: Callable[[str, Entries], Sequence[str]]) -> None:
-        in_parallel(lambda part: self._remove_part(part, keys), chunks(user_ids, lambda _: _HISTORY_BYTES))
+        """Removal of entries; a history that holds nothing else is deleted."""
+        parts = in_parallel(lambda part: self._remove_part(part, keys), chunks(user_ids, lambda _: _HISTORY_BYTES))
+        in_parallel(lambda user_id: share_plans(self._database, user_id), [key for part in parts for key in part])
 
-    def _remove_part(self, user_ids: Sequence[str], keys_of: Callable[[str, Entries], Sequence[str]]) -> None:
+    def _remove_part(self, user_ids: Sequence[str], keys_of: Callable[[str, Entries], Sequence[str]]) -> list[str]:
+        """Removal of entries from some histories; returns the users among them whose friends are told of plans."""
         from google.cloud.firestore import DELETE_FIELD
 
-        def attempt() -> None:
+        def attempt() -> list[str]:
             batch = self._database.client.batch()
             stored = self._database.snapshots(self._database.document(HISTORIES, user_id) for user_id in user_ids)
+            telling = []
             for snapshot in stored.values():
+                document = snapshot.to_dict() or {}
                 entries = _entries(snapshot)
                 keys = keys_of(snapshot.id, entries)
-                if len(keys) == len(entries):
+                if keys and document.get(TOLD):
+                    telling.append(snapshot.id)
+                if len(keys) == len(entries) and document.keys() <= {"entries", "looked_at", "expires_at"}:
                     # An entry that is merged meanwhile must not go with the rest.
                     unchanged = self._database.client.write_option(last_update_time=snapshot.update_time)
                     batch.delete(snapshot.reference, option=unchanged)
@@ -163,8 +170,9 @@ class Histories:
                     batch.update(snapshot.reference, {f"entries.{key}": DELETE_FIELD for key in keys})
             if len(batch):
                 self._database.commit(batch, f"{len(batch)} shorter histories")
+            return telling
 
-        until_conditions_hold(attempt, "shorten histories")
+        return until_conditions_hold(attempt, "shorten histories")
 
     def _merge_all(self, items: Sequence[tuple[str, Entries]]) -> None:
         try:

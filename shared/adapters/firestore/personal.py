@@ -9,7 +9,8 @@ from shared.adapters.firestore import deadletters, forgotten, interactions, user
 from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel, until_conditions_hold
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.firestore.forgotten import marker_of
-from shared.adapters.firestore.histories import HISTORIES, Histories
+from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, TOLD, share_plans
+from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import PAGE, Listing, documents, snapshots
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
 from shared.adapters.firestore.registers import read, reference_of, write
@@ -45,7 +46,10 @@ class FirestorePersonal:
         """Documents about a user: profile, history, interactions, dead letters."""
         references = [self._database.document(collection, user_id) for collection in (users.COLLECTION, HISTORIES)]
         for (collection, key), data in self._database.read(references).items():
-            yield PersonalDocument(collection, key, data)
+            # What friends plan is theirs.
+            data.pop(PLANS, None)
+            if data:
+                yield PersonalDocument(collection, key, data)
         for listing in (DONE, LETTERS):
             for key, data in documents(self._database, listing, user_id):
                 yield PersonalDocument(listing.collection, key, data)
@@ -55,19 +59,22 @@ class FirestorePersonal:
         from google.cloud.firestore import ArrayRemove
 
         held = list(self.of(user_id))
+        # Without a profile nobody is told of plans any more, so what is taken back here stays away.
+        self._write([self._database.document(users.COLLECTION, user_id)], lambda batch, own: batch.delete(own))
+        share_plans(self._database, user_id)
         own_interactions = [document for document in held if document.collection == interactions.COLLECTION]
         states = [state for document in own_interactions if (state := _state(document.document_id, document.fields))]
         in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
         ids = {state.interaction_id for state in states}
-        own = [
-            self._database.document(document.collection, document.document_id)
-            for document in held
-            if document.collection != interactions.COLLECTION or document.document_id not in ids
-        ]
-        others = [self._database.document(users.COLLECTION, key) for key in self._friends(user_id)]
+        names = {(document.collection, document.document_id) for document in held if document.document_id not in ids}
+        # A history that holds only plans of friends is not listed among the user's documents.
+        own = [self._database.document(*name) for name in sorted({*names, (HISTORIES, user_id)})]
+        others = [self._database.document(users.COLLECTION, key) for key in self._listed(FRIENDS, user_id)]
         without = {"friends": ArrayRemove([user_id]), "updated_at": now}
         self._write(own, lambda batch, reference: batch.delete(reference))
         self._write(others, lambda batch, reference: batch.update(reference, without))
+        telling = [self._database.document(HISTORIES, key) for key in self._listed(TELLING, user_id)]
+        self._write(telling, lambda batch, reference: batch.update(reference, {TOLD: ArrayRemove([user_id])}))
         return len(held) + len(others)
 
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
@@ -157,9 +164,9 @@ class FirestorePersonal:
             done.add(key)
             yield state, Register(recorded_time(state), is_deleted=True), before
 
-    def _friends(self, user_id: str) -> list[str]:
+    def _listed(self, listing: Listing, user_id: str) -> list[str]:
         # Listed to the end before the first change, which would remove documents from the query's result.
-        return [key for key, _ in documents(self._database, FRIENDS, user_id)]
+        return [key for key, _ in documents(self._database, listing, user_id)]
 
     def _write(
         self, references: "list[DocumentReference]", change: "Callable[[WriteBatch, DocumentReference], None]"

@@ -7,7 +7,8 @@ from typing import Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
-from shared.adapters.firestore.histories import HISTORIES, Histories
+from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, share_plans
+from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
@@ -58,8 +59,28 @@ class FirestoreUsers:
             user = untrusted.declared(user_id, found.get((COLLECTION, user_id), {}))
         except InvalidField as error:
             untrusted.warn(COLLECTION, user_id, error)
-        entries = found.get((HISTORIES, user_id), {}).get("entries", {})
-        return Profile(user, history.newest(user_id, entries))
+        stored = found.get((HISTORIES, user_id), {})
+        entries = history.newest(user_id, stored.get("entries", {}))
+        return Profile(user, entries, history.going(user, stored.get(PLANS, {})))
+
+    def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
+        """Tell mutual friends of the plans of some users, and take back what others were told; idempotent."""
+        in_parallel(lambda user_id: share_plans(self._database, user_id, viewer), user_ids)
+
+    def telling(self, user_id: str) -> list[str]:
+        """Users who told this user of their plans, one read per user."""
+        return [key for key, _ in documents(self._database, TELLING, user_id)]
+
+    def with_friends(self, user_ids: Sequence[str]) -> list[str]:
+        """Users among `user_ids` who have declared friends, one read per user."""
+
+        def part_of(part: Sequence[str]) -> set[str]:
+            references = [self._database.document(COLLECTION, user_id) for user_id in part]
+            found = self._database.read(references, only="friends")
+            return {user_id for (_, user_id), document in found.items() if document.get("friends")}
+
+        found = set().union(*in_parallel(part_of, chunks(user_ids, len)))
+        return [user_id for user_id in user_ids if user_id in found]
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Trim the histories of the interactions' users, one read per user; returns the interactions they lack."""

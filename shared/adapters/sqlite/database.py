@@ -17,7 +17,7 @@ from shared.errors import InvalidField, SettingsError, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
-_SCHEMA_VERSION = 4
+_SCHEMA_VERSION = 5
 _BUSY_S = 10.0
 _PATIENCE_MS = 20
 """Milliseconds for which SQLite itself waits for another process, with the connection."""
@@ -30,6 +30,12 @@ _BY_AGE = (
     "CREATE INDEX interactions_by_age ON interactions (document ->> 'occurred_at', interaction_id)",
     f"CREATE INDEX interactions_of_visitors ON interactions (recorded_at, interaction_id) WHERE {OF_VISITORS}",
 )
+_FRIENDS = (
+    "CREATE TABLE friends_plans (user_id TEXT NOT NULL, friend_id TEXT NOT NULL, plans TEXT NOT NULL,"
+    " PRIMARY KEY (user_id, friend_id)) WITHOUT ROWID",
+    "CREATE INDEX friends_plans_by_friend ON friends_plans (friend_id, user_id)",
+)
+"""Plans of friends, a JSON list of event ids, by the user who is told of them."""
 _SCHEMA = (
     # Documents are JSON; the other columns are those that queries need.
     "CREATE TABLE events (event_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL,"
@@ -59,6 +65,7 @@ _SCHEMA = (
     " run INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
     "CREATE TABLE forgotten (pseudonym TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     *_BY_AGE,
+    *_FRIENDS,
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 _MIGRATIONS = {
@@ -74,6 +81,7 @@ _MIGRATIONS = {
         "PRAGMA user_version = 3",
     ),
     3: (*_BY_AGE, "PRAGMA user_version = 4"),
+    4: (*_FRIENDS, "PRAGMA user_version = 5"),
 }
 """Statements that bring the schema of an earlier version to that of the next one."""
 

@@ -10,6 +10,7 @@ from shared.adapters.sqlite import counters
 from shared.adapters.sqlite.counters import withdraw
 from shared.adapters.sqlite.database import OF_VISITORS, Database, decode, iso, moment_of
 from shared.adapters.sqlite.interactions import states_in, states_of
+from shared.adapters.sqlite.users import share_plans
 from shared.entities import Interaction, pseudonym
 from shared.ports import VISITOR_LIFE, PersonalDocument
 
@@ -39,11 +40,19 @@ _ERASE: Final = (
     "DELETE FROM history WHERE user_id = ?",
     "DELETE FROM interactions WHERE document ->> 'user_id' = ?",
     "DELETE FROM dead_letters WHERE user_id = ?",
+    "DELETE FROM friends_plans WHERE user_id = ?",
+    "DELETE FROM friends_plans WHERE friend_id = ?",
 )
 _OLD: Final = (
     "SELECT recorded_at, interaction_id, document FROM interactions WHERE document ->> 'occurred_at' < ?"
     " ORDER BY document ->> 'occurred_at', interaction_id LIMIT ?"
 )
+_SHARING: Final = (
+    "SELECT DISTINCT document ->> 'user_id' FROM (SELECT document FROM interactions"
+    " WHERE document ->> 'occurred_at' < ? ORDER BY document ->> 'occurred_at', interaction_id LIMIT ?)"
+    " WHERE document ->> 'user_id' IN (SELECT friend_id FROM friends_plans)"
+)
+"""Query for the users of the oldest interactions whose friends are told of plans."""
 _OLD_OF_VISITORS: Final = (
     f"SELECT recorded_at, interaction_id, document FROM interactions WHERE {OF_VISITORS} AND recorded_at < ?"  # noqa: S608  # a constant
     " ORDER BY recorded_at, interaction_id LIMIT ?"
@@ -96,6 +105,8 @@ class SqlitePersonal:
         with self._database.transaction() as connection:
             if before is not None:
                 connection.execute("DELETE FROM history WHERE occurred_at < ?", (iso(before),))
+                for (user_id,) in connection.execute(_SHARING, (iso(before), limit)).fetchall():
+                    share_plans(connection, user_id)
                 expired = _expire(connection, _OLD, before, limit)
             connection.execute(_OLD_ENTRIES_OF_VISITORS, (iso(now - VISITOR_LIFE),))
             return expired + _expire(connection, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired)

@@ -12,10 +12,14 @@ from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY, OUTLASTING
 from shared.errors import InvalidField
+from shared.feedback.friends import are_friends, friend_ids, plans
 from shared.ports import Written
 
 _LASTING = json.dumps(list(OUTLASTING))
 """Types of entries that outlast the newest `MAX_HISTORY`."""
+
+_FRIEND = "@"
+"""Prefix that tells friends from the keys of history entries."""
 
 _UNPROFILED = (
     "SELECT user_id FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
@@ -77,18 +81,44 @@ class SqliteUsers:
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
             " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
             " UNION SELECT key, entry FROM history WHERE user_id = :user"
-            " AND entry ->> 'type' IN (SELECT value FROM json_each(:lasting))",
-            {"user": user_id, "newest": MAX_HISTORY, "lasting": _LASTING},
+            " AND entry ->> 'type' IN (SELECT value FROM json_each(:lasting))"
+            " UNION ALL SELECT :friend || friend_id, plans FROM friends_plans WHERE user_id = :user",
+            {"user": user_id, "newest": MAX_HISTORY, "lasting": _LASTING, "friend": _FRIEND},
             timeout_s=timeout_s,
         )
         user = User(user_id=user_id)
-        entries = {key: text for key, text in rows if key is not None}
+        entries = {key: text for key, text in rows if key is not None and not key.startswith(_FRIEND)}
+        shared = {
+            history.friend_key(key.removeprefix(_FRIEND)): json.loads(text)
+            for key, text in rows
+            if key is not None and key.startswith(_FRIEND)
+        }
         for text in (text for key, text in rows if key is None):
             try:
                 user = parsed(untrusted.declared)(user_id, {"document": text})
             except InvalidField as error:
                 untrusted.warn("users", user_id, error)
-        return Profile(user, history.newest(user_id, entries))
+        return Profile(user, history.newest(user_id, entries), history.going(user, shared))
+
+    def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
+        """Tell mutual friends of the plans of some users, and take back what others were told; idempotent."""
+        for user_id in user_ids:
+            with self._database.transaction() as connection:
+                share_plans(connection, user_id, viewer)
+
+    def telling(self, user_id: str) -> list[str]:
+        """Users who told this user of their plans."""
+        rows = self._database.rows("SELECT friend_id FROM friends_plans WHERE user_id = ?", (user_id,))
+        return [friend_id for (friend_id,) in rows]
+
+    def with_friends(self, user_ids: Sequence[str]) -> list[str]:
+        """Users among `user_ids` who have declared friends."""
+        sql = (
+            "SELECT user_id FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
+            " AND json_array_length(document, '$.friends') > 0"
+        )
+        found = {user_id for (user_id,) in self._database.rows(sql, (encode(list(user_ids)),))}
+        return [user_id for user_id in user_ids if user_id in found]
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Interactions that their users' histories lack; nothing is trimmed, since a table may grow."""
@@ -109,6 +139,34 @@ class SqliteUsers:
         rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
         documents = ((key, {"document": text, "updated_at": updated_at}) for _, key, updated_at, text in rows)
         return untrusted.readable("users", documents, parsed(untrusted.declared))
+
+
+def share_plans(connection: sqlite3.Connection, user_id: str, viewer: str = "") -> None:
+    """Bring what friends are told of a user's plans to the documents, within the caller's transaction."""
+    user = _declared(connection, user_id)
+    told = {key for (key,) in connection.execute("SELECT user_id FROM friends_plans WHERE friend_id = ?", (user_id,))}
+    wanted = [friend for key in friend_ids(user) if are_friends(user, friend := _declared(connection, key))]
+    rows = connection.execute("SELECT key, entry FROM history WHERE user_id = ?", (user_id,)).fetchall()
+    planned = encode(plans(history.newest(user_id, dict(rows))))
+    friends = {friend.user_id for friend in wanted} if planned != "[]" else set()
+    if viewer:
+        told, friends = told & {viewer}, friends & {viewer}
+    connection.executemany(
+        "DELETE FROM friends_plans WHERE user_id = ? AND friend_id = ?", [(key, user_id) for key in told - friends]
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO friends_plans (user_id, friend_id, plans) VALUES (?, ?, ?)",
+        [(key, user_id, planned) for key in friends],
+    )
+
+
+def _declared(connection: sqlite3.Connection, user_id: str) -> User:
+    row = connection.execute("SELECT document FROM users WHERE user_id = ?", (user_id,)).fetchone()
+    try:
+        return untrusted.declared(user_id, json.loads(row[0])) if row else User(user_id=user_id)
+    except InvalidField as error:
+        untrusted.warn("users", user_id, error)
+        return User(user_id=user_id)
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:

@@ -10,6 +10,7 @@ from zlib import crc32
 from shared.entities import EventCounts, Interaction, pseudonym
 from shared.feedback.counts import SETTLED_AFTER, contribution, recorded_time, slot_of, start_of, tally
 from shared.ports import MAX_SETTLED, Documents, Fence, Progress, Recorded
+from shared.services.ingest.friends import share_states
 from shared.services.ingest.upgrade import RECONCILED, upgrade
 
 BATCH_SIZE: Final = 20_000
@@ -53,12 +54,12 @@ class _Batch:
     until: datetime
 
 
-def reconcile(documents: Documents, *, now: datetime) -> Reconciliation:
+def reconcile(documents: Documents, *, now: datetime, has_friends: bool = False) -> Reconciliation:
     """Reconciliation of all slots since the last run that are at least `SETTLED_AFTER` old.
 
     States are put again, which changes nothing where they are counted. Repeating interactions are counted in steps that
     move the bookmark in the same commit, so a run that is killed anywhere, or overtaken by another one, counts nothing
-    twice. Raises `Conflict` when another run has begun.
+    twice. With `has_friends`, plans are shared with mutual friends. Raises `Conflict` when another run has begun.
     """
     upgraded = upgrade(documents, now=now)
     # Claimed before anything is read that the run depends on.
@@ -66,7 +67,7 @@ def reconcile(documents: Documents, *, now: datetime) -> Reconciliation:
     report = Reconciliation(until=fence.progress.at or _BEGINNING, upgraded=upgraded)
     end = slot_of(now - SETTLED_AFTER)
     for batch in _batches(documents, fence.progress, end):
-        fence, report = _settle(documents, batch, fence, report, now)
+        fence, report = _settle(documents, batch, fence, report, now, has_friends=has_friends)
     return report
 
 
@@ -101,7 +102,7 @@ def _before(interactions: Iterator[Interaction], until: datetime) -> Iterator[In
 
 
 def _settle(
-    documents: Documents, batch: _Batch, fence: Fence, report: Reconciliation, now: datetime
+    documents: Documents, batch: _Batch, fence: Fence, report: Reconciliation, now: datetime, *, has_friends: bool
 ) -> tuple[Fence, Reconciliation]:
     entries = batch.interactions
     states = [entry for entry in entries if not entry.type.meaning.repeats]
@@ -114,6 +115,9 @@ def _settle(
     if late:
         documents.personal.erase_late(late, now=now)
     lost = _put_missing(documents, [state for state in states if not _is_forgotten(state, forgotten)], now)
+    if has_friends:
+        # Histories are complete by now.
+        share_states(documents, states)
     remembered = _remember(documents, repeating, forgotten, now)
     counts = tally(repeating, forgotten)
     done = fence.progress.after if fence.progress.until == batch.until else ""

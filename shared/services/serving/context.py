@@ -104,6 +104,7 @@ class ServingContext:
     clock : returns the present, UTC.
     deadline_s : seconds that a request waits for a user's history before it answers without it.
     keep_days : days after which history entries expire, see `Settings`; what is expired and still stored is left out.
+    has_friends : whether lists use and tell that mutual friends go to an event, see `Settings`.
     """
 
     serving: Serving
@@ -111,6 +112,7 @@ class ServingContext:
     clock: Callable[[], datetime]
     deadline_s: float
     keep_days: int | None = None
+    has_friends: bool = False
 
     def view(self, request: ListRequest) -> RequestView:
         """State of a new request; reads the snapshot and the user's profile.
@@ -139,11 +141,12 @@ class ServingContext:
         if recent:
             minute = now.replace(second=0, microsecond=0)
             session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
-            profile = Profile(profile.user, (*session, *profile.history))
+            profile = replace(profile, history=(*session, *profile.history))
         viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids, consumed_ids)
         return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)
 
     def _profile(self, user_id: str, now: datetime) -> Profile:
         stored = self.documents.users.profile(user_id, timeout_s=self.deadline_s)
         since = kept_since(self.keep_days, now)
-        return replace(stored, history=tuple(entry for entry in stored.history if is_kept(entry, since)))
+        history = tuple(entry for entry in stored.history if is_kept(entry, since))
+        return replace(stored, history=history, friends_going=stored.friends_going if self.has_friends else ())

@@ -51,6 +51,7 @@ class TrainingSet:
     now : time as of which models are trained, UTC.
     watermark : the set holds everything that the store stamped before this time; None for data without a store.
     seed : random seed of the replay, from which the blend learns its weights.
+    has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
     """
 
     events: Sequence[Event]
@@ -60,6 +61,7 @@ class TrainingSet:
     now: datetime
     watermark: datetime | None = None
     seed: int = 0
+    has_friends: bool = False
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
@@ -72,7 +74,9 @@ class TrainingSet:
         return cls(data.events, catalog, users, _learned(columns, catalog, unprofiled, now), now, seed=seed)
 
     @classmethod
-    def of_ledger(cls, files: LedgerFiles, *, now: datetime, calendar: Calendar | None = None) -> Self:
+    def of_ledger(
+        cls, files: LedgerFiles, *, now: datetime, calendar: Calendar | None = None, has_friends: bool = False
+    ) -> Self:
         """Training set of a ledger, as of `now`, kept in columns except for the events."""
         contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
         columns = parquet.interactions(contents[INTERACTIONS])
@@ -80,14 +84,15 @@ class TrainingSet:
         catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar())
         profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
         table = _learned(columns, catalog, profiles.unprofiled(), now)
-        return cls(events, catalog, profiles.profiled(), table, now, files.ledger.watermark())
+        watermark = files.ledger.watermark()
+        return cls(events, catalog, profiles.profiled(), table, now, watermark, has_friends=has_friends)
 
     @cached_property
     def replay(self) -> Replay:
         """Replay of at most `MAX_LEARNED` interactions of whole users, shared by all fits of the blend on this set."""
         sample = self.table.of_some_users(MAX_LEARNED)
         users = self.users.some(sample.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
-        return Replay(sample, self.catalog, users, now=self.now, seed=self.seed)
+        return Replay(sample, self.catalog, users, now=self.now, seed=self.seed, has_friends=self.has_friends)
 
     def fit(self, model: str, now: datetime, *, half_life_days: float) -> Recommender:
         """Recommender with the named model, fitted to the interactions that occurred before `now`."""

@@ -43,6 +43,7 @@ class Plan:
     reread : whether to read all documents again into a new ledger.
     keep_days : days after which interactions expire, see `Settings`; older ones leave the ledger and are not learned.
     calendar : local time of the events, for training and for the model in service.
+    has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
     """
 
     model: str
@@ -52,6 +53,7 @@ class Plan:
     reread: bool = False
     keep_days: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
+    has_friends: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,9 @@ class _Training:
             return
         files = self._read()
         with self._run.phase("load"):
-            training_set = TrainingSet.of_ledger(files, now=self._now, calendar=self._plan.calendar)
+            training_set = TrainingSet.of_ledger(
+                files, now=self._now, calendar=self._plan.calendar, has_friends=self._plan.has_friends
+            )
             self._document.rows |= training_set.counts()
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         served = self._served()

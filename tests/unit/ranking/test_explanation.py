@@ -36,7 +36,7 @@ def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, Pr
             yield reasons.because(entry.type, data.catalog.title(row)), variant
     user = profile.user
     yield "matches your interests", replace(profile, user=replace(user, preferred_tags=(), preferred_categories=()))
-    yield "a friend goes", replace(profile, user=replace(user, friends=()))
+    yield "a friend goes", replace(profile, user=replace(user, friends=()), friends_going=())
     yield "near you", replace(profile, user=replace(user, location=None))
 
 

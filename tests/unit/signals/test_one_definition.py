@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.entities import HistoryEntry, Interaction, InteractionType, Profile, User
 from shared.entities.profile import MAX_HISTORY
+from shared.feedback.friends import PastPlans
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
@@ -23,6 +24,7 @@ from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import Term
 from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.stores import documents
 
 USER_SIGNALS = [signal for signal in SIGNALS if isinstance(signal, UserSignal)]
 LIKES = (InteractionType.VIEW, InteractionType.CLICK, InteractionType.SAVE, InteractionType.SHARE)
@@ -35,16 +37,21 @@ class World:
     data: TrainingData
     users: list[User]
     candidates: Candidates
+    going: list[tuple[tuple[str, int], ...]]
 
     def batch(self) -> UserBatch:
         """Users as learning to rank and backtests see them."""
-        return UserBatch(Histories.of_table(self.users, self.data.table, NOW, newest=MAX_HISTORY), self.candidates)
+        histories = Histories.of_table(self.users, self.data.table, NOW, newest=MAX_HISTORY)
+        by_id = {user.user_id: user for user in self.users}
+        going = PastPlans(by_id, self.data.table.before(NOW), self.data.catalog).going(self.users)
+        return UserBatch(replace(histories, going=going), self.candidates)
 
     def request(self, row: int, done: list[Interaction]) -> UserBatch:
-        """One user as a request sees them: the stored history, newest first."""
+        """One user as a request sees them: the stored history, newest first, and what mutual friends share."""
         mine = [interaction for interaction in done if interaction.user_id == self.users[row].user_id]
         newest = sorted(mine, key=lambda interaction: interaction.occurred_at, reverse=True)
-        profile = Profile(self.users[row], tuple(HistoryEntry.of(interaction) for interaction in newest))
+        history = tuple(HistoryEntry.of(interaction) for interaction in newest)
+        profile = Profile(self.users[row], history, self.going[row])
         return UserBatch(Histories.of_profile(profile, self.data.catalog, NOW), self.candidates)
 
 
@@ -87,14 +94,32 @@ def _draw(seed: int) -> tuple[World, list[Interaction]]:
             at = NOW - timedelta(seconds=int(rng.integers(60, 40 * 86_400)))
             kind = InteractionType.FOLLOW
             done.append(an_interaction(user_id, "", kind, organizer_id=f"o{organizer}", occurred_at=at))
+    names = [f"u{number:02}" for number in range(16)]
     users = [
-        User(user_id=f"u{number:02}", preferred_tags=("t1", "t2") if number % 2 else ("t3",), city=f"city {number % 3}")
-        for number in range(16)
+        User(
+            user_id=name,
+            preferred_tags=("t1", "t2") if number % 2 else ("t3",),
+            city=f"city {number % 3}",
+            friends=tuple(str(friend) for friend in rng.choice(names, 9, replace=False)),
+        )
+        for number, name in enumerate(names)
     ]
     table = InteractionTable.of(done, catalog)
     data = TrainingData(table, catalog, NOW.timestamp(), Declared.of(users))
     rows = np.arange(len(catalog))
-    return World(data, users, Candidates(catalog, rows, NOW.timestamp(), popularity(table, len(catalog)))), done
+    candidates = Candidates(catalog, rows, NOW.timestamp(), popularity(table, len(catalog)))
+    return World(data, users, candidates, _going(users, done)), done
+
+
+def _going(users: list[User], done: list[Interaction]) -> list[tuple[tuple[str, int], ...]]:
+    """Friends who go, as a store shares them and gives them with each profile."""
+    store = documents()
+    store.users.put(users, now=NOW)
+    store.users.remember(sorted(done, key=lambda interaction: interaction.occurred_at))
+    store.users.share_plans([user.user_id for user in users])
+    going = [store.users.profile(user.user_id, timeout_s=1).friends_going for user in users]
+    store.close()
+    return going
 
 
 def assert_law(signal: UserSignal, seed: int) -> None:
@@ -134,8 +159,7 @@ def test_signals_that_learn_from_rows_of_users_say_which(signal: UserSignal) -> 
     before, after = signal.fit(same), signal.fit(other)
     learns_from_users = any(not np.array_equal(before[name], after[name]) for name in before)
     says_which = signal.training_rows(same, before) is not None
-    # Friends are looked up by who they are; nothing is regressed on rows of users.
-    assert says_which or not learns_from_users or signal.name == "friends"
+    assert says_which or not learns_from_users
 
 
 class EntrySummingRidge(UserSignal):

@@ -1,6 +1,7 @@
 """Signals against oracles: scores of each signal that are known without its code."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, Interaction, InteractionType, Location, Profile, User
+from shared.feedback.friends import PastPlans
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
@@ -127,7 +129,7 @@ def test_the_hinge_of_time_to_start_is_zero_up_to_its_bound() -> None:
     assert scores == pytest.approx({"in 1": 0, "in 30": 0, "in 61": np.log(2)}, abs=1e-6)
 
 
-def test_the_friends_signal_counts_hits_of_declared_friends_and_stores_no_ids() -> None:
+def test_the_friends_signal_counts_mutual_friends_and_learns_nothing() -> None:
     events = [an_event("party"), an_event("lecture"), an_event("over", starts_at=NOW - DAY)]
     interactions = [
         an_interaction("ann", "party", BOOKING),
@@ -135,12 +137,23 @@ def test_the_friends_signal_counts_hits_of_declared_friends_and_stores_no_ids() 
         an_interaction("bob", "lecture", VIEW),
         an_interaction("eve", "lecture", BOOKING),
         an_interaction("ann", "over", BOOKING),
+        an_interaction("shy", "lecture", BOOKING),
     ]
-    user = User(user_id="u", friends=("ann", "bob", "bob", "unknown"))
-    scores = World(events, interactions).of_user("friends", user)
-    assert scores == pytest.approx({"party": np.log(3), "lecture": 0, "over": 0})
-    params = World(events, interactions).params("friends")
-    assert not any(name in params["people"].tobytes() for name in (b"ann", b"bob", b"eve"))
+    user = User(user_id="u", friends=("ann", "bob", "bob", "eve", "shy", "unknown", "u"))
+    users = [user, *(User(user_id=name, friends=("u",)) for name in ("ann", "bob"))]
+    # Eve has not declared the friendship, and the other does not wish to be profiled.
+    users += [User(user_id="eve"), User(user_id="shy", friends=("u",), profiling=False)]
+    world = World(events, interactions, users)
+    going = PastPlans({user.user_id: user for user in users}, world.table, world.catalog).going([user])
+    histories = replace(Histories.of_table([user], world.table, NOW, newest=500), going=going)
+    signal = BY_NAME["friends_going"]
+    assert isinstance(signal, UserSignal)
+    scores = signal.score({}, UserBatch(histories, world.candidates))[0]
+    assert dict(zip(world.catalog.events.ids(), scores.tolist(), strict=True)) == pytest.approx(
+        {"party": np.log(3), "lecture": 0, "over": np.log(2)}
+    )
+    assert world.params("friends_going") == {}
+    assert set(world.of_user("friends_going", user).values()) == {0}
 
 
 def _crowd(rng: np.random.Generator, *, users: int = 60, events: int = 40) -> tuple[list[Event], list[Interaction]]:
