@@ -4,13 +4,14 @@ An absent field, None and the empty string all mean "unknown".
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Protocol, TypeGuard, runtime_checkable
 from zoneinfo import available_timezones
 
+from shared.entities.markup import plain_text
 from shared.errors import InvalidField
 
 MAX_ID_BYTES = 128
@@ -65,6 +66,16 @@ def text(data: Document, field: str, *, max_bytes: int) -> str:
     return value
 
 
+def prose(data: Document, field: str, *, max_bytes: int) -> str:
+    """Plain text of a string that people wrote and that may hold HTML, see `plain_text`; "" when absent.
+
+    Both what was written and its plain text have at most `max_bytes` bytes of UTF-8.
+    """
+    written = text(data, field, max_bytes=max_bytes)
+    plain = plain_text(written)
+    return plain if plain is written else text({field: plain}, field, max_bytes=max_bytes)
+
+
 def _utf8_size(field: str, value: str) -> int:
     try:
         return len(value.encode())
@@ -72,8 +83,18 @@ def _utf8_size(field: str, value: str) -> int:
         raise InvalidField(field, value, "valid Unicode text") from error
 
 
-def texts(data: Document, field: str, *, max_items: int, max_bytes: int = 200) -> tuple[str, ...]:
-    """Distinct non-empty strings of a list of at most `max_items`, in order; () when absent."""
+def texts(
+    data: Document,
+    field: str,
+    *,
+    max_items: int,
+    max_bytes: int = 200,
+    parse: Callable[..., str] = text,
+) -> tuple[str, ...]:
+    """Distinct non-empty strings of a list of at most `max_items`, in order; () when absent.
+
+    `parse` is `text`, or `prose` for what people wrote.
+    """
     value = data.get(field)
     if _is_absent(value):
         return ()
@@ -81,7 +102,7 @@ def texts(data: Document, field: str, *, max_items: int, max_bytes: int = 200) -
         raise InvalidField(field, value, "a list of strings")
     if len(value) > max_items:
         raise InvalidField(field, f"{len(value)} items", f"at most {max_items} items")
-    items = (text({field: item}, field, max_bytes=max_bytes) for item in value)
+    items = (parse({field: item}, field, max_bytes=max_bytes) for item in value)
     return tuple(dict.fromkeys(item for item in items if item))
 
 

@@ -38,10 +38,10 @@ class User:
         """User parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         return cls(
             user_id=fields.identifier({"user_id": user_id}, "user_id"),
-            preferred_categories=fields.texts(data, "preferred_categories", max_items=100),
-            preferred_tags=fields.texts(data, "preferred_tags", max_items=200),
+            preferred_categories=fields.texts(data, "preferred_categories", max_items=100, parse=fields.prose),
+            preferred_tags=fields.texts(data, "preferred_tags", max_items=200, parse=fields.prose),
             max_price=fields.number(data, "max_price", low=0, high=10_000_000),
-            city=fields.text(data, "city", max_bytes=200),
+            city=fields.prose(data, "city", max_bytes=200),
             location=fields.location(data, "location"),
             birth_year=fields.integer(data, "birth_year", low=1880, high=2200),
             gender=fields.text(data, "gender", max_bytes=50),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.entities import Event, Interaction, Location, Status, User
+from shared.entities.markup import plain_text
 from shared.errors import ArtifactError
 from shared.feedback.interactions import InteractionColumns
 from shared.feedback.weights import CODES
@@ -40,6 +41,13 @@ _ADDED: Final = {EVENTS: ("timezone",), USERS: ("profiling",)}
 _MICROSECONDS: Final = 1_000_000.0
 _BLOCK: Final = 64
 """Profiles converted at a time: users are mostly read in order of ids, and a block costs little more than a row."""
+_PROSE: Final = frozenset(
+    {
+        *("title", "description", "category", "subcategory", "tags", "city"),
+        *("preferred_categories", "preferred_tags"),
+    }
+)
+"""Columns that may hold HTML in files of earlier versions."""
 
 
 @cache
@@ -281,10 +289,13 @@ class Profiles(Mapping[str, User]):
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Entity fields of a row without its nulls: lists as tuples, the location as `Location`."""
+    """Entity fields of a row without its nulls: plain text, lists as tuples, the location as `Location`."""
     known: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in row.items() if value is not None
     }
+    for name in _PROSE & known.keys():
+        value = known[name]
+        known[name] = plain_text(value) if isinstance(value, str) else tuple(dict.fromkeys(map(plain_text, value)))
     if "location" in known:
         known["location"] = Location(known["location"]["lat"], known["location"]["lng"])
     return known

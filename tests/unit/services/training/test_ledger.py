@@ -159,6 +159,19 @@ def test_an_empty_store_gives_an_empty_table(objects: FolderObjects) -> None:
     assert dict(parquet.Profiles(parquet.newest(USERS, []))) == {}
 
 
+def test_files_of_earlier_versions_that_hold_html_are_read_as_plain_text() -> None:
+    written = "<p>Arts&nbsp;&amp; Crafts</p>"
+    event = Event(event_id="e", title=written, description=written, tags=(written,), image_url="/?a&amp;b")
+    event = replace(event, category=written, subcategory=written, city=written)
+    user = User(user_id="u", city=written, preferred_tags=(written,), preferred_categories=(written,), friends=("<b>",))
+    files = {feed: [("1.parquet", parquet.encode(feed, [entity]))] for feed, entity in ((EVENTS, event), (USERS, user))}
+    assert list(parquet.events(parquet.newest(EVENTS, files[EVENTS]))) == [
+        Event.from_document("e", event.to_document())
+    ]
+    profiles = parquet.Profiles(parquet.newest(USERS, files[USERS]))
+    assert profiles["u"] == User.from_document("u", user.to_document())
+
+
 def test_only_new_documents_are_read(store: Documents, objects: FolderObjects) -> None:
     _synced(store, objects)
     before, files = store.listed(), LedgerFiles(objects).ledger.names()
