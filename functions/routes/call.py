@@ -6,6 +6,7 @@ from typing import Any
 
 from functions import access
 from shared.entities import Location
+from shared.entities.markup import plain_text
 from shared.ports import Caller, Identity
 from shared.ranking.filters import Filters
 from shared.ranking.query import ListQuery
@@ -72,10 +73,10 @@ class Call:
             until=given.get("to"),
             when=given.get("when", ""),
             starts_only=given["dates"] == "starts",
-            category=given.get("category", ""),
-            tags=tuple(given.get("tags", ())),
+            category=_name(given.get("category", "")),
+            tags=tuple(map(_name, given.get("tags", ()))),
             max_price=given.get("max_price"),
-            city=given.get("city", ""),
+            city=_name(given.get("city", "")),
             exclude=tuple(given.get("exclude", ())),
         )
         return ListQuery(
@@ -87,3 +88,8 @@ class Call:
             cursor=given.get("cursor", ""),
             explain=given["explain"],
         )
+
+
+def _name(text: str) -> str:
+    """Name as events have it; one of nothing but markup stays as it is, so that it matches no event rather than all."""
+    return plain_text(text) or text

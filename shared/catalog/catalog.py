@@ -16,6 +16,7 @@ from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
 from shared.catalog.tags import Tags
 from shared.entities import Event
+from shared.entities.names import name_key, name_keys
 
 NEVER: Final = np.inf
 """Time of an event without a date, POSIX seconds: later than any other."""
@@ -33,9 +34,9 @@ FIELDS: Final[Mapping[str, Callable[[Event, float], str]]] = {
     "organizer": lambda event, _: event.organizer_id,
     "venue": lambda event, _: event.venue_id,
     "series": lambda event, local_s: _series(event, local_s),
-    "category": lambda event, _: event.category.lower(),
-    "subcategory": lambda event, _: event.subcategory.lower(),
-    "city": lambda event, _: event.city.lower(),
+    "category": lambda event, _: name_key(event.category),
+    "subcategory": lambda event, _: name_key(event.subcategory),
+    "city": lambda event, _: name_key(event.city),
     "district": lambda event, _: _cell(event, 20),
     "block": lambda event, _: _cell(event, 100),
     "slot": lambda _, local_s: _slot(local_s),
@@ -48,11 +49,11 @@ degree wide (some 5 km), a block a hundredth (some 1 km). A slot is three hours 
 """
 
 BAGS: Final[Mapping[str, Callable[[Event], Sequence[str]]]] = {
-    "tags": lambda event: [tag.lower() for tag in event.tags],
+    "tags": lambda event: name_keys(event.tags),
     "title": lambda event: words(event.title),
     "text": lambda event: words(f"{event.title} {event.description}"),
 }
-"""TF-IDF attributes by name: the tags or the tokens of the texts of an event, in lower case."""
+"""TF-IDF attributes by name: the keys of the tags or the words of the texts of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Catalog:
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
     price : float32 of shape (n,) – in the currency of the event, NaN where unknown.
     titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for responses and reasons.
-    tags : all tags in lower case, for filters.
+    tags : keys of all tags, for filters.
     fields : categorical attributes by name, see `FIELDS`.
     bags : TF-IDF attributes by name, see `BAGS`.
     calendar : local time of events that name no time zone, and the assumed end of those without one.
@@ -309,7 +310,7 @@ def _series(event: Event, local_s: float) -> str:
     """Series key: hash of organizer and title or, without a title, of organizer, venue and time of the week."""
     if not event.organizer_id:
         return ""
-    name = event.title.lower() or f"{event.venue_id} {_slot(local_s)} {_hour(local_s)}"
+    name = name_key(event.title) or f"{event.venue_id} {_slot(local_s)} {_hour(local_s)}"
     return blake2b(f"{event.organizer_id}\n{name}".encode(), digest_size=8).hexdigest()
 
 

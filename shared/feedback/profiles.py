@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.geography import grid_cell
 from shared.entities import User
+from shared.entities.names import name_keys
 
 MIN_USERS: Final = 3
 """Minimum number of users with a feature: with fewer, nothing can be learned from it."""
@@ -25,18 +26,16 @@ _DECADE: Final = 10
 
 def features(user: User) -> Iterator[str]:
     """Feature names of a user: interests, city, grid cells of two sizes, decade of birth and gender."""
-    yield from {f"tag {tag.lower()}" for tag in user.preferred_tags}
-    yield from {f"category {category.lower()}" for category in user.preferred_categories}
-    if user.city:
-        yield f"city {user.city.lower()}"
+    yield from (f"tag {key}" for key in name_keys(user.preferred_tags))
+    yield from (f"category {key}" for key in name_keys(user.preferred_categories))
+    yield from (f"city {key}" for key in name_keys([user.city]))
     if user.location:
         for size in _CELLS_A_DEGREE:
             row, column = grid_cell(user.location.lat, user.location.lng, size)
             yield f"cell {size} {row} {column}"
     if user.birth_year:
         yield f"born {user.birth_year // _DECADE * _DECADE}"
-    if user.gender:
-        yield f"gender {user.gender.lower()}"
+    yield from (f"gender {key}" for key in name_keys([user.gender]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.geography import great_circle_km, unit_vectors
 from shared.entities.fields import Location
+from shared.entities.names import name_key, name_keys
 from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
 
@@ -29,8 +30,8 @@ class Filters:
     since, until : half-open period; None for an open end.
     when : `today`, `weekend` or `week`, in local days of the event; "" for any time.
     starts_only : whether the event must start within `since`, `until` and `when`, rather than be on at some time of it.
-    category, city : in any letter case; "" for any.
-    tags : at least one of these, in any letter case.
+    category, city : in any spelling with the same `name_key`; "" for any.
+    tags : at least one of these, in any such spelling.
     max_price : in the event's own currency.
     exclude : event ids to leave out.
     """
@@ -64,10 +65,10 @@ class Filters:
             allowed &= _is_on(self.when, candidates, now, starts_only=self.starts_only)
         for field, value in (("category", self.category), ("city", self.city)):
             if value:
-                code = catalog.fields[field].names.row(value.lower())
+                code = catalog.fields[field].names.row(name_key(value))
                 allowed &= (candidates.static.codes[field] == code) & (code >= 0)
         if self.tags:
-            allowed &= catalog.tags.having([tag.lower() for tag in self.tags])[rows]
+            allowed &= catalog.tags.having(name_keys(self.tags))[rows]
         if self.max_price is not None:
             allowed &= catalog.price[rows] <= self.max_price
         if self.exclude:

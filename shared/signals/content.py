@@ -1,10 +1,12 @@
 """Content signals: attributes of an event compared with the user's history, follows and declared preferences."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.arrays.sparse import scatter, unit_sparse
+from shared.entities.names import name_keys
 from shared.signals.signal import SignalParams, UserSignal
 from shared.signals.terms import PerEvent, PerToken, PerValue, Term
 from shared.signals.users import UserBatch
@@ -34,10 +36,9 @@ class DeclaredTags(UserSignal):
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: the declared tags as profiles of length 1."""
         users = batch.histories.users
-        declared = [tag.lower() for user in users for tag in user.preferred_tags]
+        user_of_tag, declared = _flat([name_keys(user.preferred_tags) for user in users])
         if not declared:
             return
-        user_of_tag = np.repeat(np.arange(len(users)), [len(user.preferred_tags) for user in users])
         columns = batch.candidates.catalog.bags["tags"].names.rows(declared)
         known = columns >= 0
         yield PerToken("tags", unit_sparse(user_of_tag[known], columns[known], np.ones(int(known.sum())), len(users)))
@@ -51,10 +52,9 @@ class DeclaredCategories(UserSignal):
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: the candidates of declared categories."""
         users, candidates = batch.histories.users, batch.candidates
-        declared = [category.lower() for user in users for category in user.preferred_categories]
+        user_of_category, declared = _flat([name_keys(user.preferred_categories) for user in users])
         if not declared:
             return
-        user_of_category = np.repeat(np.arange(len(users)), [len(user.preferred_categories) for user in users])
         matches = np.zeros((len(users), len(candidates)), np.bool_)
         for field in ("category", "subcategory"):
             values = candidates.static.values[field]
@@ -83,3 +83,9 @@ class Follows(UserSignal):
             users = batch.user_of_entry[batch.follows[columns >= 0]]
             counts = scatter(users, local, np.ones(len(local)), (len(batch), len(found)))
             yield PerValue("organizer", np.minimum(counts, 1), found)
+
+
+def _flat(lists: Sequence[Sequence[str]]) -> tuple[NDArray[np.int64], list[str]]:
+    """Names of all users in one list, and the user of each, int64."""
+    owners = np.repeat(np.arange(len(lists)), [len(names) for names in lists])
+    return owners, [name for names in lists for name in names]
