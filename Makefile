@@ -35,8 +35,8 @@ e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER]
 	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)")
 
-demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER]
-	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)")
+demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
+	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
 
 benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
 	venv/bin/python -m benchmarks.accuracy $(if $(DATA),"$(DATA)") $(foreach cutoff,$(CUTOFFS),--cutoff $(cutoff)) $(OPTIONS)

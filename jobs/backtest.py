@@ -13,6 +13,7 @@ import numpy as np
 
 from jobs.console import Console
 from jobs.folder import read_dataset
+from jobs.options import EXAMPLES, ReadingOptions, add_arguments
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
 from shared.evaluation.holdout import candidate_rows
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m jobs.backtest",
         description="Train on the interactions of a CSV folder before the cutoff and write, for every user, the best "
         "events that start after the cutoff and were known by then. Interactions at or after the cutoff are not read.",
+        epilog=EXAMPLES.format(module="jobs.backtest").replace("FOLDER", "FOLDER --cutoff 2026-04-16T00:00:00Z", 1),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", required=True, help="time that counts as now, such as 2016-04-16T00:00:00Z")
@@ -50,6 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "(default: %(default)s); report means over several seeds",
     )
     parser.add_argument("--out", type=Path, default=Path("recs.csv"), help="CSV to write (default: %(default)s)")
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
@@ -59,17 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 <= given.seed < 2**32:
             raise InvalidField("--seed", given.seed, f"a whole number in 0..{2**32 - 1}")
         fields.number({"--horizon-days": given.horizon_days}, "--horizon-days", low=0, high=_MAX_HORIZON_DAYS)
-        _backtest(given, cutoff, console)
+        options = ReadingOptions.parse(given)
     except InvalidField as error:
         parser.error(str(error))
+    try:
+        _backtest(given, cutoff, options, console)
     except (MarqueeError, OSError) as error:
         console.say(f"error: {error}")
         return 1
     return 0
 
 
-def _backtest(given: argparse.Namespace, cutoff: datetime, console: Console) -> None:
-    data = read_dataset(given.folder, console, before=cutoff)
+def _backtest(given: argparse.Namespace, cutoff: datetime, options: ReadingOptions, console: Console) -> None:
+    data = read_dataset(given.folder, console, before=cutoff, options=options)
     started = time.perf_counter()
     recommender, catalog, past = fit(
         data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days, seed=given.seed

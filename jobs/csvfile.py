@@ -1,21 +1,22 @@
 """CSV reader that works row by row, so that a bad row does not affect the rows around it."""
 
 import csv
-import io
 import re
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+import string
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from shared.errors import InvalidField
+from jobs.encoding import detect
+from jobs.header import find_header
+from jobs.lines import MAX_RECORD_BYTES, Lines, split
+from jobs.naming import Naming
 
-MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
-"""Size limit of a record in bytes, so that an unclosed quote cannot fill the memory."""
-
-_BOM: Final = b"\xef\xbb\xbf"
-_MAX_COLUMNS: Final = 200
+_SHOWN: Final = 10
+"""Most fields of which reasons are shown in short."""
 # Bytes that are not UTF-8, as decoded by "surrogateescape", and NUL, which no store needs in texts.
 _BROKEN: Final = re.compile("[\x00\udc80-\udcff]")
 
@@ -32,14 +33,18 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Accepted row: first line (from 1) and its non-empty cells by column, requested columns only."""
+    """Accepted row: first line (from 1) and its non-empty cells by field."""
 
     line: int
     cells: dict[str, str]
 
 
 class CsvFile:
-    """CSV file in UTF-8 with a header, RFC 4180 quoting and LF or CRLF line endings; a byte order mark is skipped.
+    """CSV file with a header, as spreadsheets and databases write it.
+
+    Encoding (see `encoding.py`), line endings and separator (comma, semicolon, tab, bar, or the one of a line `sep=;`)
+    are those of the file; quoting is that of RFC 4180. The header is the line with the most names of fields among the
+    first, so that titles may stand above it.
 
     An unclosed quote would swallow the rest of the file. Therefore, a record that spans lines and does not fit the
     header is rejected at its first line, and reading goes on with its second line.
@@ -47,150 +52,134 @@ class CsvFile:
     Parameters
     ----------
     path : path of the file.
-    columns : columns to read; all further columns are listed in `unknown`.
-    required : columns that the header must have; raises `InvalidField` naming the first missing column.
+    columns : fields to read; the columns of no field are listed in `unknown`.
+    required : fields that the header must have; raises `InvalidField` naming the first missing one.
+    assigned, offered : columns with other names than their field, see `Naming`.
     """
 
-    def __init__(self, path: Path, *, columns: Sequence[str], required: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        columns: Sequence[str],
+        required: Sequence[str],
+        assigned: Mapping[str, str] | None = None,
+        offered: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.path = path
         self.size = path.stat().st_size
         self.position = 0
         self._columns = frozenset(columns)
+        self.naming = Naming(self._columns, assigned or {}, offered)
+        self.encoding = detect(path)
         with path.open("rb") as stream:
-            record = next(_Lines(stream).records(), None)
-        self._header = _header(path.name, record)
-        self.unknown = tuple(name for name in self._header if name not in self._columns)
-        for name in required:
-            if name not in self._header:
-                raise InvalidField(f"{path.name}: header", ",".join(self._header), f"a column {name}")
+            self._header = find_header(path.name, Lines(self.encoding, stream), self.naming, required)
+        self.header = self._header.names
+        self.header_line = self._header.line
+        fields = self.naming.fields(self.header)
+        self.fields = tuple(fields)
+        self.unknown = tuple(dict.fromkeys(name for name in self.header if name and name not in fields.values()))
+        self._positions = [(self.header.index(theirs), ours) for ours, theirs in fields.items()]
+        self._n_named = max((index for index, name in enumerate(self.header, 1) if name), default=0)
+        self._blank = f"{string.whitespace}{self._header.separator}"
 
     def __iter__(self) -> Iterator[Row | Rejection]:
         """Rows and rejections in file order; `position` is the number of bytes read so far, out of `size`."""
         with self.path.open("rb") as stream:
-            lines = _Lines(stream)
-            records = lines.records()
-            next(records, None)
-            for line, data in records:
+            for item in self._rows(stream):
                 self.position = stream.tell()
-                if data is None:
-                    yield self._rejection(line, f"a record of at most {MAX_RECORD_BYTES:,} bytes with closed quotes")
-                    continue
-                cells = self._cells(line, data)
-                if cells is None:
-                    continue
-                if isinstance(cells, Rejection):
-                    lines.retry_from_second(data)
-                    yield cells
-                else:
-                    yield self._row(line, cells)
+                yield item
+
+    def cells(self, field: str) -> Iterator[str]:
+        """Non-empty cells of a field in file order, from a reading of their own; without those of rejected rows."""
+        with self.path.open("rb") as stream:
+            for item in self._rows(stream):
+                if isinstance(item, Row) and field in item.cells:
+                    yield item.cells[field]
+
+    def _rows(self, stream: BinaryIO) -> Iterator[Row | Rejection]:
+        lines = Lines(self.encoding, stream, self._header.separator)
+        for line, data in islice(lines.records(), self._header.n_before + 1, None):
+            if data is None:
+                yield self._rejection(line, f"a record of at most {MAX_RECORD_BYTES:,} bytes with closed quotes")
+                continue
+            cells = self._cells(line, data)
+            if cells is None:
+                continue
+            if isinstance(cells, Rejection):
+                lines.retry_from_second()
+                yield cells
+            # Most records are ASCII, and searching each of their cells would be slow.
+            elif (not data.isascii() or b"\0" in data) and (broken := self._broken(line, cells)):
+                yield broken
+            else:
+                yield Row(line, {name: cell for index, name in self._positions if (cell := cells[index])})
 
     def _cells(self, line: int, data: bytes) -> list[str] | Rejection | None:
-        """Cells of a record that fits the header, invalid UTF-8 bytes as surrogates; None for a blank record."""
+        """Cells of a record that fits the header; None for a record without text."""
         text = data.decode("utf-8", "surrogateescape")
-        if not text.strip():
+        if not (some := text.strip(self._blank)) or some.isspace():
             return None
         try:
-            cells = _split(text)
+            cells = split(text, self._header.separator)
         except csv.Error as error:
             return self._rejection(line, f"RFC 4180 quoting ({error})")
-        if len(cells) != len(self._header):
-            return self._rejection(line, f"{len(self._header)} columns, got {len(cells)}")
+        if len(cells) != len(self.header) and not self._fits(cells):
+            return self._rejection(line, f"{self._n_named} columns, got {len(cells)}")
         return cells
 
-    def _row(self, line: int, cells: list[str]) -> Row | Rejection:
-        for name, cell in zip(self._header, cells, strict=True):
+    def _broken(self, line: int, cells: list[str]) -> Rejection | None:
+        """Rejection of a record with bytes that are no text; None if it has none."""
+        for name, cell in zip(self.header, cells, strict=False):
             if broken := _BROKEN.search(cell):
-                return self._rejection(line, f"UTF-8 text, got the byte 0x{ord(broken[0]) & 0xFF:02x}", field=name)
-        named = zip(self._header, cells, strict=True)
-        return Row(line, {name: cell for name, cell in named if cell and name in self._columns})
+                reason = f"UTF-8 text, got the byte 0x{ord(broken[0]) & 0xFF:02x}"
+                return self._rejection(line, reason, field=name or "row")
+        return None
+
+    def _fits(self, cells: list[str]) -> bool:
+        """Fit of a record with fewer or more cells than the header, which differ in cells without a name or text."""
+        return len(cells) >= self._n_named and not any(map(str.strip, cells[len(self.header) :]))
 
     def _rejection(self, line: int, expected: str, *, field: str = "row") -> Rejection:
         return Rejection(self.path.name, line, field, f"expected {expected}")
 
 
-class _Lines:
-    """Record reader: joins physical lines to one record while quotes are open."""
+class Rejections:
+    """Counts of rejected rows by file and by field, each field with its first rejection."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._again: deque[bytes] = deque()
-        self._line = 0
+    def __init__(self) -> None:
+        self.by_file: Counter[str] = Counter()
+        self._by_field: Counter[tuple[str, str]] = Counter()
+        self._first: dict[tuple[str, str], Rejection] = {}
 
-    def records(self) -> Iterator[tuple[int, bytes | None]]:
-        """Records as `(first line, bytes)`; None instead of bytes if a record is too long or never ends."""
-        while first := self._next():
-            start = self._line
-            parts, size, is_open = [first], len(first), _is_odd(first)
-            while is_open and size <= MAX_RECORD_BYTES and (more := self._next()):
-                parts.append(more)
-                size += len(more)
-                is_open ^= _is_odd(more)
-            if is_open or size > MAX_RECORD_BYTES:
-                self._give_back(parts[1:])
-                yield start, None
-            else:
-                yield start, b"".join(parts)
+    def add(self, rejection: Rejection) -> None:
+        """Count a rejection."""
+        key = rejection.file, rejection.field
+        self.by_file[rejection.file] += 1
+        self._by_field[key] += 1
+        self._first.setdefault(key, rejection)
 
-    def retry_from_second(self, record: bytes) -> None:
-        """Retry of a record: its lines from the second on are read again as new records."""
-        self._give_back(io.BytesIO(record).readlines()[1:])
-
-    def _next(self) -> bytes:
-        if self._again:
-            line = self._again.popleft()
-        else:
-            line = self._stream.readline(MAX_RECORD_BYTES + 1)
-            rest = line
-            # Skip the rest of an overlong line, which is rejected anyway.
-            while len(rest) > MAX_RECORD_BYTES and not rest.endswith(b"\n"):
-                rest = self._stream.readline(MAX_RECORD_BYTES + 1)
-        if line:
-            self._line += 1
-        return line
-
-    def _give_back(self, lines: list[bytes]) -> None:
-        self._again.extendleft(reversed(lines))
-        self._line -= len(lines)
+    def in_short(self) -> Iterator[str]:
+        """Lines of text: the number of rows of each field, most first, and its first reason."""
+        for (file, field), count in self._by_field.most_common(_SHOWN):
+            first = self._first[file, field]
+            where = f"{count:,} rows rejected, the first at line" if count > 1 else "a row rejected, line"
+            yield f"warning: {file}: {where} {first.line}: {field}: {first.reason}"
 
 
-def _is_odd(line: bytes) -> bool:
-    return line.count(b'"') % 2 == 1
-
-
-def _split(text: str) -> list[str]:
-    # The limit of the csv module is global to the process; records are already bounded by MAX_RECORD_BYTES.
-    csv.field_size_limit(MAX_RECORD_BYTES)
-    rows = list(csv.reader([text], strict=True))
-    return rows[0] if rows else []
-
-
-def _header(file: str, record: tuple[int, bytes | None] | None) -> list[str]:
-    data = record[1] if record else None
-    field = f"{file}: header"
-    if data is None:
-        raise InvalidField(field, "", "a first line with the names of the columns")
-    try:
-        names = [name.strip() for name in _split(data.removeprefix(_BOM).decode("utf-8"))]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidField(field, data, f"names of columns in UTF-8, separated by commas ({error})") from error
-    if not 1 <= len(names) <= _MAX_COLUMNS or len(set(names)) < len(names):
-        raise InvalidField(field, ",".join(names), f"1 to {_MAX_COLUMNS} different names of columns")
-    return names
-
-
-class RejectionFile:
+class RejectionFile(Rejections):
     """CSV file of rejections, written row by row and replaced by every run; a context manager."""
 
     def __init__(self, path: Path) -> None:
+        super().__init__()
         self.path = path
-        self.by_file: Counter[str] = Counter()
         self._stream = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._stream, lineterminator="\n")
         self._writer.writerow(("file", "line", "field", "reason"))
 
     def add(self, rejection: Rejection) -> None:
-        """Append a rejection to the file and to the counts by file."""
-        self.by_file[rejection.file] += 1
+        """Append a rejection to the file and to the counts."""
+        super().add(rejection)
         self._writer.writerow((rejection.file, rejection.line, rejection.field, rejection.reason))
 
     def __enter__(self) -> Self:

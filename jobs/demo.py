@@ -21,6 +21,7 @@ from functions.api import api
 from functions.interaction import interaction
 from jobs.console import Console
 from jobs.load import load_folder
+from jobs.options import EXAMPLES, ReadingOptions, add_arguments
 from jobs.sample import write_sample
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
@@ -119,7 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the demo; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m jobs.demo",
-        description="Load data, train a model, and serve recommendations with a web page on localhost until stopped.",
+        description="Load data, train a model, and serve recommendations with a web page on localhost until stopped. "
+        "Without --data, the data is that of a generated city.",
+        epilog=EXAMPLES.format(module="jobs.demo").replace("FOLDER", "--data FOLDER", 1),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s; 0 for any)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="CSV folder to load instead of the sample city")
@@ -127,6 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=50, help="sample events (default: %(default)s)")
     parser.add_argument("--interactions", type=int, default=467, help="sample interactions (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the sample city (default: %(default)s)")
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     # Handle both signals as Ctrl-C, so that the temporary folder is deleted; shells start background jobs with SIGINT
@@ -135,8 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         signal.signal(number, signal.default_int_handler)
     try:
         fields.integer({"--port": given.port}, "--port", low=0, high=_MAX_PORT)
+        options = ReadingOptions.parse(given)
         with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder:
-            _serve(given, Path(folder), console)
+            _serve(given, options, Path(folder), console)
     except (MarqueeError, OSError) as error:
         console.say(f"error: {error}")
         return 1
@@ -145,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
+def _serve(given: argparse.Namespace, options: ReadingOptions, folder: Path, console: Console) -> None:
     settings = Settings(
         documents=f"sqlite:{folder / 'documents.db'}",
         objects=f"folder:{folder / 'bucket'}",
@@ -155,6 +161,8 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
     wired = wiring.build(settings)
     data = given.data
     if data is None:
+        # The options are for the folder of --data; the city needs none.
+        options = ReadingOptions()
         data = folder / "city"
         console.say(f"generating a city: {given.users} users, {given.events} events, {given.interactions} interactions")
         write_sample(
@@ -166,7 +174,9 @@ def _serve(given: argparse.Namespace, folder: Path, console: Console) -> None:
             now=datetime.now(UTC),
         )
     console.say(f"loading {data}")
-    load_folder(data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console)
+    load_folder(
+        data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console, options=options
+    )
     console.say("training")
     plan = Plan(model=settings.model, half_life_days=settings.half_life_days, calendar=wiring.calendar(settings))
     trainer = wiring.trainer(wired, lambda step: console.say(step.message))

@@ -10,16 +10,24 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from functions import wiring
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
+from jobs.options import EXAMPLES, ReadingOptions, add_arguments
+from jobs.references import References
 from shared.adapters.stores import DOCUMENTS, open_documents
-from shared.errors import MarqueeError
+from shared.errors import InvalidField, MarqueeError
 from shared.ports import Documents, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
 from shared.settings import check_store
+
+_STATUS: Final = """\
+exit status: 0 if the folder was loaded; 1 if a file cannot be read, more rows of a file were rejected than
+--max-rejected allows (all others are loaded), or a store failed; 2 for wrong options; 130 if interrupted
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,34 +36,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m jobs.load",
         description="Load events.csv, users.csv and interactions.csv into a document store. The load is idempotent: "
         "after an interruption, run it again. Invalid rows are listed with the reason; all other rows are loaded.",
+        epilog=f"{EXAMPLES.format(module='jobs.load')}\n{_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, help="folder with the CSV files")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with the CSV files")
     parser.add_argument(
         "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
     )
     parser.add_argument(
         "--rejected",
         type=Path,
+        metavar="FILE",
         default=Path("rejected.csv"),
-        help="CSV file for rejected rows (default: %(default)s)",
+        help="CSV file for rejected rows, written anew by each load (default: %(default)s)",
     )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        settings = wiring.read_settings(os.environ)
-        store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
-        documents = open_documents(store)
-        try:
-            load_folder(
-                given.folder,
-                documents,
-                rejected=given.rejected,
-                now=datetime.now(UTC),
-                console=console,
-                keep_days=settings.keep_days,
-            )
-        finally:
-            documents.close()
+        options = ReadingOptions.parse(given)
+    except InvalidField as error:
+        parser.error(str(error))
+    try:
+        # First of all, so that nothing of an earlier load is taken for the reasons of this one.
+        with RejectionFile(given.rejected) as rejections:
+            settings = wiring.read_settings(os.environ)
+            store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
+            documents = open_documents(store)
+            try:
+                load = _Load(documents, rejections, console, now=datetime.now(UTC))
+                load.run(given.folder, keep_days=settings.keep_days, options=options)
+            finally:
+                documents.close()
     except (MarqueeError, OSError) as error:
         console.say(f"error: {error}")
         return 1
@@ -73,49 +85,95 @@ def load_folder(
     now: datetime,
     console: Console,
     keep_days: int | None = None,
+    options: ReadingOptions | None = None,
 ) -> None:
     """Bulk load of the CSV folder `data` into `documents`; idempotent.
 
     Writes rejected rows to the CSV file `rejected`, prints progress and a final report to `console`. Interactions
-    later than `now` are rejected, and those that occurred more than `keep_days` days before it.
+    later than `now` are rejected, and those that occurred more than `keep_days` days before it. Raises `InvalidField`
+    for a header that cannot be used, and when all is loaded for a file of which more rows were rejected than `options`
+    allow.
     """
-    folder = Folder(data, now=now, keep_days=keep_days)
-    for warning in folder.warnings():
-        console.say(warning)
     with RejectionFile(rejected) as rejections:
+        load = _Load(documents, rejections, console, now=now)
+        load.run(data, keep_days=keep_days, options=options or ReadingOptions())
+
+
+class _Load:
+    """Bulk load of one folder into a store, with its report."""
+
+    def __init__(self, documents: Documents, rejections: RejectionFile, console: Console, *, now: datetime) -> None:
+        self._documents = documents
+        self._rejections = rejections
+        self._console = console
+        self._now = now
+        self._rows: dict[str, int] = {}
+
+    def run(self, data: Path, *, keep_days: int | None, options: ReadingOptions) -> None:
+        """Load of all files, in the order in which they refer to each other."""
+        try:
+            folder = Folder(data, now=self._now, keep_days=keep_days, options=options)
+        except InvalidField as error:
+            self._reject_header(error)
+            raise
+        for warning in folder.warnings():
+            self._console.say(warning)
+        documents, references = self._documents, References(folder)
         report = [
-            _load(folder.events, partial(documents.events.put, now=now), rejections, console),
-            _load(folder.users, partial(documents.users.put, now=now), rejections, console),
-            _load(folder.interactions, partial(load_interactions, documents, now=now), rejections, console),
+            self._load(folder.events, partial(documents.events.put, now=self._now), references),
+            self._load(folder.users, partial(documents.users.put, now=self._now), references),
+            self._load(folder.interactions, partial(load_interactions, documents, now=self._now), references),
         ]
-    console.say(table(["", "loaded", "unchanged", "rejected", "seconds"], report))
-    if rejections.by_file:
-        console.say(f"{rejected} lists the rejected rows, {rejections.by_file.total():,} in all")
+        for line in (
+            *(note for file in folder.files() for note in file.notes()),
+            *references.warnings(self._is_stored),
+            *self._rejections.in_short(),
+        ):
+            self._console.say(line)
+        self._console.say(table(["", "loaded", "unchanged", "rejected", "seconds"], report))
+        if self._rejections.by_file:
+            self._console.say(
+                f"{self._rejections.path} lists the rejected rows, {self._rejections.by_file.total():,} in all"
+            )
+        for name, rows in self._rows.items():
+            options.max_rejected.check(name, rejected=self._rejections.by_file[name], rows=rows)
 
+    def _load(
+        self, file: EntityFile[Entity], put: Callable[[list[Entity]], Written], references: References
+    ) -> list[str]:
+        """Load of a single file; returns its row of the report."""
 
-def _load(
-    file: EntityFile[Entity],
-    put: Callable[[list[Entity]], Written],
-    rejections: RejectionFile,
-    console: Console,
-) -> list[str]:
-    """Load of a single file; returns its row of the report."""
+        def accepted() -> Iterator[Entity]:
+            for item in file:
+                if isinstance(item, Rejection):
+                    self._rejections.add(item)
+                else:
+                    references.note(item)
+                    yield item
 
-    def accepted() -> Iterator[Entity]:
-        for item in file:
-            if isinstance(item, Rejection):
-                rejections.add(item)
-            else:
-                yield item
+        started = time.perf_counter()
+        written, rows = Written(), accepted()
+        while chunk := list(islice(rows, CHUNK)):
+            done = put(chunk)
+            written += dataclasses.replace(done, unchanged=len(chunk) - done.loaded)
+            self._console.progress(f"loading {file.name}: {file.share_read():.0%}, {written.loaded:,} new")
+        rejected = self._rejections.by_file[file.name]
+        self._rows[file.name] = written.loaded + written.unchanged + rejected
+        counts: tuple[int, ...] = (written.loaded, written.unchanged, rejected)
+        return [file.name, *(f"{count:,}" for count in counts), f"{time.perf_counter() - started:.1f}"]
 
-    started = time.perf_counter()
-    written, rows = Written(), accepted()
-    while chunk := list(islice(rows, CHUNK)):
-        done = put(chunk)
-        written += dataclasses.replace(done, unchanged=len(chunk) - done.loaded)
-        console.progress(f"loading {file.name}: {file.share_read():.0%}, {written.loaded:,} new")
-    counts: tuple[int, ...] = (written.loaded, written.unchanged, rejections.by_file[file.name])
-    return [file.name, *(f"{count:,}" for count in counts), f"{time.perf_counter() - started:.1f}"]
+    def _is_stored(self, event_id: str) -> bool:
+        try:
+            return self._documents.events.get(event_id) is not None
+        except InvalidField:
+            # It is there, though it cannot be read.
+            return True
+
+    def _reject_header(self, error: InvalidField) -> None:
+        """Row for a file that is refused as a whole, so that the list of rejections says so."""
+        name, separator, field = error.field.partition(": ")
+        if separator and name.endswith(".csv"):
+            self._rejections.add(Rejection(name, 1, field, error.reason))
 
 
 if __name__ == "__main__":

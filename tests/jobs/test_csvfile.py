@@ -91,13 +91,13 @@ def test_a_wrong_number_of_columns_rejects_only_that_row(read: Read, cells: byte
     ("title", "byte"), [(b"Caf\xe9", "0xe9"), (b"\xff\xfe", "0xff"), (b"\xed\xa0\x80", "0xed"), (b"a\0b", "0x00")]
 )
 def test_an_invalid_byte_is_reported_with_its_column(read: Read, title: bytes, byte: str) -> None:
-    found = read(b'"1,5",' + title + b",Oslo\n2,Folk,Bergen\n")
-    assert found == [rejection(2, f"UTF-8 text, got the byte {byte}", "title"), row(3, "2", "Folk", "Bergen")]
+    found = read(b'"1,5",' + title + b",Oslo\n2,Folk," + "Tromsø\n".encode())
+    assert found == [rejection(2, f"UTF-8 text, got the byte {byte}", "title"), row(3, "2", "Folk", "Tromsø")]
 
 
 def test_an_invalid_byte_in_a_multiline_cell_is_a_single_rejection(read: Read) -> None:
-    found = read(b'1,"Caf\xe9\n2,not a row,Oslo\n",Oslo\n3,Folk,Bergen\n')
-    assert found == [rejection(2, "UTF-8 text, got the byte 0xe9", "title"), row(5, "3", "Folk", "Bergen")]
+    found = read(b'1,"Caf\xe9\n2,not a row,Oslo\n",Oslo\n3,Folk,' + "Tromsø\n".encode())
+    assert found == [rejection(2, "UTF-8 text, got the byte 0xe9", "title"), row(5, "3", "Folk", "Tromsø")]
 
 
 def test_an_unclosed_quote_rejects_only_its_line(read: Read) -> None:
@@ -143,12 +143,13 @@ def test_the_longest_record_is_read(read: Read) -> None:
     [
         (b"", "a first line with the names of the columns"),
         (b'"id,title\n1,Jazz\n', "a first line with the names of the columns"),
-        (b"\xff\xfei\0d\0\n", "names of columns in UTF-8"),
+        (b"\n \n,,\n", "a column id"),
         (b"id,title,id\n", "1 to 200 different names of columns"),
         (b",".join(b"c%d" % number for number in range(201)) + b"\n", "1 to 200 different names of columns"),
-        (b"id;title;city\n", "a column id"),
+        (b"id:title:city\n", "a column id"),
         (b"title,city\n", "a column id"),
-        (b"\n1,Jazz,Oslo\n", "1 to 200 different names of columns"),
+        (b"title;city\n", "a column id"),
+        (b"\n1,Jazz,Oslo\n", "a column id"),
     ],
 )
 def test_an_invalid_header_is_refused_with_the_name_of_the_file(read: Read, header: bytes, expected: str) -> None:
@@ -181,6 +182,11 @@ def test_reads_any_output_of_the_standard_csv_writer(rows: list[tuple[str, str, 
     assert [item.cells for item in found if isinstance(item, Row)] == [row(0, *given).cells for given in rows]
 
 
+def has_text(line: bytes) -> bool:
+    """True for a line that is more than the separators of an empty row."""
+    return bool(line.decode(errors="replace").strip(" \t\n\r\v\f,").strip())
+
+
 pieces = (
     st.sampled_from([b'"', b",", b"\n", b"\r\n", b"a", b"\xff", b"\0", b'"x"', b"1,2,3", b"\xc3\xa9"]) | st.binary()
 )
@@ -195,13 +201,13 @@ def test_every_line_of_arbitrary_bytes_is_a_row_a_rejection_or_blank(data: bytes
     lines = io.BytesIO(data).readlines()
     starts = [item.line - 2 for item in found]
     assert starts == sorted(set(starts))
-    not_blank = [number for number, line in enumerate(lines) if line.decode(errors="replace").strip()]
+    not_blank = [number for number, line in enumerate(lines) if has_text(line)]
     assert starts[:1] == not_blank[:1]
     for item, start, end in zip(found, starts, [*starts[1:], len(lines)], strict=False):
         # A record spans the lines within its quotes; all lines from there to the next record are blank.
         if isinstance(item, Row) or item.field == "row":
             extra_lines = sum(cell.count("\n") for cell in item.cells.values()) if isinstance(item, Row) else 0
-            assert not b"".join(lines[start + 1 + extra_lines : end]).decode(errors="replace").strip()
+            assert not any(map(has_text, lines[start + 1 + extra_lines : end]))
 
 
 def test_rejections_are_written_as_a_csv_file(tmp_path: Path) -> None:

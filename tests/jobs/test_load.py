@@ -86,19 +86,19 @@ BAD: Final[dict[str, tuple[str, str | bytes, str, str]]] = {
     "an id with a slash": ("events.csv", "a/b,Jazz,,,,,,,", "event_id", "got 'a/b'"),
     "NUL in an id": ("events.csv", "a\0b,Jazz,,,,,,,", "event_id", "got the byte 0x00"),
     "NUL in a text": ("events.csv", "bad,Ja\0zz,,,,,,,", "title", "got the byte 0x00"),
-    "broken UTF-8": ("events.csv", b"bad,Caf\xe9,,,,,,,", "title", "got the byte 0xe9"),
+    "broken UTF-8": ("events.csv", "bad,Café".encode() + b"\xe9,,,,,,,", "title", "got the byte 0xe9"),
     "latitude 200": ("events.csv", "bad,Jazz,,,200,10,,,", "latitude", "a number in -90..90, got 200"),
     "longitude in words": ("events.csv", "bad,Jazz,,,20,east,,,", "longitude", "-180..180, got 'east'"),
     "half a place": ("events.csv", "bad,Jazz,,,20,,,,", "longitude", "both latitude and longitude"),
     "a negative price": ("events.csv", "bad,Jazz,,,,,-1,,", "price", "got -1"),
     "a price that is no number": ("events.csv", "bad,Jazz,,,,,nan,,", "price", "got nan"),
-    "a price with a comma": ("events.csv", 'bad,Jazz,,,,,"1,5",,', "price", "got '1,5'"),
+    "thousands or decimals": ("events.csv", 'bad,Jazz,,,,,"1,500",,', "price", "write 1500 or 1.5000"),
     "an unreadable time": ("events.csv", "bad,Jazz,,tomorrow,,,,,", "starts_at", "got 'tomorrow'"),
     "a time without an offset": ("events.csv", "bad,Jazz,,2026-05-01T20:00:00,,,,,", "starts_at", "with an offset"),
     "an unknown status": ("events.csv", "bad,Jazz,,,,,,open,", "status", "one of published"),
     "a 3 MB description": ("events.csv", f"bad,Jazz,{'x' * 3_000_000},,,,,,", "description", "at most 100,000 bytes"),
     "too few columns": ("events.csv", "bad,Jazz", "row", "9 columns, got 2"),
-    "too many columns": ("events.csv", "bad,Jazz,,,,,,,,", "row", "9 columns, got 10"),
+    "too many columns": ("events.csv", "bad,Jazz,,,,,,,,more", "row", "9 columns, got 10"),
     "an unclosed quote": ("events.csv", 'bad,"Jazz,,,,,,,', "row", "closed quotes"),
     "a quote inside": ("events.csv", 'bad,"Ja"zz,,,,,,,', "row", "RFC 4180 quoting"),
     "101 tags": ("events.csv", f"bad,Jazz,,,,,,,{'|'.join(map(str, range(101)))}", "tags", "at most 100 items"),
@@ -389,9 +389,9 @@ def test_arbitrary_bytes_do_not_stop_a_load(data: bytes, header: bytes) -> None:
         loaded = [*documents.events.changed_since(None)]
         documents.close()
         if header:
-            assert status == 0
-            has_lines = any(line.decode(errors="replace").strip() for line in data.splitlines())
+            has_lines = any(line.decode(errors="replace").strip(" \t,").strip() for line in data.splitlines())
             assert bool(loaded or rejected(folder)) == has_lines
+            assert status == int(has_lines and not loaded)
         else:
             assert status in (0, 1)
 

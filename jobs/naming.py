@@ -1,0 +1,180 @@
+"""Names of columns: which column of a file holds which field, and what a name that is not known may mean."""
+
+import csv
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from shared.errors import InvalidField
+
+SCHEMA_FILE: Final = "marquee.toml"
+TABLES: Final = ("events", "users", "interactions")
+
+_ENOUGH_ALIKE: Final = 0.7
+"""Least similarity, 0..1, of a name to the one that it stands for: `start_at` for `starts_at`, not `state`."""
+
+# What other programs call these fields, where the spelling alone does not tell. The first that a table has is meant.
+_SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("id", "uid", "key"), ("event_id", "user_id")),
+    **dict.fromkeys(("event", "item", "itemid"), ("event_id",)),
+    **dict.fromkeys(("user", "member", "memberid", "customer", "customerid", "attendee"), ("user_id",)),
+    **dict.fromkeys(("name", "eventname", "headline", "summary"), ("title",)),
+    **dict.fromkeys(("start", "begin", "begins", "beginsat", "starttime", "startdate", "from"), ("starts_at",)),
+    **dict.fromkeys(("date", "datetime", "time"), ("starts_at", "occurred_at")),
+    **dict.fromkeys(("timestamp", "when", "created", "at"), ("occurred_at", "created_at")),
+    **dict.fromkeys(("end", "until", "endtime", "enddate", "finish", "to"), ("ends_at",)),
+    **dict.fromkeys(("venue", "location", "place"), ("venue_id",)),
+    **dict.fromkeys(("organizer", "organiser", "host", "group"), ("organizer_id",)),
+    **dict.fromkeys(("cost", "fee", "ticketprice"), ("price",)),
+    **dict.fromkeys(("lng", "lon", "long"), ("longitude",)),
+    **dict.fromkeys(("action", "kind", "interaction", "eventtype"), ("type",)),
+    **dict.fromkeys(("labels", "keywords", "topics"), ("tags",)),
+    **dict.fromkeys(("seats", "places"), ("capacity",)),
+    **dict.fromkeys(("stars", "rating"), ("value",)),
+    "lat": ("latitude",),
+    "genre": ("category",),
+    "town": ("city",),
+    "image": ("image_url",),
+    "interests": ("preferred_tags",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Columns of a file by field.
+
+    Parameters
+    ----------
+    columns : fields that the file may have. A column with the name of a field holds it.
+    assigned : column of each field that the schema of the folder names; it goes before a column with the field's name.
+    offered : columns and fields of `--map`, for all files. In a file that has a column with the field's name, that
+        column holds the field: `id=event_id` is for events.csv, though interactions.csv may have an `id`, too.
+    """
+
+    columns: frozenset[str]
+    assigned: Mapping[str, str] = field(default_factory=dict)
+    offered: Sequence[tuple[str, str]] = ()
+
+    def fields(self, header: Sequence[str]) -> dict[str, str]:
+        """Column of each field that a header has."""
+        found = {name: name for name in header if name in self.columns}
+        found |= {ours: theirs for ours, theirs in self.assigned.items() if theirs in header}
+        for theirs, ours in self.offered:
+            if ours in self.columns and theirs in header and found.get(ours) != ours:
+                found[ours] = theirs
+        return found
+
+    def close(self, column: str) -> str:
+        """Field that a column may mean, empty if there is none."""
+        plain = _plain(column)
+        meant = [name for name in _SYNONYMS.get(plain, ()) if name in self.columns]
+        by_plain = {_plain(name): name for name in sorted(self.columns)}
+        if plain in by_plain:
+            return by_plain[plain]
+        meant += [by_plain[name] for name in get_close_matches(plain, by_plain, n=1, cutoff=_ENOUGH_ALIKE)]
+        return meant[0] if meant else ""
+
+    def advice(self, columns: Iterable[str], taken: Collection[str] = ()) -> str:
+        """Question whether columns mean fields that are not `taken`, as an option; empty if none may."""
+        meant: dict[str, str] = {}
+        for column in columns:
+            ours = self.close(column) if column else ""
+            if ours and ours not in taken:
+                meant.setdefault(ours, column)
+        pairs = ",".join(f"{theirs}={ours}" for ours, theirs in meant.items())
+        return f"did you mean --map {_quoted(pairs)}?" if pairs else ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def _quoted(pairs: str) -> str:
+    return pairs if re.fullmatch(r"[\w.,=-]+", pairs) else f"'{pairs}'"
+
+
+def read_pairs(options: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Pairs of a column and a field of the options `--map COLUMN=FIELD,…`; raises `InvalidField` for any other text.
+
+    >>> read_pairs(["name=title,startsAt=starts_at", '"Price, EUR=price"'])
+    (('name', 'title'), ('startsAt', 'starts_at'), ('Price, EUR', 'price'))
+    """
+    pairs = []
+    for option in options:
+        for pair in next(csv.reader([option], skipinitialspace=True), []):
+            theirs, equals, ours = (part.strip() for part in pair.rpartition("="))
+            if not (theirs and equals and ours):
+                raise InvalidField("--map", pair, "COLUMN=FIELD, such as name=title,startsAt=starts_at")
+            pairs.append((theirs, ours))
+    return tuple(pairs)
+
+
+def read_schema(folder: Path) -> dict[str, Mapping[str, str]]:
+    """Tables of the schema file of a folder: the column of each field by table; empty where there is no file.
+
+    Raises `InvalidField` if the file is no TOML, or has other tables or other values than names of columns.
+    """
+    path = folder / SCHEMA_FILE
+    if not path.is_file():
+        return {}
+    try:
+        schema = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidField(SCHEMA_FILE, str(error), 'TOML, such as [events] and below it title = "name"') from error
+    for table, columns in schema.items():
+        if table not in TABLES or not isinstance(columns, dict):
+            raise InvalidField(SCHEMA_FILE, table, f"the tables {', '.join(f'[{name}]' for name in TABLES)}")
+        for ours, theirs in columns.items():
+            if not isinstance(theirs, str) or not theirs.strip():
+                raise InvalidField(f"{SCHEMA_FILE}: [{table}] {ours}", theirs, "the name of a column in quotes")
+    return {table: {ours: theirs.strip() for ours, theirs in columns.items()} for table, columns in schema.items()}
+
+
+def check_fields(
+    schema: Mapping[str, Mapping[str, str]], pairs: Sequence[tuple[str, str]], columns: Mapping[str, Sequence[str]]
+) -> None:
+    """Check that a schema and `--map` name fields; raises `InvalidField` for the first that is none, with what is near.
+
+    Parameters
+    ----------
+    columns : fields of each table.
+    """
+    namings = {table: Naming(frozenset(names)) for table, names in columns.items()}
+    for table, assigned in schema.items():
+        for ours in assigned:
+            if ours not in columns[table]:
+                raise _no_field(f"{SCHEMA_FILE}: [{table}]", ours, [namings[table]])
+    for _, ours in pairs:
+        if not any(ours in names for names in columns.values()):
+            raise _no_field("--map", ours, namings.values())
+
+
+def _no_field(where: str, ours: str, namings: Iterable[Naming]) -> InvalidField:
+    meant = list(dict.fromkeys(name for naming in namings if (name := naming.close(ours))))
+    hint = f"did you mean {' or '.join(meant)}?" if meant else "docs/data.md lists them"
+    return InvalidField(where, ours, f"the name of a field ({hint})")
+
+
+def check_used(pairs: Sequence[tuple[str, str]], headers: Mapping[str, tuple[Naming, Sequence[str]]]) -> None:
+    """Check that each pair of `--map` names a column of a file; raises `InvalidField` for the first that does not.
+
+    Parameters
+    ----------
+    headers : naming and header of each file, by its name.
+    """
+    for theirs, ours in pairs:
+        fitting = {file: header for file, (naming, header) in headers.items() if ours in naming.columns}
+        if any(naming.fields(header).get(ours) == theirs for naming, header in headers.values()):
+            continue
+        both = [file for file, header in fitting.items() if theirs in header]
+        if both:
+            expected = f"a column that holds {ours} alone; {both[0]} has a column {ours}, too: rename it"
+            raise InvalidField("--map", f"{theirs}={ours}", expected)
+        names = sorted({name for header in fitting.values() for name in header if name})
+        meant = get_close_matches(theirs, names, n=1, cutoff=_ENOUGH_ALIKE)
+        hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(names) or 'none'}"
+        raise InvalidField("--map", theirs, f"a column of {' or '.join(fitting) or 'a file'} ({hint})")

@@ -1,0 +1,120 @@
+"""Options of the command lines that read a CSV folder: names of columns, local times, and how many rows may fail."""
+
+import argparse
+import re
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Final, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from jobs.naming import SCHEMA_FILE, read_pairs
+from shared.errors import InvalidField
+
+EXAMPLES: Final = """\
+A folder that a spreadsheet exported, with columns of other names and local times:
+
+  python -m {module} FOLDER --map name=title,startsAt=starts_at --timezone Europe/Berlin
+
+or, instead of --map, with a file marquee.toml in the folder:
+
+  [events]
+  title = "name"
+  starts_at = "startsAt"
+
+docs/data.md lists the fields, and says how cells are read.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MaxRejected:
+    """Limit of the rejected rows of a file: a number, or a share of its rows in 0..1; without either, all but one.
+
+    >>> MaxRejected.parse("5%").check("events.csv", rejected=6, rows=100)
+    Traceback (most recent call last):
+    shared.errors.InvalidField: events.csv: expected at most 5% rejected (--max-rejected), got '6 of 100 rows rejected'
+    """
+
+    number: int | None = None
+    share: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Limit from `--max-rejected`: `20` rows, `5%` or `0.05`; raises `InvalidField` for any other text."""
+        if re.fullmatch(r"[0-9]{1,12}", text):
+            return cls(number=int(text))
+        match = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)%|(0?\.[0-9]{1,9}|1\.0{1,9})", text)
+        share = float(match[1]) / 100 if match and match[1] else float(match[2]) if match else -1.0
+        if not 0 <= share <= 1:
+            raise InvalidField("--max-rejected", text, "a number of rows such as 20, or a share such as 5% or 0.05")
+        return cls(share=share)
+
+    def check(self, file: str, *, rejected: int, rows: int) -> None:
+        """Check of a file of `rows` rows; raises `InvalidField` naming it if too many of them are rejected."""
+        if self.number is not None:
+            is_met, expected = rejected <= self.number, f"at most {self.number:,} rejected (--max-rejected)"
+        elif self.share is not None:
+            is_met = rejected <= self.share * rows
+            expected = f"at most {100 * self.share:.9g}% rejected (--max-rejected)"
+        else:
+            is_met, expected = not rejected or rejected < rows, "a row that can be accepted"
+        if not is_met:
+            raise InvalidField(file, f"{rejected:,} of {rows:,} rows rejected", expected)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingOptions:
+    """Options of reading a folder.
+
+    Attributes
+    ----------
+    pairs : columns with other names than their field, as pairs of a column and a field.
+    zone : time zone of times without an offset; None refuses them.
+    max_rejected : limit of the rejected rows of each file.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    zone: ZoneInfo | None = None
+    max_rejected: MaxRejected = field(default_factory=MaxRejected)
+
+    @classmethod
+    def parse(cls, given: argparse.Namespace) -> Self:
+        """Options of a command line with the arguments of `add_arguments`; raises `InvalidField` naming the option."""
+        return cls(
+            pairs=read_pairs(given.map),
+            zone=None if given.timezone is None else _zone(given.timezone),
+            max_rejected=MaxRejected() if given.max_rejected is None else MaxRejected.parse(given.max_rejected),
+        )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `ReadingOptions.parse`, as a group of the parser's help."""
+    group = parser.add_argument_group("reading of the CSV files")
+    group.add_argument(
+        "--map",
+        metavar="COLUMN=FIELD,...",
+        action="append",
+        default=[],
+        help="columns with other names than their field, such as name=title,startsAt=starts_at; may be repeated. "
+        f"A file {SCHEMA_FILE} in the folder can name them instead",
+    )
+    group.add_argument(
+        "--timezone",
+        metavar="ZONE",
+        help="time zone of times without an offset, such as Europe/Berlin (default: such times are rejected)",
+    )
+    group.add_argument(
+        "--max-rejected",
+        metavar="LIMIT",
+        help="end with an error if more rows of a file are rejected: a number such as 20, or a share such as 5%% "
+        "(default: if all rows of a file are rejected)",
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    names = available_timezones()
+    if name not in names:
+        lower = {known.lower(): known for known in names}
+        near = get_close_matches(name.lower().replace(" ", "_"), lower, n=1)
+        hint = f"; did you mean {lower[near[0]]}?" if near else ""
+        raise InvalidField("--timezone", name, f"an IANA time zone, such as Europe/Berlin{hint}")
+    return ZoneInfo(name)
