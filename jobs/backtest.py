@@ -13,7 +13,7 @@ import numpy as np
 
 from jobs.console import Console
 from jobs.folder import read_dataset
-from jobs.options import EXAMPLES, ReadingOptions, add_arguments
+from jobs.options import ReadingOptions, add_arguments, reading_parser
 from shared.entities import User, fields
 from shared.errors import InvalidField, MarqueeError
 from shared.evaluation.holdout import candidate_rows
@@ -28,12 +28,11 @@ _COLUMNS: Final = ("user_id", "event_id", "rank", "score")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the backtest; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.backtest",
-        description="Train on the interactions of a CSV folder before the cutoff and write, for every user, the best "
+    parser = reading_parser(
+        "jobs.backtest",
+        "Train on the interactions of a CSV folder before the cutoff and write, for every user, the best "
         "events that start after the cutoff and were known by then. Interactions at or after the cutoff are not read.",
-        epilog=EXAMPLES.format(module="jobs.backtest").replace("FOLDER", "FOLDER --cutoff 2026-04-16T00:00:00Z", 1),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example="FOLDER --cutoff 2026-04-16T00:00:00Z",
     )
     parser.add_argument("folder", type=Path, help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", required=True, help="time that counts as now, such as 2016-04-16T00:00:00Z")

@@ -21,7 +21,7 @@ from functions.api import api
 from functions.interaction import interaction
 from jobs.console import Console
 from jobs.load import load_folder
-from jobs.options import EXAMPLES, ReadingOptions, add_arguments
+from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
@@ -118,12 +118,11 @@ def make_app(wired: wiring.Services) -> Flask:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the demo; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.demo",
-        description="Load data, train a model, and serve recommendations with a web page on localhost until stopped. "
+    parser = reading_parser(
+        "jobs.demo",
+        "Load data, train a model, and serve recommendations with a web page on localhost until stopped. "
         "Without --data, the data is that of a generated city.",
-        epilog=EXAMPLES.format(module="jobs.demo").replace("FOLDER", "--data FOLDER", 1),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example="--data FOLDER",
     )
     parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s; 0 for any)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="CSV folder to load instead of the sample city")

@@ -1,6 +1,5 @@
 """Bulk load of a CSV folder into a document store: `python -m jobs.load FOLDER`."""
 
-import argparse
 import dataclasses
 import os
 import sys
@@ -10,13 +9,12 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
 from functions import wiring
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
-from jobs.options import EXAMPLES, ReadingOptions, add_arguments
+from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.references import References
 from shared.adapters.stores import DOCUMENTS, open_documents
 from shared.errors import InvalidField, MarqueeError
@@ -24,20 +22,17 @@ from shared.ports import Documents, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
 from shared.settings import check_store
 
-_STATUS: Final = """\
-exit status: 0 if the folder was loaded; 1 if a file cannot be read, more rows of a file were rejected than
---max-rejected allows (all others are loaded), or a store failed; 2 for wrong options; 130 if interrupted
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the bulk load; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.load",
-        description="Load events.csv, users.csv and interactions.csv into a document store. The load is idempotent: "
+    parser = reading_parser(
+        "jobs.load",
+        "Load events.csv, users.csv and interactions.csv into a document store. The load is idempotent: "
         "after an interruption, run it again. Invalid rows are listed with the reason; all other rows are loaded.",
-        epilog=f"{EXAMPLES.format(module='jobs.load')}\n{_STATUS}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        example="FOLDER",
+        status="Exit status: 0 if the folder is loaded; 1 if a file or a store cannot be used, or if more rows of a "
+        "file are rejected than --max-rejected allows, while all others are loaded; 2 for wrong options; 130 if "
+        "interrupted.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with the CSV files")
     parser.add_argument(

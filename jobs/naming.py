@@ -15,7 +15,7 @@ SCHEMA_FILE: Final = "marquee.toml"
 TABLES: Final = ("events", "users", "interactions")
 
 _ENOUGH_ALIKE: Final = 0.7
-"""Least similarity, 0..1, of a name to the one that it stands for: `start_at` for `starts_at`, not `state`."""
+"""Least similarity, 0..1, of a name to the one that it stands for: `start_at` for `starts_at`, not `size`."""
 
 # What other programs call these fields, where the spelling alone does not tell. The first that a table has is meant.
 _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {

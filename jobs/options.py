@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import textwrap
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final, Self
@@ -10,12 +11,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from jobs.naming import SCHEMA_FILE, read_pairs
 from shared.errors import InvalidField
 
-EXAMPLES: Final = """\
+_WIDTH: Final = 80
+_EXAMPLE: Final = """\
 A folder that a spreadsheet exported, with columns of other names and local times:
 
-  python -m {module} FOLDER --map name=title,startsAt=starts_at --timezone Europe/Berlin
+  python -m {arguments} \\
+      --map name=title,startsAt=starts_at --timezone Europe/Berlin
 
-or, instead of --map, with a file marquee.toml in the folder:
+or, instead of --map, with a file {schema} in the folder:
 
   [events]
   title = "name"
@@ -23,6 +26,24 @@ or, instead of --map, with a file marquee.toml in the folder:
 
 docs/data.md lists the fields, and says how cells are read.
 """
+
+
+def reading_parser(module: str, description: str, *, example: str, status: str = "") -> argparse.ArgumentParser:
+    """Parser of a command line that reads a folder, with an example in its help.
+
+    Parameters
+    ----------
+    module : name of the module.
+    example : arguments of the example.
+    status : meaning of the exit status.
+    """
+    epilog = _EXAMPLE.format(arguments=f"{module} {example}", schema=SCHEMA_FILE)
+    return argparse.ArgumentParser(
+        prog=f"python -m {module}",
+        description=textwrap.fill(description, _WIDTH),
+        epilog="\n".join((epilog, textwrap.fill(status, _WIDTH))).strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from tools.emulators.programs import ROOT
 
 
 @contextmanager
-def demo(scratch: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def demo(scratch: Path, options: Sequence[str] = ("--port", "0")) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Demo server process and its URL; its temporary files are written below `scratch`."""
-    command = [sys.executable, "-m", "jobs.demo", "--port", "0"]
+    command = [sys.executable, "-m", "jobs.demo", *options]
     environ = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -1,12 +1,23 @@
 """Command lines: help texts, and errors of the demo."""
 
+import csv
+import dataclasses
+import json
+import shlex
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.request import urlopen
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from jobs import demo
+from jobs.sample import write_sample
+from tests.demo import demo as demo_server
+from tests.jobs.spreadsheet import Dialect, export
 from tools.emulators.programs import ROOT
 
 
@@ -18,9 +29,45 @@ def test_help_is_printed_by_every_command(name: str) -> None:
     assert run.stdout.startswith(f"usage: python -m jobs.{name} ")
 
 
+@pytest.mark.parametrize("name", ["load", "backtest", "demo"])
+def test_the_options_of_reading_are_explained_with_an_example(name: str) -> None:
+    run = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--help"], cwd=ROOT, capture_output=True, text=True)
+    for option in ("--map", "--timezone", "--max-rejected"):
+        assert f"\n  {option} " in run.stdout
+    assert f"  python -m jobs.{name} " in run.stdout
+    assert "      --map name=title,startsAt=starts_at --timezone Europe/Berlin\n" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 90
+
+
+def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    write_sample(tmp_path / "city", users=40, events=60, interactions=400, seed=1, now=now)
+    names = {"title": "name", "starts_at": "startsAt", "tags": "Tags, all"}
+    berlin = ZoneInfo("Europe/Berlin")
+    dialect = Dialect(
+        separator=";", encoding="cp1252", dates="%d.%m.%Y %H:%M:%S", zone=berlin, decimal=",", list_separator=", "
+    )
+    export(tmp_path / "city", tmp_path / "my export", dataclasses.replace(dialect, columns=names))
+    options = "--map 'name=title,startsAt=starts_at,\"Tags, all=tags\"' --timezone Europe/Berlin"
+    make = ["make", "--dry-run", "--assume-old", "venv/.installed", "demo", "PORT=0"]
+    given = [f"DATA={tmp_path / 'my export'}", f"OPTIONS={options}"]
+    shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    [command] = [line for line in shown.splitlines() if "jobs.demo" in line]
+    python, *rest = shlex.split(command)
+    assert [python, *rest[:2]] == ["venv/bin/python", "-m", "jobs.demo"]
+    with demo_server(tmp_path, rest[2:]) as (_, url), urlopen(f"{url}/api/v1/events/popular?limit=50") as answer:  # noqa: S310  # its own server
+        items = json.load(answer)["items"]
+    with (tmp_path / "city" / "events.csv").open(newline="", encoding="utf-8") as stream:
+        events = {row["event_id"]: row for row in csv.DictReader(stream)}
+    assert len(items) > 10
+    assert {item["title"] for item in items} == {events[item["event_id"]]["title"] for item in items}
+    assert all(item["starts_at"] == events[item["event_id"]]["starts_at"] for item in items)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--timezone", "Nowhere"], "error: --timezone: expected an IANA time zone, such as Europe/Berlin"),
         (["--port", "65536"], "error: --port: expected a number in 0..65535, got 65536"),
         (["--data", "no/such/folder"], "error: no/such/folder: expected a folder with events.csv"),
         (["--users", "0"], "error: --users: expected a whole number in 1..1000000, got 0"),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.csvfile import MAX_RECORD_BYTES, CsvFile, Rejection, RejectionFile, Row
+from jobs.csvfile import CsvFile, Rejection, RejectionFile, Row
+from jobs.lines import MAX_RECORD_BYTES
 from shared.errors import InvalidField
 
 COLUMNS = ("id", "title", "city")
