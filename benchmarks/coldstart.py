@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.deployment import build
-from benchmarks.runs import Results, firestore, need_firestore, report, run
+from benchmarks.runs import Results, firestore, memory_mb, need_firestore, report, run
 from jobs.console import Console
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.stores import open_objects
@@ -125,7 +125,7 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
             with _server(folder / name, "api", settings) as (started, address, pid):
                 answer = _answer(address)
                 elapsed = time.perf_counter() - started
-                memory = _memory_mb(pid)
+                memory = memory_mb(pid)
             _check(name, answer)
             if number:
                 seconds[name].append(elapsed)
@@ -228,13 +228,6 @@ def _check(name: str, answer: str) -> None:
     body = json.loads(answer)
     if len(body["items"]) < 10 or body.get("degraded"):
         raise RuntimeError(f"{name}: expected ten events and nothing degraded, got {answer[:200]}")
-
-
-def _memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children in MB; shared pages count for each process."""
-    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.deployment import USERS, build
-from benchmarks.runs import Results, need_disk, report, run
+from benchmarks.runs import Results, memory_mb, need_disk, report, run
 from jobs.console import Console
 from shared.settings import Settings
 from tools.emulators.process import free_port, process_group
@@ -129,14 +129,14 @@ def _measure(folder: Path, work: Path, live: int, connections: list[int], second
         source_folder = folder / f"{server}-{live}"
         source_folder.mkdir()
         (source_folder / "main.py").write_text(source)
-        with _server(source_folder, environ, expected=live if server == "marquee" else None) as (port, pid, events):
+        with warm_server(source_folder, environ, expected=live if server == "marquee" else None) as (port, pid, events):
             for case, of in _CASES.items():
                 for count in connections if of == server else ():
                     script = source_folder / "wrk.lua"
                     script.write_text(_script(_path(case), events))
                     measured = _wrk(port, script, count, seconds)
                     row = {"live_events": live, "case": case, "connections": count, **measured}
-                    yield row | {"memory_mb": round(_memory_mb(pid))}
+                    yield row | {"memory_mb": round(memory_mb(pid))}
 
 
 def _path(case: str) -> str:
@@ -160,7 +160,7 @@ def _script(path: str, events: list[str]) -> str:
 
 
 @contextmanager
-def _server(folder: Path, environ: dict[str, str], *, expected: int | None) -> Iterator[tuple[int, int, list[str]]]:
+def warm_server(folder: Path, environ: dict[str, str], *, expected: int | None) -> Iterator[tuple[int, int, list[str]]]:
     """Warm server; yields its port, process id and ids of some live events."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port)]
@@ -219,13 +219,6 @@ def _wrk(port: int, script: Path, connections: int, seconds: int) -> dict[str, A
         raise RuntimeError(f"wrk: expected only answers with status 200, got {said}")
     p50, p95, p99 = (int(found[group]) / 1000 for group in (1, 2, 3))
     return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "requests_per_s": int(found[4])}
-
-
-def _memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children in MB."""
-    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def _shown(row: dict[str, Any]) -> str:

@@ -88,6 +88,13 @@ def need_disk(folder: Path, size: float) -> None:
         )
 
 
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process and its children in MB; shared pages count for each process."""
+    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
+    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 @contextmanager
 def firestore() -> Iterator[None]:
     """Firestore emulator for the duration of the block; this process and its children connect to it."""
