@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, checked_ids, checked_offsets
 from shared.arrays.positions import distinct
 from shared.arrays.ragged import Ragged
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
@@ -22,6 +23,9 @@ _MIN_EVENTS: Final = 2
 
 _MAX_NAMES: Final = 50_000
 """Maximum size of a TF-IDF vocabulary, which bounds the artifact; the most frequent names stay."""
+
+_MAX_WEIGHT: Final = 1e3
+"""Upper bound of stored weights and IDF, whose logarithms stay far below: no product of them overflows."""
 
 _MULTIPLIERS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 """Odd 64-bit constants of the SplitMix64 generator, which mix the bits of a hash."""
@@ -92,10 +96,14 @@ class CategoricalAttribute:
         return {"names": self.names.keys, "codes": self.codes}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Categorical attribute from its artifact arrays, as at training: every value has its own row in `trained`."""
-        names = Vocabulary(arrays["names"])
-        return cls(names, arrays["codes"], np.arange(len(names), dtype=np.int32))
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
+        """Categorical attribute of n events from its artifact arrays; raises `ValueError` where these do not fit.
+
+        As at training, every value has its own row in `trained`.
+        """
+        names = Vocabulary(checked_ids(arrays, "names"))
+        codes = checked(arrays, "codes", "i4", n_events, low=UNKNOWN, high=len(names) - 1)
+        return cls(names, codes, np.arange(len(names), dtype=np.int32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +202,15 @@ class TfIdfAttribute:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """TF-IDF attribute from its artifact arrays."""
-        matrix = Ragged(arrays["starts"], (arrays["columns"], arrays["weights"]))
-        return cls(Vocabulary(arrays["names"]), arrays["idf"], matrix)
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
+        """TF-IDF attribute of n events from its artifact arrays; raises `ValueError` where these do not fit."""
+        names = Vocabulary(checked_ids(arrays, "names"))
+        columns = checked(arrays, "columns", "i4", -1, low=0, high=len(names) - 1)
+        matrix = Ragged(
+            checked_offsets(arrays, "starts", n_events, len(columns)),
+            (columns, checked(arrays, "weights", "f4", len(columns), low=0, high=_MAX_WEIGHT)),
+        )
+        return cls(names, checked(arrays, "idf", "f4", len(names), low=0, high=_MAX_WEIGHT), matrix)
 
 
 def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

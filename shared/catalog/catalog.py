@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, checked_ids, named
 from shared.arrays.positions import distinct
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed, words
@@ -16,6 +17,8 @@ from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
 from shared.catalog.tags import Tags
 from shared.entities import Event
+from shared.entities.event import MAX_ASSUMED
+from shared.entities.fields import zone_names
 from shared.entities.names import name_key, name_keys
 
 NEVER: Final = np.inf
@@ -27,8 +30,12 @@ UNSEEN: Final = -np.inf
 _DEFAULT_CALENDAR: Final = Calendar()
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
-_NUMBERS: Final = ("starts_at", "ends_at", "created_at", "on_sale", "visible", "lat", "lng", "price")
+_TIMES: Final = ("starts_at", "ends_at", "created_at")
+_NUMBERS: Final = (*_TIMES, "on_sale", "visible", "lat", "lng", "price")
 _SHIFTS: Final = ("start_shift_s", "end_shift_s")
+
+_LATEST_S: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+"""Time before which all dated events begin, and end if their ends are known, see `fields.time`, POSIX seconds; a date can hold it."""
 
 FIELDS: Final[Mapping[str, Callable[[Event, float], str]]] = {
     "organizer": lambda event, _: event.organizer_id,
@@ -260,36 +267,75 @@ class Catalog:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Catalog from its artifact arrays, as at training.
+        """Catalog from its artifact arrays, as at training; raises `ValueError` naming one that does not fit.
 
         Earlier versions knew no time zones, and did not tell hidden events from others that are not on sale.
         """
-        arrays = {"catalog.visible": arrays["catalog.on_sale"], **arrays}
-        numbers = {name: arrays[f"catalog.{name}"] for name in _NUMBERS}
-        size = len(arrays["catalog.events"])
+        arrays = {"catalog.visible": arrays.get("catalog.on_sale", np.empty(0, np.bool_)), **arrays}
+        events = Vocabulary(checked_ids(arrays, "catalog.events"))
+        size = len(events)
         if "catalog.default_timezone" not in arrays:
-            solar = solar_shift_s(np.nan_to_num(arrays["catalog.lng"].astype(np.float64))).astype(np.float32)
-            zones = CategoricalAttribute.of([""] * size)
-            arrays = {
-                **arrays,
-                **dict.fromkeys((f"catalog.{name}" for name in _SHIFTS), solar),
-                **prefixed(zones.to_arrays(), "catalog.timezone."),
-                "catalog.default_timezone": np.array([b""]),
-                "catalog.assumed_hours": np.array([0.0]),
-            }
+            arrays = {**arrays, **_solar_time(checked(arrays, "catalog.lng", "f4", size, has_unknown=True))}
+        calendar = _checked_calendar(arrays)
+        with named("catalog.labels."):
+            tags = Tags.from_arrays(part(arrays, "catalog.labels."), size)
+        fields, bags = {}, {}
+        for name in FIELDS:
+            with named(f"catalog.{name}."):
+                fields[name] = CategoricalAttribute.from_arrays(part(arrays, f"catalog.{name}."), size)
+        for name in BAGS:
+            with named(f"catalog.{name}."):
+                bags[name] = TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}."), size)
+        times: dict[str, Any] = {name: _checked_times(arrays, f"catalog.{name}", size) for name in _TIMES}
+        shifts: dict[str, Any] = {
+            name: checked(arrays, f"catalog.{name}", "f4", size, low=-_DAY_S, high=_DAY_S, has_unknown=True)
+            for name in _SHIFTS
+        }
         return cls(
-            events=Vocabulary(arrays["catalog.events"]),
+            events=events,
             trained=np.arange(size, dtype=np.int32),
-            titles=arrays["catalog.titles"],
-            tags=Tags.from_arrays(part(arrays, "catalog.labels.")),
-            fields={name: CategoricalAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in FIELDS},
-            bags={name: TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}.")) for name in BAGS},
-            calendar=Calendar(
-                bytes(arrays["catalog.default_timezone"][0]).decode(), float(arrays["catalog.assumed_hours"][0])
-            ),
-            **numbers,
-            **{name: arrays[f"catalog.{name}"] for name in _SHIFTS},
+            titles=checked(arrays, "catalog.titles", "S", size),
+            tags=tags,
+            fields=fields,
+            bags=bags,
+            calendar=calendar,
+            on_sale=checked(arrays, "catalog.on_sale", "?", size),
+            visible=checked(arrays, "catalog.visible", "?", size),
+            lat=checked(arrays, "catalog.lat", "f4", size, low=-90, high=90, has_unknown=True),
+            lng=checked(arrays, "catalog.lng", "f4", size, low=-180, high=180, has_unknown=True),
+            price=checked(arrays, "catalog.price", "f4", size, low=0, has_unknown=True),
+            **times,
+            **shifts,
         )
+
+
+def _solar_time(lng: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    """Arrays of local time for artifacts of earlier versions: solar time, no time zones and no assumed length."""
+    solar = solar_shift_s(np.nan_to_num(lng.astype(np.float64))).astype(np.float32)
+    return {
+        **dict.fromkeys((f"catalog.{name}" for name in _SHIFTS), solar),
+        **prefixed(CategoricalAttribute.of([""] * len(lng)).to_arrays(), "catalog.timezone."),
+        "catalog.default_timezone": np.array([b""]),
+        "catalog.assumed_hours": np.array([0.0]),
+    }
+
+
+def _checked_calendar(arrays: Mapping[str, NDArray[Any]]) -> Calendar:
+    """Calendar of an artifact; raises `ValueError` for a time zone that this program does not know."""
+    default = checked(arrays, "catalog.default_timezone", "S", 1)[0]
+    names = checked(arrays, "catalog.timezone.names", "S", -1)
+    for name in {bytes(default), *names.tolist()} - {b""}:
+        if name.decode(errors="replace") not in zone_names():
+            raise ValueError(f"catalog.timezone: expected IANA names of time zones, got {name!r}")
+    hours = checked(arrays, "catalog.assumed_hours", "f8", 1, low=0, high=24)[0]
+    return Calendar(bytes(default).decode(), float(hours))
+
+
+def _checked_times(arrays: Mapping[str, NDArray[Any]], name: str, size: int) -> NDArray[np.float64]:
+    """Times of events, POSIX seconds, float64 of shape (size,): infinite or such that a date can hold them."""
+    times = checked(arrays, name, "f8", size, low=UNSEEN, high=NEVER)
+    checked({name: times[np.isfinite(times)]}, name, "f8", -1, low=0, high=_LATEST_S + MAX_ASSUMED.total_seconds())
+    return times
 
 
 def seconds(moment: datetime | None) -> float:

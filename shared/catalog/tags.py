@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, checked_offsets
 from shared.arrays.ragged import Ragged
 
 
@@ -52,9 +53,10 @@ class Tags:
         return {"starts": self.lists.starts, "hashes": self.lists.values[0]}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Tags from their artifact arrays."""
-        return cls(Ragged(arrays["starts"], (arrays["hashes"],)))
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
+        """Tags of n events from their artifact arrays; raises `ValueError` where these do not fit."""
+        hashes = checked(arrays, "hashes", "u8", -1)
+        return cls(Ragged(checked_offsets(arrays, "starts", n_events, len(hashes)), (hashes,)))
 
 
 def _hashes(tags: Sequence[str]) -> NDArray[np.uint64]:

@@ -6,11 +6,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
+from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.weights import confidence_weights
 from shared.models.scorer import TrainingInput
 from shared.signals.users import UserBatch
 
+_LONGEST = 1.01
+"""Upper bound of the entries of a vector of length 1, rounding included."""
+_SHORTEST_DAYS = 1e-3
+"""Shortest half-life of a stored model, days; the settings demand a day."""
 _EPSILON = 1e-9
 """Lower bound of vector lengths, which keeps zero vectors zero when they are scaled to length 1."""
 
@@ -26,7 +32,7 @@ class MostPopular:
         return cls()
 
     @classmethod
-    def from_arrays(cls, _arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def from_arrays(cls, _arrays: Mapping[str, NDArray[Any]], _catalog: Catalog) -> Self:
         """Model without parameters; no array is read."""
         return cls()
 
@@ -142,13 +148,14 @@ class TruncatedSVD:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the model: event vectors and half-life."""
-        return {"svd.vectors": self.vectors_, "svd.half_life_days": np.array([self.half_life_days])}
+        return {"svd.vectors": self.vectors_, "svd.half_life_days": np.array([self.half_life_days], np.float64)}
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Model from its artifact arrays."""
-        vectors = arrays["svd.vectors"]
-        model = cls(factors=max(1, vectors.shape[1]), half_life_days=float(arrays["svd.half_life_days"][0]))
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], catalog: Catalog) -> Self:
+        """Model from its artifact arrays; raises `ValueError` where these do not fit the catalog."""
+        vectors = checked(arrays, "svd.vectors", "f4", len(catalog), -1, low=-_LONGEST, high=_LONGEST)
+        [half_life_days] = checked(arrays, "svd.half_life_days", "f8", 1, low=_SHORTEST_DAYS)
+        model = cls(factors=max(1, vectors.shape[1]), half_life_days=float(half_life_days))
         model.vectors_ = vectors
         return model
 

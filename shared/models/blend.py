@@ -8,7 +8,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
+from shared.catalog.catalog import Catalog
 from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
 from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
@@ -55,6 +57,9 @@ _OTHERS: Final = {
     "soonness": 0.02,
 }
 """Hand-set weights of the remaining signals, absolute."""
+
+_HEAVIEST: Final = 1e9
+"""Largest weight of a stored model, far above learned ones: no sum of weighted signals overflows."""
 
 _REACH: Final = 50.0
 """Factor of collaborative and content signals, so large that popularity and soonness only break their ties."""
@@ -170,17 +175,28 @@ class Blend:
         return arrays
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Blend from its artifact arrays; raises `ValueError` for a weighted signal that is unknown and not retired."""
-        stored = [name.decode() for name in arrays["blend.signals"].tolist()]
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], catalog: Catalog) -> Self:
+        """Blend from its artifact arrays; raises `ValueError` for a weighted signal that is unknown and not retired.
+
+        It also raises `ValueError` for parameters of a signal that do not fit the catalog.
+        """
+        stored = [name.decode() for name in checked(arrays, "blend.signals", "S", -1).tolist()]
+        if len(set(stored)) < len(stored):
+            raise ValueError("blend.signals: expected distinct names")
+        of_stored = checked(arrays, "blend.weights", "f4", len(SEGMENTS), len(stored), low=-_HEAVIEST, high=_HEAVIEST)
         weights = np.zeros((len(SEGMENTS), len(_NAMES)), np.float32)
-        for name, column in zip(stored, arrays["blend.weights"].T, strict=True):
+        for name, column in zip(stored, of_stored.T, strict=True):
             if name in _NAMES:
                 weights[:, _NAMES.index(name)] = column
             elif column.any() and name not in RETIRED:
                 raise ValueError(f"blend.signals: this program has no signal {name!r}; update it")
-        weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
-        return cls(weights, {name: part(arrays, f"signal.{name}.") for name in weighted})
+        params: dict[str, SignalParams] = {}
+        for signal, column in zip(SIGNALS, weights.T, strict=True):
+            if column.any():
+                params[signal.name] = part(arrays, f"signal.{signal.name}.")
+                with named(f"signal.{signal.name}."):
+                    signal.check(params[signal.name], catalog)
+        return cls(weights, params)
 
     def _params(self, signal: EventSignal | UserSignal) -> SignalParams:
         return self._prepared.get(signal.name) or self.params[signal.name]

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
 from shared.learning.replay import Replay
 from shared.signals.users import UserBatch
@@ -48,8 +49,11 @@ class Scorer(Protocol):
         """Trained model."""
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """Model from its artifact arrays; raises `KeyError` or `ValueError` if they are not those of this model."""
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], catalog: Catalog) -> Self:
+        """Model from its artifact arrays; raises `ValueError` if they are not those of this model and catalog.
+
+        Arrays that are accepted must be safe to score with.
+        """
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the model, by name."""

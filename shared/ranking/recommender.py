@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
@@ -174,10 +175,14 @@ class Recommender:
             raise ArtifactError(f"model: expected one of {', '.join(MODELS)}, got {model!r}; update this program")
         try:
             catalog = Catalog.from_arrays(arrays)
-            scorer = MODELS[model].from_arrays(arrays)
-            return cls(catalog, scorer, arrays["popularity.sums"], arrays["popularity.before"])
-        except (KeyError, ValueError) as error:
-            raise ArtifactError(f"array {error} is missing or damaged; train again or roll back") from error
+            return cls(
+                catalog,
+                MODELS[model].from_arrays(arrays, catalog),
+                checked(arrays, "popularity.sums", "f8", len(catalog), low=0),
+                checked(arrays, "popularity.before", "f8", len(WINDOWS), len(catalog), low=0),
+            )
+        except ValueError as error:
+            raise ArtifactError(f"array {error}; train again or roll back") from error
 
 
 def _profile(history: Sequence[tuple[str, str]], now: datetime) -> Profile:

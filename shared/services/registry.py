@@ -196,6 +196,11 @@ def prune(objects: ObjectStore) -> list[str]:
     return pruned
 
 
+def earlier_versions(objects: ObjectStore, version: str) -> list[str]:
+    """Names of the stored versions that were trained before `version`, newest first."""
+    return [name for name in _stored(objects) if name < version]
+
+
 def _stored(objects: ObjectStore) -> list[str]:
     """Versions that have a manifest, by name, newest first."""
     ending = "/manifest.json"

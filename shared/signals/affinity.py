@@ -5,8 +5,10 @@ from typing import Final
 
 import numpy as np
 
+from shared.arrays.checked import checked
 from shared.arrays.positions import positions_of
 from shared.arrays.sparse import scatter
+from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import PerEvent, PerValue, Term
@@ -58,6 +60,10 @@ class Rate(UserSignal):
         decayed = np.exp2((starts_at[begun] - data.now_s) / (HISTORY_HALF_LIFE_DAYS * DAY_S))
         events = np.bincount(field.codes[begun], weights=decayed, minlength=len(field.names))
         return {"events": events.astype(np.float32)}
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `events` does not fit the catalog."""
+        checked(params, "events", "f4", len(catalog.fields[self._field].names), low=0)
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: the rate of each value."""

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, checked_ids
 from shared.arrays.sparse import scatter
 from shared.arrays.vocabulary import Vocabulary
+from shared.catalog.catalog import Catalog
 from shared.feedback.profiles import Declared, features
-from shared.signals.attributes import attribute_matrix, attribute_positions, attribute_terms
+from shared.signals.attributes import attribute_matrix, attribute_positions, attribute_terms, column_offsets
 from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal, in_single_precision
 from shared.signals.terms import Term
@@ -71,6 +73,14 @@ class DeclaredRidge(UserSignal):
             "columns": kept.astype(np.int32),
             "weights": weights.astype(np.float16),
         }
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where the arrays fit neither each other nor the catalog's attributes."""
+        features = checked_ids(params, "features")
+        high = int(column_offsets(catalog)[-1]) - 1
+        columns = checked(params, "columns", "i4", -1, low=0, high=high, is_ascending=True)
+        # Without columns there are no rows either.
+        checked(params, "weights", "f2", len(features) if len(columns) else -1, len(columns))
 
     def as_float32(self, params: SignalParams) -> SignalParams:
         """Parameters with `weights` as float32."""

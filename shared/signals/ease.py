@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
 from shared.arrays.positions import positions_of
 from shared.arrays.sparse import scatter
+from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType
 from shared.feedback.weights import CODES
 from shared.signals.candidates import Candidates
@@ -52,6 +54,12 @@ class Ease(UserSignal):
         weights = -inverse / np.diag(inverse)
         weights[np.diag_indices(len(kept))] = 0
         return {"codes": kept.astype(np.int32), "weights": weights.astype(np.float16)}
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where the arrays fit neither each other nor the catalog's values."""
+        high = len(catalog.fields[self._field].names) - 1
+        codes = checked(params, "codes", "i4", -1, low=0, high=high, is_ascending=True)
+        checked(params, "weights", "f2", len(codes), len(codes))
 
     def _matrix(self, data: TrainingData) -> "csr_array":
         """User × value matrix X, float64 of shape (n_users, n_values)."""

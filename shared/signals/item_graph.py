@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked, checked_offsets
 from shared.arrays.positions import offsets, ranks_within_groups
 from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import scatter
+from shared.catalog.catalog import Catalog
 from shared.signals.attributes import known_likes, liked_rows
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
 from shared.signals.terms import PerEvent, Term
@@ -78,6 +80,13 @@ class GraphFilter(UserSignal):
             "places": np.concatenate([np.empty(0, np.int32), *columns]).astype(np.int32),
             "weights": np.concatenate([np.empty(0, np.float16), *weights]).astype(np.float16),
         }
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where the arrays fit neither each other nor the catalog."""
+        events = checked(params, "events", "i4", -1, low=0, high=len(catalog) - 1, is_ascending=True)
+        places = checked(params, "places", "i4", -1, low=0, high=len(events) - 1)
+        checked_offsets(params, "starts", len(events), len(places))
+        checked(params, "weights", "f2", len(places))
 
     def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
         """Rows of the user × event matrix, 0 or 1, for the k events of the parameters."""

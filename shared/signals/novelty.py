@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
+from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams, TrainingData, UserSignal
@@ -24,6 +26,11 @@ def _first_seen(data: TrainingData) -> SignalParams:
     return {"since": np.where(known, np.minimum(since, created), since)}
 
 
+def _check(params: SignalParams, catalog: Catalog) -> None:
+    """Check of first-seen times, see `_first_seen`; raises `ValueError`."""
+    checked(params, "since", "f8", len(catalog), low=-np.inf, high=np.inf)
+
+
 def _age_days(params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
     """Days since each candidate was first seen, float32 of shape (c,), at least 0; -1 where it is not seen yet."""
     rows = candidates.catalog.trained[candidates.rows]
@@ -41,6 +48,10 @@ class Freshness(EventSignal):
         """First-seen times, see `_first_seen`."""
         return _first_seen(data)
 
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `since` does not fit the catalog."""
+        _check(params, catalog)
+
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Freshness of c candidates, float32 of shape (c,), at most 0."""
         return -np.log1p(np.maximum(_age_days(params, candidates), 0))
@@ -55,6 +66,10 @@ class Unseen(EventSignal):
     def fit(self, data: TrainingData) -> SignalParams:
         """First-seen times, see `_first_seen`."""
         return _first_seen(data)
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `since` does not fit the catalog."""
+        _check(params, catalog)
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Unseen flag of c candidates, float32 of shape (c,), 0 or 1."""
@@ -76,6 +91,10 @@ class PassedOver(UserSignal):
     def fit(self, data: TrainingData) -> SignalParams:
         """First-seen times, see `_first_seen`."""
         return _first_seen(data)
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `since` does not fit the catalog."""
+        _check(params, catalog)
 
     def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
         """Parameters with `first_seen`, see `_seen_recency`."""

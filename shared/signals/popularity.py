@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
+from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import DAY_S
 from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams, TrainingData, standardized
@@ -46,6 +48,10 @@ class Likes(EventSignal):
         sums = np.bincount(data.table.event_rows[data.liked], weights=weights, minlength=len(data.catalog))
         return {"likes": sums.astype(np.float32)}
 
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `likes` does not fit the catalog."""
+        checked(params, "likes", "f4", len(catalog), low=0)
+
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Standardized log likes of c candidates, float32 of shape (c,)."""
         likes = np.append(params["likes"], np.float32(0))[candidates.catalog.trained[candidates.rows]]
@@ -79,6 +85,10 @@ class LikesPerEvent(EventSignal):
         )
         means = (likes + self._damping * mean) / (events + self._damping)
         return {"means": np.append(means, mean).astype(np.float32)}
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where `means` does not fit the catalog."""
+        checked(params, "means", "f4", len(catalog.fields[self._field].names) + 1, low=0)
 
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Standardized log mean likes of c candidates, float32 of shape (c,)."""

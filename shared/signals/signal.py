@@ -128,6 +128,13 @@ class Signal:
         """Parameters learned from training data; empty by default."""
         return {}
 
+    def check(self, _params: SignalParams, _catalog: Catalog) -> None:
+        """Check of stored parameters against the catalog of the training; raises `ValueError` naming an array.
+
+        By default none is expected. Whatever passes must be safe to score with: an array that is too short or points
+        out of range would fail in requests.
+        """
+
     def as_float32(self, params: SignalParams) -> SignalParams:
         """Parameters with half-precision arrays converted to float32, which is faster to score with."""
         return params

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.checked import checked
 from shared.arrays.positions import positions_of
+from shared.catalog.catalog import Catalog
 from shared.signals.attributes import known_likes, liked_rows
 from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
@@ -41,6 +43,12 @@ class SpectralBand(UserSignal):
         if not band.shape[1]:
             return {"events": found.events[:0], "vectors": np.empty((0, 0), np.float16), "scale": found.scale[:0]}
         return {"events": found.events, "vectors": band, "scale": found.scale}
+
+    def check(self, params: SignalParams, catalog: Catalog) -> None:
+        """Raise `ValueError` where the arrays fit neither each other nor the catalog."""
+        events = checked(params, "events", "i4", -1, low=0, high=len(catalog) - 1, is_ascending=True)
+        checked(params, "vectors", "f2", len(events), -1)
+        checked(params, "scale", "f4", len(events), low=1)
 
     def training_rows(self, data: TrainingData, params: SignalParams) -> "csr_array":
         """Rows of the user × event matrix, 0 or 1, for the k events of the parameters."""

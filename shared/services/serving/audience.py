@@ -14,7 +14,7 @@ from shared.errors import Forbidden, StoreUnavailable
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.ports import Caller, Documents, InteractionLog
-from shared.services.serving.context import ListRequest, ServingContext
+from shared.services.serving.context import ListRequest, ServingContext, with_fallback
 from shared.signals.users import UserBatch
 
 MAX_READ: Final = 5_000
@@ -51,6 +51,7 @@ class Audience:
     degraded: tuple[str, ...]
 
 
+@with_fallback
 def audience(context: ServingContext, *, caller: Caller, event_id: str, limit: int) -> Audience:
     """Audience of an event: the `limit` recently active users most likely to attend.
 

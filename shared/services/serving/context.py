@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Self
+from functools import wraps
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
-from shared.errors import InvalidField, NotFound, StoreUnavailable
+from shared.errors import InvalidField, MarqueeError, NotFound, StoreUnavailable
 from shared.feedback.retention import is_kept, kept_since
 from shared.feedback.weights import CODES, IS_CONSUMED
 from shared.ports import Caller, Documents, EventStore
@@ -17,6 +18,8 @@ from shared.services.serving.cache import CachedRecommender
 from shared.services.serving.snapshot import Serving, Snapshot
 
 _log = logging.getLogger(__name__)
+Given = ParamSpec("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,3 +153,32 @@ class ServingContext:
         since = kept_since(self.keep_days, now)
         history = tuple(entry for entry in stored.history if is_kept(entry, since))
         return replace(stored, history=history, friends_going=stored.friends_going if self.has_friends else ())
+
+
+def with_fallback(
+    make: Callable[Concatenate[ServingContext, Given], Made],
+) -> Callable[Concatenate[ServingContext, Given], Made]:
+    """Answer of `make` that the model cannot prevent: where it fails, the version before answers, and stays in service.
+
+    An error that is no `MarqueeError` may be the model's fault. It is, if `make` succeeds without this model.
+    """
+
+    @wraps(make)
+    def answer(context: ServingContext, /, *given: Given.args, **named: Given.kwargs) -> Made:
+        serving, version = context.serving, context.serving.version
+        try:
+            return make(context, *given, **named)
+        except MarqueeError:
+            raise
+        except Exception as error:  # which errors a model raises that no check foresaw is unknown
+            suspended = serving.suspend(version, error)
+            if suspended is None and serving.version == version:
+                raise
+            try:
+                return make(context, *given, **named)
+            except Exception:
+                if suspended is not None:
+                    serving.reinstate(suspended)
+                raise
+
+    return answer

@@ -21,7 +21,7 @@ from shared.ranking.explanation import Reason
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import Recommendation
 from shared.ranking.similarity import similarity
-from shared.services.serving.context import ListRequest, RequestView, ServingContext
+from shared.services.serving.context import ListRequest, RequestView, ServingContext, with_fallback
 from shared.signals.candidates import Candidates
 
 POPULAR: Final = "popularity"
@@ -70,6 +70,7 @@ class Ranking:
     degraded: tuple[str, ...]
 
 
+@with_fallback
 def recommend(context: ServingContext, request: ListRequest) -> Answer:
     """Recommended live events for a user, after the business rules."""
     view = context.view(request)
@@ -77,6 +78,7 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     return _answer(view, request, live.candidates, live.scores(view.viewer), placements=view.snapshot.rules)
 
 
+@with_fallback
 def popular(context: ServingContext, request: ListRequest, *, window: str) -> Answer:
     """Popular live events, ties by start.
 
@@ -91,6 +93,7 @@ def popular(context: ServingContext, request: ListRequest, *, window: str) -> An
     return _answer(view, request, live, scores, source=POPULAR)
 
 
+@with_fallback
 def trending(context: ServingContext, request: ListRequest, *, window: str) -> Answer:
     """Trending live events: those that exceed the popularity expected from their past, greatest excess first.
 
@@ -104,6 +107,7 @@ def trending(context: ServingContext, request: ListRequest, *, window: str) -> A
     return _answer(view, request, live, scores, is_eligible=scores > 0, source=TRENDING)
 
 
+@with_fallback
 def similar(context: ServingContext, request: ListRequest, *, event_id: str, caller: Caller) -> Answer:
     """Live events by content similarity to an event, which may be over or newer than the model.
 
@@ -115,6 +119,7 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     return _answer(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0), source=SIMILAR)
 
 
+@with_fallback
 def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[str]) -> Ranking:
     """Ranking of all of `event_ids` for a user, without events that may not be shown; pins and boosts do not apply."""
     view = context.view(request)

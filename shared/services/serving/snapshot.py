@@ -15,7 +15,8 @@ from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
-from shared.services.registry import POINTER, Pointer, load_version
+from shared.ranking.soundness import self_test
+from shared.services.registry import POINTER, Pointer, earlier_versions, load_version
 from shared.services.serving.cache import CachedRecommender
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,10 @@ _OVERLAP: Final = timedelta(seconds=60)
 
 A document's timestamp may precede the time at which it becomes readable. Merging is idempotent.
 """
+
+
+_STAND_INS: Final = 2
+"""Versions before a damaged one that a starting instance tries: each takes as long as its download."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,11 @@ class Serving:
         self._first_until: float | None = None
         self._refreshing: threading.Thread | None = None
         self._is_late = False
-        self._snapshot = Snapshot(CachedRecommender(Recommender.empty(calendar or Calendar())))
+        self._refused: dict[str, str] = {}
+        self._refused_at = 0
+        self._acquitted: set[str] = set()
+        self._empty = CachedRecommender(Recommender.empty(calendar or Calendar()))
+        self._snapshot = Snapshot(self._empty)
 
     def patience_s(self) -> float:
         """Seconds that an answer may take from now on."""
@@ -109,6 +118,35 @@ class Serving:
             return self._deadline_s
         until = self._first_until
         return max(self._first_s if until is None else until - time.monotonic(), self._deadline_s)
+
+    @property
+    def version(self) -> str | None:
+        """Version in service, None without a model; reads no store."""
+        return self._snapshot.model_version
+
+    def suspend(self, version: str | None, error: Exception) -> Snapshot | None:
+        """Snapshot that was in service, put aside because a request failed with `error`; None where it stays.
+
+        The next request loads the version before it, as a starting instance does. A version is put aside once: one that
+        `reinstate` has put back is not at fault.
+        """
+        with self._lock:
+            suspended = self._snapshot
+            if version is None or suspended.model_version != version or version in self._acquitted:
+                return None
+            _log.error("puts the model back, since a request failed: %s: %r", version, error)
+            self._refused[version] = f"a request failed: {error!r}"
+            self._snapshot = Snapshot(self._empty, generation=suspended.generation - 1)
+            self._due = None
+            return suspended
+
+    def reinstate(self, suspended: Snapshot) -> None:
+        """Return of a suspended snapshot, since requests fail without its model, too."""
+        version = suspended.model_version
+        with self._lock:
+            self._refused.pop(version or "", None)
+            self._acquitted.add(version or "")
+            self._snapshot = suspended
 
     def current(self, now: datetime) -> Snapshot:
         """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""
@@ -138,6 +176,39 @@ class Serving:
         return max(self._first_until - self._deadline_s / 2 - time.monotonic(), 0)
 
     def _refresh(self, now: datetime) -> None:
+        try:
+            snapshot = self._sound(now)
+            if self._due is not None:
+                # Before requests can use it, except for the first snapshot, for which a request is waiting.
+                snapshot.model.prepare(now)
+        except Exception:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
+            _log.exception("keeps the last good snapshot")
+            snapshot = replace(self._snapshot, degraded=("refresh",))
+        with self._lock:
+            # A request may have put this version aside meanwhile.
+            if snapshot.model_version not in self._refused:
+                self._snapshot = snapshot
+                self._due = now + self._refresh_interval
+            self._refreshing = None
+            self._is_late = False
+
+    def _sound(self, now: datetime) -> Snapshot:
+        """Snapshot of the stores whose model, if it is a new one, passes the test of a training."""
+        snapshot = self._updated(now)
+        while (version := snapshot.model_version) and version != self.version:
+            problem = self_test(snapshot.recommender, now)
+            if not problem:
+                break
+            self._refuse(version, problem)
+            snapshot = self._updated(now)
+        return snapshot
+
+    def _refuse(self, version: str, problem: str) -> None:
+        _log.error("does not take model %s into service: %s", version, problem)
+        self._refused[version] = problem
+
+    def _updated(self, now: datetime) -> Snapshot:
+        """Snapshot with what changed in the stores; parts that fail stay and are named in `degraded`."""
         snapshot = replace(self._snapshot, degraded=())
         with ThreadPoolExecutor(1) as pool:
             # In parallel with the model's download, since the first use of the document store imports its library.
@@ -162,14 +233,7 @@ class Serving:
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=now - _OVERLAP)
-        if self._due is not None:
-            # Before requests can use it, except for the first snapshot, for which a request is waiting.
-            snapshot.model.prepare(now)
-        with self._lock:
-            self._snapshot = snapshot
-            self._due = now + self._refresh_interval
-            self._refreshing = None
-            self._is_late = False
+        return snapshot
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         blob = self._objects.read(POINTER)
@@ -179,16 +243,35 @@ class Serving:
         version = Pointer.from_json(blob.data).version
         if version == snapshot.model_version:
             return replace(snapshot, generation=blob.generation)
+        if blob.generation != self._refused_at:
+            # Somebody published or activated a version, perhaps one that was mended.
+            self._refused, self._refused_at = {}, blob.generation
+        try:
+            return replace(self._with_version(snapshot, version, now), generation=blob.generation)
+        except ArtifactError:
+            # An instance with a model keeps it. Another takes the one before, which `generation` does not hide.
+            stand_in = self._stand_in(snapshot, version, now) if snapshot.manifest is None else None
+            if stand_in is None:
+                raise
+            _log.exception("serves %s in place of %s", stand_in.model_version, version)
+            return replace(stand_in, degraded=(*stand_in.degraded, "model"))
+
+    def _with_version(self, snapshot: Snapshot, version: str, now: datetime) -> Snapshot:
+        if version in self._refused:
+            raise ArtifactError(f"model {version}: {self._refused[version]}; roll back or train again")
         recommender, manifest = load_version(self._objects, version)
         # Events and counts newer than the model must be merged into it again.
-        read_until = manifest.watermark - _OVERLAP if manifest.watermark else None
-        return replace(
-            snapshot,
-            model=CachedRecommender(recommender),
-            manifest=manifest,
-            read_until=read_until,
-            generation=blob.generation,
-        )
+        read_until = min(manifest.watermark, now) - _OVERLAP if manifest.watermark else None
+        return replace(snapshot, model=CachedRecommender(recommender), manifest=manifest, read_until=read_until)
+
+    def _stand_in(self, snapshot: Snapshot, version: str, now: datetime) -> Snapshot | None:
+        """Snapshot with one of the newest versions before `version`, None where none of them can be used."""
+        for before in earlier_versions(self._objects, version)[:_STAND_INS]:
+            try:
+                return self._with_version(snapshot, before, now)
+            except ArtifactError as error:
+                _log.warning("cannot serve the version before either: %s", error)
+        return None
 
     def _events(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         store = self._documents.events

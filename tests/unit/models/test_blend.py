@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from shared.catalog.catalog import Catalog
 from shared.learning.listwise import TrainingGroups
 from shared.models import blend
 from shared.models.blend import HAND_SET, MIN_GROUPS, Blend, learn
@@ -92,7 +93,7 @@ def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
 
 
 def test_weights_of_retired_signals_in_a_stored_model_are_ignored() -> None:
-    stored = Blend.from_arrays(_stored(*sorted(RETIRED)))
+    stored = Blend.from_arrays(_stored(*sorted(RETIRED)), Catalog.of([]))
     assert {NAMES[column] for column in np.flatnonzero(stored.weights.any(axis=0))} == {"soonness"}
     assert (stored.weights[:, NAMES.index("soonness")] == len(RETIRED) + 1).all()
     assert not RETIRED & set(NAMES)
@@ -100,7 +101,7 @@ def test_weights_of_retired_signals_in_a_stored_model_are_ignored() -> None:
 
 def test_a_stored_model_with_a_weight_of_an_unknown_signal_is_refused() -> None:
     with pytest.raises(ValueError, match="no signal 'telepathy'; update it"):
-        Blend.from_arrays(_stored("telepathy"))
+        Blend.from_arrays(_stored("telepathy"), Catalog.of([]))
 
 
 def test_every_fixed_weight_names_a_signal() -> None:

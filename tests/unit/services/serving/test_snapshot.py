@@ -6,18 +6,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import Event, Status
-from shared.errors import ArtifactError, MarqueeError
-from shared.models.artifact import Manifest
+from shared.errors import ArtifactError, MarqueeError, NotFound
+from shared.models.artifact import Manifest, describe, digest, pack, unpack
 from shared.models.registry import MODELS
-from shared.ports import Documents, ObjectStore
+from shared.models.scorer import Scorer
+from shared.ports import Caller, Documents, ObjectStore
+from shared.ranking.recommender import Recommender
 from shared.services.ingest.record import Outcome, count
-from shared.services.registry import POINTER
+from shared.services.registry import POINTER, load_version
+from shared.services.serving import lists
+from shared.services.serving import snapshot as snapshot_module
+from shared.services.serving.cache import CachedRecommender
+from shared.services.serving.context import ListRequest, ServingContext
+from shared.services.serving.lists import recommend, similar
 from shared.services.serving.snapshot import Serving, Snapshot, load
+from shared.signals.users import UserBatch
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.known import known
@@ -342,3 +353,147 @@ def test_every_model_takes_in_changed_events(objects: FolderObjects, model: str)
     found = laws.ids(laws.lists(serving.current(LATER).recommender, data))
     for user_id, items in laws.ids(expected).items():
         assert set(found[user_id]) == {*items, "new"} - {"jazz_1"}
+
+
+class Failing:
+    """Scorer that fails for users with a history, as no check foresaw."""
+
+    def __init__(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        self.name = scorer.name
+        self.prepare, self.personal_scores = scorer.prepare, scorer.personal_scores
+        self.to_arrays, self.report = scorer.to_arrays, scorer.report
+
+    def score(self, batch: UserBatch) -> NDArray[np.floating]:
+        if not batch.is_cold_start():
+            raise FloatingPointError("no check foresaw this")
+        return self._scorer.score(batch)
+
+
+def _break(serving: Serving) -> None:
+    """Model in service that fails in requests from now on."""
+    snapshot = serving._snapshot
+    broken = replace(snapshot.recommender, scorer=cast("Scorer", Failing(snapshot.recommender.scorer)))
+    serving._snapshot = replace(snapshot, model=CachedRecommender(broken))
+
+
+def _context(store: Documents, serving: Serving, now: datetime) -> ServingContext:
+    return ServingContext(serving, store, lambda: now, 2.0)
+
+
+OF_FAN = ListRequest(user_id="fan", recent=("a",))
+
+
+def _known_fan(store: Documents) -> None:
+    entry = an_interaction("fan", "a", occurred_at=NOW - DAY, recorded_at=NOW - DAY)
+    store.users.remember([entry])
+
+
+def test_a_model_that_fails_in_a_request_is_put_back_to_the_one_before(
+    store: Documents, objects: FolderObjects
+) -> None:
+    _known_fan(store)
+    first = _train(store, objects).version
+    second = _train(store, objects, now=NOW + timedelta(seconds=1)).version
+    serving = _serving(store, objects)
+    assert recommend(_context(store, serving, NOW), OF_FAN).model_version == second
+    _break(serving)
+    answer = recommend(_context(store, serving, NOW), OF_FAN)
+    assert (answer.model_version, answer.degraded) == (first, ("model",))
+    assert {item.event_id for item in answer.items} == {"b", "c"}
+    later = recommend(_context(store, serving, LATER), OF_FAN)
+    assert (later.model_version, later.degraded) == (first, ("model",)), "it does not return by itself"
+    third = _train(store, objects, now=NOW + timedelta(seconds=2)).version
+    assert recommend(_context(store, serving, LATER + REFRESH), OF_FAN).model_version == third
+
+
+def test_without_a_version_before_popularity_answers_for_a_model_that_fails(
+    store: Documents, objects: FolderObjects
+) -> None:
+    _known_fan(store)
+    _book(store, "c", now=NOW)
+    _train(store, objects)
+    serving = _serving(store, objects)
+    serving.current(NOW)
+    _break(serving)
+    answer = recommend(_context(store, serving, NOW), OF_FAN)
+    assert (answer.model_version, answer.degraded) == (None, ("model",))
+    assert [item.event_id for item in answer.items] == ["c", "b"]
+
+
+def test_a_request_that_fails_without_the_model_too_costs_no_model(
+    store: Documents, objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _train(store, objects)
+    version = _train(store, objects, now=NOW + timedelta(seconds=1)).version
+    serving = _serving(store, objects)
+    before = serving.current(NOW)
+
+    def fail(*_: object, **__: object) -> None:
+        raise FloatingPointError("a fault of the code")
+
+    monkeypatch.setattr(lists, "build_list", fail)
+    loads = 0
+
+    def counted(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
+        nonlocal loads
+        loads += 1
+        return load_version(objects, version)
+
+    monkeypatch.setattr(snapshot_module, "load_version", counted)
+    for _ in range(3):
+        with pytest.raises(FloatingPointError):
+            recommend(_context(store, serving, NOW), OF_FAN)
+    assert serving.current(NOW).model_version == before.model_version == version
+    assert loads == 1, "nobody can make an instance load models again and again by sending such requests"
+
+
+def test_a_request_that_is_wrong_costs_no_model(store: Documents, objects: FolderObjects) -> None:
+    _train(store, objects)
+    serving = _serving(store, objects)
+    before = serving.current(NOW)
+    with pytest.raises(NotFound):
+        similar(_context(store, serving, NOW), ListRequest(), event_id="nowhere", caller=Caller())
+    assert serving.current(NOW) is before
+
+
+def _shortened(folder: Path, version: str) -> None:
+    """Damage with a valid digest: an array that is too short."""
+    manifest = Manifest.from_json((folder / f"models/{version}/manifest.json").read_bytes())
+    arrays = dict(unpack((folder / f"models/{version}/model.npz").read_bytes(), manifest))
+    arrays["popularity.sums"] = arrays["popularity.sums"][:-1]
+    data = pack(arrays)
+    damage(folder, f"models/{version}/model.npz", lambda _: data)
+    changed = replace(manifest, sha256=digest(data), arrays=describe(arrays))
+    damage(folder, f"models/{version}/manifest.json", lambda _: changed.to_json())
+
+
+@pytest.mark.parametrize("ruin", [*DAMAGES[:-2], _shortened], ids=lambda ruin: ruin.__name__)
+def test_a_starting_instance_serves_the_version_before_a_damaged_one(
+    store: Documents, objects: FolderObjects, tmp_path: Path, ruin: Callable[[Path, str], None]
+) -> None:
+    first = _train(store, objects).version
+    second = _train(store, objects, now=NOW + timedelta(seconds=1)).version
+    kept = {path: path.read_bytes() for path in (tmp_path / "models" / second).iterdir()}
+    ruin(tmp_path, second)
+    serving = _serving(store, objects)
+    for now in (NOW, LATER):
+        snapshot = serving.current(now)
+        assert (snapshot.model_version, snapshot.degraded) == (first, ("model",))
+        assert [event_id for event_id, _ in _shown(snapshot, now)] == ["a", "b", "c"]
+    for path, data in kept.items():
+        path.write_bytes(data)
+    snapshot = serving.current(LATER + REFRESH)
+    assert (snapshot.model_version, snapshot.degraded) == (second, ()), "it returns as soon as it can be read"
+
+
+def test_a_model_that_fails_the_test_of_lists_is_not_taken(
+    store: Documents, objects: FolderObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _train(store, objects).version
+    serving = _serving(store, objects)
+    serving.current(NOW)
+    _train(store, objects, now=NOW + timedelta(seconds=1))
+    monkeypatch.setattr(snapshot_module, "self_test", lambda *_: "its lists are wrong")
+    snapshot = serving.current(LATER)
+    assert (snapshot.model_version, snapshot.degraded) == (first, ("model",))
