@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from shared.entities import fields
-from shared.errors import ArtifactError, InvalidField
+from shared.entities.stored import read_object, required
+from shared.errors import InvalidField
 
 FORMAT: Final = 1
 """Version of the index format; other versions are refused."""
@@ -24,6 +25,9 @@ EVENTS: Final = "events"
 USERS: Final = "users"
 FEEDS: Final = (EVENTS, USERS, INTERACTIONS)
 """Names of the feeds, one for each collection of the store, in the order in which they are read."""
+
+_MAX_AFTER: Final = 1_500
+"""Longest id of a document in bytes, which Firestore limits."""
 
 OVERLAP: Final = timedelta(minutes=10)
 """Overlap of a reading with the previous one: documents become readable after their stamp, and clocks differ."""
@@ -93,16 +97,19 @@ class Feed:
         return replace(self, chunks=(*self.chunks, *chunks), **changes)
 
     @classmethod
-    def from_document(cls, data: Mapping[str, Any]) -> Self:
-        """Feed from its stored document; raises `InvalidField`."""
+    def from_document(cls, data: Mapping[str, Any], name: str) -> Self:
+        """Feed `name` from its stored document; raises `InvalidField`, also for a file outside the feed's folder."""
         chunks = data.get("chunks")
         if not isinstance(chunks, list) or not all(isinstance(chunk, dict) for chunk in chunks):
             raise InvalidField("chunks", chunks, "a list of objects")
+        for chunk in chunks:
+            if not required(chunk, "name", str).startswith(f"ledger/{name}/"):
+                raise InvalidField("name", chunk["name"], f"a file of ledger/{name}/")
         return cls(
             tuple(Chunk.from_document(chunk) for chunk in chunks),
             fields.time(data, "watermark"),
             fields.time(data, "started_at"),
-            str(data.get("after") or ""),
+            fields.text(data, "after", max_bytes=_MAX_AFTER),
         )
 
 
@@ -142,13 +149,12 @@ class Ledger:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Ledger from the JSON stored under `POINTER`; raises `ArtifactError` saying what cannot be read."""
-        try:
-            document = json.loads(data)
-            if document.get("format") != FORMAT:
-                raise ArtifactError(
-                    f"{POINTER}: expected format {FORMAT}, got {document.get('format')!r}; update this program"
-                )
-            feeds = {name: Feed.from_document(document["feeds"][name]) for name in FEEDS}
-            return cls(feeds, fields.time(document, "forgotten_until"))
-        except (ValueError, TypeError, AttributeError, KeyError, RecursionError, InvalidField) as error:
-            raise ArtifactError(f"{POINTER}: {error!r}; read everything again with --reread") from error
+        return read_object(data, POINTER, cls._from_document, remedy="read everything again with --reread")
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Self:
+        if document.get("format") != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {document.get('format')!r}; update this program")
+        stored = required(document, "feeds", dict)
+        feeds = {name: Feed.from_document(required(stored, name, dict), name) for name in FEEDS}
+        return cls(feeds, fields.time(document, "forgotten_until"))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import fields
+from shared.entities.stored import read_object, required, required_numbers
 from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
@@ -39,7 +40,7 @@ _PADDING_ID: Final = 0xD935
 _MAX_HEADER: Final = 65_536
 """Maximum size of a `.npy` header of version 1.0 in bytes: its length has 16 bits."""
 
-_FIELDS: Final = {
+_FIELDS: Final[Mapping[str, type]] = {
     "version": str,
     "model": str,
     "sha256": str,
@@ -85,21 +86,24 @@ class Manifest:
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Manifest from `manifest.json`; raises `ArtifactError` saying what cannot be read."""
-        try:
-            document = json.loads(data)
-            found = document.get("format")
-            if found != FORMAT:
-                raise ArtifactError(f"manifest.json: expected format {FORMAT}, got {found!r}; update this program")
-            for name, kind in _FIELDS.items():
-                if not isinstance(document.get(name), kind):
-                    raise InvalidField(name, document.get(name), f"a {kind.__name__}")
-            document["trained_at"] = fields.required_time(document, "trained_at")
-            document["watermark"] = fields.time(document, "watermark")
-            return cls(**document)
-        except (ValueError, TypeError, AttributeError, RecursionError, InvalidField) as error:
-            raise ArtifactError(f"manifest.json: {error}") from error
+    def from_json(cls, data: bytes, name: str = "manifest.json") -> Self:
+        """Manifest from the JSON stored under `name`; raises `ArtifactError` saying what cannot be read."""
+        return read_object(data, name, cls._from_document, remedy="roll back or train again")
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Self:
+        found = document.get("format")
+        if found != FORMAT:
+            raise ValueError(f"expected format {FORMAT}, got {found!r}; update this program")
+        for name, kind in _FIELDS.items():
+            required(document, name, kind)
+        required_numbers(document, "counts")
+        for model in document["metrics"]:
+            required_numbers(document["metrics"], model)
+        trained_at, watermark = fields.required_time(document, "trained_at"), fields.time(document, "watermark")
+        if watermark and watermark > trained_at:
+            raise InvalidField("watermark", watermark.isoformat(), "a time up to that of the training")
+        return cls(**{**document, "trained_at": trained_at, "watermark": watermark})
 
 
 def describe(arrays: Mapping[str, NDArray[Any]]) -> dict[str, list[Any]]:

@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
+from shared.entities import fields
+from shared.entities.stored import required, required_numbers
+from shared.errors import InvalidField
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import TYPES
 
@@ -114,9 +117,17 @@ class Reference:
         return type(self)(self.cuts, (), _shares(_binned(values, cuts), len(cuts) + 1), len(values))
 
     @classmethod
-    def from_document(cls, data: Mapping[str, Any]) -> Self:
-        """Histogram from a stored document, the inverse of `asdict`."""
-        return cls(data["cuts"], data["names"], data["shares"], int(data["size"]))
+    def from_document(cls, data: Mapping[str, Any], *, is_numeric: bool) -> Self:
+        """Histogram from a stored document, the inverse of `asdict`; raises `InvalidField`."""
+        cuts, names, shares = (required(data, name, list) for name in ("cuts", "names", "shares"))
+        size = fields.integer(data, "size", low=0, high=10**12)
+        for name in ("cuts", "shares"):
+            required_numbers({name: {f"{place}": value for place, value in enumerate(data[name])}}, name)
+        if not all(isinstance(name, str) for name in names) or len(shares) != (
+            len(cuts) + 1 if is_numeric else len(names)
+        ):
+            raise InvalidField("shares", shares, "a share for each name or bin")
+        return cls(cuts, names, shares, size or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +193,7 @@ def detect(
     unknown_share: float,
     coverage: tuple[float, float] | None,
 ) -> list[Finding]:
-    """Drift findings of the window before `now_s` against a model's references.
+    """Drift findings of the window before `now_s` against a model's references; raises `InvalidField` for damaged ones.
 
     Parameters
     ----------
@@ -195,11 +206,12 @@ def detect(
     findings: list[Finding] = []
     for name, values in numbers(table, catalog, scores, now_s).items():
         if name in before:
-            reference = Reference.from_document(before[name])
+            reference = Reference.from_document(required(before, name, dict), is_numeric=True)
             findings += _compared(name, reference, reference.same_bins(values))
     for name, current in _categorical(table, catalog, now_s).items():
         if name in before:
-            findings += _compared(name, Reference.from_document(before[name]), current)
+            reference = Reference.from_document(required(before, name, dict), is_numeric=False)
+            findings += _compared(name, reference, current)
     findings.append(
         Finding(
             "unknown_events",

@@ -8,10 +8,11 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from shared.entities import fields
-from shared.errors import ArtifactError, Conflict, InvalidField, NotFound
+from shared.entities.stored import read_object
+from shared.errors import ArtifactError, Conflict, NotFound
 from shared.models.artifact import Manifest, unpack
 from shared.ports import Blob, ObjectStore
 from shared.ranking.recommender import Recommender
@@ -50,17 +51,17 @@ class Pointer:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Pointer from its stored JSON; raises `ArtifactError` when it names no version."""
-        try:
-            document = json.loads(data)
-            version = str(document["version"])
-            return cls(
-                version=version,
-                newest=max(version, str(document.get("newest", ""))),
-                activated_at=fields.time(document, "activated_at"),
-                is_held=document.get("is_held") is True,
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, InvalidField) as error:
-            raise ArtifactError(f"{POINTER}: expected a JSON object with a version, got {data[:80]!r}") from error
+        return read_object(data, POINTER, cls._from_document, remedy="activate a version or train again")
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Self:
+        version = fields.identifier(document, "version")
+        return cls(
+            version=version,
+            newest=max(version, fields.identifier(document, "newest", required=False)),
+            activated_at=fields.time(document, "activated_at"),
+            is_held=fields.flag(document, "is_held"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def read_manifest(objects: ObjectStore, version: str) -> Manifest:
     blob = objects.read(f"{FOLDER}{version}/manifest.json")
     if blob is None:
         raise NotFound(f"version: expected a published one, got {version!r}")
-    return Manifest.from_json(blob.data)
+    return Manifest.from_json(blob.data, f"{FOLDER}{version}/manifest.json")
 
 
 def load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
@@ -94,7 +95,7 @@ def load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manif
     manifest_blob, arrays_blob = objects.read(f"{folder}/manifest.json"), objects.read(f"{folder}/model.npz")
     if manifest_blob is None or arrays_blob is None:
         raise ArtifactError(f"{folder}: expected manifest.json and model.npz, one is missing; roll back or train again")
-    manifest = Manifest.from_json(manifest_blob.data)
+    manifest = Manifest.from_json(manifest_blob.data, f"{folder}/manifest.json")
     return Recommender.from_arrays(manifest.model, unpack(arrays_blob.data, manifest)), manifest
 
 
@@ -139,7 +140,8 @@ def publish(
                 return f"{current.version} is held by hand"
             if current.activated_at and current.activated_at >= began:
                 return f"{current.version} was activated by hand after this training began"
-            if current.newest > manifest.version:
+            # A name of no version must not keep trainings from publishing.
+            if current.newest > manifest.version and current.newest in _stored(objects):
                 return f"{current.newest} is newer"
         return Pointer(version=manifest.version, newest=manifest.version)
 

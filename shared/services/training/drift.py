@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from shared.entities.stored import required
 from shared.feedback.interactions import DAY_S
 from shared.models.artifact import Manifest
 from shared.ranking.recommender import Recommender
@@ -14,7 +15,10 @@ from shared.services.training.dataset import TrainingSet
 def measure(
     training_set: TrainingSet, served: tuple[Recommender, Manifest], incumbent: Scores, *, now: datetime
 ) -> dict[str, Any]:
-    """Drift verdict and findings; `incumbent` are the scores of the model in service (`served`) on the holdout."""
+    """Drift verdict and findings; `incumbent` are the scores of the model in service (`served`) on the holdout.
+
+    Raises `InvalidField` where the manifest's references cannot be read.
+    """
     recommender, manifest = served
     table = training_set.table
     recent = table.occurred_at >= now.timestamp() - drift.WINDOW_DAYS * DAY_S
@@ -22,7 +26,7 @@ def measure(
     known = recommender.catalog.events.rows_of_keys(training_set.catalog.events.keys) >= 0
     coverage_at_training = manifest.metrics.get(manifest.model, {}).get("coverage", 0.0)
     findings = drift.detect(
-        manifest.details.get("references", {}),
+        required({"references": {}, **manifest.details}, "references", dict),
         table,
         training_set.catalog,
         scores=incumbent.listed,

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 from shared.entities import fields
-from shared.errors import Conflict, InvalidField
+from shared.entities.stored import read_object
+from shared.errors import ArtifactError, Conflict
 from shared.ports import Blob, ObjectStore
 
 LEASE: Final = "runs/lease.json"
@@ -32,9 +33,11 @@ class Lease:
         """Lease acquired for `owner`, if it is free or expired; raises `Conflict` naming the holder otherwise."""
         current = objects.read(LEASE)
         holder, until = _parse(current)
-        if holder and until and until > clock():
+        now = clock()
+        # No trainer takes a lease for longer; the margin is for clocks that differ.
+        if holder and until and now < until <= now + 2 * DURATION:
             raise Conflict(f"{LEASE}: run {holder} is training and holds the lease until {until:%Y-%m-%dT%H:%M:%SZ}")
-        return cls(objects, owner, _write(objects, owner, clock() + DURATION, current), clock)
+        return cls(objects, owner, _write(objects, owner, now + DURATION, current), clock)
 
     def renew(self) -> None:
         """Renewal of the lease once half of `DURATION` is over; raises `Conflict` when another run has taken over."""
@@ -57,9 +60,10 @@ def _write(objects: ObjectStore, owner: str, until: datetime, current: Blob | No
 
 
 def _parse(blob: Blob | None) -> tuple[str, datetime | None]:
+    if blob is None:
+        return "", None
     try:
-        document = json.loads(blob.data) if blob else {}
-        return str(document.get("owner") or ""), fields.time(document, "until")
-    except (ValueError, AttributeError, InvalidField):
+        return read_object(blob.data, LEASE, lambda document: (str(document["owner"]), fields.time(document, "until")))
+    except ArtifactError:
         # No trainer wrote this object; the next one replaces it.
         return "", None

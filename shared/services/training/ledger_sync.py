@@ -112,6 +112,11 @@ class _FeedSync:
             feed = replace(feed, started_at=began)
         known = set[tuple[str, Any]]()
         if since := feed.since():
+            if since > began:
+                raise ArtifactError(
+                    f"{POINTER}: expected a watermark of {self.name} in the past, got {feed.watermark}; "
+                    "read everything again with --reread"
+                )
             for file, data in self.files.contents(feed.overlapping()):
                 known |= parquet.keys(self.name, file, data, since)
         items, added = self._checked(source(since, feed.after)), 0

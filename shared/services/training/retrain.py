@@ -156,7 +156,10 @@ class _Training:
         with self._run.phase("drift"):
             incumbent = selection.scores.get("served")
             if served and incumbent:
-                self._document.drift = measure(training_set, served, incumbent, now=self._now)
+                try:
+                    self._document.drift = measure(training_set, served, incumbent, now=self._now)
+                except InvalidField as error:
+                    self._run.step("references unreadable", f"drift of the model in service is unknown: {error}")
             self._run.step("drift measured", f"drift: {self._document.drift.get('verdict', 'no model to compare to')}")
         reason = "; ".join([*selection.notes, selection.verdict.reason])
         if not selection.verdict.publish:

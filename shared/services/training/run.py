@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from shared.entities import fields
+from shared.entities.stored import read_object, required, required_numbers
 from shared.errors import ArtifactError, DeadlineExceeded, InvalidField
-from shared.ports import ObjectStore
+from shared.ports import Blob, ObjectStore
 from shared.services.training.lease import Lease
 
 FOLDER: Final = "runs/"
@@ -25,6 +26,13 @@ PUBLISHED: Final = "published"
 REFUSED: Final = "refused"
 YIELDED: Final = "yielded"
 FAILED: Final = "failed"
+_DECISIONS: Final = (PUBLISHED, REFUSED, YIELDED, FAILED)
+_NUMBERS: Final = ("reads", "price_usd", "peak_memory_mb")
+_FIELDS: Final[Mapping[str, type]] = {
+    **dict.fromkeys(("run_id", "decision", "reason", "version"), str),
+    **dict.fromkeys(("phases", "rows", "metrics", "comparisons", "drift"), dict),
+}
+"""Types of the fields of a stored run document."""
 _KB_PER_MB: Final = 1024
 
 
@@ -89,16 +97,23 @@ class RunDocument:
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> Self:
-        """Run document parsed from its stored form; raises `ArtifactError`."""
-        try:
-            document = json.loads(data)
-            for name in ("scheduled_at", "started_at"):
-                document[name] = fields.required_time(document, name)
-            document["finished_at"] = fields.time(document, "finished_at")
-            return cls(**document)
-        except (ValueError, TypeError, AttributeError, InvalidField) as error:
-            raise ArtifactError(f"{FOLDER}: expected the document of a run: {error}") from error
+    def from_json(cls, data: bytes, name: str = FOLDER) -> Self:
+        """Run document from the JSON stored under `name`; raises `ArtifactError` saying what cannot be read."""
+        return read_object(data, name, cls._from_document)
+
+    @classmethod
+    def _from_document(cls, document: dict[str, Any]) -> Self:
+        for name, kind in _FIELDS.items():
+            required(document, name, kind)
+        if document["decision"] not in _DECISIONS:
+            raise InvalidField("decision", document["decision"], f"one of {', '.join(_DECISIONS)}")
+        required_numbers({"numbers": {name: document.get(name) for name in _NUMBERS}}, "numbers")
+        for name in ("phases", "rows"):
+            required_numbers(document, name)
+        for model in document["metrics"]:
+            required_numbers(document["metrics"], model)
+        times = {name: fields.required_time(document, name) for name in ("scheduled_at", "started_at")}
+        return cls(**{**document, **times, "finished_at": fields.time(document, "finished_at")})
 
 
 class Run:
@@ -175,7 +190,7 @@ def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads:
     document.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KB_PER_MB, 1)
     name = f"{FOLDER}{document.run_id}.json"
     before = objects.read(name)
-    if before and RunDocument.from_json(before.data).decision != FAILED:
+    if _decided(before, name):
         return
     objects.write(name, document.to_json(), generation=before.generation if before else 0)
     stored = [name for name in objects.names(FOLDER) if name[len(FOLDER) :][:1].isdigit()]
@@ -184,9 +199,15 @@ def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads:
 
 
 def finished(objects: ObjectStore, run_id: str) -> RunDocument | None:
-    """Run document of a run with a decision; None for a run that is missing or failed and may be repeated."""
-    blob = objects.read(f"{FOLDER}{run_id}.json")
-    if blob is None:
+    """Run document of a run with a decision; None for one that is missing, damaged or failed and may be repeated."""
+    name = f"{FOLDER}{run_id}.json"
+    return _decided(objects.read(name), name)
+
+
+def _decided(blob: Blob | None, name: str) -> RunDocument | None:
+    try:
+        document = RunDocument.from_json(blob.data, name) if blob else None
+    except ArtifactError:
+        # No run wrote this object; the run that has its name replaces it.
         return None
-    document = RunDocument.from_json(blob.data)
-    return document if document.decision != FAILED else None
+    return document if document and document.decision != FAILED else None

@@ -375,9 +375,12 @@ def test_an_unreadable_ledger_is_refused_and_can_be_started_anew(objects: Folder
 
 
 def test_the_ledger_survives_a_round_trip() -> None:
-    chunk = Chunk("ledger/interactions/month=2026-05/a.parquet", 5, 1_000, NOW)
+    chunks = {name: Chunk(f"ledger/{name}/month=2026-05/a.parquet", 5, 1_000, NOW) for name in FEEDS}
     full = Ledger(
-        {name: Feed((chunk, replace(chunk, stamped_until=None)), NOW, NOW - DAY, "an id") for name in FEEDS},
+        {
+            name: Feed((chunk, replace(chunk, stamped_until=None)), NOW, NOW - DAY, "an id")
+            for name, chunk in chunks.items()
+        },
         forgotten_until=NOW,
     )
     for ledger in (full, Ledger()):

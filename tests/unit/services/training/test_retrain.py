@@ -493,12 +493,8 @@ def test_a_run_that_ends_at_its_deadline_has_ended(store: Documents, objects: Ob
 
 
 def test_the_lease_is_released_when_a_run_document_cannot_be_stored(store: Documents, objects: ObjectStore) -> None:
-    def damage(step: Step) -> None:
-        if step.name == "lease taken":
-            objects.write("runs/20260501T120000Z.json", b"{", generation=0)
-
-    trainer = a_trainer(store, objects, report=damage)
-    with pytest.raises(ArtifactError, match="expected the document of a run"):
+    trainer = a_trainer(store, ContestedObjects(objects, "runs/20260501T120000Z.json", [b"{"]))
+    with pytest.raises(Conflict):
         service.retrain(trainer, Plan(model="popularity", half_life_days=90), scheduled_at=NOW)
     assert json.loads(known(objects.read(LEASE)).data)["owner"] == ""
     assert run(store, objects, now=NOW + SECOND).decision != YIELDED

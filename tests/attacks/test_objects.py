@@ -1,0 +1,319 @@
+"""Damaged objects of the bucket: lists and `/health` go on, and a training ends with a decision or an error of ours."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from functions import wiring
+from shared.adapters.objects.folder import FolderObjects
+from shared.errors import ArtifactError, Conflict, MarqueeError
+from shared.ledger.index import POINTER as LEDGER
+from shared.ledger.index import Ledger
+from shared.models.artifact import Manifest
+from shared.ports import Documents
+from shared.services.registry import POINTER, Pointer, activate, prune, versions
+from shared.services.training.lease import DURATION, LEASE, Lease
+from shared.services.training.run import RunDocument
+from tests import deployment, training
+from tests.deployment import Clock
+from tests.examples import DAY, NOW
+
+AT = NOW + DAY
+DEEP = 100_000
+JUNK: dict[str, bytes] = {
+    "empty": b"",
+    "text": b"hello",
+    "null": b"null",
+    "list": b"[]",
+    "number": b"5",
+    "huge number": b"9" * 10_000,
+    "object": b"{}",
+    "NaN": b'{"a":NaN}',
+    "deep": b"[" * DEEP,
+    "deep and closed": b"[" * 1_200 + b"]" * 1_200,
+    "deep object": b'{"a":' * 1_200 + b"1" + b"}" * 1_200,
+    "just too deep": b'{"format":1,"version":"x","a":' + b"[" * 40 + b"]" * 40 + b"}",
+    "long": b"x" * 5_000_000,
+    "bytes": bytes(range(256)),
+    "UTF-16": '{"version": "x"}'.encode("utf-16"),
+    "surrogates": b'{"version": "\\ud800"}',
+}
+WRONG: tuple[Any, ...] = (None, 5, -1, 1e400, 10**400, True, "", "x", "../../etc/passwd", "a" * 600, "é" * 300, "\0")
+WRONG += ([], [[]], [5], {}, {"a": "b"}, {"a": {"b": "c"}}, {"a": [1]}, "2199-01-01T00:00:00+00:00", "never")
+"""Values of fields: wrong types, huge numbers, foreign names, times far ahead, nested ones."""
+
+
+def _version(bucket: Path) -> str:
+    return Pointer.from_json((bucket / POINTER).read_bytes()).version
+
+
+def _objects(bucket: Path) -> dict[str, Callable[[bytes], object]]:
+    """JSON objects of a trained bucket and how each is read."""
+    run = f"runs/{NOW:%Y%m%dT%H%M%SZ}.json"
+    return {
+        POINTER: Pointer.from_json,
+        f"models/{_version(bucket)}/manifest.json": Manifest.from_json,
+        LEDGER: Ledger.from_json,
+        run: RunDocument.from_json,
+    }
+
+
+@contextmanager
+def _instance(store: Documents, bucket: Path, at: Clock) -> Iterator[None]:
+    with wiring.use(deployment.wire(store, bucket, at)):
+        yield
+
+
+def _serves(store: Documents, bucket: Path) -> None:
+    """Check of a starting instance: it is up and lists events."""
+    with _instance(store, bucket, Clock(AT)):
+        client = deployment.client()
+        health, lists = client.get("/api/v1/health"), client.get("/api/v1/recommendations?user_id=jazz_fan_1")
+        models = client.get("/api/v1/models", headers={"Authorization": "Bearer admin:root"})
+    assert (health.status_code, lists.status_code) == (200, 200)
+    assert lists.get_json()["items"]
+    assert models.status_code in (200, 500)
+
+
+def _trains(store: Documents, bucket: Path) -> str:
+    """Decision of a training, or "error" where it ended with an error of ours; any other error fails the test."""
+    try:
+        return training.run(store, FolderObjects(bucket), now=AT, model="popularity").decision
+    except MarqueeError:
+        return "error"
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_no_junk_in_a_json_object_is_more_than_an_error_with_its_name(bucket: Path, junk: str) -> None:
+    for name, read in _objects(bucket).items():
+        with pytest.raises(ArtifactError) as refused:
+            read(JUNK[junk])
+        assert name.rpartition("/")[2] in str(refused.value) or name.startswith("runs/")
+        assert len(str(refused.value)) < 1_000
+
+
+def test_no_wrong_value_of_a_field_is_more_than_an_error(bucket: Path) -> None:
+    tried = 0
+    for name, read in _objects(bucket).items():
+        whole = json.loads((bucket / name).read_bytes())
+        for path in _paths(whole):
+            for value in WRONG:
+                tried += 1
+                with suppress(ArtifactError):
+                    read(json.dumps(_changed(whole, path, value)).encode())
+    assert tried > 2_000
+
+
+def _paths(value: Any, *, depth: int = 3) -> Iterator[tuple[str | int, ...]]:
+    """Paths of the fields of a JSON value and of those within them, a few of each list."""
+    if depth:
+        inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+        for key, below in inner:
+            yield (key,)
+            yield from ((key, *path) for path in _paths(below, depth=depth - 1))
+
+
+def _changed(whole: Any, path: tuple[str | int, ...], value: Any) -> Any:
+    """Copy of a JSON value with another value at `path`."""
+    copy = whole.copy()
+    copy[path[0]] = value if len(path) == 1 else _changed(whole[path[0]], path[1:], value)
+    return copy
+
+
+@pytest.mark.parametrize("name", ["pointer", "manifest", "ledger", "run", "lease", "model", "chunk"])
+@pytest.mark.parametrize("junk", ["deep and closed", "object", "bytes"])
+def test_a_damaged_object_stops_no_list_and_no_training_for_long(
+    store: Documents, bucket: Path, name: str, junk: str
+) -> None:
+    _damage(bucket, name, lambda _: JUNK[junk])
+    _serves(store, bucket)
+    decision = _trains(store, bucket)
+    # What a training cannot replace, it names: the ledger must be read again, by hand since that costs reads.
+    assert (decision == "error") == (name in ("ledger", "chunk"))
+    if decision != "error":
+        _serves(store, bucket)
+
+
+def _damage(bucket: Path, name: str, change: Callable[[bytes], bytes]) -> None:
+    folder = f"models/{_version(bucket)}"
+    path = {
+        "pointer": POINTER,
+        "manifest": f"{folder}/manifest.json",
+        "model": f"{folder}/model.npz",
+        "ledger": LEDGER,
+        "lease": LEASE,
+        "run": f"runs/{AT:%Y%m%dT%H%M%SZ}.json",
+        "chunk": str(next((bucket / "ledger/interactions").rglob("*.parquet")).relative_to(bucket)),
+    }[name]
+    target = bucket / path
+    target.write_bytes(change(target.read_bytes() if target.exists() else b""))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": "../../etc/passwd"},
+        {"version": ""},
+        {"version": 5},
+        {"version": None},
+        {"version": "nope"},
+        {"version": "a" * 600},
+        {"newest": 5},
+        {"activated_at": "never"},
+        {"is_held": "yes"},
+    ],
+    ids=str,
+)
+def test_a_pointer_that_names_no_version_is_replaced(store: Documents, bucket: Path, change: dict[str, Any]) -> None:
+    whole = json.loads((bucket / POINTER).read_bytes())
+    (bucket / POINTER).write_text(json.dumps(whole | change))
+    _serves(store, bucket)
+    assert _trains(store, bucket) == "published"
+    assert _version(bucket) > whole["version"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 99},
+        {"model": "nope"},
+        {"arrays": {}},
+        {"watermark": "2199-01-01T00:00:00+00:00"},
+        {"trained_at": "2199-01-01T00:00:00+00:00", "watermark": "2199-01-01T00:00:00+00:00"},
+        {"details": {}},
+        {"details": {"weights": "x"}},
+        {"details": {"references": "x"}},
+        {"details": {"references": {"price": {"cuts": "x"}}}},
+        {"details": {"references": {"price": {"cuts": [], "names": ["a"], "shares": [1], "size": 10**6}}}},
+        {"details": {"references": {"city": {"cuts": [1], "names": [], "shares": [1, 0], "size": 10**6}}}},
+        {"sha256": "0" * 64},
+        {"extra": 1},
+        {"metrics": {"a": "b"}},
+        {"metrics": {"svd": {"coverage": "x"}}},
+        {"counts": {"events": 10**400}},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_wrong_values_stops_nothing(store: Documents, bucket: Path, change: dict[str, Any]) -> None:
+    _damage(bucket, "manifest", lambda data: json.dumps(json.loads(data) | change).encode())
+    _serves(store, bucket)
+    # Refused, where the model in service can be read and is better.
+    assert _trains(store, bucket) in ("published", "refused")
+    _serves(store, bucket)
+
+
+def test_a_manifest_from_the_future_hides_no_change(store: Documents, bucket: Path) -> None:
+    far = "2199-01-01T00:00:00+00:00"
+    _damage(
+        bucket, "manifest", lambda data: json.dumps(json.loads(data) | {"trained_at": far, "watermark": far}).encode()
+    )
+    with _instance(store, bucket, Clock(AT)):
+        snapshot = wiring.services().serving.current(AT)
+    assert snapshot.read_until is not None
+    assert snapshot.read_until <= AT
+
+
+@pytest.mark.parametrize("until", ["2199-01-01T00:00:00+00:00", 5, [[]], "never", None])
+def test_no_lease_blocks_trainings_for_longer_than_a_trainer_takes_one(bucket: Path, until: object) -> None:
+    (bucket / LEASE).write_text(json.dumps({"owner": "nobody", "until": until}))
+    Lease.take(FolderObjects(bucket), "somebody", lambda: AT)
+    with pytest.raises(Conflict):
+        Lease.take(FolderObjects(bucket), "another", lambda: AT + DURATION - timedelta(seconds=1))
+
+
+def test_a_ledger_from_the_future_is_refused(store: Documents, bucket: Path) -> None:
+    ledger = json.loads((bucket / LEDGER).read_bytes())
+    ledger["feeds"]["events"]["watermark"] = "2199-01-01T00:00:00+00:00"
+    (bucket / LEDGER).write_text(json.dumps(ledger))
+    with pytest.raises(ArtifactError, match=r"^ledger/current\.json: .*--reread$"):
+        training.run(store, FolderObjects(bucket), now=AT)
+
+
+def test_a_ledger_names_only_files_of_its_own(bucket: Path) -> None:
+    ledger = json.loads((bucket / LEDGER).read_bytes())
+    ledger["feeds"]["events"]["chunks"][0]["name"] = f"models/{_version(bucket)}/model.npz"
+    with pytest.raises(ArtifactError, match=r"expected a file of ledger/events/"):
+        Ledger.from_json(json.dumps(ledger).encode())
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(WRONG),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.attacks
+@settings(max_examples=20_000)
+@given(st.data())
+def test_no_json_object_is_more_than_an_error(trained: Path, data: st.DataObject) -> None:
+    name, read = data.draw(st.sampled_from(sorted(_objects(trained).items(), key=lambda item: item[0])))
+    whole = json.loads((trained / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        path = data.draw(st.sampled_from([*_paths(whole)]))
+        with suppress(KeyError, IndexError, TypeError, AttributeError):
+            whole = _changed(whole, path, data.draw(json_values))
+    with suppress(ArtifactError):
+        read(json.dumps(whole).encode())
+
+
+@pytest.mark.attacks
+@settings(max_examples=5_000)
+@given(st.data())
+def test_no_bytes_are_more_than_an_error(trained: Path, data: st.DataObject) -> None:
+    name, read = data.draw(st.sampled_from(sorted(_objects(trained).items(), key=lambda item: item[0])))
+    damaged = bytearray((trained / name).read_bytes())
+    for _ in range(data.draw(st.integers(1, 6))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with suppress(ArtifactError):
+        read(bytes(damaged))
+
+
+FILES = ["pointer", "manifest", "model", "ledger", "lease", "run", "chunk"]
+
+
+def _flipped(data: bytes) -> bytes:
+    return data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :] if data else b"\1"
+
+
+@pytest.mark.attacks
+@pytest.mark.parametrize("name", FILES)
+def test_no_damage_of_an_object_stops_lists_or_raises_in_a_training(
+    store: Documents, trained: Path, tmp_path: Path, name: str
+) -> None:
+    damages: dict[str, Callable[[bytes], bytes]] = {
+        **{junk: (lambda _, data=data: data) for junk, data in JUNK.items()},  # type: ignore[misc]
+        "truncated": lambda data: data[:-20],
+        "flipped": _flipped,
+        "doubled": lambda data: data * 2,
+    }
+    for damage in (*damages, "missing", "a folder"):
+        bucket = tmp_path / damage.replace(" ", "_")
+        shutil.copytree(trained, bucket)
+        before = {path for path in bucket.rglob("*") if path.is_file()}
+        if damage in damages:
+            _damage(bucket, name, damages[damage])
+        else:
+            _damage(bucket, name, lambda _: b"marked")
+            [target] = [path for path in bucket.rglob("*") if path.is_file() and path.read_bytes() == b"marked"]
+            target.unlink()
+            if damage == "a folder":
+                target.mkdir()
+        assert before
+        _serves(store, bucket)
+        _trains(store, bucket)
+        _serves(store, bucket)
+        with suppress(MarqueeError):
+            versions(FolderObjects(bucket))
+        with suppress(MarqueeError):
+            prune(FolderObjects(bucket))
+        with suppress(MarqueeError):
+            activate(FolderObjects(bucket), _version(trained), now=AT)
