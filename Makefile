@@ -1,4 +1,5 @@
 PORT ?= 8080
+MINUTES ?= 60
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
 PEERS := venv/.peers
@@ -10,7 +11,7 @@ SLIPCOVER := venv/bin/python -m slipcover --source shared --skip-covered --fail-
 PYTEST := $(if $(filter true,$(CI)),$(SLIPCOVER) -m pytest -W ignore::pytest.PytestAssertRewriteWarning,venv/bin/pytest)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test attacks e2e emulators demo benchmark-accuracy tools
+.PHONY: help setup check test e2e emulators demo attacks soak benchmark-accuracy tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -26,9 +27,6 @@ check: setup ## format, lint, types and import contracts
 test: setup ## every test but the end-to-end ones and long attacks; those of emulators only where they are installed
 	$(PYTEST) -m "not e2e and not attacks"
 
-attacks: setup ## the attacks that take minutes
-	venv/bin/pytest -m attacks tests/attacks
-
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
 
@@ -37,6 +35,12 @@ emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl
 
 demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
 	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+
+attacks: setup ## thousands of damaged models, objects and deliveries, for some minutes
+	venv/bin/pytest -m attacks tests/attacks
+
+soak: setup ## memory of an instance under fresh users, posts and changes, for an hour [MINUTES=60]
+	venv/bin/python -m benchmarks.soak --minutes $(MINUTES)
 
 benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
 	venv/bin/python -m benchmarks.accuracy $(if $(DATA),"$(DATA)") $(foreach cutoff,$(CUTOFFS),--cutoff $(cutoff)) $(OPTIONS)

@@ -35,7 +35,7 @@ _NUMBERS: Final = (*_TIMES, "on_sale", "visible", "lat", "lng", "price")
 _SHIFTS: Final = ("start_shift_s", "end_shift_s")
 
 _LATEST_S: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
-"""Time before which all dated events begin, and end if their ends are known, see `fields.time`, POSIX seconds; a date can hold it."""
+"""Time before which all dated events begin, and end where that is known, see `fields.time`, POSIX seconds."""
 
 FIELDS: Final[Mapping[str, Callable[[Event, float], str]]] = {
     "organizer": lambda event, _: event.organizer_id,
