@@ -12,7 +12,7 @@ from functions import THREADS
 from functions.capacity import Capacity
 from shared.adapters.identity import FirebaseIdentity
 from shared.adapters.process import run_smoke_test
-from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
+from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS, open_documents, open_objects
 from shared.catalog.calendar import Calendar
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
@@ -98,7 +98,7 @@ class Services:
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings of an environment; raises `SettingsError` also for unknown kinds of stores and unknown models."""
-    return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, models=MODELS)
+    return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, local=LOCAL, models=MODELS)
 
 
 def calendar(settings: Settings) -> Calendar:

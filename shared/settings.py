@@ -5,20 +5,30 @@ Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI r
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 from zoneinfo import available_timezones
 
 from shared.errors import SettingsError
 
-_EMULATOR_VARIABLES = (
+_PREFIX: Final = "MARQUEE_"
+"""Beginning of the names of all settings."""
+_OF_TESTS: Final = f"{_PREFIX}E2E_"
+"""Beginning of the names that only the end-to-end tests read, whose environment the tested program inherits."""
+_EMULATED: Final = "FUNCTIONS_EMULATOR"
+"""Variable that the emulator of the Firebase CLI sets to true."""
+_EMULATOR_VARIABLES: Final = (
     "FIRESTORE_EMULATOR_HOST",
     "FIREBASE_AUTH_EMULATOR_HOST",
     "FIREBASE_STORAGE_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
 )
 
+_NAMED: Final = {"firestore": "a project's id", "gs": "a bucket's name"}
+"""Kinds of stores that are no file or folder."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
+"""Characters of projects and buckets; Google says which names exist."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
 
 
@@ -74,29 +84,34 @@ class Settings:
         *,
         documents: Collection[str],
         objects: Collection[str],
+        local: Collection[str],
         models: Collection[str],
     ) -> Self:
         """Settings from environment variables; raises `SettingsError` naming the variable that cannot be used.
 
+        A variable of this program's that it does not know is refused as well: it is misspelt.
+
         Parameters
         ----------
         documents, objects : kinds of stores that can be opened, see `adapters/stores.py`.
+        local : those of them that keep their data on this machine, which Google Cloud refuses.
         models : names of models that can be trained, see `models/registry.py`.
         """
-        is_emulated = environ.get("FUNCTIONS_EMULATOR") == "true"
-        is_production = "K_SERVICE" in environ and not is_emulated
+        environ = _Known(environ)
+        is_production, is_emulated = is_on_google_cloud(environ), environ.get(_EMULATED) == "true"
         if is_production:
             _refuse_emulators(environ)
+        refused = local if is_production else ()
         default = cls()
         require_auth = _option(environ, "MARQUEE_AUTH", ("firebase", "off"), "firebase") == "firebase"
         if is_production and not require_auth:
             raise SettingsError("MARQUEE_AUTH: 'off' is for local use; remove it from the deployed function")
         on_firebase = is_production or is_emulated
-        return cls(
-            documents=_store(environ, "MARQUEE_DOCUMENTS", documents)
+        settings = cls(
+            documents=_store(environ, "MARQUEE_DOCUMENTS", documents, refused)
             or (f"firestore:{_required_project(environ)}" if on_firebase else default.documents),
-            objects=_store(environ, "MARQUEE_OBJECTS", objects)
-            or (f"gs:{_bucket(environ)}" if on_firebase else default.objects),
+            objects=_store(environ, "MARQUEE_OBJECTS", objects, refused)
+            or (_bucket(environ) if on_firebase else default.objects),
             require_auth=require_auth,
             refresh_s=_number(environ, "MARQUEE_REFRESH_S", 1, 3600, default.refresh_s),
             deadline_s=_number(environ, "MARQUEE_DEADLINE_S", 0.05, 60, default.deadline_s),
@@ -111,9 +126,53 @@ class Settings:
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
         )
+        environ.refuse_unknown()
+        return settings
+
+
+class _Known(Mapping[str, str]):
+    """Environment that remembers which variables were asked for: those are the ones that the program knows."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self._asked.add(name)
+        return self._environ[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
+
+    def refuse_unknown(self) -> None:
+        """Raise `SettingsError` for a variable with the program's prefix and a value that nobody asked for."""
+        known = sorted(name for name in self._asked if name.startswith(_PREFIX))
+        for name, value in self._environ.items():
+            # In any letter case: on Windows and in a shell's typo it is the same name.
+            if not value or name in known or not name.upper().startswith(_PREFIX) or name.startswith(_OF_TESTS):
+                continue
+            # No start that goes well needs it.
+            from difflib import get_close_matches
+
+            [*close] = get_close_matches(name.upper(), known, 1, 0.7)
+            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+            raise SettingsError(f"{name}: expected a known setting, got an unknown one; {meant}")
+
+
+def is_on_google_cloud(environ: Mapping[str, str]) -> bool:
+    """Whether this process runs on Google Cloud, and not in the emulator of the Firebase CLI.
+
+    Both set K_SERVICE; only Cloud Run sets K_CONFIGURATION, so there the emulator's variable proves nothing.
+    """
+    return "K_CONFIGURATION" in environ or ("K_SERVICE" in environ and environ.get(_EMULATED) != "true")
 
 
 def _refuse_emulators(environ: Mapping[str, str]) -> None:
+    if environ.get(_EMULATED) == "true":
+        raise SettingsError(f"{_EMULATED} is set on Google Cloud: it is the Firebase emulator's; remove it")
     for name in _EMULATOR_VARIABLES:
         if environ.get(name):
             raise SettingsError(f"{name} is set on Google Cloud: data would go to an emulator; remove it")
@@ -126,16 +185,30 @@ def _option(environ: Mapping[str, str], name: str, allowed: Collection[str], def
     return value
 
 
-def _store(environ: Mapping[str, str], name: str, kinds: Collection[str]) -> str:
+def _store(environ: Mapping[str, str], name: str, kinds: Collection[str], refused: Collection[str]) -> str:
     value = environ.get(name, "")
-    return check_store(value, kinds, name) if value else ""
+    if not value:
+        return ""
+    if check_store(value, kinds, name).partition(":")[0] in refused:
+        raise SettingsError(
+            f"{name}: {value!r} is for local use, since an instance on Google Cloud has a disk of its own in memory; "
+            "remove it from the deployed function"
+        )
+    return value
 
 
 def check_store(value: str, kinds: Collection[str], name: str) -> str:
-    """Store name `value` unchanged if it reads `KIND:NAME` with a known kind; raises `SettingsError` naming `name`."""
+    """Store name `value` unchanged if it reads `KIND:NAME` with a known kind; raises `SettingsError` naming `name`.
+
+    NAME is no address: `gs://bucket` would ask for a bucket `//bucket`.
+    """
     kind, _, target = value.partition(":")
     if kind not in kinds or not target:
         raise SettingsError(f"{name}: expected {' or '.join(f'{kind}:…' for kind in kinds)}, got {value!r}")
+    if target.startswith("//"):
+        raise SettingsError(f"{name}: expected {kind}:NAME, got {value!r}; did you mean {kind}:{target[2:]}?")
+    if kind in _NAMED and not _NAME.fullmatch(target):
+        raise SettingsError(f"{name}: expected {kind}: and {_NAMED[kind]}, got {value!r}")
     return value
 
 
@@ -181,10 +254,13 @@ def _firebase_config(environ: Mapping[str, str]) -> dict[str, str]:
     given = environ.get("FIREBASE_CONFIG") or "{}"
     try:
         config = json.loads(given)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"FIREBASE_CONFIG: expected JSON, got {given!r}") from error
     if not isinstance(config, dict):
         raise SettingsError(f"FIREBASE_CONFIG: expected a JSON object, got {given!r}")
+    for name in ("projectId", "storageBucket"):
+        if not isinstance(config.get(name, ""), str):
+            raise SettingsError(f"FIREBASE_CONFIG: expected a text as {name}, got {config[name]!r}")
     return config
 
 
@@ -204,4 +280,5 @@ def _required_project(environ: Mapping[str, str]) -> str:
 
 
 def _bucket(environ: Mapping[str, str]) -> str:
-    return _firebase_config(environ).get("storageBucket") or f"{_required_project(environ)}.appspot.com"
+    named = _firebase_config(environ).get("storageBucket") or f"{_required_project(environ)}.appspot.com"
+    return check_store(f"gs:{named}", ("gs",), "FIREBASE_CONFIG")

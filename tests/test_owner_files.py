@@ -95,7 +95,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     texts = [path.read_text(encoding="utf-8") for path in [*DOCUMENTS, *YAML_FILES, *(ROOT / ".github").glob("*.md")]]
     named = {name for text in texts for names in re.findall(r"`make ([a-z0-9 -]+)`", text) for name in names.split()}
-    assert named == {"setup", "check", "test", "e2e", "emulators", "demo", "benchmark-accuracy"}
+    assert named == {"setup", "check", "test", "e2e", "emulators", "demo", "attacks", "soak", "benchmark-accuracy"}
     assert named <= targets
 
 

@@ -19,6 +19,9 @@ OBJECTS: Final[Mapping[str, str]] = {
 }
 """Object stores: the module whose `open_store` opens one, by kind."""
 
+LOCAL: Final = frozenset({"sqlite", "folder"})
+"""Kinds of stores whose data is on the disk of this machine: Google Cloud, where that is memory, refuses them."""
+
 
 def open_documents(place: str) -> Documents:
     """Document store of a place `KIND:NAME`, see `DOCUMENTS`; nothing is read or written before the first use.

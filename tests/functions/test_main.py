@@ -46,11 +46,14 @@ def test_main_has_only_the_functions() -> None:
         ("STORAGE_EMULATOR_HOST", "http://localhost:4443"),
         ("MARQUEE_AUTH", "off"),
         ("MARQUEE_ORIGINS", "*"),
+        ("MARQUEE_ORIGIN", "https://a.example"),
+        ("MARQUEE_DOCUMENTS", "sqlite:documents.db"),
+        ("FUNCTIONS_EMULATOR", "true"),
     ],
 )
 def test_google_cloud_does_not_start_with_settings_for_local_use(variable: str, value: str) -> None:
     environ = {name: text for name, text in os.environ.items() if not name.startswith("MARQUEE_")}
-    environ |= {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
+    environ |= {"K_SERVICE": "api", "K_CONFIGURATION": "api", "GOOGLE_CLOUD_PROJECT": "city"}
     command = [sys.executable, "-c", "import main"]
     assert subprocess.run(command, cwd=ROOT, env=environ, check=False).returncode == 0
     done = subprocess.run(

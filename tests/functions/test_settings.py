@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from functions.wiring import read_settings
 from shared.errors import SettingsError
 from shared.settings import Settings, check_store
 
-PRODUCTION = {"K_SERVICE": "api", "GOOGLE_CLOUD_PROJECT": "city"}
+EMULATED = {"K_SERVICE": "api", "K_REVISION": "1", "GOOGLE_CLOUD_PROJECT": "city"}
+PRODUCTION = EMULATED | {"K_CONFIGURATION": "api", "K_REVISION": "api-00001-abc"}
 
 
 def test_the_defaults_are_for_a_single_machine() -> None:
@@ -117,7 +120,17 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
         ("MARQUEE_KEEP_DAYS", "9" * 5_000),
         ("MARQUEE_KEEP_DAYS", "forever"),
         ("FIREBASE_CONFIG", "{"),
+        ("MARQUEE_OBJECTS", "gs://city"),
+        ("MARQUEE_OBJECTS", "gs:/city"),
+        ("MARQUEE_OBJECTS", "gs:city/models"),
+        ("MARQUEE_OBJECTS", "gs: city"),
+        ("MARQUEE_OBJECTS", "gs:-"),
+        ("MARQUEE_OBJECTS", "folder://models"),
+        ("MARQUEE_DOCUMENTS", "sqlite:///tmp/x.db"),
+        ("MARQUEE_DOCUMENTS", "firestore://city"),
+        ("MARQUEE_DOCUMENTS", "firestore:projects/city"),
         ("FIREBASE_CONFIG", "[]"),
+        ("FIREBASE_CONFIG", "[" * 100_000),
     ],
 )
 def test_an_invalid_value_is_refused_with_its_variable(variable: str, given: str) -> None:
@@ -139,6 +152,7 @@ def test_google_cloud_without_a_project_is_refused() -> None:
 
 
 EMULATORS = [
+    "FUNCTIONS_EMULATOR",
     "FIRESTORE_EMULATOR_HOST",
     "FIREBASE_AUTH_EMULATOR_HOST",
     "FIREBASE_STORAGE_EMULATOR_HOST",
@@ -149,7 +163,7 @@ EMULATORS = [
 @pytest.mark.parametrize("variable", EMULATORS)
 def test_google_cloud_refuses_emulator_variables(variable: str) -> None:
     with pytest.raises(SettingsError, match=rf"^{variable} is set on Google Cloud"):
-        read_settings(PRODUCTION | {variable: "localhost:8080"})
+        read_settings(PRODUCTION | {variable: "true"})
     assert read_settings({variable: "localhost:8080"}) == Settings()
 
 
@@ -159,7 +173,7 @@ def test_google_cloud_requires_authentication() -> None:
 
 
 def test_the_functions_emulator_may_use_emulators_without_authentication() -> None:
-    emulated = PRODUCTION | {"FUNCTIONS_EMULATOR": "true", "MARQUEE_AUTH": "off"} | dict.fromkeys(EMULATORS, "host:1")
+    emulated = dict.fromkeys(EMULATORS, "host:1") | EMULATED | {"FUNCTIONS_EMULATOR": "true", "MARQUEE_AUTH": "off"}
     settings = read_settings(emulated)
     assert not settings.require_auth
     assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
@@ -168,10 +182,79 @@ def test_the_functions_emulator_may_use_emulators_without_authentication() -> No
 @pytest.mark.parametrize("value", ["false", "1", "TRUE", ""])
 def test_only_the_value_true_means_the_functions_emulator(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH"):
-        read_settings(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
+        read_settings(EMULATED | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
 
 
 def test_a_store_is_named_by_kind_and_place() -> None:
     assert check_store("gs:models", ("folder", "gs"), "--objects") == "gs:models"
+    assert check_store("sqlite:/tmp/x.db", ("sqlite",), "--store") == "sqlite:/tmp/x.db"
     with pytest.raises(SettingsError, match=r"^--objects: expected folder:… or gs:…, got 'models'$"):
         check_store("models", ("folder", "gs"), "--objects")
+
+
+def test_a_project_without_a_text_as_its_name_is_refused() -> None:
+    for config in ({"projectId": 5}, {"storageBucket": ["x"]}, {"storageBucket": "gs://city"}):
+        with pytest.raises(SettingsError, match=r"^FIREBASE_CONFIG: expected "):
+            read_settings(EMULATED | {"FUNCTIONS_EMULATOR": "true", "FIREBASE_CONFIG": json.dumps(config)})
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("gs://city", "gs:city"),
+        ("folder://models", "folder:models"),
+    ],
+)
+def test_an_address_in_place_of_a_name_is_refused_with_the_name(given: str, meant: str) -> None:
+    with pytest.raises(SettingsError, match=rf"; did you mean {meant}\?$"):
+        read_settings({"MARQUEE_OBJECTS": given})
+
+
+@pytest.mark.parametrize("variable", ["K_CONFIGURATION", "K_SERVICE"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MARQUEE_DOCUMENTS", "sqlite:/tmp/x.db"), ("MARQUEE_OBJECTS", "folder:/tmp/x")],
+)
+def test_google_cloud_refuses_stores_of_a_single_machine(variable: str, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{name}: '{value}' is for local use.*; remove it from the deployed"):
+        read_settings({variable: "api", "GOOGLE_CLOUD_PROJECT": "city", name: value})
+
+
+def test_the_variable_of_the_emulator_lifts_nothing_on_google_cloud() -> None:
+    for value, refused in (
+        ("true", "FUNCTIONS_EMULATOR is set on Google Cloud"),
+        ("1", "MARQUEE_AUTH"),
+        ("", "MARQUEE_AUTH"),
+    ):
+        with pytest.raises(SettingsError, match=rf"^{refused}"):
+            read_settings(PRODUCTION | {"FUNCTIONS_EMULATOR": value, "MARQUEE_AUTH": "off"})
+
+
+SETTINGS = sorted(set(re.findall(r"MARQUEE_\w+", Settings.__doc__ or "")))
+
+
+@pytest.mark.parametrize("known", SETTINGS)
+@pytest.mark.parametrize(
+    "misspell",
+    [
+        lambda name: name[:-1],
+        lambda name: name + "S",
+        lambda name: name[:10] + name[11:],
+        lambda name: name[:-3] + name[-2] + name[-3] + name[-1],
+        str.lower,
+        str.title,
+    ],
+    ids=["cut", "longer", "left out", "swapped", "lower case", "title"],
+)
+def test_a_misspelt_setting_is_refused_with_the_right_name(known: str, misspell: Callable[[str], str]) -> None:
+    given = misspell(known)
+    with pytest.raises(SettingsError, match=rf"^{given}: expected a known setting, .*; did you mean {known}\?$"):
+        read_settings({given: "off"})
+    assert read_settings({given: ""}) == Settings(), "empty variables equal absent ones"
+
+
+def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_ZZZZZZ: .*; known are ") as refused:
+        read_settings({"MARQUEE_ZZZZZZ": "1"})
+    assert all(name in str(refused.value) for name in SETTINGS)
+    assert read_settings({"MARQUEE_E2E_DATA": "/tmp/data", "MARQUEETTE": "1"}) == Settings()  # noqa: S108  # no file

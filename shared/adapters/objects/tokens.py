@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s
+from shared.settings import is_on_google_cloud
 
 if TYPE_CHECKING:  # the import takes 0.1 s, and deployed functions do not need it
     from google.auth.credentials import Credentials
@@ -36,9 +37,8 @@ class Tokens:
     """
 
     def __init__(self, environ: Mapping[str, str], *, timeout_s: float) -> None:
-        is_emulated = environ.get("FUNCTIONS_EMULATOR") == "true"
         has_key = bool(environ.get("GOOGLE_APPLICATION_CREDENTIALS"))
-        self._is_on_cloud = "K_SERVICE" in environ and not is_emulated and not has_key
+        self._is_on_cloud = is_on_google_cloud(environ) and not has_key
         self._host = environ.get("GCE_METADATA_HOST") or _METADATA_HOST
         self._timeout_s = timeout_s
         self._lock = threading.Lock()

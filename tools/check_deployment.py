@@ -1,0 +1,125 @@
+"""Check of a deployment's invokers: only `api` may be open to everybody: `python -m tools.check_deployment`.
+
+Cloud Run checks the caller of the other functions by IAM and removes the token's signature, so that they cannot check
+it again: who may invoke them may train, reconcile, and write into anybody's history.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tools.emulators.programs import ROOT
+
+PUBLIC: Final = frozenset({"allUsers", "allAuthenticatedUsers"})
+"""Members that stand for everybody: with and without an account of Google, whoever that is."""
+
+_TIMEOUT_S: Final = 60.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the check; returns the exit status: 1 if a private function is open, 2 if it cannot be told."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.check_deployment",
+        description="Fail if everybody may invoke a function other than `api`.",
+    )
+    parser.add_argument(
+        "policies",
+        nargs="*",
+        type=Path,
+        metavar="SERVICE.json",
+        help="output of `gcloud run services get-iam-policy SERVICE --format=json`, in a file of the service's name "
+        "(default: gcloud is asked for every private function)",
+    )
+    parser.add_argument("--project", help="project of the deployment (default: gcloud's)")
+    parser.add_argument("--region", help="region of the functions (default: that of functions.yaml)")
+    given = parser.parse_args(arguments)
+    regions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text(encoding="utf-8")))
+    problems: list[str] = []
+    try:
+        for service, policy in _policies(given, regions):
+            place = f"--region={given.region or regions.get(service, 'REGION')}"
+            place += f" --project={given.project}" if given.project else ""
+            opened = public_grants(policy)
+            problems += [
+                f"{service}: {member} has {role}; {remedy(service, member, role, place)}" for member, role in opened
+            ]
+            print(f"{service}: {'OPEN to everybody' if opened else 'closed'}")
+    except (ValueError, OSError, subprocess.SubprocessError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+def private_functions(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Region of each function of `functions.yaml` that is started by a schedule or an event, by name."""
+    return {
+        name: endpoint["region"][0]
+        for name, endpoint in manifest["endpoints"].items()
+        if "httpsTrigger" not in endpoint
+    }
+
+
+def public_grants(policy: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Members that stand for everybody and the roles that they have, whatever the role and its condition.
+
+    Raises `ValueError` for what is no IAM policy.
+
+    >>> public_grants({"bindings": [{"role": "roles/run.invoker", "members": ["allUsers", "user:ann@example.com"]}]})
+    [('allUsers', 'roles/run.invoker')]
+    """
+    bindings = policy.get("bindings", [])
+    if not isinstance(bindings, list) or not all(isinstance(binding, dict) for binding in bindings):
+        raise ValueError(f"expected an IAM policy with a list of bindings, got {str(policy)[:200]}")
+    found = []
+    for binding in bindings:
+        role, members = binding.get("role"), binding.get("members", [])
+        if not isinstance(role, str) or not isinstance(members, list):
+            raise ValueError(f"expected a binding with a role and members, got {str(binding)[:200]}")
+        # Google's names are case-insensitive in policies that people write.
+        found += [(member, role) for member in members if f"{member}".lower() in {name.lower() for name in PUBLIC}]
+    return found
+
+
+def remedy(service: str, member: str, role: str, place: str) -> str:
+    """Command that takes a role from a member."""
+    return f"run `gcloud run services remove-iam-policy-binding {service} {place} --member={member} --role={role}`"
+
+
+def _policies(given: argparse.Namespace, regions: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Policy of each service, from files or from gcloud."""
+    for path in given.policies:
+        yield path.stem, _parsed(path.read_bytes(), str(path))
+    if given.policies:
+        return
+    for service, region in regions.items():
+        command = ["gcloud", "run", "services", "get-iam-policy", service, f"--region={given.region or region}"]
+        command += ["--format=json", *([f"--project={given.project}"] if given.project else [])]
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_S)
+        except FileNotFoundError as error:
+            raise OSError("gcloud is not installed; save the policies elsewhere and name the files") from error
+        if done.returncode:
+            raise OSError(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
+        yield service, _parsed(done.stdout, " ".join(command))
+
+
+def _parsed(data: bytes, name: str) -> dict[str, Any]:
+    try:
+        policy = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{name}: expected the JSON of an IAM policy, got {data[:80]!r}") from error
+    if not isinstance(policy, dict) or not policy:
+        raise ValueError(f"{name}: expected the JSON of an IAM policy, got {data[:80]!r}")
+    return policy
+
+
+if __name__ == "__main__":
+    sys.exit(main())
