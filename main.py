@@ -17,6 +17,7 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """Deployed function by name, imported on demand, since an instance serves a single function."""
     if name not in __all__:
         raise AttributeError(f"main has no {name!r}, only {', '.join(__all__)}")
+    import_module("functions.logs").configure(os.environ)
     entry: Callable[..., Any] = getattr(import_module(f"functions.{name}"), name)
     # All loaded objects live as long as the process. The server forks next; a garbage collection that visited them
     # would take a tenth of the cold start and copy their pages.
