@@ -13,6 +13,7 @@ from benchmarks.offers import Offers
 from jobs.console import Console
 from jobs.load import load_folder
 from jobs.sample import write_sample
+from shared.adapters.keys import StoredKeys
 from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Location, Status
 from shared.models.artifact import Manifest, describe, digest, pack
@@ -40,7 +41,8 @@ def build(folder: Path, *, live: int, console: Console) -> None:
     now = datetime.now(UTC)
     size = round(min(live, _TRAINED) * _EVENTS_PER_LIVE_EVENT)
     write_sample(folder / "csv", users=USERS, events=size, interactions=_INTERACTIONS, seed=1, now=now)
-    documents = open_documents(f"sqlite:{folder / 'documents.db'}")
+    objects = open_objects(f"folder:{folder / 'bucket'}")
+    documents = open_documents(f"sqlite:{folder / 'documents.db'}", StoredKeys(objects))
     # Loaded a day ago, so that an instance does not read the documents of the model again.
     loaded = now - timedelta(days=1)
     load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", now=loaded, console=console)
@@ -54,7 +56,7 @@ def build(folder: Path, *, live: int, console: Console) -> None:
     )
     console.say(f"training on {len(trained):,} events")
     # Hours ago, too, so that only the first look of an instance reads the later events, and none after it again.
-    train(documents, open_objects(f"folder:{folder / 'bucket'}"), now=now, watermark=loaded + timedelta(hours=1))
+    train(documents, objects, now=now, watermark=loaded + timedelta(hours=1))
     documents.events.put(later, now=loaded + timedelta(hours=2))
     documents.close()
     done.write_text(json.dumps({"live": live, "trained_at": now.isoformat()}))

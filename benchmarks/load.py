@@ -15,12 +15,17 @@ from typing import Any, Final
 
 from benchmarks.runs import Results, firestore, need_firestore, report, run
 from shared.adapters.stores import open_documents
-from shared.entities import Interaction, InteractionType
+from shared.entities import Interaction, InteractionType, Keys
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
 
 _BATCH: Final = 500
 _NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _TYPES: Final = (InteractionType.VIEW, InteractionType.SAVE, InteractionType.BOOKING)
+
+
+def _keys() -> Keys:
+    return Keys((bytes(32),))
+
 
 Load = Callable[[str, Sequence[Interaction]], None]
 
@@ -80,13 +85,13 @@ def _bare(project: str, interactions: Sequence[Interaction]) -> None:
 
 
 def _append(project: str, interactions: Sequence[Interaction]) -> None:
-    documents = open_documents(f"firestore:{project}")
+    documents = open_documents(f"firestore:{project}", _keys)
     documents.interactions.append(interactions, now=_NOW)
     documents.close()
 
 
 def _load(project: str, interactions: Sequence[Interaction]) -> None:
-    documents = open_documents(f"firestore:{project}")
+    documents = open_documents(f"firestore:{project}", _keys)
     for start in range(0, len(interactions), CHUNK):
         load_interactions(documents, interactions[start : start + CHUNK], now=_NOW)
     documents.close()

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from benchmarks.runs import Results, firestore, need_firestore, report, run
 from jobs.console import table
+from shared.adapters.keys import StoredKeys
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Interaction, InteractionType, User
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measured(size: int, rng: Random, bucket: str) -> Results:
-    documents = open_documents(f"firestore:cost-{uuid.uuid4().hex[:12]}")
+    keys = StoredKeys(open_objects(f"folder:{bucket}"))
+    documents = open_documents(f"firestore:cost-{uuid.uuid4().hex[:12]}", keys)
     events = [_event(number, rng) for number in range(size // 100)]
     users = [User(user_id=f"user_{number}", city="Chicago") for number in range(size // 20)]
     documents.events.put(events, now=_LOADED)

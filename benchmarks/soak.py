@@ -19,7 +19,8 @@ from benchmarks.deployment import build
 from benchmarks.latency import warm_server
 from benchmarks.runs import Results, memory_mb, need_disk, report, run
 from jobs.console import Console
-from shared.adapters.stores import open_documents
+from shared.adapters.keys import StoredKeys
+from shared.adapters.stores import open_documents, open_objects
 from shared.ports import Documents
 from shared.services.ingest.reconcile import reconcile
 from tools.emulators.programs import ROOT
@@ -106,7 +107,7 @@ def _soak(folder: Path, deployment: Path, live: int, minutes: int, rate: float) 
     source = folder / "source"
     source.mkdir()
     (source / "main.py").write_text((ROOT / "main.py").read_text())
-    documents = open_documents(environ["MARQUEE_DOCUMENTS"])
+    documents = open_documents(environ["MARQUEE_DOCUMENTS"], StoredKeys(open_objects(environ["MARQUEE_OBJECTS"])))
     with warm_server(source, environ, expected=live) as (port, pid, events):
         requests = _requests(events, Random(1), mark=f"{time.time_ns():x}")
         began = time.monotonic()

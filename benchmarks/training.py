@@ -20,6 +20,7 @@ from typing import Any, Final
 from benchmarks import market
 from benchmarks.runs import Results, need_disk, need_package, report, run
 from jobs.console import table
+from shared.adapters.keys import StoredKeys
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
 from shared.feedback.weights import confidence_weights
@@ -99,7 +100,7 @@ def _child(what: str, folder: str, given: argparse.Namespace) -> dict[str, Any]:
 def _train(folder: str, model: str, challengers_s: float) -> dict[str, Any]:
     started = time.perf_counter()
     trainer = Trainer(
-        documents=open_documents("sqlite::memory:"),
+        documents=open_documents("sqlite::memory:", StoredKeys(open_objects(f"folder:{folder}"))),
         objects=open_objects(f"folder:{folder}"),
         clock=lambda: market.NOW + timedelta(seconds=time.perf_counter() - started),
         new_id=lambda: "benchmark",

@@ -11,7 +11,8 @@ from flask import Request, Response
 
 from functions import responses
 from functions.wiring import services
-from shared.errors import Conflict
+from shared.errors import ArtifactError, Conflict
+from shared.services.ingest.erasure import drop_notes
 from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
 from shared.services.ingest.reconcile import reconcile
@@ -38,6 +39,11 @@ def monitor(request: Request) -> Response:
         stop_sharing(wired.documents)
     # After the counts, so that nothing expires that is not counted.
     report["expired"] = expire(wired.documents.personal, keep_days=wired.settings.keep_days, now=now)
+    try:
+        report["notes"] = drop_notes(wired.documents, wired.objects, settled_until=report["until"], now=now)
+    except ArtifactError as error:
+        # The notes stay, since only a readable ledger tells that it has dropped what they are about.
+        _log.warning(json.dumps({"message": "notes of erasures are kept", "reason": str(error)}))
     _log.log(
         logging.WARNING if report["lost"] else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),

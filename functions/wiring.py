@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Final
 from functions import THREADS
 from functions.capacity import Capacity
 from shared.adapters.identity import FirebaseIdentity
+from shared.adapters.keys import StoredKeys
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS, open_documents, open_objects
 from shared.catalog.calendar import Calendar
+from shared.entities import KeySource
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
 from shared.services.ingest.quota import Quota, VisitorQuota
@@ -55,6 +57,7 @@ class Services:
 
     Attributes
     ----------
+    keys : source of the deployment's keys, read on the first call.
     serving : the model, events and rules that serve requests.
     now : the clock, as aware UTC times.
     new_id : generator of ids of lists and runs.
@@ -68,6 +71,7 @@ class Services:
     settings: Settings
     documents: Documents
     objects: ObjectStore
+    keys: KeySource
     serving: Serving
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
@@ -108,9 +112,12 @@ def calendar(settings: Settings) -> Calendar:
 
 def build(settings: Settings) -> Services:
     """Services with the stores that the settings name."""
-    documents, objects = open_documents(settings.documents), open_objects(settings.objects)
+    objects = open_objects(settings.objects)
+    keys = StoredKeys(objects)
+    documents = open_documents(settings.documents, keys)
     return Services(
         settings=settings,
+        keys=keys,
         documents=documents,
         objects=objects,
         serving=Serving(

@@ -11,16 +11,15 @@ from itertools import islice
 from pathlib import Path
 
 from functions import wiring
+from jobs import places
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.references import References
-from shared.adapters.stores import DOCUMENTS, open_documents
 from shared.errors import InvalidField, MarqueeError
 from shared.ports import Documents, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
-from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,9 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "interrupted.",
     )
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with the CSV files")
-    parser.add_argument(
-        "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
-    )
+    parser.add_argument("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
+    parser.add_argument("--objects", metavar="PLACE", help=places.OBJECTS_HELP)
     parser.add_argument(
         "--rejected",
         type=Path,
@@ -55,9 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         # First of all, so that nothing of an earlier load is taken for the reasons of this one.
         with RejectionFile(given.rejected) as rejections:
-            settings = wiring.read_settings(os.environ)
-            store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
-            documents = open_documents(store)
+            settings = places.named(wiring.read_settings(os.environ), documents=given.store, objects=given.objects)
+            documents = wiring.build(settings).documents
             try:
                 load = _Load(documents, rejections, console, now=datetime.now(UTC))
                 load.run(given.folder, keep_days=settings.keep_days, options=options)

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from functions import wiring
+from jobs import places
 from jobs.console import Console, table
-from shared.adapters.stores import DOCUMENTS, OBJECTS
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.registry import MODELS
 from shared.services.training.retrain import Plan, retrain
 from shared.services.training.run import RunDocument
-from shared.settings import Settings, check_store
+from shared.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,10 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m jobs.retrain",
         description="Read new documents, compare models on the latest time window, publish the better model.",
     )
-    parser.add_argument(
-        "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS)"
-    )
-    parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
+    parser.add_argument("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
+    parser.add_argument("--objects", metavar="PLACE", help=places.OBJECTS_HELP)
     parser.add_argument("--model", choices=MODELS, help="model to publish (default: $MARQUEE_MODEL or blend)")
     parser.add_argument("--at", metavar="TIME", help="time that names the run and counts as now (default: now)")
     parser.add_argument("--reread", action="store_true", help="read all documents again, into a new ledger")
@@ -88,13 +86,8 @@ def _report(document: RunDocument) -> Iterator[str]:
 
 
 def _settings(given: argparse.Namespace) -> Settings:
-    settings = wiring.read_settings(os.environ)
-    changes = {
-        "documents": given.store and check_store(given.store, DOCUMENTS, "--store"),
-        "objects": given.objects and check_store(given.objects, OBJECTS, "--objects"),
-        "model": given.model,
-    }
-    return dataclasses.replace(settings, **{name: value for name, value in changes.items() if value})
+    settings = places.named(wiring.read_settings(os.environ), documents=given.store, objects=given.objects)
+    return dataclasses.replace(settings, model=given.model or settings.model)
 
 
 if __name__ == "__main__":

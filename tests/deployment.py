@@ -23,6 +23,7 @@ from shared.services.serving.snapshot import Serving
 from shared.services.training import smoke_test
 from shared.settings import Settings
 from tests.examples import NOW
+from tests.stores import keys
 
 Wire = Callable[..., Services]
 """Function that installs services until the test ends."""
@@ -79,6 +80,7 @@ def wire(
         settings=configured,
         documents=documents,
         objects=objects,
+        keys=keys,
         serving=Serving(documents, objects, refresh_s=configured.refresh_s),
         identity=PlainIdentity(),
         now=clock,

@@ -1,19 +1,30 @@
 """Document and object stores for tests, with simulated outages and write conflicts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from shared.adapters.stores import open_documents
-from shared.entities import Event, EventCounts, Profile
+from shared.entities import Erasures, Event, EventCounts, Keys, Profile
+from shared.entities.erasures import pseudonym
 from shared.errors import StoreUnavailable
 from shared.ports import Blob, Counters, Documents, EventStore, ObjectStore, UserStore
 
 
+def keys() -> Keys:
+    """Keys of test deployments."""
+    return Keys((bytes(range(32)),))
+
+
+def erasures(times: Mapping[str, datetime]) -> Erasures:
+    """Noted erasures at the given times by user id."""
+    return Erasures({pseudonym(keys(), user_id): at for user_id, at in times.items()}, keys)
+
+
 def documents() -> Documents:
     """Empty document store in memory (SQLite)."""
-    return open_documents("sqlite::memory:")
+    return open_documents("sqlite::memory:", keys)
 
 
 def damage(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:

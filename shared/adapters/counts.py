@@ -4,22 +4,22 @@ The names are short because many documents repeat them.
 """
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Any
 
-from shared.entities import EventCounts, InteractionType
+from shared.entities import EventCounts, InteractionType, Keys
 from shared.ports import Register
 
 Stored = Mapping[str, Mapping[str, Any]]
 """Stored counts of one event."""
 
 
-def register_key(state_id: str) -> str:
-    """Key of the register of a user, family and target: a hash of their id, 32 hexadecimal digits.
+def register_key(keys: Keys, state_id: str) -> str:
+    """Key of the register of a user, family and target: a keyed hash of their id, 40 hexadecimal digits.
 
-    The id itself holds the user's id, which must not outlive an erasure.
+    The id itself holds the user's id, which must not outlive an erasure. It does not change with a new key, since a
+    register that is not found would count again.
     """
-    return blake2b(state_id.encode(), digest_size=16).hexdigest()
+    return keys.lasting_digest("register", state_id)
 
 
 def to_document(counts: EventCounts) -> dict[str, dict[str, int]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
 
+from shared.entities import KeySource
 from shared.ports import Documents, ObjectStore
 from shared.settings import check_store
 
@@ -23,13 +24,14 @@ LOCAL: Final = frozenset({"sqlite", "folder"})
 """Kinds of stores whose data is on the disk of this machine: Google Cloud, where that is memory, refuses them."""
 
 
-def open_documents(place: str) -> Documents:
+def open_documents(place: str, keys: KeySource) -> Documents:
     """Document store of a place `KIND:NAME`, see `DOCUMENTS`; nothing is read or written before the first use.
 
+    `keys` gives the keys of the deployment, see `adapters/keys.py`: the store holds some names under keyed hashes.
     Raises `SettingsError` for another kind. Missing parent folders of a file are created.
     """
     kind, _, name = check_store(place, DOCUMENTS, "documents").partition(":")
-    store: Documents = import_module(DOCUMENTS[kind]).open_store(name)
+    store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys)
     return store
 
 

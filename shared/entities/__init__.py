@@ -1,20 +1,25 @@
 """Domain entities: events, users, interactions and rules, parsed once at the edge and trusted inside."""
 
 from shared.entities.counts import EventCounts
+from shared.entities.erasures import Erasures
 from shared.entities.event import Event, Status
 from shared.entities.fields import Location
 from shared.entities.interaction import Interaction
 from shared.entities.interaction_type import InteractionType
+from shared.entities.keys import Keys, KeySource
 from shared.entities.profile import HistoryEntry, Profile
 from shared.entities.rules import Placement, Rules
-from shared.entities.user import User, anonymous, is_anonymous, pseudonym
+from shared.entities.user import User, anonymous, is_anonymous
 
 __all__ = [
+    "Erasures",
     "Event",
     "EventCounts",
     "HistoryEntry",
     "Interaction",
     "InteractionType",
+    "KeySource",
+    "Keys",
     "Location",
     "Placement",
     "Profile",
@@ -23,5 +28,4 @@ __all__ = [
     "User",
     "anonymous",
     "is_anonymous",
-    "pseudonym",
 ]

@@ -1,8 +1,7 @@
-"""Users: declared profiles, and the ids of anonymous and forgotten users; the history is in `profile.py`."""
+"""Users: declared profiles, and the ids of anonymous users; the history is in `profile.py`."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Self
 
 from shared.entities import fields
@@ -68,12 +67,3 @@ def anonymous(session_id: str) -> str:
 def is_anonymous(user_id: str) -> bool:
     """Anonymity of a user id: True for an id that `anonymous` makes."""
     return user_id.startswith(_ANONYMOUS)
-
-
-def pseudonym(user_id: str) -> str:
-    """Pseudonym of a forgotten user, a hash of the id in 32 hexadecimal digits.
-
-    >>> pseudonym("user_1")
-    '6931bb0f7ece056dbd9e717199887667'
-    """
-    return blake2b(user_id.encode(), digest_size=16, person=b"marquee.user").hexdigest()

@@ -7,12 +7,12 @@ one write per event instead of one per interaction.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, pseudonym
+from shared.entities import Erasures, EventCounts, Interaction
 from shared.feedback.popularity import counts_of
 
 SLOT: Final = timedelta(minutes=10)
@@ -47,13 +47,13 @@ def contribution(state: Interaction) -> EventCounts:
     return EventCounts() if state.is_of_visitor() or not state.event_id else counts_of(state)
 
 
-def tally(interactions: Iterable[Interaction], forgotten: Mapping[str, datetime]) -> dict[str, EventCounts]:
+def tally(interactions: Iterable[Interaction], forgotten: Erasures) -> dict[str, EventCounts]:
     """Settled counts of the repeating interactions of whole slots, by event id.
 
     Parameters
     ----------
     interactions : interactions recorded in those slots, in any order; each has a `recorded_at`.
-    forgotten : times of erasure by pseudonym. What a user did on the day of an erasure or before does not count after
+    forgotten : noted erasures. What a user did on the day of an erasure or before does not count after
         it, so that an account gains nothing by erasing itself and starting again.
     """
     added: defaultdict[str, list[EventCounts]] = defaultdict(list)
@@ -81,8 +81,8 @@ def recorded_time(interaction: Interaction) -> datetime:
     return interaction.recorded_at
 
 
-def _is_forgotten(interaction: Interaction, forgotten: Mapping[str, datetime]) -> bool:
-    at = forgotten.get(pseudonym(interaction.user_id)) if forgotten else None
+def _is_forgotten(interaction: Interaction, forgotten: Erasures) -> bool:
+    at = forgotten.at(interaction.user_id)
     return at is not None and interaction.occurred_at.date() <= at.date()
 
 

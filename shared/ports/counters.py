@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from shared.entities import EventCounts, Interaction
 from shared.ports.bookmarks import Fence, Progress
 from shared.ports.stores import Appended
+
+TOMBSTONE_LIFE: Final = timedelta(days=30)
+"""Life of the register of a deleted document: deliveries are repeated for a day at most."""
 
 Counted = tuple[Interaction, EventCounts]
 """Interaction with the counts that it adds to each of its events."""

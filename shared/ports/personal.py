@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from shared.entities import Interaction
+from shared.entities import Erasures, Interaction
 
 VISITOR_LIFE: Final = timedelta(days=30)
 """Time to live of visitors' documents, unless they are joined to a user."""
@@ -49,13 +49,23 @@ class PersonalData(Protocol):
         """
 
     def mark(self, user_id: str, *, at: datetime) -> None:
-        """Erasure mark (tombstone) under `pseudonym(user_id)`: everything recorded up to `at` is forgotten.
+        """Note of an erasure under a pseudonym: everything recorded up to `at` is forgotten.
 
         It stops late deliveries of the user's interactions, and tells copies, such as the ledger, which rows to drop.
         """
 
-    def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
-        """Erasure times by pseudonym, those at or after `since`, all for None.
+    def forgotten(self, since: datetime | None = None) -> Erasures:
+        """Noted erasures at or after `since`, all for None.
 
         Copies drop the rows of a user that were recorded up to the time.
+        """
+
+    def drop_notes(self, before: datetime) -> int:
+        """Deletion of the notes of erasures before `before`; returns their number."""
+
+    def key_former(self, *, limit: int) -> int:
+        """Keyed names for the notes of earlier versions, whose names everybody could compute.
+
+        What earlier versions left in `processed` is deleted. Returns the number of changes, at most `limit`; when it is
+        less, nothing is left to change.
         """

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from shared.adapters.keys import StoredKeys
 from shared.adapters.stores import open_documents, open_objects
 from tests import laws
 from tests.examples import DAY, NOW
@@ -31,7 +32,8 @@ def prepare(folder: Path) -> dict[str, str]:
         "MARQUEE_DOCUMENTS": f"sqlite:{folder / 'documents.db'}",
         "MARQUEE_OBJECTS": f"folder:{folder / 'bucket'}",
     }
-    documents, objects = open_documents(places["MARQUEE_DOCUMENTS"]), open_objects(places["MARQUEE_OBJECTS"])
+    objects = open_objects(places["MARQUEE_OBJECTS"])
+    documents = open_documents(places["MARQUEE_DOCUMENTS"], StoredKeys(objects))
     documents.events.put(data.events, now=now - DAY)
     documents.users.put([*data.users.values()], now=now - DAY)
     documents.interactions.append(data.interactions, now=now - DAY)

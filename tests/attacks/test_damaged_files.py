@@ -19,6 +19,7 @@ from shared.ports import Documents
 from tests import deployment, laws
 from tests.deployment import Clock
 from tests.examples import DAY, NOW
+from tests.stores import keys
 from tests.training import train
 
 LISTS = (
@@ -47,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with the city of the laws in SQLite, checkpointed into one file, and a model."""
     folder = tmp_path_factory.mktemp("whole")
     data = laws.city()
-    documents = open_documents(f"sqlite:{folder / 'documents.db'}")
+    documents = open_documents(f"sqlite:{folder / 'documents.db'}", keys)
     documents.events.put(data.events, now=NOW - DAY)
     documents.users.put([*data.users.values()], now=NOW - DAY)
     documents.interactions.append(data.interactions, now=NOW - DAY)
@@ -124,7 +125,9 @@ def test_a_damaged_file_fails_no_list(
     path = tmp_path / "documents.db"
     path.write_bytes(damaged)
     # An instance that starts with the damage, and one that meets it.
-    _serve(open_documents(f"sqlite:{path}"), tmp_path, folder, lambda client, clock: _judge(client, clock, tmp_path))
+    _serve(
+        open_documents(f"sqlite:{path}", keys), tmp_path, folder, lambda client, clock: _judge(client, clock, tmp_path)
+    )
     path.write_bytes((folder / "documents.db").read_bytes())
     for extra in ("-wal", "-shm"):
         path.with_name(f"documents.db{extra}").unlink(missing_ok=True)
@@ -136,7 +139,7 @@ def test_a_damaged_file_fails_no_list(
             file.write(damaged)
         _judge(client, clock, tmp_path)
 
-    _serve(open_documents(f"sqlite:{path}"), tmp_path, folder, meet)
+    _serve(open_documents(f"sqlite:{path}", keys), tmp_path, folder, meet)
     assert [record.getMessage() for record in caplog.records] == []
 
 
@@ -151,7 +154,7 @@ def test_a_file_that_is_mended_is_used_again(folder: Path, tmp_path: Path) -> No
         assert client.get(f"/api/v1/{LISTS[1]}").get_json()["degraded"] == []
         assert client.put("/api/v1/rules", json={}).status_code == 200
 
-    _serve(open_documents(f"sqlite:{path}"), tmp_path, folder, judge)
+    _serve(open_documents(f"sqlite:{path}", keys), tmp_path, folder, judge)
 
 
 @pytest.mark.attacks
@@ -165,7 +168,9 @@ def test_no_damage_fails_a_list(folder: Path, tmp_path: Path, data: st.DataObjec
         damaged[start : start + len(noise)] = noise
     path = tmp_path / f"{random.random()}.db"
     path.write_bytes(damaged[: data.draw(st.integers(len(damaged) // 2, len(damaged) + 20_000))])
-    _serve(open_documents(f"sqlite:{path}"), tmp_path, folder, lambda client, clock: _judge(client, clock, tmp_path))
+    _serve(
+        open_documents(f"sqlite:{path}", keys), tmp_path, folder, lambda client, clock: _judge(client, clock, tmp_path)
+    )
 
 
 @pytest.mark.parametrize("state", ["read-only", "disk full", "a folder in its place", "no folder", "locked"])
@@ -173,7 +178,7 @@ def test_a_file_that_takes_no_writes_fails_no_list(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     path = tmp_path / "below" / "documents.db"
-    documents = open_documents(f"sqlite:{path}")
+    documents = open_documents(f"sqlite:{path}", keys)
     path.write_bytes((folder / "documents.db").read_bytes())
     connect = sqlite3.connect
     if state == "read-only":

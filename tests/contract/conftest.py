@@ -15,6 +15,7 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.stores import open_documents
 from shared.ports import Documents, ObjectStore
+from tests.stores import keys
 
 _ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id", "rules": "rules_id"}
 
@@ -39,7 +40,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
         yield from _firestore_stores(request.getfixturevalue("firestore_project"))
         return
     documents = open_documents(
-        f"sqlite:{tmp_path / 'new' / 'documents.db'}" if "file" in request.param else "sqlite::memory:"
+        f"sqlite:{tmp_path / 'new' / 'documents.db'}" if "file" in request.param else "sqlite::memory:", keys
     )
 
     def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
@@ -56,7 +57,7 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
 
 @pytest.fixture
 def database(firestore_project: str) -> Iterator[Database]:
-    database = Database(firestore_project)
+    database = Database(firestore_project, keys)
     yield database
     database.close()
 
@@ -85,7 +86,7 @@ def bucket(storage_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _firestore_stores(project: str) -> Iterator[Stores]:
-    documents = open_documents(f"firestore:{project}")
+    documents = open_documents(f"firestore:{project}", keys)
 
     def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
         assert isinstance(documents.events, FirestoreEvents)

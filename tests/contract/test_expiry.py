@@ -15,10 +15,11 @@ from shared.adapters.sqlite.users import SqliteUsers
 from shared.adapters.stores import open_documents
 from shared.entities import Interaction, InteractionType
 from shared.feedback.counts import contribution
-from shared.ports import VISITOR_LIFE, Documents, Recorded, Register
+from shared.ports import TOMBSTONE_LIFE, VISITOR_LIFE, Documents, Recorded, Register
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, NOW, SECOND, did
 from tests.examples import an_interaction
+from tests.stores import keys
 
 if TYPE_CHECKING:
     from google.cloud.firestore import WriteBatch
@@ -147,7 +148,7 @@ def test_the_history_entry_of_a_later_state_stays(stores: Stores) -> None:
 
 @pytest.mark.parametrize("before", [None, LIMIT])
 def test_documents_of_visitors_expire_in_sqlite_as_they_do_by_the_policy_of_firestore(before: datetime | None) -> None:
-    store = open_documents("sqlite::memory:")
+    store = open_documents("sqlite::memory:", keys)
     recorded = NOW - VISITOR_LIFE - SECOND
     visits = [
         an_interaction("~visitor", "e1"),
@@ -167,11 +168,26 @@ def test_documents_of_visitors_expire_in_sqlite_as_they_do_by_the_policy_of_fire
     store.close()
 
 
+def test_tombstones_expire_in_sqlite_as_they_do_by_the_policy_of_firestore() -> None:
+    store = open_documents("sqlite::memory:", keys)
+    kept, erased, withdrawn = (an_interaction("u", f"e{n}", T.SAVE, occurred_at=NOW - DAY) for n in range(3))
+    for state in (kept, erased, withdrawn):
+        put(store, state, at=NOW)
+    [stored] = store.interactions.get([withdrawn.interaction_id]).values()
+    assert store.counters.withdraw(stored, now=NOW) is Recorded.NEW
+    [stored] = store.interactions.get([erased.interaction_id]).values()
+    store.personal.erase_late([stored], now=NOW + DAY)
+    for moment, left in ((NOW + TOMBSTONE_LIFE, 3), (NOW + TOMBSTONE_LIFE + SECOND, 2), (NOW + 32 * DAY, 1)):
+        store.personal.expire(None, limit=1_000, now=moment)
+        assert len(store.counters.registers([kept, erased, withdrawn])) == left
+    store.close()
+
+
 @pytest.mark.parametrize(
     ("sql", "index"), [(_OLD, "interactions_by_age"), (_OLD_OF_VISITORS, "interactions_of_visitors")]
 )
 def test_sqlite_finds_old_documents_by_an_index_alone(sql: str, index: str) -> None:
-    store = open_documents("sqlite::memory:")
+    store = open_documents("sqlite::memory:", keys)
     assert isinstance(store.users, SqliteUsers)
     [step] = [row[3] for row in store.users._database.rows(f"EXPLAIN QUERY PLAN {sql}", ("", 1))]
     assert step.startswith(f"SEARCH interactions USING INDEX {index} ")
@@ -182,7 +198,7 @@ class _Contested(Database):
     """Firestore connection on which another program writes before the first commit of the named documents."""
 
     def __init__(self, project: str, what: str, rival: Callable[[], object]) -> None:
-        super().__init__(project)
+        super().__init__(project, keys)
         self._what = what
         self._rivals = [rival]
 
@@ -194,7 +210,7 @@ class _Contested(Database):
 
 @pytest.mark.emulator
 def test_a_state_that_is_replaced_meanwhile_does_not_expire(firestore_project: str) -> None:
-    store = open_documents(f"firestore:{firestore_project}")
+    store = open_documents(f"firestore:{firestore_project}", keys)
     put(store, an_interaction(occurred_at=LONG_AGO))
     put(store, an_interaction(event_id="event_2", occurred_at=LONG_AGO))
     cancel = an_interaction(kind=T.CANCEL, occurred_at=NOW - SECOND)
@@ -209,7 +225,7 @@ def test_a_state_that_is_replaced_meanwhile_does_not_expire(firestore_project: s
 
 @pytest.mark.emulator
 def test_a_history_that_grows_meanwhile_keeps_the_new_entry(firestore_project: str) -> None:
-    store = open_documents(f"firestore:{firestore_project}")
+    store = open_documents(f"firestore:{firestore_project}", keys)
     old = an_interaction(occurred_at=LONG_AGO)
     put(store, old)
     new = an_interaction(event_id="event_2", occurred_at=NOW - timedelta(hours=1))

@@ -25,6 +25,7 @@ from shared.entities import Event, EventCounts, HistoryEntry, Interaction, Inter
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import Recorded, Written
 from tests.contract.examples import DAY, FULL_EVENT, NOW, SECOND, did, event
+from tests.stores import keys
 
 pytestmark = pytest.mark.emulator
 ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
@@ -152,7 +153,7 @@ def test_a_history_that_is_too_large_to_grow_is_trimmed_and_grows(database: Data
 
 
 def test_a_full_history_keeps_what_was_taken_first_and_loses_what_is_over(firestore_project: str) -> None:
-    store = open_documents(f"firestore:{firestore_project}")
+    store = open_documents(f"firestore:{firestore_project}", keys)
     now = datetime.now(UTC)
     booked = [
         did("", kind=InteractionType.BOOKING, event_id=f"{n:04}".ljust(90, "x"), at=NOW + n * SECOND)
@@ -197,7 +198,7 @@ def test_a_first_state_is_counted_without_a_read(database: Database, monkeypatch
 
 
 def test_operations_of_a_state_and_of_its_change_stay_within_their_budget(firestore_project: str) -> None:
-    store = open_documents(f"firestore:{firestore_project}")
+    store = open_documents(f"firestore:{firestore_project}", keys)
     meter = Meter(store)
     # A calm event: ten seconds pass between two counts.
     vars(store.counters)["_spread"] = Spread(partial(next, count(step=10)))

@@ -49,7 +49,7 @@ def definitions() -> dict[str, Any]:
 
 def test_every_list_query_is_a_listing() -> None:
     listed = {"events", "event_changes", "users", "interactions", "event_counts", "dead_letters", "forgotten"}
-    listed |= {"histories"}
+    listed |= {"histories", "processed"}
     assert {listing.collection for listing in LISTINGS} == listed
     for module in MODULES:
         text = Path(str(module.__file__)).read_text()

@@ -1,9 +1,19 @@
 """Personal data of a user in every store: export and erasure."""
 
-from shared.entities import EventCounts, InteractionType, User, pseudonym
-from shared.ports import DeadLetter
+from datetime import datetime
+
+import pytest
+
+from shared.adapters.firestore import FirestorePersonal
+from shared.adapters.sqlite.database import iso
+from shared.adapters.sqlite.personal import SqlitePersonal
+from shared.entities import EventCounts, InteractionType, User
+from shared.entities.erasures import former_pseudonym, pseudonym
+from shared.errors import TooMany
+from shared.ports import DeadLetter, Recorded
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, FULL_INTERACTION, FULL_USER, NOW, SECOND, did
+from tests.stores import keys
 
 GONE = FULL_USER.user_id
 
@@ -48,13 +58,17 @@ def test_erase_deletes_a_user_s_documents_and_keeps_all_others(stores: Stores) -
     assert store.personal.erase(GONE, now=NOW) == 0
 
 
-def test_forgotten_gives_the_last_erasure_by_pseudonym(stores: Stores) -> None:
+def test_forgotten_gives_the_last_erasure_of_a_user(stores: Stores) -> None:
     personal = stores.documents.personal
-    assert personal.forgotten() == {}
+    assert not personal.forgotten()
     personal.mark("user_1", at=NOW)
     personal.mark("user_2", at=NOW)
     personal.mark("user_1", at=NOW + DAY)
-    assert personal.forgotten() == {pseudonym("user_1"): NOW + DAY, pseudonym("user_2"): NOW}
+    found = personal.forgotten()
+    assert [found.at(user_id) for user_id in ("user_1", "user_2", "user_3")] == [NOW + DAY, NOW, None]
+    assert found.latest() == NOW + DAY
+    assert len(found.times) == 2
+    assert not set(found.times) & {former_pseudonym("user_1"), former_pseudonym("user_2")}
 
 
 def test_dead_letters_are_unique_by_key_and_listed_by_time(stores: Stores) -> None:
@@ -115,3 +129,61 @@ def test_dismissals_outlast_500_newer_entries(stores: Stores) -> None:
     history = users.profile("user_1", timeout_s=10).history
     assert len(history) == 503
     assert {entry.event_id for entry in history[500:]} == {"hidden_0", "hidden_1", "hidden_2"}
+
+
+def test_notes_of_erasures_end(stores: Stores) -> None:
+    personal = stores.documents.personal
+    for number in range(3):
+        personal.mark(f"user_{number}", at=NOW + number * DAY)
+    assert personal.drop_notes(NOW) == 0
+    assert personal.drop_notes(NOW + DAY + SECOND) == 2
+    assert [personal.forgotten().at(f"user_{number}") for number in range(3)] == [None, None, NOW + 2 * DAY]
+
+
+def note(stores: Stores, name: str, at: datetime) -> None:
+    """Note of an erasure under a name, as another version writes it."""
+    personal = stores.documents.personal
+    if isinstance(personal, SqlitePersonal):
+        with personal._database.transaction() as connection:
+            connection.execute("INSERT INTO forgotten (pseudonym, at) VALUES (?, ?)", (name, iso(at)))
+        return
+    assert isinstance(personal, FirestorePersonal)
+    personal._database.document("forgotten", name).set({"at": at})
+    personal._database.document("processed", f"mark of {name}").set({"expires_at": at})
+
+
+def test_notes_of_earlier_versions_hold_and_get_keyed_names(stores: Stores) -> None:
+    store, personal = stores.documents, stores.documents.personal
+    for user_id in ("a", "b", "c"):
+        note(stores, former_pseudonym(user_id), NOW + SECOND)
+    personal.mark("b", at=NOW)
+    personal.mark("c", at=NOW + DAY)
+    expected = {"a": NOW + SECOND, "b": NOW + SECOND, "c": NOW + DAY, "d": None}
+    assert {user_id: personal.forgotten().at(user_id) for user_id in expected} == expected
+    assert personal.key_former(limit=2) == 2
+    while personal.key_former(limit=2):
+        continue
+    found = personal.forgotten()
+    assert {user_id: found.at(user_id) for user_id in expected} == expected
+    assert set(found.times) == {pseudonym(keys(), user_id) for user_id in ("a", "b", "c")}
+    if isinstance(personal, FirestorePersonal):
+        assert list(personal._database.client.collection("processed").stream()) == []
+    late = did("late", user_id="a", recorded_at=NOW)
+    store.interactions.append([late], now=NOW + DAY)
+    assert store.counters.remember(late, now=NOW + DAY) is Recorded.FORGOTTEN
+
+
+def test_a_ring_with_a_new_key_finds_what_the_old_one_wrote(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = stores.documents
+    view = did("view", user_id="a", recorded_at=NOW)
+    booking = did("booking:1:a:event_1", user_id="a", kind=InteractionType.BOOKING, recorded_at=NOW)
+    store.counters.put(booking, EventCounts(), now=NOW)
+    store.personal.mark("a", at=NOW)
+    assert isinstance(store.personal, SqlitePersonal | FirestorePersonal)
+    # All ports share a database.
+    monkeypatch.setattr(store.personal._database, "keys", lambda: keys().with_new(bytes(range(32, 64))))
+    assert store.counters.remember(view, now=NOW) is Recorded.FORGOTTEN
+    assert store.counters.put(booking, EventCounts(), now=NOW) is Recorded.KNOWN
+    assert store.personal.forgotten().at("a") == NOW
+    with pytest.raises(TooMany):
+        store.interactions.append([did("another", user_id="a")], now=NOW)

@@ -10,11 +10,12 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite import SqliteEvents
 from shared.adapters.stores import open_documents, open_objects
 from shared.errors import SettingsError
+from tests.stores import keys
 
 
 def test_a_place_selects_the_kind_of_store(tmp_path: Path) -> None:
-    files = open_documents(f"sqlite:{tmp_path}/a/documents.db")
-    cloud = open_documents("firestore:project")
+    files = open_documents(f"sqlite:{tmp_path}/a/documents.db", keys)
+    cloud = open_documents("firestore:project", keys)
     assert isinstance(files.events, SqliteEvents)
     assert [type(store) for store in (cloud.events, cloud.users, cloud.interactions, cloud.counters)] == [
         FirestoreEvents,
@@ -31,7 +32,7 @@ def test_a_place_selects_the_kind_of_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize("place", ["", "firestore", "firestore:", "gs:bucket", "mongo:db"])
 def test_unknown_document_stores_are_refused(place: str) -> None:
     with pytest.raises(SettingsError, match=r"^documents: expected sqlite:… or firestore:…, got "):
-        open_documents(place)
+        open_documents(place, keys)
 
 
 @pytest.mark.parametrize("place", ["", "gs", "gs:", "firestore:project", "s3:bucket"])
@@ -43,7 +44,7 @@ def test_unknown_object_stores_are_refused(place: str) -> None:
 def test_opening_imports_nothing_of_google() -> None:
     program = (
         "import sys; from shared.adapters.stores import open_documents, open_objects;"
-        "open_documents('firestore:project'); open_objects('gs:bucket');"
+        "open_documents('firestore:project', lambda: None); open_objects('gs:bucket');"
         "print([name for name, module in sys.modules.items() if name.startswith('google.') and module.__spec__.origin])"
     )
     root = Path(__file__).parents[2]

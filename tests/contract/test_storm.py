@@ -37,6 +37,7 @@ from shared.services.ingest.reconcile import reconcile
 from tests import deployment, oracle
 from tests.deployment import Clock, created, delivered
 from tests.examples import an_event
+from tests.stores import keys
 
 pytestmark = pytest.mark.emulator
 
@@ -74,7 +75,7 @@ class Weather:
 
 @pytest.fixture
 def documents(firestore_project: str) -> Iterator[Documents]:
-    opened = open_documents(f"firestore:{firestore_project}")
+    opened = open_documents(f"firestore:{firestore_project}", keys)
     yield opened
     opened.close()
 
@@ -97,10 +98,10 @@ def struck(documents: Documents, weather: Weather) -> Documents:
             raise StoreUnavailable("the answer is lost")
         return results
 
-    faulty = Database(database._project)
+    faulty = Database(database._project, keys)
     faulty._client = database.client
     vars(faulty)["commit"] = fragile
-    reopened = open_documents(f"firestore:{database._project}")
+    reopened = open_documents(f"firestore:{database._project}", keys)
     for name in ("events", "users", "interactions", "counters", "personal", "dead_letters", "bookmarks"):
         port = getattr(reopened, name)
         inner = getattr(port, "_counters", None)

@@ -14,6 +14,7 @@ from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
 from shared.ports import DeadLetter, Documents, Fence, ObjectStore, Progress, Register, time_budget, with_budget
 from tests.contract.examples import NOW, did, event
+from tests.stores import keys
 from tools.emulators.process import free_port
 
 DEADLINE_S = 0.2
@@ -84,7 +85,7 @@ def test_unreachable_firestore_raises_within_the_deadline(
     deaf_host: str, call: Callable[[Documents], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", deaf_host)
-    database = firestore.Database("anything", deadline_s=DEADLINE_S)
+    database = firestore.Database("anything", keys, deadline_s=DEADLINE_S)
     documents = Documents(
         firestore.FirestoreEvents(database),
         firestore.FirestoreUsers(database),
@@ -118,7 +119,7 @@ def test_unreachable_cloud_storage_raises_within_the_deadline(
 
 
 def test_profile_of_a_busy_file_raises_within_its_timeout(tmp_path: Path) -> None:
-    database = sqlite.Database(tmp_path / "documents.db")
+    database = sqlite.Database(tmp_path / "documents.db", keys)
     users = sqlite.SqliteUsers(database)
     with ThreadPoolExecutor(1) as pool:
         with database.transaction():

@@ -24,6 +24,7 @@ from shared.ports import Documents
 from shared.services.serving.snapshot import Serving
 from tests import deployment
 from tests.deployment import Clock, Wire
+from tests.stores import keys
 from tools.emulators.process import free_port
 
 DEADLINE_S = 0.3
@@ -140,7 +141,7 @@ def _broken(wired: Services, documents: str, objects: str) -> Iterator[Services]
         environment = stack.enter_context(pytest.MonkeyPatch.context())
         environment.setenv("FIRESTORE_EMULATOR_HOST", stack.enter_context(DOCUMENTS[documents]()))
         environment.setenv("STORAGE_EMULATOR_HOST", f"http://{stack.enter_context(OBJECTS[objects]())}")
-        database = firestore.Database("any", deadline_s=DEADLINE_S)
+        database = firestore.Database("any", keys, deadline_s=DEADLINE_S)
         bucket = CloudObjects("any", deadline_s=DEADLINE_S)
         stack.callback(database.close)
         stack.callback(bucket.close)

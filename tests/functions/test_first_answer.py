@@ -14,6 +14,7 @@ from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.stores import open_documents, open_objects
 from tests import laws
 from tests.examples import DAY, NOW
+from tests.stores import keys
 from tests.training import train
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +63,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_first_response_imports_no_heavy_module(place: str, tmp_path: Path) -> None:
     now = datetime.now(UTC)
     data = laws.moved(laws.city(), now - NOW)
-    documents, objects = open_documents(f"sqlite:{tmp_path / 'documents.db'}"), open_objects(place)
+    documents, objects = open_documents(f"sqlite:{tmp_path / 'documents.db'}", keys), open_objects(place)
     documents.events.put(data.events, now=now - DAY)
     documents.users.put([*data.users.values()], now=now - DAY)
     documents.interactions.append(data.interactions, now=now - DAY)

@@ -15,6 +15,7 @@ from shared.adapters.stores import open_documents
 from shared.services.training import ledger_sync
 from shared.services.training.retrain import Plan, retrain
 from shared.services.training.run import Step
+from tests.stores import keys
 from tests.training import a_trainer
 
 FLUSH_ROWS = 150
@@ -25,7 +26,7 @@ PAGE = 50
 def main(documents: str, bucket: str, at: datetime, late_s: float, step: str, turn: int) -> None:
     """Training run scheduled at `at` and started `late_s` seconds later; killed at the `turn`-th `step`, if given."""
     ledger_sync.FLUSH_ROWS, database.PAGE = FLUSH_ROWS, PAGE  # type: ignore[misc]  # smaller for the test
-    store = open_documents(documents)
+    store = open_documents(documents, keys)
     times = 0
 
     def report(reached: Step) -> None:

@@ -26,6 +26,7 @@ from tests import laws
 from tests.examples import DAY, NOW, an_interaction
 from tests.jobs.crash import FLUSH_ROWS, PAGE
 from tests.known import known
+from tests.stores import keys
 from tests.training import run
 from tools.emulators.programs import ROOT
 
@@ -68,7 +69,7 @@ POINTS = [
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Deployment folder: a store and a bucket after many runs, with new interactions for the next run."""
     folder = tmp_path_factory.mktemp("deployment")
-    data, store = laws.city(), open_documents(f"sqlite:{folder / 'documents.db'}")
+    data, store = laws.city(), open_documents(f"sqlite:{folder / 'documents.db'}", keys)
     store.events.put(data.events, now=NOW - 9 * DAY)
     store.users.put([*data.users.values()], now=NOW - 9 * DAY)
     (folder / "bucket").mkdir()

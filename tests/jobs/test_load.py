@@ -27,6 +27,7 @@ from shared.errors import StoreUnavailable
 from shared.ports import Documents
 from tests.examples import NOW
 from tests.jobs.state import state
+from tests.stores import keys
 from tools.emulators.programs import ROOT
 
 EVENTS = "event_id,title,description,starts_at,latitude,longitude,price,status,tags\n"
@@ -66,8 +67,10 @@ def load(folder: Path, tmp_path: Path) -> Iterator[Callable[..., Documents]]:
     def run(*options: str, status: int = 0) -> Documents:
         store = f"sqlite:{tmp_path / 'documents.db'}"
         rejected = str(tmp_path / "rejected.csv")
-        assert main([str(folder), "--store", store, "--rejected", rejected, *options]) == status
-        opened.append(open_documents(store))
+        objects = f"folder:{tmp_path / 'bucket'}"
+        command = [str(folder), "--store", store, "--objects", objects, "--rejected", rejected, *options]
+        assert main(command) == status
+        opened.append(open_documents(store, keys))
         return opened[-1]
 
     yield run
@@ -131,7 +134,7 @@ def test_an_invalid_row_is_rejected_with_its_reason_and_the_rows_around_it_are_l
 
 
 def test_interactions_that_would_expire_are_rejected(folder: Path, tmp_path: Path) -> None:
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     now = datetime(2026, 5, 1, 12, tzinfo=UTC)
     load_folder(folder, documents, rejected=tmp_path / "rejected.csv", now=now, console=Console(), keep_days=30)
     assert [interaction.user_id for interaction in documents.interactions.since(None)] == ["good_2"]
@@ -240,7 +243,7 @@ def test_the_default_store_is_below_the_working_directory(folder: Path, tmp_path
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    documents = open_documents(f"sqlite:{tmp_path / '.marquee' / 'documents.db'}")
+    documents = open_documents(f"sqlite:{tmp_path / '.marquee' / 'documents.db'}", keys)
     assert set(state(documents)["events"]) == {"good_1", "good_2"}
     documents.close()
     assert (tmp_path / "rejected.csv").read_text() == "file,line,field,reason\n"
@@ -255,7 +258,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def uninterrupted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     put(city, documents, tmp_path_factory.mktemp("out"))
     found = state(documents)
     documents.close()
@@ -271,7 +274,7 @@ def put(folder: Path, documents: Documents, out: Path, *, now: datetime = NOW) -
 
 
 def test_a_load_is_idempotent(city: Path, uninterrupted: dict[str, Any], tmp_path: Path) -> None:
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     for _ in range(3):
         put(city, documents, tmp_path)
         assert state(documents) == uninterrupted
@@ -326,7 +329,7 @@ class LostAnswers(FailingStore):
 def test_a_load_that_fails_at_any_call_and_is_repeated_ends_as_an_uninterrupted_load(
     fails_at: int, failing: type[FailingStore], city: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ) -> None:
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     with pytest.raises(StoreUnavailable):
         put(city, failing(documents, fails_at).documents, tmp_path)
     put(city, documents, tmp_path)
@@ -335,7 +338,7 @@ def test_a_load_that_fails_at_any_call_and_is_repeated_ends_as_an_uninterrupted_
 
 
 def test_an_uninterrupted_load_makes_eight_calls(city: Path, tmp_path: Path) -> None:
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     put(city, FailingStore(documents, 8).documents, tmp_path)
     with pytest.raises(StoreUnavailable):
         FailingStore(documents, 1).documents.interactions.known([])
@@ -349,6 +352,7 @@ def test_a_load_that_is_killed_repeatedly_ends_as_an_uninterrupted_load(tmp_path
     def start(name: str) -> subprocess.Popen[bytes]:
         store, rejected = f"sqlite:{tmp_path / name}", str(tmp_path / f"{name}.csv")
         command = [sys.executable, "-m", "jobs.load", str(folder), "--store", store, "--rejected", rejected]
+        command += ["--objects", f"folder:{tmp_path / name}.bucket"]
         return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
 
     began = time.monotonic()
@@ -361,7 +365,7 @@ def test_a_load_that_is_killed_repeatedly_ends_as_an_uninterrupted_load(tmp_path
     assert start("killed.db").wait() == 0
     states = []
     for name in ("uninterrupted.db", "killed.db"):
-        documents = open_documents(f"sqlite:{tmp_path / name}")
+        documents = open_documents(f"sqlite:{tmp_path / name}", keys)
         states.append(state(documents))
         documents.close()
     assert 21_000 < len(states[0]["interactions"]) < 22_000
@@ -382,10 +386,9 @@ def test_arbitrary_bytes_do_not_stop_a_load(data: bytes, header: bytes) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.joinpath("events.csv").write_bytes(header + data)
-        status = main(
-            [str(folder), "--store", f"sqlite:{folder / 'documents.db'}", "--rejected", str(folder / "rejected.csv")]
-        )
-        documents = open_documents(f"sqlite:{folder / 'documents.db'}")
+        places = ["--store", f"sqlite:{folder / 'documents.db'}", "--objects", f"folder:{folder / 'bucket'}"]
+        status = main([str(folder), *places, "--rejected", str(folder / "rejected.csv")])
+        documents = open_documents(f"sqlite:{folder / 'documents.db'}", keys)
         loaded = [*documents.events.changed_since(None)]
         documents.close()
         if header:
@@ -400,7 +403,7 @@ def test_the_order_of_rows_and_of_loads_has_no_effect(
     city: Path, uninterrupted: dict[str, Any], tmp_path: Path
 ) -> None:
     header, *rows = (city / "interactions.csv").read_text().splitlines(keepends=True)
-    documents = open_documents("sqlite::memory:")
+    documents = open_documents("sqlite::memory:", keys)
     for part in (rows[::-1], rows[::2], rows):
         folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
         folder.mkdir()

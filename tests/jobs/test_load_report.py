@@ -13,6 +13,7 @@ from jobs.options import MaxRejected
 from shared.adapters.stores import open_documents
 from shared.errors import InvalidField
 from tests.jobs.state import state
+from tests.stores import keys
 
 EVENTS = "event_id,title\n"
 USERS = "user_id,city,friends\n"
@@ -70,7 +71,7 @@ def test_a_file_of_which_all_rows_are_rejected_is_a_failure(name: str, text: str
 def test_the_limit_of_rejected_rows_sets_the_status(limit: str, status: int, load: Load, tmp_path: Path) -> None:
     load("--max-rejected", limit, status=status, events=f"{EVENTS}a,x\n,x\nb,x\n,x\nc,x\n")
     assert [row[1] for row in rejected(tmp_path)] == ["3", "5"]
-    documents = open_documents(f"sqlite:{tmp_path / 'documents.db'}")
+    documents = open_documents(f"sqlite:{tmp_path / 'documents.db'}", keys)
     assert set(state(documents)["events"]) == {"a", "b", "c"}
     documents.close()
 
@@ -127,7 +128,7 @@ def test_an_id_that_comes_again_with_other_content_is_rejected_and_a_repeated_lo
         ],
     ]
     assert "warning: events.csv: a row rejected, line 4: event_id: expected an id of its own" in output
-    documents = open_documents(f"sqlite:{tmp_path / 'documents.db'}")
+    documents = open_documents(f"sqlite:{tmp_path / 'documents.db'}", keys)
     before = state(documents)
     assert before["events"]["a"].title == "Jazz"
     report = {tuple(line.split()[:3]) for line in load(**files).splitlines()}

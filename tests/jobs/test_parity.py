@@ -14,6 +14,7 @@ from shared.ranking.query import ListQuery, Recommendation
 from shared.services.serving.context import ListRequest, ServingContext
 from shared.services.serving.lists import recommend
 from shared.services.serving.snapshot import Serving
+from tests.stores import keys
 from tools.emulators.programs import ROOT
 
 # Real data is not part of the project; it is used if the folder exists.
@@ -61,9 +62,10 @@ def test_local_and_google_stores_give_equal_recommendations(
 
 def recommend_batch(folder: Path, out: Path, store: str, bucket: str) -> Lists:
     """Recommendations by user id, after a load and a training run, at the time of the last interaction."""
-    assert load.main([str(folder), "--store", store, "--rejected", str(out / "rejected.csv")]) == 0
-    assert retrain.main(["--store", store, "--objects", bucket]) == 0
-    documents = open_documents(store)
+    places = ["--store", store, "--objects", bucket]
+    assert load.main([str(folder), *places, "--rejected", str(out / "rejected.csv")]) == 0
+    assert retrain.main(places) == 0
+    documents = open_documents(store, keys)
     done = list(documents.interactions.since(None))
     now = max(interaction.occurred_at for interaction in done)
     active = Counter(

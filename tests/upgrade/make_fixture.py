@@ -46,6 +46,7 @@ from tests import deployment, training
 from tests.deployment import Clock
 from tests.examples import DAY, NOW, an_event
 from tests.rest import encoded
+from tests.stores import keys
 from tools.emulators.firestore import firestore_emulator
 
 FIXTURES: Final = Path(__file__).parent / "fixture"
@@ -99,7 +100,7 @@ def _on_sqlite(city: Path, scratch: Path, out: Path) -> None:
     bucket = out / "bucket"
     bucket.mkdir()
     objects = FolderObjects(bucket)
-    documents = open_documents(f"sqlite:{scratch / 'documents.db'}")
+    documents = open_documents(f"sqlite:{scratch / 'documents.db'}", keys)
     runs: list[RunDocument] = []
 
     def train(model: str, now: datetime) -> None:
@@ -121,7 +122,7 @@ def _on_firestore(city: Path, scratch: Path, out: Path) -> None:
         os.environ["FIRESTORE_EMULATOR_HOST"] = host
         # The shard of the counts of a hot event is random.
         random.seed(1)
-        documents = open_documents("firestore:fixture")
+        documents = open_documents("firestore:fixture", keys)
         _play(documents, scratch, city, scratch, lambda model, now: None)
         _as_apps_write(documents)
         lines = []

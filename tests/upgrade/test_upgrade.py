@@ -38,8 +38,8 @@ from shared.entities import (
     User,
     fields,
     is_anonymous,
-    pseudonym,
 )
+from shared.entities.erasures import is_former
 from shared.ledger.index import FEEDS, OVERLAP
 from shared.ports import Documents
 from shared.services.registry import load_version, versions
@@ -52,6 +52,7 @@ from tests.deployment import Clock, created
 from tests.examples import DAY
 from tests.jobs.state import state
 from tests.known import known
+from tests.stores import keys
 
 FIXTURES: Final = sorted(path for path in (Path(__file__).parent / "fixture").iterdir() if path.is_dir())
 HOUR: Final = timedelta(hours=1)
@@ -88,7 +89,7 @@ def objects(bucket: Path) -> FolderObjects:
 def sqlite(folder: Path, tmp_path: Path) -> Iterator[Documents]:
     path = tmp_path / "documents.db"
     path.write_bytes(gzip.decompress((folder / "documents.db.gz").read_bytes()))
-    opened = open_documents(f"sqlite:{path}")
+    opened = open_documents(f"sqlite:{path}", keys)
     yield opened
     opened.close()
 
@@ -109,7 +110,7 @@ def exported(folder: Path) -> Exported:
 @pytest.fixture
 def firestore(exported: Exported, firestore_project: str) -> Iterator[Documents]:
     """Firestore emulator with the unchanged documents of the fixture."""
-    opened = open_documents(f"firestore:{firestore_project}")
+    opened = open_documents(f"firestore:{firestore_project}", keys)
     assert isinstance(opened.events, FirestoreEvents)
     database = opened.events._database
     items = [(collection, *item) for collection, found in exported.items() for item in found.items()]
@@ -177,7 +178,8 @@ def test_the_ledger_has_all_stored_rows_and_models_learn_from_those_of_accounts(
 def test_the_store_has_all_stored_documents(store: Documents, expected: dict[str, Any]) -> None:
     stored = state(store)
     assert {name: len(stored[name]) for name in expected["documents"]} == expected["documents"]
-    assert set(store.personal.forgotten()) >= {pseudonym(expected[name]) for name in ("gone", "leaving")}
+    forgotten = store.personal.forgotten()
+    assert all(forgotten.at(expected[name]) for name in ("gone", "leaving"))
     assert store.rules.read() != Rules()
     letters = list(store.dead_letters.since(datetime.fromisoformat(expected["trained_at"]) - DAY))
     assert sorted(letter.collection for letter in letters) == ["events", "interactions"]
@@ -186,7 +188,7 @@ def test_the_store_has_all_stored_documents(store: Documents, expected: dict[str
 @pytest.mark.emulator
 def test_both_stores_have_equal_content(firestore: Documents, sqlite: Documents) -> None:
     assert state(firestore) == state(sqlite)
-    assert firestore.personal.forgotten() == sqlite.personal.forgotten()
+    assert firestore.personal.forgotten().times == sqlite.personal.forgotten().times
     assert firestore.rules.read() == sqlite.rules.read()
     assert firestore.bookmarks.read("reconciled") == sqlite.bookmarks.read("reconciled")
 
@@ -218,7 +220,7 @@ def test_firestore_documents_are_read_as_those_of_sqlite(exported: Exported, sql
     totals = {event_id: EventCounts.total(found) for event_id, found in parts.items()}
     assert {key: (dict(total.by_type), round(total.popularity, 9)) for key, total in totals.items()} == stored["counts"]
     forgotten = {key: fields.required_time(tombstone, "at") for key, tombstone in exported.pop("forgotten").items()}
-    assert forgotten == sqlite.personal.forgotten()
+    assert forgotten == sqlite.personal.forgotten().times
     assert Rules.from_document(exported.pop("rules")["current"]) == sqlite.rules.read()
     for name, values in exported.pop("bookmarks").items():
         assert fields.required_time(values, "at") == sqlite.bookmarks.read(name)
@@ -293,6 +295,9 @@ def test_counted_interactions_are_not_counted_again(
     assert report["settled"] > 0
     assert (report["lost"], report["remembered"]) == (0, 0)
     assert report["upgraded"] > 0
+    forgotten = store.personal.forgotten()
+    assert all(forgotten.at(expected[name]) for name in ("gone", "leaving"))
+    assert not any(is_former(name) for name in forgotten.times)
     # Of what earlier versions counted nothing was lost, and nothing counts twice.
     assert _of_types(state(store), lasting=True) == _of_types(before, lasting=True)
     again = state(store)
@@ -316,6 +321,8 @@ def test_a_training_run_continues_from_the_stored_ledger(
     before = store.listed()
     for listed in (store.events.changed_since, store.users.changed_since, store.interactions.since):
         assert sum(1 for _ in listed(since))
+    # Listed for what is read, and again for what the ledger holds.
+    assert not store.personal.forgotten(since)
     assert store.personal.forgotten()
     new = store.listed() - before
     run = _retrain(client, clock)

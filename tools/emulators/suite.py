@@ -46,8 +46,8 @@ class Suite:
     def load(self, data: Path) -> None:
         """Bulk load of a folder of CSV files, as a deployment's owner would."""
         command = [sys.executable, "-m", "jobs.load", str(data), "--store", f"firestore:{PROJECT}"]
-        command += ["--rejected", str(self.folder / "rejected.csv")]
-        environ = {**os.environ, "FIRESTORE_EMULATOR_HOST": self.firestore}
+        command += ["--objects", f"gs:{_BUCKET}", "--rejected", str(self.folder / "rejected.csv")]
+        environ = {**os.environ, "FIRESTORE_EMULATOR_HOST": self.firestore, "STORAGE_EMULATOR_HOST": self.storage}
         subprocess.run(command, cwd=programs.ROOT, env=environ, check=True)
 
     def retrain(self) -> dict[str, Any]:

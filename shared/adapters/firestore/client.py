@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.adapters.breaker import Breaker
 from shared.adapters.unavailable import prefixed, unavailable
+from shared.entities import KeySource
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s, with_budget
 
@@ -41,14 +42,17 @@ class Database:
     Parameters
     ----------
     project : the Google Cloud project; with FIRESTORE_EMULATOR_HOST set, any name on the emulator.
+    keys : source of the keys of registers and notes.
     deadline_s : seconds that a request, with its retries, may take.
 
     Attributes
     ----------
+    keys : see above.
     listed : documents that list queries have read, as they are billed: at least one for each page.
     """
 
-    def __init__(self, project: str, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(self, project: str, keys: KeySource, *, deadline_s: float = DEADLINE_S) -> None:
+        self.keys = keys
         self.deadline_s = deadline_s
         self.listed = 0
         self._project = project

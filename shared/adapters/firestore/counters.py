@@ -15,11 +15,11 @@ from shared.adapters.firestore.client import (
     in_parallel,
     until_conditions_hold,
 )
-from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, marker_of
+from shared.adapters.firestore.forgotten import add_guard, at_of, markers_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
-from shared.adapters.firestore.registers import read, reference_of, write
+from shared.adapters.firestore.registers import read, reference_of, reference_to, write
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
 from shared.adapters.states import TICK
 from shared.entities import EventCounts, Interaction, fields
@@ -108,7 +108,7 @@ class FirestoreCounters:
 
         def part_of(part: Sequence[Interaction]) -> dict[str, Register]:
             found = self._database.snapshots(reference_of(self._database, state) for state in part)
-            by_key = {stored.register_key(state.expected_id()): state.expected_id() for state in part}
+            by_key = {reference_of(self._database, state).id: state.expected_id() for state in part}
             return {by_key[key]: read(snapshot) for (_, key), snapshot in found.items()}
 
         distinct = {state.expected_id(): state for state in states}
@@ -123,13 +123,12 @@ class FirestoreCounters:
             for _ in range(_ROUNDS):
                 batch = self._database.client.batch()
                 for state_id, register in missing.items():
-                    reference = self._database.document(REGISTERS, stored.register_key(state_id))
-                    write(self._database, batch, reference, register, None)
+                    write(self._database, batch, reference_to(self._database, state_id), register, None)
                 try:
                     if missing:
                         self._database.commit(batch, f"{len(missing)} registers")
                 except PreconditionLost:
-                    keys = {stored.register_key(state_id): state_id for state_id in missing}
+                    keys = {reference_to(self._database, state_id).id: state_id for state_id in missing}
                     there = self._database.read(self._database.document(REGISTERS, key) for key in keys)
                     for _, key in there:
                         del missing[keys[key]]
@@ -222,7 +221,8 @@ class FirestoreCounters:
         def merge() -> None:
             batch = self._database.client.batch()
             if is_guarded:
-                add_guard(self._database, batch, marker_of(self._database, interaction.user_id))
+                for marker in markers_of(self._database, interaction.user_id):
+                    add_guard(self._database, batch, marker)
             self._add_entry(batch, interaction)
             self._database.commit(batch, "a history")
 
@@ -300,7 +300,7 @@ class FirestoreCounters:
         """Addition of an interaction to `batch`; the result, and the counts to add to each of its events."""
         before = found.get((interactions.COLLECTION, interaction.interaction_id))
         is_state = not interaction.type.meaning.repeats
-        register = found.get((REGISTERS, stored.register_key(interaction.expected_id()))) if is_state else None
+        register = found.get((REGISTERS, reference_of(self._database, interaction).id)) if is_state else None
         result = interactions.result_of(interaction, before)
         if result is not Appended.NEW:
             return result, EventCounts()
@@ -315,9 +315,8 @@ class FirestoreCounters:
         return result, stored.difference(read(register) if register else None, after)
 
     def _forgotten_at(self, user_id: str) -> datetime | None:
-        marker = marker_of(self._database, user_id)
-        found = self._database.read([marker])
-        return fields.required_time(found[FORGOTTEN, marker.id], "at") if found else None
+        found = self._database.read(markers_of(self._database, user_id))
+        return max(map(at_of, found.values()), default=None)
 
     def _drop(self, interaction: Interaction, forgotten_at: datetime, now: datetime) -> Recorded:
         """Deletion of a document of before an erasure, with what was counted for it.

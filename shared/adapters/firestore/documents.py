@@ -9,12 +9,13 @@ from shared.adapters.firestore.interactions import FirestoreInteractions
 from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.firestore.rules import FirestoreRules
 from shared.adapters.firestore.users import FirestoreUsers
+from shared.entities import KeySource
 from shared.ports import Documents
 
 
-def open_store(project: str) -> Documents:
+def open_store(project: str, keys: KeySource) -> Documents:
     """Document store in the Firestore database of a Google Cloud project; nothing is connected before the first use."""
-    database = Database(project)
+    database = Database(project, keys)
     return Documents(
         FirestoreEvents(database),
         FirestoreUsers(database),

@@ -1,10 +1,13 @@
 """Notes of forgotten users in Firestore: documents `forgotten/{pseudonym}`."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.firestore.client import Database
 from shared.adapters.firestore.pages import Listing
-from shared.entities import pseudonym
+from shared.entities import fields
+from shared.entities.erasures import pseudonym, pseudonyms
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentReference, WriteBatch
@@ -12,6 +15,9 @@ if TYPE_CHECKING:
 FORGOTTEN: Final = "forgotten"
 ALL: Final = Listing(FORGOTTEN)
 SINCE: Final = Listing(FORGOTTEN, "at")
+BEFORE: Final = Listing(FORGOTTEN, "at", "<")
+PROCESSED: Final = Listing("processed")
+"""Marks of the deliveries that earlier versions had counted."""
 
 
 def add_guard(database: Database, batch: "WriteBatch", marker: "DocumentReference") -> None:
@@ -20,5 +26,15 @@ def add_guard(database: Database, batch: "WriteBatch", marker: "DocumentReferenc
 
 
 def marker_of(database: Database, user_id: str) -> "DocumentReference":
-    """Reference to the note of a forgotten user."""
-    return database.document(FORGOTTEN, pseudonym(user_id))
+    """Reference to the note of a user who is forgotten now."""
+    return database.document(FORGOTTEN, pseudonym(database.keys(), user_id))
+
+
+def markers_of(database: Database, user_id: str) -> "list[DocumentReference]":
+    """References to the notes that there may be about a user: one for each key of the deployment."""
+    return [database.document(FORGOTTEN, name) for name in pseudonyms(database.keys(), user_id)]
+
+
+def at_of(note: Mapping[str, Any]) -> datetime:
+    """Time up to which the user of a note is forgotten."""
+    return fields.required_time(note, "at")

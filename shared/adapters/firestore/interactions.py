@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import untrusted
 from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
-from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, marker_of
+from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, markers_of
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of, users_of_states
 from shared.entities import Interaction, fields
@@ -67,7 +67,8 @@ class FirestoreInteractions:
 
     def _append(self, part: Sequence[Interaction], now: datetime) -> dict[str, Appended]:
         """Results by id; reads only after a conflict, since most interactions are new."""
-        markers = [marker_of(self._database, user_id) for user_id in users_of_states(part)]
+        users = users_of_states(part)
+        markers = [marker for user_id in users for marker in markers_of(self._database, user_id)]
         found: dict[tuple[str, str], DocumentSnapshot[Any]] = {}
         for number in range(_ROUNDS):
             batch = self._database.client.batch()

@@ -1,6 +1,7 @@
 """Personal data of users in Firestore, for export, erasure and expiry."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,8 @@ from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import PAGE, Listing, documents, snapshots
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
 from shared.adapters.firestore.registers import read, reference_of, write
-from shared.entities import Interaction, fields
+from shared.entities import Erasures, Interaction
+from shared.entities.erasures import is_former, keyed
 from shared.errors import InvalidField, StoreUnavailable
 from shared.feedback.counts import recorded_time
 from shared.ports import PersonalDocument, Register
@@ -95,15 +97,58 @@ class FirestorePersonal:
         return sum(in_parallel(lambda part: self._expire(part, before, now), parts))
 
     def mark(self, user_id: str, *, at: datetime) -> None:
-        """Mark a user as forgotten, under `pseudonym(user_id)`, for all interactions recorded up to `at`."""
+        """Mark a user as forgotten, under a pseudonym, for all interactions recorded up to `at`."""
         batch = self._database.client.batch()
         batch.set(marker_of(self._database, user_id), {"at": at})
         self._database.commit(batch, "that a user is forgotten")
 
-    def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
-        """Times at which users were last forgotten, by pseudonym; those at or after `since`, all for None."""
+    def forgotten(self, since: datetime | None = None) -> Erasures:
+        """Noted erasures at or after `since`, all for None."""
         listing = forgotten.SINCE if since else forgotten.ALL
-        return {key: fields.required_time(data, "at") for key, data in documents(self._database, listing, since)}
+        times = {key: forgotten.at_of(data) for key, data in documents(self._database, listing, since)}
+        return Erasures(times, self._database.keys)
+
+    def drop_notes(self, before: datetime) -> int:
+        """Delete the notes of erasures before `before`; returns their number."""
+        found = list(snapshots(self._database, forgotten.BEFORE, before))
+
+        def drop(part: "Sequence[DocumentSnapshot[Any]]") -> None:
+            batch = self._database.client.batch()
+            for snapshot in part:
+                # The user may have been erased again, under the same name.
+                unchanged = self._database.client.write_option(last_update_time=snapshot.update_time)
+                batch.delete(snapshot.reference, option=unchanged)
+            with suppress(PreconditionLost):  # the next run finds what is left
+                self._database.commit(batch, f"that the notes of {len(part)} erasures are over")
+
+        in_parallel(drop, chunks(found, lambda _: _BYTES))
+        return len(found)
+
+    def key_former(self, *, limit: int) -> int:
+        """Give notes of earlier versions keyed names and delete `processed`; returns the number of changes."""
+        notes = [key for key, _ in documents(self._database, forgotten.ALL) if is_former(key)][:limit]
+        in_parallel(self._key_note, notes)
+        marks = islice(documents(self._database, forgotten.PROCESSED), limit - len(notes))
+        found = [self._database.document(forgotten.PROCESSED.collection, key) for key, _ in marks]
+        self._write(found, lambda batch, reference: batch.delete(reference))
+        return len(notes) + len(found)
+
+    def _key_note(self, former: str) -> None:
+        names = former, keyed(self._database.keys(), former)
+        references = [self._database.document(forgotten.FORGOTTEN, name) for name in names]
+
+        def attempt() -> None:
+            found = self._database.snapshots(references)
+            old, new = (found.get((forgotten.FORGOTTEN, name)) for name in names)
+            if old is None:
+                return
+            times = [forgotten.at_of(note.to_dict() or {}) for note in (old, new) if note]
+            batch = self._database.client.batch()
+            self._database.replace(batch, references[1], {"at": max(times)}, new)
+            batch.delete(references[0], option=self._database.client.write_option(last_update_time=old.update_time))
+            self._database.commit(batch, "that a user is forgotten")
+
+        until_conditions_hold(attempt, "rename the note of an erasure")
 
     def _erase_states(self, states: Sequence[Interaction], now: datetime) -> None:
         """Delete states with their counts: what is deleted, its register and the counts change in one commit."""

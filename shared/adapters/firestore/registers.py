@@ -1,24 +1,27 @@
-"""Registers of states in Firestore: documents `counted/{hash of the state's id}`, see `ports/counters.py`."""
+"""Registers of states in Firestore: documents `counted/{keyed hash of the state's id}`, see `ports/counters.py`."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import counts as stored
 from shared.adapters.firestore.client import Database
 from shared.entities import Interaction, fields
-from shared.ports import Register
+from shared.ports import TOMBSTONE_LIFE, Register
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentReference, DocumentSnapshot, WriteBatch
 
 COLLECTION: Final = "counted"
-_TOMBSTONE_LIFE: Final = timedelta(days=30)
-"""Life of the register of a deleted document: deliveries are repeated for a day at most."""
 
 
 def reference_of(database: Database, state: Interaction) -> "DocumentReference":
     """Reference to the register of a state's user, family and target."""
-    return database.document(COLLECTION, stored.register_key(state.expected_id()))
+    return reference_to(database, state.expected_id())
+
+
+def reference_to(database: Database, state_id: str) -> "DocumentReference":
+    """Reference to a register by the `expected_id` of its states."""
+    return database.document(COLLECTION, stored.register_key(database.keys(), state_id))
 
 
 def read(snapshot: "DocumentSnapshot[Any]") -> Register:
@@ -39,5 +42,5 @@ def write(
     """Add the change of a register to `batch`, on the condition that it is still as in `before`, or absent."""
     document: dict[str, Any] = {"version": register.version, **stored.to_document(register.counts)}
     if register.is_deleted:
-        document |= {"is_deleted": True, "expires_at": (now or register.version) + _TOMBSTONE_LIFE}
+        document |= {"is_deleted": True, "expires_at": (now or register.version) + TOMBSTONE_LIFE}
     database.replace(batch, reference, document, before)

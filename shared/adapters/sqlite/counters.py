@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from shared.adapters import counts as stored
 from shared.adapters.sqlite.bookmarks import advance
@@ -11,9 +12,11 @@ from shared.adapters.sqlite.database import Database, decode, encode, forgotten_
 from shared.adapters.sqlite.interactions import store
 from shared.adapters.sqlite.users import remember
 from shared.adapters.states import TICK
-from shared.entities import EventCounts, Interaction
+from shared.entities import EventCounts, Interaction, Keys
 from shared.feedback.counts import recorded_time
-from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
+from shared.ports import TOMBSTONE_LIFE, Appended, Counted, Fence, Progress, Recorded, Register
+
+_COLUMNS: Final = "(key, version, counts, is_deleted, expires_at) VALUES (?, ?, ?, ?, ?)"
 
 
 class SqliteCounters:
@@ -24,36 +27,37 @@ class SqliteCounters:
 
     def put(self, state: Interaction, counts: EventCounts, *, now: datetime) -> Recorded:
         """Bring history and counts to a state: atomic and idempotent."""
+        key = self._key(state)
         with self._database.transaction() as connection:
-            register = _register(connection, state.expected_id())
+            register = _register(connection, key)
             if register and not register.is_older_than(state):
                 return Recorded.KNOWN
             remember(connection, [state])
-            _replace(connection, state, register, Register(recorded_time(state), counts), now=now)
+            _replace(connection, state, key, register, Register(recorded_time(state), counts), now=now)
         return Recorded.NEW
 
     def withdraw(self, deleted: Interaction, *, now: datetime) -> Recorded:
         """Take a deleted state back from the counts of its event; idempotent."""
+        keys = self._database.keys()
         with self._database.transaction() as connection:
-            return withdraw(connection, deleted, now=now)
+            return withdraw(connection, keys, deleted, now=now)
 
     def remember(self, interaction: Interaction, *, now: datetime) -> Recorded:
         """Write a repeating interaction to its user's history; idempotent."""
+        keys = self._database.keys()
         with self._database.transaction() as connection:
-            at = forgotten_at(connection, interaction.user_id)
+            at = forgotten_at(connection, keys, interaction.user_id)
             if at and iso(recorded_time(interaction)) <= at:
-                return _drop(connection, interaction, at, now=now)
+                return _drop(connection, keys, interaction, at, now=now)
             remember(connection, [interaction])
         return Recorded.NEW
 
     def load(self, interactions: Sequence[Counted], *, now: datetime) -> Sequence[Appended]:
         """Store interactions with their registers and counts, in one transaction."""
-        done = []
+        done, keyed = [], [(self._key(interaction), interaction, counts) for interaction, counts in interactions]
         with self._database.transaction() as connection:
-            for interaction, counts in interactions:
-                register = None
-                if not interaction.type.meaning.repeats:
-                    register = _register(connection, interaction.expected_id())
+            for key, interaction, counts in keyed:
+                register = None if interaction.type.meaning.repeats else _register(connection, key)
                 stamp = max(now, register.version + TICK) if register else now
                 result, recorded_at = store(
                     connection, interaction, now=stamp, counted=interaction.type.meaning.repeats
@@ -66,12 +70,12 @@ class SqliteCounters:
                         _add(connection, event_id, counts, now=now)
                 else:
                     state = replace(interaction, recorded_at=recorded_at)
-                    _replace(connection, state, register, Register(recorded_at, counts), now=now)
+                    _replace(connection, state, key, register, Register(recorded_at, counts), now=now)
         return done
 
     def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:
         """Registers of some states by `expected_id`, as far as they exist."""
-        by_key = {stored.register_key(state.expected_id()): state.expected_id() for state in states}
+        by_key = {self._key(state): state.expected_id() for state in states}
         rows = self._database.rows(
             "SELECT key, version, counts, is_deleted FROM counted WHERE key IN (SELECT value FROM json_each(?))",
             (encode(list(by_key)),),
@@ -80,11 +84,10 @@ class SqliteCounters:
 
     def adopt(self, registers: Mapping[str, Register]) -> None:
         """Create registers for what is counted already; existing ones stay."""
+        keys = self._database.keys()
+        rows = [_row(stored.register_key(keys, key), register, None) for key, register in registers.items()]
         with self._database.transaction() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO counted (key, version, counts, is_deleted) VALUES (?, ?, ?, ?)",
-                [_row(state_id, register) for state_id, register in registers.items()],
-            )
+            connection.executemany(f"INSERT OR IGNORE INTO counted {_COLUMNS}", rows)  # a constant
 
     def changed_since(self, moment: datetime | None) -> Iterator[tuple[str, EventCounts, datetime]]:
         """Changed counts, oldest first: `(event_id, counts, updated_at)` of events counted since `moment`, inclusive.
@@ -117,37 +120,48 @@ class SqliteCounters:
                 connection.execute("UPDATE event_counts SET slots = '{}' WHERE event_id = ?", (event_id,))
         return len(rows)
 
+    def _key(self, state: Interaction) -> str:
+        return stored.register_key(self._database.keys(), state.expected_id())
 
-def withdraw(connection: sqlite3.Connection, deleted: Interaction, *, now: datetime) -> Recorded:
+
+def withdraw(connection: sqlite3.Connection, keys: Keys, deleted: Interaction, *, now: datetime) -> Recorded:
     """Take a deleted state back from the counts of its event, within the caller's transaction."""
-    register = _register(connection, deleted.expected_id())
+    key = stored.register_key(keys, deleted.expected_id())
+    register = _register(connection, key)
     if register and not register.is_withdrawn_by(deleted):
         return Recorded.KNOWN
-    _replace(connection, deleted, register, Register(recorded_time(deleted), is_deleted=True), now=now)
+    _replace(connection, deleted, key, register, Register(recorded_time(deleted), is_deleted=True), now=now)
     return Recorded.NEW
 
 
-def expire(connection: sqlite3.Connection, state: Interaction) -> None:
+def expire(connection: sqlite3.Connection, keys: Keys, state: Interaction, *, now: datetime) -> None:
     """Turn the register of an expired state into a tombstone, within the caller's transaction; counts stay."""
-    register = _register(connection, state.expected_id())
+    key = stored.register_key(keys, state.expected_id())
+    register = _register(connection, key)
     if register is None or register.is_withdrawn_by(state):
-        _write(connection, state, Register(recorded_time(state), is_deleted=True))
+        _write(connection, key, Register(recorded_time(state), is_deleted=True), now=now)
 
 
-def _drop(connection: sqlite3.Connection, interaction: Interaction, at: str, *, now: datetime) -> Recorded:
+def expire_tombstones(connection: sqlite3.Connection, *, now: datetime) -> None:
+    """Delete the registers of documents that were deleted `TOMBSTONE_LIFE` ago, within the caller's transaction."""
+    connection.execute("DELETE FROM counted WHERE expires_at < ?", (iso(now),))
+
+
+def _drop(connection: sqlite3.Connection, keys: Keys, interaction: Interaction, at: str, *, now: datetime) -> Recorded:
     # Since the erasure the user may have done the same again, in a document of the same id.
     sql = "DELETE FROM interactions WHERE interaction_id = ? AND recorded_at <= ?"
     connection.execute(sql, (interaction.interaction_id, at))
-    register = None if interaction.type.meaning.repeats else _register(connection, interaction.expected_id())
+    key = stored.register_key(keys, interaction.expected_id())
+    register = None if interaction.type.meaning.repeats else _register(connection, key)
     # Once the document is gone, the erasure does not find it, nor what was counted for it.
     if register and not register.is_deleted and iso(register.version) <= at:
-        _replace(connection, interaction, register, Register(register.version, is_deleted=True), now=now)
+        _replace(connection, interaction, key, register, Register(register.version, is_deleted=True), now=now)
     return Recorded.FORGOTTEN
 
 
-def _register(connection: sqlite3.Connection, state_id: str) -> Register | None:
+def _register(connection: sqlite3.Connection, key: str) -> Register | None:
     sql = "SELECT version, counts, is_deleted FROM counted WHERE key = ?"
-    row = connection.execute(sql, (stored.register_key(state_id),)).fetchone()
+    row = connection.execute(sql, (key,)).fetchone()
     return row and _parse(*row)
 
 
@@ -155,23 +169,27 @@ def _parse(version: str, counts: str, is_deleted: int) -> Register:
     return Register(moment_of(version), stored.from_document(decode(counts)), bool(is_deleted))
 
 
-def _row(state_id: str, register: Register) -> tuple[object, ...]:
+def _row(key: str, register: Register, expires_at: datetime | None) -> tuple[object, ...]:
     counts = encode(stored.to_document(register.counts))
-    return stored.register_key(state_id), iso(register.version), counts, register.is_deleted
+    return key, iso(register.version), counts, register.is_deleted, expires_at and iso(expires_at)
 
 
 def _replace(
-    connection: sqlite3.Connection, state: Interaction, before: Register | None, after: Register, *, now: datetime
+    connection: sqlite3.Connection,
+    state: Interaction,
+    key: str,
+    before: Register | None,
+    after: Register,
+    *,
+    now: datetime,
 ) -> None:
-    _write(connection, state, after)
+    _write(connection, key, after, now=now)
     _add(connection, state.event_id, stored.difference(before, after), now=now)
 
 
-def _write(connection: sqlite3.Connection, state: Interaction, register: Register) -> None:
-    connection.execute(
-        "INSERT OR REPLACE INTO counted (key, version, counts, is_deleted) VALUES (?, ?, ?, ?)",
-        _row(state.expected_id(), register),
-    )
+def _write(connection: sqlite3.Connection, key: str, register: Register, *, now: datetime) -> None:
+    row = _row(key, register, now + TOMBSTONE_LIFE if register.is_deleted else None)
+    connection.execute(f"INSERT OR REPLACE INTO counted {_COLUMNS}", row)  # a constant
 
 
 def _add(connection: sqlite3.Connection, event_id: str, added: EventCounts, *, now: datetime) -> None:

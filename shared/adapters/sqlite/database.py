@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.adapters.breaker import Breaker
-from shared.entities import pseudonym
+from shared.entities import Keys, KeySource
+from shared.entities.erasures import former_pseudonym, pseudonyms
 from shared.entities.fields import Document
 from shared.errors import InvalidField, SettingsError, StoreUnavailable
 
@@ -36,6 +37,11 @@ _FRIENDS = (
     "CREATE INDEX friends_plans_by_friend ON friends_plans (friend_id, user_id)",
 )
 """Plans of friends, a JSON list of event ids, by the user who is told of them."""
+_REGISTERS = (
+    "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
+    " is_deleted INTEGER NOT NULL, expires_at TEXT) WITHOUT ROWID",
+    "CREATE INDEX counted_by_expiry ON counted (expires_at) WHERE expires_at IS NOT NULL",
+)
 _SCHEMA = (
     # Documents are JSON; the other columns are those that queries need.
     "CREATE TABLE events (event_id TEXT PRIMARY KEY, document TEXT NOT NULL, updated_at TEXT NOT NULL,"
@@ -51,8 +57,7 @@ _SCHEMA = (
     " counted INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX interactions_by_record ON interactions (recorded_at, interaction_id)",
     "CREATE INDEX interactions_by_user ON interactions (document ->> 'user_id', interaction_id)",
-    "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
-    " is_deleted INTEGER NOT NULL) WITHOUT ROWID",
+    *_REGISTERS,
     "CREATE TABLE event_counts (event_id TEXT PRIMARY KEY, counts TEXT NOT NULL, slots TEXT NOT NULL,"
     " updated_at TEXT NOT NULL) WITHOUT ROWID",
     "CREATE TABLE rules (rules_id TEXT PRIMARY KEY, document TEXT NOT NULL) WITHOUT ROWID",
@@ -71,8 +76,6 @@ _SCHEMA = (
 _MIGRATIONS = {
     2: (
         "DROP TABLE processed",
-        "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
-        " is_deleted INTEGER NOT NULL) WITHOUT ROWID",
         "ALTER TABLE bookmarks RENAME TO former_bookmarks",
         "CREATE TABLE bookmarks (name TEXT PRIMARY KEY, at TEXT, until TEXT, after TEXT NOT NULL DEFAULT '',"
         " run INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID",
@@ -81,7 +84,8 @@ _MIGRATIONS = {
         "PRAGMA user_version = 3",
     ),
     3: (*_BY_AGE, "PRAGMA user_version = 4"),
-    4: (*_FRIENDS, "PRAGMA user_version = 5"),
+    # No released version wrote registers.
+    4: ("DROP TABLE IF EXISTS counted", *_REGISTERS, *_FRIENDS, "PRAGMA user_version = 5"),
 }
 """Statements that bring the schema of an earlier version to that of the next one."""
 
@@ -95,13 +99,16 @@ class Database:
     Parameters
     ----------
     path : the file, in an existing folder, or ":memory:".
+    keys : source of the keys of registers and notes.
 
     Attributes
     ----------
+    keys : see above; the first call may read a bucket, so it is made outside of transactions.
     listed : rows that `pages` has read, plus one for each list read to its end.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, keys: KeySource) -> None:
+        self.keys = keys
         self.listed = 0
         self._path = str(path)
         self._lock = threading.RLock()
@@ -310,11 +317,12 @@ def differing(connection: sqlite3.Connection, sql: str, documents: dict[str, str
     return {key: document for key, document in documents.items() if stored.get(key) != document}
 
 
-def forgotten_at(connection: sqlite3.Connection, user_id: str) -> str:
+def forgotten_at(connection: sqlite3.Connection, keys: Keys, user_id: str) -> str:
     """Time up to which a user is forgotten, as `iso` gives it; "" where the user is not."""
-    sql = "SELECT at FROM forgotten WHERE pseudonym = ?"
-    row = connection.execute(sql, (pseudonym(user_id),)).fetchone()
-    return row[0] if row else ""
+    names = [*pseudonyms(keys, user_id), former_pseudonym(user_id)]
+    sql = "SELECT max(at) FROM forgotten WHERE pseudonym IN (SELECT value FROM json_each(?))"
+    [(at,)] = connection.execute(sql, (encode(names),))
+    return at or ""
 
 
 def _plain(value: object) -> str:

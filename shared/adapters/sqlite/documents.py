@@ -11,14 +11,15 @@ from shared.adapters.sqlite.interactions import SqliteInteractions
 from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.adapters.sqlite.rules import SqliteRules
 from shared.adapters.sqlite.users import SqliteUsers
+from shared.entities import KeySource
 from shared.ports import Documents
 
 
-def open_store(path: str) -> Documents:
+def open_store(path: str, keys: KeySource) -> Documents:
     """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created."""
     if path != MEMORY:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    database = Database(path)
+    database = Database(path, keys)
     return Documents(
         SqliteEvents(database),
         SqliteUsers(database),

@@ -24,9 +24,10 @@ class SqliteInteractions:
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
         """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
+        keys = self._database.keys()
         with self._database.transaction() as connection:
             for user_id in users_of_states(interactions):
-                at = forgotten_at(connection, user_id)
+                at = forgotten_at(connection, keys, user_id)
                 refuse_while_erased(moment_of(at) if at else None, now)
             results = {
                 key: store(connection, interaction, now=now, counted=False)[0]

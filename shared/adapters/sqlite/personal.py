@@ -1,7 +1,7 @@
 """Personal data of users in SQLite, for export, erasure and expiry."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,7 +11,8 @@ from shared.adapters.sqlite.counters import withdraw
 from shared.adapters.sqlite.database import OF_VISITORS, Database, decode, iso, moment_of
 from shared.adapters.sqlite.interactions import states_in, states_of
 from shared.adapters.sqlite.users import share_plans
-from shared.entities import Interaction, pseudonym
+from shared.entities import Erasures, Interaction, Keys
+from shared.entities.erasures import is_former, keyed, pseudonym
 from shared.ports import VISITOR_LIFE, PersonalDocument
 
 _OF: Final = (
@@ -75,10 +76,10 @@ class SqlitePersonal:
 
     def erase(self, user_id: str, *, now: datetime) -> int:
         """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes."""
-        changed = sum(1 for _ in self.of(user_id))
+        changed, keys = sum(1 for _ in self.of(user_id)), self._database.keys()
         with self._database.transaction() as connection:
             for state in states_of(connection, user_id):
-                withdraw(connection, state, now=now)
+                withdraw(connection, keys, state, now=now)
             for sql in _ERASE:
                 connection.execute(sql, (user_id,))
             others = connection.execute(
@@ -91,42 +92,63 @@ class SqlitePersonal:
 
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
         """Erase states that were recorded while their users were erased: documents, history entries and counts."""
+        keys = self._database.keys()
         with self._database.transaction() as connection:
             for state in states:
                 entry = state.user_id, history.key_of(state), history.text_of(state)
                 connection.execute("DELETE FROM history WHERE user_id = ? AND key = ? AND entry = ?", entry)
-                withdraw(connection, state, now=now)
+                withdraw(connection, keys, state, now=now)
                 version = state.interaction_id, state.recorded_at and iso(state.recorded_at)
                 connection.execute("DELETE FROM interactions WHERE interaction_id = ? AND recorded_at = ?", version)
 
     def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
         """Delete interactions that occurred before `before`, and what visitors did up to `VISITOR_LIFE` ago."""
-        expired = 0
+        expired, keys = 0, self._database.keys()
         with self._database.transaction() as connection:
             if before is not None:
                 connection.execute("DELETE FROM history WHERE occurred_at < ?", (iso(before),))
                 for (user_id,) in connection.execute(_SHARING, (iso(before), limit)).fetchall():
                     share_plans(connection, user_id)
-                expired = _expire(connection, _OLD, before, limit)
+                expired = _expire(connection, keys, _OLD, before, limit, now)
             connection.execute(_OLD_ENTRIES_OF_VISITORS, (iso(now - VISITOR_LIFE),))
-            return expired + _expire(connection, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired)
+            counters.expire_tombstones(connection, now=now)
+            return expired + _expire(connection, keys, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired, now)
 
     def mark(self, user_id: str, *, at: datetime) -> None:
-        """Mark a user as forgotten, under `pseudonym(user_id)`, for all interactions recorded up to `at`."""
+        """Mark a user as forgotten, under a pseudonym, for all interactions recorded up to `at`."""
+        name = pseudonym(self._database.keys(), user_id)
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT OR REPLACE INTO forgotten (pseudonym, at) VALUES (?, ?)", (pseudonym(user_id), iso(at))
-            )
+            connection.execute("INSERT OR REPLACE INTO forgotten (pseudonym, at) VALUES (?, ?)", (name, iso(at)))
 
-    def forgotten(self, since: datetime | None = None) -> Mapping[str, datetime]:
-        """Times at which users were last forgotten, by pseudonym; those at or after `since`, all for None."""
+    def forgotten(self, since: datetime | None = None) -> Erasures:
+        """Noted erasures at or after `since`, all for None."""
         rows = self._database.rows("SELECT pseudonym, at FROM forgotten WHERE at >= ?", (iso(since) if since else "",))
-        return {key: moment_of(at) for key, at in rows}
+        return Erasures({key: moment_of(at) for key, at in rows}, self._database.keys)
+
+    def drop_notes(self, before: datetime) -> int:
+        """Delete the notes of erasures before `before`; returns their number."""
+        with self._database.transaction() as connection:
+            return connection.execute("DELETE FROM forgotten WHERE at < ?", (iso(before),)).rowcount
+
+    def key_former(self, *, limit: int) -> int:
+        """Give notes of earlier versions keyed names; returns the number of changes, at most `limit`."""
+        keys = self._database.keys()
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT pseudonym, at FROM forgotten").fetchall()
+            former = [(name, at) for name, at in rows if is_former(name)][:limit]
+            for name, at in former:
+                connection.execute(
+                    "INSERT INTO forgotten (pseudonym, at) VALUES (?, ?)"
+                    " ON CONFLICT (pseudonym) DO UPDATE SET at = max(at, excluded.at)",
+                    (keyed(keys, name), at),
+                )
+                connection.execute("DELETE FROM forgotten WHERE pseudonym = ?", (name,))
+        return len(former)
 
 
-def _expire(connection: sqlite3.Connection, sql: str, before: datetime, limit: int) -> int:
+def _expire(connection: sqlite3.Connection, keys: Keys, sql: str, before: datetime, limit: int, now: datetime) -> int:
     rows = connection.execute(sql, (iso(before), limit)).fetchall()
     for state in states_in(rows):
-        counters.expire(connection, state)
+        counters.expire(connection, keys, state, now=now)
     connection.executemany("DELETE FROM interactions WHERE interaction_id = ?", [(key,) for _, key, _ in rows])
     return len(rows)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, InteractionType, pseudonym
+from shared.entities import EventCounts, Interaction, InteractionType
 from shared.feedback.counts import contribution
 from shared.feedback.popularity import counts_of
 from shared.feedback.states import last_words
@@ -25,7 +25,7 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     """
     upgrade(documents, now=now)
     erased = documents.personal.forgotten(now)
-    rows = [entry for entry in chunk if pseudonym(entry.user_id) not in erased] if erased else chunk
+    rows = [entry for entry in chunk if erased.at(entry.user_id) is None]
     wanted = _without_former(documents, last_words(rows))
     if not wanted:
         return Written(0, len(chunk))
@@ -48,8 +48,8 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
 def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -> None:
     """Erasure of what was loaded of users who were erased in the meantime."""
     erased = documents.personal.forgotten(now)
-    for user_id in user_ids if erased else ():
-        if pseudonym(user_id) in erased:
+    for user_id in user_ids:
+        if erased.at(user_id) is not None:
             documents.personal.erase(user_id, now=now)
 
 

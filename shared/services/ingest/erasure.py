@@ -9,7 +9,9 @@ from typing import Any, Final
 
 from shared.entities.fields import GeoPoint
 from shared.errors import InvalidField
-from shared.ports import PersonalData, PersonalDocument
+from shared.feedback.accounts import MAX_AGE
+from shared.ledger.index import POINTER, Ledger
+from shared.ports import TOMBSTONE_LIFE, Documents, ObjectStore, PersonalData, PersonalDocument
 
 PAGE: Final = 5_000
 """Documents in a page of an export."""
@@ -17,6 +19,7 @@ PAGE: Final = 5_000
 _ORDER: Final = ("users", "histories", "interactions", "dead_letters")
 # Clocks differ a little between the instances that record and those that erase.
 _CLOCKS: Final = timedelta(minutes=1)
+_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,23 @@ def forget(personal: PersonalData, *, user_id: str, now: datetime) -> Forgotten:
     # The mark comes first, so that no late delivery can restore a document after its deletion.
     personal.mark(user_id, at=until)
     return Forgotten(personal.erase(user_id, now=now), until)
+
+
+def drop_notes(documents: Documents, objects: ObjectStore, *, settled_until: datetime, now: datetime) -> int:
+    """End of the notes of erasures that nothing depends on any more; returns their number.
+
+    A note is kept until nothing of before the erasure can be on its way, all slots in which it counts are settled, and
+    the ledger has dropped the user's rows. `settled_until` is where reconciliation stands. Raises `ArtifactError` when
+    the ledger cannot be read.
+    """
+    before = min(now - TOMBSTONE_LIFE, settled_until - MAX_AGE - _DAY)
+    blob = objects.read(POINTER)
+    if blob is not None:
+        dropped_until = Ledger.from_json(blob.data).forgotten_until
+        if dropped_until is None:
+            return 0
+        before = min(before, dropped_until)
+    return documents.personal.drop_notes(before)
 
 
 def export(personal: PersonalData, *, user_id: str, cursor: str = "", page: int = PAGE) -> Export:

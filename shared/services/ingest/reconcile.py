@@ -1,13 +1,13 @@
 """Reconciliation of histories and counts with the interaction documents, slot by slot."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
 from zlib import crc32
 
-from shared.entities import EventCounts, Interaction, pseudonym
+from shared.entities import Erasures, EventCounts, Interaction
 from shared.feedback.counts import SETTLED_AFTER, contribution, recorded_time, slot_of, start_of, tally
 from shared.ports import MAX_SETTLED, Documents, Fence, Progress, Recorded
 from shared.services.ingest.friends import share_states
@@ -109,12 +109,14 @@ def _settle(
     repeating = [entry for entry in entries if entry.type.meaning.repeats]
     recorded = [recorded_time(entry) for entry in entries]
     since = min([*recorded, *(entry.occurred_at - _DAY for entry in repeating)], default=now)
-    forgotten = documents.personal.forgotten(since) if entries else {}
+    forgotten = documents.personal.forgotten(since) if entries else Erasures()
     # An app may write while its user is erased.
-    late = [state for state in states if _is_forgotten(state, forgotten)]
+    late = [state for state in states if forgotten.cover(state.user_id, state.recorded_at)]
     if late:
         documents.personal.erase_late(late, now=now)
-    lost = _put_missing(documents, [state for state in states if not _is_forgotten(state, forgotten)], now)
+    lost = _put_missing(
+        documents, [state for state in states if not forgotten.cover(state.user_id, state.recorded_at)], now
+    )
     if has_friends:
         # Histories are complete by now.
         share_states(documents, states)
@@ -152,21 +154,13 @@ def _put_missing(documents: Documents, states: Sequence[Interaction], now: datet
     return lost
 
 
-def _remember(
-    documents: Documents, repeating: Sequence[Interaction], forgotten: Mapping[str, datetime], now: datetime
-) -> int:
+def _remember(documents: Documents, repeating: Sequence[Interaction], forgotten: Erasures, now: datetime) -> int:
     missing = documents.users.trim_histories(repeating)
     for interaction in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
         documents.counters.remember(interaction, now=now)
     for interaction in repeating:
         # An app may write while its user is erased; the trigger does not look at what no history keeps.
-        if not interaction.is_remembered() and _is_forgotten(interaction, forgotten):
+        if not interaction.is_remembered() and forgotten.cover(interaction.user_id, interaction.recorded_at):
             documents.counters.remember(interaction, now=now)
     return len(missing)
-
-
-def _is_forgotten(interaction: Interaction, forgotten: Mapping[str, datetime]) -> bool:
-    """Erasure of a stored interaction: True if it was recorded up to the erasure of its user."""
-    at = forgotten.get(pseudonym(interaction.user_id)) if forgotten else None
-    return at is not None and recorded_time(interaction) <= at

@@ -1,4 +1,4 @@
-"""Upgrade of a store that earlier versions wrote: registers for what they counted, and an end to counts by slot.
+"""Upgrade of a store that earlier versions wrote: keyed names, registers for what they counted, no counts by slot.
 
 Earlier versions gave interactions other ids, kept a booking and its cancellation in two documents, and counted by slots
 of ten minutes in place of registers. Their documents stay as they are. What they counted in settled slots gets a
@@ -24,6 +24,10 @@ FORMER_IDS: Final = "former_ids"
 """Bookmark that exists where documents with ids of earlier versions were found."""
 RECONCILED: Final = "reconciled"
 """Bookmark of settled slots, which earlier versions left."""
+KEYED: Final = "keyed"
+"""Bookmark that exists once nothing is left under the hashes of earlier versions, which everybody could compute."""
+MAX_KEYED: Final = 20_000
+"""Documents of earlier versions that a run renames or deletes at most; the next run goes on."""
 
 _BATCH: Final = 5_000
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +60,8 @@ class Registers:
 
 def upgrade(documents: Documents, *, now: datetime) -> int:
     """Upgrade of a store; returns the number of registers that it wrote. A killed one goes on where it stopped."""
+    if documents.bookmarks.read(KEYED) is None and documents.personal.key_former(limit=MAX_KEYED) < MAX_KEYED:
+        documents.bookmarks.move(KEYED, now)
     reached = documents.bookmarks.read(REGISTERS)
     if reached == _DONE:
         return 0

@@ -1,12 +1,12 @@
 """Ledger compaction: merges small files and drops expired interactions and the rows of forgotten users."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.entities.user import pseudonym
+from shared.entities import Erasures
 from shared.ledger import parquet
 from shared.ledger.index import FEEDS, INTERACTIONS, USERS, Chunk
 from shared.services.training.ledger_sync import LedgerFiles
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MAX_SMALL: Final = 16
 """Limit of small files of a month of interactions, or of events or users; with more, they are merged into one."""
+
+_CLOCKS: Final = timedelta(minutes=1)
+"""Margin for the clocks of the instances that erase, and for the time that listing the notes takes."""
 
 SMALL_ROWS: Final = 1_000_000
 """Rows from which a file of interactions counts as large and is not merged again."""
@@ -51,14 +54,14 @@ def _merged(feed: str, files: LedgerFiles, chunks: list[Chunk], name: str) -> Ch
     return _stored(files, name, table, replace(chunks[0], stamped_until=max(stamps, default=None)))
 
 
-def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], *, new_id: Callable[[], str]) -> int:
+def drop_users(files: LedgerFiles, run: Run, forgotten: Erasures, *, new_id: Callable[[], str]) -> int:
     """Erasure of forgotten users' rows, by rewriting the files that hold any; returns the number of dropped rows.
 
-    `forgotten` maps pseudonyms to the time up to which a user is forgotten; later rows stay. No file is read unless a
-    user was forgotten after the ledger's `forgotten_until`.
+    Rows recorded after the erasure of their user stay. No file is read unless a user was forgotten after the ledger's
+    `forgotten_until`.
     """
-    ledger = files.ledger
-    until = max(forgotten.values(), default=None)
+    ledger, listed_at = files.ledger, run.clock() - _CLOCKS
+    until = forgotten.latest()
     if until is None or (ledger.forgotten_until and ledger.forgotten_until >= until):
         return 0
     rows = sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
@@ -74,7 +77,9 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Mapping[str, datetime], 
         table = _filtered(USERS, parquet.newest(USERS, files.contents(feed.chunks)), forgotten)
         chunk = _stored(files, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
         ledger = ledger.with_feed(USERS, replace(feed, chunks=(chunk,) if chunk.rows else ()))
-    files.commit(replace(ledger, forgotten_until=until))
+    # A note written since `forgotten` was listed, by a slow clock, may say an earlier time than the last one listed.
+    known = [moment for moment in (ledger.forgotten_until, min(until, listed_at)) if moment]
+    files.commit(replace(ledger, forgotten_until=max(known)))
     dropped = rows - sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     run.step("users forgotten", f"dropped {dropped:,} rows of forgotten users and older profiles")
     return dropped
@@ -119,13 +124,13 @@ def _rewritten(
     return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", remaining, chunk)
 
 
-def _filtered(feed: str, table: "pa.Table", forgotten: Mapping[str, datetime]) -> "pa.Table":
+def _filtered(feed: str, table: "pa.Table", forgotten: Erasures) -> "pa.Table":
     import pyarrow as pa
     from pyarrow import compute
 
     stamp, false = table[parquet.STAMPS[feed]], pa.scalar(False)  # noqa: FBT003  # pyarrow names no argument
     for user_id in compute.unique(table["user_id"]).to_pylist():
-        at = forgotten.get(pseudonym(user_id))
+        at = forgotten.at(user_id)
         if at is not None:
             later = compute.fill_null(compute.greater(stamp, pa.scalar(at, stamp.type)), false)
             table = table.filter(compute.or_(compute.not_equal(table["user_id"], user_id), later))

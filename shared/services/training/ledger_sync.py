@@ -80,16 +80,27 @@ def catch_up(
 ) -> None:
     """Incremental sync of all feeds: appends the documents of the store that the ledger lacks.
 
-    Interactions that occurred before `kept_since` are left out, since they may expire in the store later than here.
+    Interactions that occurred before `kept_since` are left out, since they may expire in the store later than here; so
+    are documents recorded up to the erasure of their users, which may be erased in the store later than here.
     """
+    feeds = files.ledger.feeds
+    reads = [feed.since() for feed in (feeds[USERS], feeds[INTERACTIONS])]
+    known = [since for since in reads if since]
+    erased = documents.personal.forgotten(min(known) if len(known) == len(reads) else None)
     sources: dict[str, _Source] = {
         EVENTS: lambda since, after: documents.events.changed_since(since, after=after),
-        USERS: lambda since, after: documents.users.changed_since(since, after=after),
+        USERS: lambda since, after: (
+            user
+            for user in documents.users.changed_since(since, after=after)
+            if not erased.cover(user.user_id, user.updated_at)
+        ),
         # Visitors' interactions are stored anew when they are joined to a user.
         INTERACTIONS: lambda since, after: (
             entry
             for entry in documents.interactions.since(since, after=after)
-            if not entry.is_of_visitor() and is_kept(entry, kept_since)
+            if not entry.is_of_visitor()
+            and is_kept(entry, kept_since)
+            and not erased.cover(entry.user_id, entry.recorded_at)
         ),
     }
     for name in FEEDS:

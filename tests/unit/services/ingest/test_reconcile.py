@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.entities import EventCounts, Interaction, InteractionType, anonymous, pseudonym
+from shared.entities import Erasures, EventCounts, Interaction, InteractionType, anonymous
 from shared.errors import Conflict
 from shared.feedback.counts import MAX_WEIGHED, MAX_WEIGHED_AGE, SETTLED_AFTER, SLOT, slot_of, start_of, tally
 from shared.feedback.popularity import counts_of
@@ -17,6 +17,7 @@ from shared.services.ingest.reconcile import Reconciliation, reconcile
 from shared.services.ingest.record import count
 from shared.services.ingest.upgrade import RECONCILED
 from tests.examples import NOW, an_interaction
+from tests.stores import erasures
 
 T = InteractionType
 MINUTE = timedelta(minutes=1)
@@ -178,25 +179,25 @@ def test_the_popularity_limit_is_for_each_user_and_slot(store: Documents) -> Non
         for user in "ab"
         for delay in (0 * SLOT, SLOT)
     ]
-    tallied = tally([replace(click, interaction_id=f"{n}") for n, click in enumerate(clicks)], {})
+    tallied = tally([replace(click, interaction_id=f"{n}") for n, click in enumerate(clicks)], Erasures())
     assert EventCounts.total(tallied.values()) == EventCounts.total(map(counts_of, clicks))
     assert len(clicks) == 200
 
 
 def test_repeating_interactions_of_an_earlier_day_add_no_popularity() -> None:
     late = _done(T.VIEW, occurred_at=NOW - MAX_WEIGHED_AGE - MINUTE)
-    assert tally([late], {}) == {"e": EventCounts({T.VIEW: 1})}
+    assert tally([late], Erasures()) == {"e": EventCounts({T.VIEW: 1})}
     on_time = _done(T.VIEW, occurred_at=NOW - MAX_WEIGHED_AGE)
-    assert tally([on_time], {}) == {"e": counts_of(on_time)}
+    assert tally([on_time], Erasures()) == {"e": counts_of(on_time)}
 
 
 def test_after_an_erasure_repeating_interactions_of_its_day_do_not_count() -> None:
     views = [
         _done(T.VIEW, occurred_at=NOW + hours * 60 * MINUTE, recorded_at=NOW + 13 * 60 * MINUTE) for hours in (1, 13)
     ]
-    forgotten = {pseudonym("u"): NOW}
+    forgotten = erasures({"u": NOW})
     assert tally(views, forgotten) == {"e": counts_of(views[1])}
-    assert tally(views, {pseudonym("v"): NOW}) == {"e": EventCounts.total(map(counts_of, views))}
+    assert tally(views, erasures({"v": NOW})) == {"e": EventCounts.total(map(counts_of, views))}
 
 
 def test_what_no_history_keeps_and_an_app_writes_during_an_erasure_is_deleted(store: Documents) -> None:
@@ -257,4 +258,4 @@ def test_the_last_word_counts_in_any_order_of_delivery(
 
 def test_interactions_without_recorded_at_cannot_be_tallied() -> None:
     with pytest.raises(ValueError, match="a store has recorded"):
-        tally([_done(T.VIEW, recorded_at=None)], {})
+        tally([_done(T.VIEW, recorded_at=None)], Erasures())

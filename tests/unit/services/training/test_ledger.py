@@ -13,7 +13,6 @@ import pytest
 from shared.adapters.objects.folder import FolderObjects
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
-from shared.entities.user import pseudonym
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.feedback.interactions import InteractionTable
 from shared.ledger import parquet
@@ -26,7 +25,7 @@ from shared.services.training.run import Run, Step
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.runs import Steps, Watch, a_run, new_id
-from tests.stores import documents
+from tests.stores import documents, erasures
 from tools.emulators.programs import ROOT
 
 WEEK = 7 * DAY
@@ -278,7 +277,7 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     again = an_interaction("jazz_fan_3", "jazz_1", InteractionType.SAVE)
     store.interactions.append([again], now=NOW)
     _synced(store, objects, now=NOW + DAY)
-    files, gone = LedgerFiles(objects), {pseudonym("jazz_fan_3"): NOW - DAY, pseudonym("nobody"): NOW}
+    files, gone = LedgerFiles(objects), erasures({"jazz_fan_3": NOW - DAY, "nobody": NOW - DAY / 2})
     interactions = laws.city().interactions
     ids = {interaction.interaction_id for interaction in interactions}
     own = {interaction.interaction_id for interaction in interactions if interaction.user_id == "jazz_fan_3"}
@@ -291,7 +290,7 @@ def test_forgotten_users_are_in_no_file(store: Documents, objects: FolderObjects
     assert drop_users(files, a_run(objects), gone, new_id=new_id) == 0
     assert files.ledger == before
     files.commit(replace(before, forgotten_until=NOW - WEEK))
-    drop_users(files, a_run(objects), {pseudonym("jazz_fan_3"): NOW + DAY}, new_id=new_id)
+    drop_users(files, a_run(objects), erasures({"jazz_fan_3": NOW + DAY}), new_id=new_id)
     files.sweep()
     assert all(b"jazz_fan_3" not in path.read_bytes() for path in tmp_path.rglob("*.parquet"))
 

@@ -1,0 +1,63 @@
+"""Keys of a deployment in its bucket: an object of their own, made once and read once by each instance."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from shared.entities.keys import KEY_BYTES, Keys
+from shared.errors import Conflict, InvalidField, StoreUnavailable
+from shared.ports import Blob, ObjectStore
+
+KEY: Final = "keys/ring.json"
+"""Object of the keys; `storage.rules` let only the functions read it."""
+
+
+def _random() -> bytes:
+    return secrets.token_bytes(KEY_BYTES)
+
+
+class StoredKeys:
+    """Key source (`KeySource`) on an object store, safe between threads and instances.
+
+    Parameters
+    ----------
+    objects : the bucket.
+    new_key : generator of a key of `KEY_BYTES` random bytes, for a deployment that has none yet.
+    """
+
+    def __init__(self, objects: ObjectStore, *, new_key: Callable[[], bytes] = _random) -> None:
+        self._objects = objects
+        self._new_key = new_key
+        self._lock = threading.Lock()
+        self._keys: Keys | None = None
+
+    def __call__(self) -> Keys:
+        """Keys of the deployment, read on the first call and made where there are none.
+
+        Raises `StoreUnavailable` when the bucket does not answer, and when what it holds is damaged: with another key
+        what is stored under the present one would not be found, so none is made in its place.
+        """
+        if self._keys is None:
+            with self._lock:
+                if self._keys is None:
+                    self._keys = self._read()
+        return self._keys
+
+    def _read(self) -> Keys:
+        blob = self._objects.read(KEY) or self._created()
+        try:
+            return Keys.from_json(blob.data)
+        except InvalidField as error:
+            raise StoreUnavailable(f"{KEY} is damaged: {error}; restore it from a backup of the bucket") from error
+
+    def _created(self) -> Blob:
+        made = Keys((self._new_key(),)).to_json()
+        try:
+            return Blob(made, self._objects.write(KEY, made, generation=0))
+        except Conflict:
+            # Another instance was first; its key is that of the deployment.
+            found = self._objects.read(KEY)
+        if found is None:
+            raise StoreUnavailable(f"{KEY} was written and is not there; try again")
+        return found
