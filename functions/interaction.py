@@ -2,13 +2,14 @@
 
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 from cloudevents.http import CloudEvent
 
 from functions.wiring import services
 from shared.adapters.cloudevent import Change, changed_document
-from shared.entities import Interaction
+from shared.entities import Interaction, fields
 from shared.errors import InvalidField
 from shared.services.ingest.dead_letters import dead_letter
 from shared.services.ingest.record import count, withdraw
@@ -51,8 +52,15 @@ def _is_unknown(change: Change) -> bool:
 def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:
     wired = services()
     letter = dead_letter(change.collection, change.document_id, change.fields, error, delivery=event["id"])
-    wired.documents.dead_letters.put(letter, now=wired.now())
+    wired.documents.dead_letters.put(letter, now=wired.now(), recorded_at=_stamp(change))
     _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": str(error)}))
+
+
+def _stamp(change: Change) -> datetime | None:
+    try:
+        return fields.time(change.fields or {}, "recorded_at")
+    except InvalidField:
+        return None
 
 
 def _about(parsed: Interaction) -> dict[str, Any]:

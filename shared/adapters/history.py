@@ -94,7 +94,12 @@ def latest(entries: Mapping[str, str]) -> datetime:
 
 def expired(entries: Mapping[str, str], before: datetime) -> list[str]:
     """Keys of expired entries, those of interactions that occurred before `before`."""
-    return [key for key, text in entries.items() if datetime.fromisoformat(json.loads(text)["occurred_at"]) < before]
+    return [key for key, text in entries.items() if time_of(text) < before]
+
+
+def time_of(text: str) -> datetime:
+    """Time at which the interaction of an entry occurred."""
+    return datetime.fromisoformat(json.loads(text)["occurred_at"])
 
 
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:

@@ -161,6 +161,21 @@ class Interaction:
         return sha256(target.encode()).hexdigest() if is_text else target
 
 
+def owner_of(interaction_id: str) -> str:
+    """User id in the id of an interaction, "" where it has not the form of `Interaction.expected_id`.
+
+    >>> owner_of("booking:6:user_1:event_45")
+    'user_1'
+    """
+    _, _, rest = interaction_id.partition(":")
+    size, _, rest = rest.partition(":")
+    encoded = rest.encode(errors="replace")
+    if not (size.isdecimal() and size.isascii() and len(size) <= len(f"{MAX_INTERACTION_ID_BYTES}")):
+        return ""
+    user_id = encoded[: int(size)].decode(errors="replace")
+    return user_id if encoded[int(size) :].startswith(b":") else ""
+
+
 _ORDER: Final = {kind: number for number, kind in enumerate(InteractionType)}
 
 

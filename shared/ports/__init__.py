@@ -8,7 +8,7 @@ within what is left of the request's time, see `budget.py`.
 from shared.ports.bookmarks import Bookmarks, Fence, Progress
 from shared.ports.budget import CALL_S, has_budget, remaining_s, time_budget, with_budget
 from shared.ports.counters import MAX_SETTLED, TOMBSTONE_LIFE, Counted, Counters, Recorded, Register
-from shared.ports.dead_letters import DeadLetter, DeadLetters
+from shared.ports.dead_letters import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter, DeadLetters
 from shared.ports.documents import Documents
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
@@ -17,6 +17,8 @@ from shared.ports.stores import Appended, EventStore, InteractionLog, RuleStore,
 
 __all__ = [
     "CALL_S",
+    "DELIVERED_WITHIN",
+    "LETTER_LIFE",
     "MAX_SETTLED",
     "TOMBSTONE_LIFE",
     "VISITOR_LIFE",

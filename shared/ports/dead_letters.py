@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+LETTER_LIFE: Final = timedelta(days=30)
+"""Time after which dead letters expire."""
+DELIVERED_WITHIN: Final = timedelta(days=1)
+"""Time for which a delivery is repeated at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +32,14 @@ class DeadLetter:
 
 
 class DeadLetters(Protocol):
-    """Dead letters for admins to inspect; they expire after 30 days."""
+    """Dead letters for admins to inspect; they expire after `LETTER_LIFE`."""
 
-    def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Upsert of a dead letter by its key."""
+    def put(self, letter: DeadLetter, *, now: datetime, recorded_at: datetime | None = None) -> None:
+        """Upsert of a dead letter by its key, unless its user was erased since the document was recorded.
+
+        `recorded_at` is the stamp of the document. Without one, it counts as recorded a day ago: deliveries are
+        repeated for a day at most.
+        """
 
     def remove(self, key: str) -> None:
         """Deletion of a dead letter; a missing letter is no error."""

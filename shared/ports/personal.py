@@ -45,7 +45,8 @@ class PersonalData(Protocol):
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
         """Erasure of states that were recorded while their users were erased: documents, history entries and counts.
 
-        A state that a later one has replaced stays, and so does the later one.
+        The entry of an earlier state of the same target goes as well. A state that a later one has replaced stays, and
+        so does the later one.
         """
 
     def mark(self, user_id: str, *, at: datetime) -> None:

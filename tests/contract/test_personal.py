@@ -1,5 +1,6 @@
 """Personal data of a user in every store: export and erasure."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -187,3 +188,30 @@ def test_a_ring_with_a_new_key_finds_what_the_old_one_wrote(stores: Stores, monk
     assert store.personal.forgotten().at("a") == NOW
     with pytest.raises(TooMany):
         store.interactions.append([did("another", user_id="a")], now=NOW)
+
+
+def test_the_entry_of_an_earlier_state_goes_with_a_late_one_and_that_of_a_later_state_stays(stores: Stores) -> None:
+    store, kind = stores.documents, InteractionType.BOOKING
+    earlier, late, later = (
+        did(f"booking:1:a:event_{number}", user_id="a", event_id=f"event_{number}", kind=kind, at=NOW + shift)
+        for number, shift in ((1, -SECOND), (1, 0 * SECOND), (2, SECOND))
+    )
+    store.users.remember([earlier, later])
+    lates = [replace(late, recorded_at=NOW), replace(later, occurred_at=NOW, recorded_at=NOW)]
+    store.personal.erase_late(lates, now=NOW)
+    assert [entry.event_id for entry in store.users.profile("a", timeout_s=10).history] == ["event_2"]
+
+
+def test_the_dead_letter_of_a_forgotten_user_is_not_kept(stores: Stores) -> None:
+    letters, personal = stores.documents.dead_letters, stores.documents.personal
+    personal.mark("a", at=NOW)
+    about = [DeadLetter(f"{n}", "interactions", "x", "bad", user_id=user) for n, user in enumerate(("a", "a", "b", ""))]
+    for letter in about:
+        letters.put(letter, now=NOW + SECOND, recorded_at=NOW)
+    assert [letter.key for letter in letters.since(NOW)] == ["2", "3"]
+    letters.put(about[0], now=NOW + DAY)
+    assert [letter.key for letter in letters.since(NOW)] == ["2", "3"]
+    # What the user did since is their own, and so is what cannot have been on its way.
+    letters.put(about[0], now=NOW + 2 * SECOND, recorded_at=NOW + SECOND)
+    letters.put(about[1], now=NOW + DAY + SECOND)
+    assert {letter.key for letter in letters.since(NOW)} == {"0", "1", "2", "3"}

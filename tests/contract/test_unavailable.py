@@ -134,7 +134,7 @@ def test_profile_of_a_busy_file_raises_within_its_timeout(tmp_path: Path) -> Non
 
 def test_a_reader_need_not_wait_for_what_a_writer_waits_for(tmp_path: Path) -> None:
     path = tmp_path / "documents.db"
-    store, other = sqlite.Database(path), sqlite.Database(path)
+    store, other = sqlite.Database(path, keys), sqlite.Database(path, keys)
     users = sqlite.SqliteUsers(store)
     assert users.profile("a", timeout_s=DEADLINE_S).history == ()
     with ThreadPoolExecutor(1) as pool, time_budget(DEADLINE_S * 5), other.transaction():

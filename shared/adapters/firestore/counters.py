@@ -15,7 +15,7 @@ from shared.adapters.firestore.client import (
     in_parallel,
     until_conditions_hold,
 )
-from shared.adapters.firestore.forgotten import add_guard, at_of, markers_of
+from shared.adapters.firestore.forgotten import add_guard, forgotten_at, markers_of
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
@@ -84,9 +84,9 @@ class FirestoreCounters:
         try:
             self._merge_entry(interaction, is_guarded=True)
         except PreconditionLost:
-            forgotten_at = self._forgotten_at(interaction.user_id)
-            if forgotten_at and recorded_time(interaction) <= forgotten_at:
-                return self._drop(interaction, forgotten_at, now)
+            erased_at = forgotten_at(self._database, interaction.user_id)
+            if erased_at and recorded_time(interaction) <= erased_at:
+                return self._drop(interaction, erased_at, now)
             self._merge_entry(interaction, is_guarded=False)
         return Recorded.NEW
 
@@ -314,11 +314,7 @@ class FirestoreCounters:
         write(self._database, batch, reference_of(self._database, interaction), after, register, now=now)
         return result, stored.difference(read(register) if register else None, after)
 
-    def _forgotten_at(self, user_id: str) -> datetime | None:
-        found = self._database.read(markers_of(self._database, user_id))
-        return max(map(at_of, found.values()), default=None)
-
-    def _drop(self, interaction: Interaction, forgotten_at: datetime, now: datetime) -> Recorded:
+    def _drop(self, interaction: Interaction, erased_at: datetime, now: datetime) -> Recorded:
         """Deletion of a document of before an erasure, with what was counted for it.
 
         Once the document is gone, the erasure does not find it. A document in which the user did the same again stays.
@@ -331,12 +327,12 @@ class FirestoreCounters:
             for (collection, _), found in self._database.snapshots([reference, *counted]).items():
                 if collection == REGISTERS:
                     register = read(found)
-                    if not register.is_deleted and register.version <= forgotten_at:
+                    if not register.is_deleted and register.version <= erased_at:
                         deleted = Register(register.version, is_deleted=True)
                         self.add_change(batch, interaction, deleted, found, now)
                     continue
                 recorded_at = interactions.stamp_of(found)
-                if recorded_at is None or recorded_at <= forgotten_at:
+                if recorded_at is None or recorded_at <= erased_at:
                     unchanged = self._database.client.write_option(last_update_time=found.update_time)
                     batch.delete(reference, option=unchanged)
             if len(batch):

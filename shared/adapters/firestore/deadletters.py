@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from shared.adapters.firestore.client import Database
+from shared.adapters.firestore.client import Database, PreconditionLost
+from shared.adapters.firestore.forgotten import add_guard, forgotten_at, markers_of
 from shared.adapters.firestore.pages import Listing, documents
-from shared.ports import DeadLetter
+from shared.ports import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter
 
 COLLECTION: Final = "dead_letters"
 PUT: Final = Listing(COLLECTION, "at")
-LIFE: Final = timedelta(days=30)
 _FIELDS: Final = [field.name for field in fields(DeadLetter) if field.name != "key"]
 
 
@@ -21,11 +21,21 @@ class FirestoreDeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Keep a dead letter, replacing the letter with the same key."""
-        document = {name: getattr(letter, name) for name in _FIELDS} | {"at": now, "expires_at": now + LIFE}
+    def put(self, letter: DeadLetter, *, now: datetime, recorded_at: datetime | None = None) -> None:
+        """Keep a dead letter, replacing the letter with the same key, unless its user was erased since."""
+        try:
+            self._put(letter, now, is_guarded=bool(letter.user_id))
+        except PreconditionLost:
+            erased_at = forgotten_at(self._database, letter.user_id)
+            if erased_at is None or erased_at < (recorded_at or now - DELIVERED_WITHIN):
+                self._put(letter, now, is_guarded=False)
+
+    def _put(self, letter: DeadLetter, now: datetime, *, is_guarded: bool) -> None:
+        document = {name: getattr(letter, name) for name in _FIELDS} | {"at": now, "expires_at": now + LETTER_LIFE}
         batch = self._database.client.batch()
         batch.set(self._database.document(COLLECTION, letter.key), document)
+        for marker in markers_of(self._database, letter.user_id) if is_guarded else ():
+            add_guard(self._database, batch, marker)
         self._database.commit(batch, f"the dead letter {letter.key}")
 
     def remove(self, key: str) -> None:

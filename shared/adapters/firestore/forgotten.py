@@ -35,6 +35,12 @@ def markers_of(database: Database, user_id: str) -> "list[DocumentReference]":
     return [database.document(FORGOTTEN, name) for name in pseudonyms(database.keys(), user_id)]
 
 
+def forgotten_at(database: Database, user_id: str) -> datetime | None:
+    """Time up to which a user is forgotten; None where there is no note. It reads a document for each key."""
+    found = database.read(markers_of(database, user_id))
+    return max(map(at_of, found.values()), default=None)
+
+
 def at_of(note: Mapping[str, Any]) -> datetime:
     """Time up to which the user of a note is forgotten."""
     return fields.required_time(note, "at")

@@ -132,16 +132,20 @@ class Histories:
         self._remove(user_ids, lambda _, entries: history.expired(entries, before))
 
     def forget(self, interactions: Sequence[Interaction]) -> None:
-        """Removal of the entries of some interactions, and from what friends are told."""
-        texts: dict[str, Entries] = defaultdict(dict)
+        """Removal of the entries of some interactions and of earlier states, and from what friends are told."""
+        times: dict[str, dict[str, datetime]] = defaultdict(dict)
         for interaction in interactions:
-            texts[interaction.user_id][history.key_of(interaction)] = history.text_of(interaction)
+            times[interaction.user_id][history.key_of(interaction)] = interaction.occurred_at
 
         def keys(user_id: str, entries: Entries) -> list[str]:
             # The entry of a later state has the same key.
-            return [key for key, text in texts[user_id].items() if entries.get(key) == text]
+            return [
+                key
+                for key, occurred_at in times[user_id].items()
+                if key in entries and history.time_of(entries[key]) <= occurred_at
+            ]
 
-        self._remove(sorted(texts), keys)
+        self._remove(sorted(times), keys)
 
     def _remove(self, user_ids: Iterable[str], keys: Callable[[str, Entries], Sequence[str]]) -> None:
         """Removal of entries; a history that holds nothing else is deleted."""

@@ -1,13 +1,11 @@
 """Dead letters in SQLite: documents that can never be used."""
 
+import sqlite3
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
-from shared.adapters.sqlite.database import Database, iso
-from shared.ports import DeadLetter
-
-_LIFE: Final = timedelta(days=30)
+from shared.adapters.sqlite.database import Database, forgotten_at, iso
+from shared.ports import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter
 
 
 class SqliteDeadLetters:
@@ -16,11 +14,14 @@ class SqliteDeadLetters:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def put(self, letter: DeadLetter, *, now: datetime) -> None:
-        """Keep a dead letter, replacing the letter with the same key, and delete expired letters."""
+    def put(self, letter: DeadLetter, *, now: datetime, recorded_at: datetime | None = None) -> None:
+        """Keep a dead letter, unless its user was erased since, and delete expired letters."""
+        keys, recorded_at = self._database.keys(), recorded_at or now - DELIVERED_WITHIN
         values = (letter.key, letter.collection, letter.document_id, letter.reason, letter.user_id, letter.data)
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM dead_letters WHERE at < ?", (iso(now - _LIFE),))
+            expire(connection, now=now)
+            if letter.user_id and iso(recorded_at) <= forgotten_at(connection, keys, letter.user_id):
+                return
             connection.execute(
                 "INSERT OR REPLACE INTO dead_letters (key, collection, document_id, reason, user_id, data, at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -40,3 +41,8 @@ class SqliteDeadLetters:
             (iso(moment), ""),
         )
         return (DeadLetter(*row[1:]) for row in rows)
+
+
+def expire(connection: sqlite3.Connection, *, now: datetime) -> None:
+    """Delete the letters that are older than `LETTER_LIFE`, within the caller's transaction."""
+    connection.execute("DELETE FROM dead_letters WHERE at < ?", (iso(now - LETTER_LIFE),))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from shared.adapters import history
-from shared.adapters.sqlite import counters
+from shared.adapters.sqlite import counters, deadletters
 from shared.adapters.sqlite.counters import withdraw
 from shared.adapters.sqlite.database import OF_VISITORS, Database, decode, iso, moment_of
 from shared.adapters.sqlite.interactions import states_in, states_of
@@ -95,8 +95,8 @@ class SqlitePersonal:
         keys = self._database.keys()
         with self._database.transaction() as connection:
             for state in states:
-                entry = state.user_id, history.key_of(state), history.text_of(state)
-                connection.execute("DELETE FROM history WHERE user_id = ? AND key = ? AND entry = ?", entry)
+                entry = state.user_id, history.key_of(state), iso(state.occurred_at)
+                connection.execute("DELETE FROM history WHERE user_id = ? AND key = ? AND occurred_at <= ?", entry)
                 withdraw(connection, keys, state, now=now)
                 version = state.interaction_id, state.recorded_at and iso(state.recorded_at)
                 connection.execute("DELETE FROM interactions WHERE interaction_id = ? AND recorded_at = ?", version)
@@ -112,6 +112,7 @@ class SqlitePersonal:
                 expired = _expire(connection, keys, _OLD, before, limit, now)
             connection.execute(_OLD_ENTRIES_OF_VISITORS, (iso(now - VISITOR_LIFE),))
             counters.expire_tombstones(connection, now=now)
+            deadletters.expire(connection, now=now)
             return expired + _expire(connection, keys, _OLD_OF_VISITORS, now - VISITOR_LIFE, limit - expired, now)
 
     def mark(self, user_id: str, *, at: datetime) -> None:

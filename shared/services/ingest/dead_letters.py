@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final
 
+from shared.entities.interaction import owner_of
 from shared.errors import InvalidField
 from shared.ports import DeadLetter
 
@@ -26,13 +27,13 @@ def dead_letter(
     an interaction begins with its user's id.
     """
     name = f"{collection}/{document_id or delivery}"
-    user_id = (data or {}).get("user_id")
+    given = (data or {}).get("user_id")
     return DeadLetter(
         key=blake2b(name.encode(errors="replace"), digest_size=16).hexdigest(),
         collection=collection,
         document_id=document_id,
         reason=str(problem or ""),
-        user_id=user_id if isinstance(user_id, str) else "",
+        user_id=given if given and isinstance(given, str) else owner_of(document_id),
         data=_text(data),
     )
 

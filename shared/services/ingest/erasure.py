@@ -20,6 +20,8 @@ _ORDER: Final = ("users", "histories", "interactions", "dead_letters")
 # Clocks differ a little between the instances that record and those that erase.
 _CLOCKS: Final = timedelta(minutes=1)
 _DAY: Final = timedelta(days=1)
+_TICK: Final = timedelta(microseconds=1)
+"""Least difference between two times in a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def drop_notes(documents: Documents, objects: ObjectStore, *, settled_until: dat
         dropped_until = Ledger.from_json(blob.data).forgotten_until
         if dropped_until is None:
             return 0
-        before = min(before, dropped_until)
+        before = min(before, dropped_until + _TICK)
     return documents.personal.drop_notes(before)
 
 

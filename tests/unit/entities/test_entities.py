@@ -12,10 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.entities import Event, Interaction, InteractionType, Location, Status, User
-from shared.entities.interaction import MAX_INTERACTION_ID_BYTES
+from shared.entities.interaction import MAX_INTERACTION_ID_BYTES, owner_of
 from shared.errors import InvalidField
 from shared.services.ingest.upgrade import former_id
-from tests.examples import DAY, NOW, an_event
+from tests.examples import DAY, NOW, an_event, an_interaction
 
 EVENT = Event(
     event_id="event_1",
@@ -305,3 +305,23 @@ def test_no_two_users_and_targets_share_an_id(given: list[tuple[InteractionType,
 def test_a_time_after_the_store_s_is_that_of_the_store() -> None:
     ahead = INTERACTION.to_document() | {"occurred_at": NOW + timedelta(minutes=2), "recorded_at": NOW}
     assert Interaction.from_document("i", ahead).occurred_at == NOW
+
+
+@given(
+    user_id=st.text(min_size=1, max_size=20).filter(lambda text: "/" not in text), kind=st.sampled_from(InteractionType)
+)
+def test_the_id_of_an_interaction_tells_its_owner(user_id: str, kind: InteractionType) -> None:
+    done = an_interaction(user_id, "e", kind, query="q", category="c", organizer_id="o")
+    assert owner_of(done.interaction_id) == user_id
+
+
+@given(st.text(max_size=30))
+def test_other_ids_tell_no_owner_or_a_part_of_themselves(text: str) -> None:
+    assert owner_of(text) in text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "a:b", "booking:", "booking:x:u:e", "booking:99:u:e", "booking:²:u:e", "b:-1:u:e"]
+)
+def test_ids_of_another_form_tell_no_owner(text: str) -> None:
+    assert owner_of(text) == ""

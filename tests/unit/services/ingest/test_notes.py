@@ -33,6 +33,7 @@ def _noted(at: datetime = OLD) -> Documents:
         (OLD, OLD + 8 * DAY, NOW, 0),
         (OLD, OLD + 9 * DAY, NOW, 1),
         # No training has dropped the rows.
+        (OLD, NOW, OLD, 1),
         (OLD, NOW, OLD - DAY, 0),
         (OLD, NOW, None, 0),
     ],
