@@ -27,6 +27,7 @@ class Operation:
     Attributes
     ----------
     name : the `operationId`, the key of `routes.HANDLERS`.
+    path_template : its path with the names of parameters.
     is_public : True if tokens are ignored and every caller is served.
     is_open : True if a caller without a token is served, as a cold-start user.
     roles : claims of which a caller needs at least one; empty if no claim is needed.
@@ -39,6 +40,7 @@ class Operation:
     """
 
     name: str
+    path_template: str
     is_public: bool
     is_open: bool
     roles: tuple[str, ...]
@@ -55,13 +57,14 @@ class Operation:
         return "app_check_token" in (self.body or {}).get("properties", {})
 
     @classmethod
-    def of(cls, document: Schema, described: Schema) -> Self:
+    def of(cls, document: Schema, described: Schema, path_template: str = "") -> Self:
         """Operation of an OpenAPI operation object, `described`, of `document`."""
         security = described.get("security", document["security"])
         parameters = described.get("parameters", ())
         body = described.get("requestBody")
         return cls(
             name=described["operationId"],
+            path_template=path_template,
             is_public=security == [],
             is_open=security == [] or {} in security,
             roles=tuple(role for requirement in security for role in requirement.get("idToken", ())),
@@ -128,7 +131,9 @@ def contract() -> Contract:
     patterns: list[tuple[re.Pattern[str], Mapping[str, Operation]]] = []
     paths: Mapping[str, Schema] = document()["paths"]
     for path, item in paths.items():
-        by_method = {name.upper(): Operation.of(document(), item[name]) for name in _METHODS if name in item}
+        by_method = {
+            name.upper(): Operation.of(document(), item[name], BASE + path) for name in _METHODS if name in item
+        }
         if "{" in path:
             patterns.append((re.compile(_NAME.sub("(?P<\\1>[^/]+)", re.escape(BASE + path))), by_method))
         else:

@@ -25,7 +25,9 @@ def event(event: CloudEvent) -> None:
     try:
         change = changed_document(event.data)
     except InvalidField as error:
-        _log.error(json.dumps({"message": "change of an event refused", "event": event["id"], "reason": str(error)}))
+        _log.error(
+            json.dumps({"message": "change of an event refused", "event": event["id"], "reason": error.for_log()})
+        )
         return
     wired = services()
     problem = event_changed(wired.documents, change.document_id, change.fields, now=wired.now())

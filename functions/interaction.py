@@ -37,7 +37,7 @@ def interaction(event: CloudEvent) -> None:
         if not _is_deleted(change):
             _refuse(event, change, error)
         return
-    _log.info(json.dumps({"message": f"interaction {outcome}", **_about(parsed)}))
+    _log.info(json.dumps({"message": f"interaction {outcome}", "event": event["id"], **_about(parsed)}))
 
 
 def _is_deleted(change: Change) -> bool:
@@ -53,7 +53,7 @@ def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:
     wired = services()
     letter = dead_letter(change.collection, change.document_id, change.fields, error, delivery=event["id"])
     wired.documents.dead_letters.put(letter, now=wired.now(), recorded_at=_stamp(change))
-    _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": str(error)}))
+    _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": error.for_log()}))
 
 
 def _stamp(change: Change) -> datetime | None:
@@ -64,4 +64,4 @@ def _stamp(change: Change) -> datetime | None:
 
 
 def _about(parsed: Interaction) -> dict[str, Any]:
-    return {"interaction_id": parsed.interaction_id, "type": parsed.type, "event_id": parsed.event_id}
+    return {"type": parsed.type}

@@ -31,7 +31,7 @@ def monitor(request: Request) -> Response:
         has_friends = wired.settings.has_friends
         report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends))
     except Conflict as error:
-        _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": str(error)}))
+        _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": error.for_log()}))
         return responses.problem(error)
     if has_friends:
         report["shared"] = share_profiles(wired.documents, now=now)
@@ -43,7 +43,7 @@ def monitor(request: Request) -> Response:
         report["notes"] = drop_notes(wired.documents, wired.objects, settled_until=report["until"], now=now)
     except ArtifactError as error:
         # The notes stay, since only a readable ledger tells that it has dropped what they are about.
-        _log.warning(json.dumps({"message": "notes of erasures are kept", "reason": str(error)}))
+        _log.warning(json.dumps({"message": "notes of erasures are kept", "reason": error.for_log()}))
     _log.log(
         logging.WARNING if report["lost"] else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),

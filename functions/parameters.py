@@ -8,7 +8,7 @@ from flask import Request
 from functions import bodies
 from functions.contract import Operation
 from functions.schemas import check, expected, parse
-from shared.errors import InvalidField, TooLarge
+from shared.errors import InvalidField, TooLarge, UnknownField
 
 
 def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[s
     for name in request.args:
         if name not in operation.query:
             allowed = ", ".join(operation.query) or "(none)"
-            raise InvalidField(name, request.args[name], f"only the parameters {allowed}")
+            raise UnknownField(name, request.args[name], f"only the parameters {allowed}")
         if len(request.args.getlist(name)) > 1:
             raise InvalidField(name, request.args.getlist(name), "one value")
     for name, schema in operation.query.items():

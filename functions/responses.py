@@ -21,10 +21,12 @@ from shared.errors import (
     TooMany,
     TooSlow,
     Unauthenticated,
+    UnknownField,
 )
 
 _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
     InvalidField: HTTPStatus.BAD_REQUEST,
+    UnknownField: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     TooSlow: HTTPStatus.REQUEST_TIMEOUT,

@@ -47,7 +47,7 @@ def retrain(request: Request) -> Response:
         _log.info(json.dumps({"message": f"run {document.decision}", "run": json.loads(document.to_json())}))
         return responses.ok(asdict(document))
     except MarqueeError as error:
-        _log.exception("run failed")
+        _log.error("run failed: %s", error.for_log())
         return responses.problem(error)
     except Exception:  # noqa: BLE001  # the edge: the caller gets a clean 500 and the log the cause
         _log.exception("run failed")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shared.entities import fields
-from shared.errors import InvalidField, TooLarge
+from shared.errors import InvalidField, TooLarge, UnknownField
 
 KEYWORDS: Final = frozenset(
     {
@@ -144,7 +144,7 @@ def _object(schema: Schema, value: dict[str, Any], name: str) -> dict[str, Any]:
     if schema.get("additionalProperties") is False:
         for key in value:
             if key not in properties:
-                raise InvalidField(key, value[key], f"only the fields {', '.join(properties)}")
+                raise UnknownField(key, value[key], f"only the fields {', '.join(properties)}")
     # Fields of the body are named as the caller wrote them; nested fields get a path.
     prefix = "" if name == "body" else f"{name}."
     return {

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import tempfile
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -58,7 +59,7 @@ class TriggeringLog:
 
 def _written(entry: Interaction) -> CloudEvent:
     attributes = {
-        "id": entry.interaction_id,
+        "id": uuid.uuid4().hex,
         "source": "//firestore.googleapis.com/projects/local/databases/(default)",
         "type": "google.cloud.firestore.document.v1.written",
     }

@@ -2,6 +2,7 @@
 
 MarqueeError
 ├── InvalidField        a document, a row or a parameter holds a value that cannot be accepted
+│   ├── UnknownField    a document or a request has a field or parameter that is not known
 │   └── TooLarge        a request is larger than is accepted at once
 ├── TooMany             a sender exceeds its rate limit
 ├── TooSlow             a request does not arrive in time
@@ -17,11 +18,19 @@ MarqueeError
 `functions/responses.py` holds the only table from these types to HTTP statuses.
 """
 
+import traceback
+
 _SHOWN = 80
+_FRAMES = 8
+"""Lines of a traceback in the description of an unexpected error."""
 
 
 class MarqueeError(Exception):
     """Base class of all errors that are raised on purpose."""
+
+    def for_log(self) -> str:
+        """Message for logs and stored records: without values of documents and requests, which are about users."""
+        return str(self)
 
 
 class InvalidField(MarqueeError):
@@ -39,6 +48,18 @@ class InvalidField(MarqueeError):
         self.expected = expected
         self.reason = f"expected {expected}, got {_shown(got)}"
         super().__init__(f"{field}: {self.reason}")
+
+    def for_log(self) -> str:
+        """Message without the value."""
+        return f"{self.field}: expected {self.expected}"
+
+
+class UnknownField(InvalidField):
+    """Validation error: a field or parameter is not known, so that its name may be any text."""
+
+    def for_log(self) -> str:
+        """Message without the name and the value."""
+        return f"an unknown field: expected {self.expected}"
 
 
 class TooLarge(InvalidField):
@@ -81,6 +102,10 @@ class Forbidden(MarqueeError):
 class NotFound(MarqueeError):
     """Lookup error: a route, an event or a model version does not exist."""
 
+    def for_log(self) -> str:
+        """Message without what was asked for."""
+        return str(self).partition(", got ")[0]
+
 
 class SettingsError(MarqueeError):
     """Configuration error, raised at start-up; the message names the environment variable."""
@@ -109,3 +134,15 @@ class StoreUnavailable(MarqueeError):
 
 class DeadlineExceeded(MarqueeError):
     """Deadline error of a long run, which stops itself before the platform stops it halfway."""
+
+
+def described(error: BaseException) -> str:
+    """Description of an error for logs and stored records.
+
+    That of an error that is raised on purpose is `MarqueeError.for_log`; of any other its type and where it was raised,
+    innermost first, since its message may hold anything.
+    """
+    if isinstance(error, MarqueeError):
+        return error.for_log()
+    lines = [f"{frame.f_code.co_filename}:{line}" for frame, line in traceback.walk_tb(error.__traceback__)]
+    return " < ".join([type(error).__name__, *lines[: -_FRAMES - 1 : -1]])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.errors import InvalidField
+from shared.errors import InvalidField, UnknownField
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _readable(name: str, value: Any) -> Any:
     try:
         return _plain(value)
     except (ValueError, OverflowError, RecursionError) as error:  # such as a time in the year 20,000
-        raise InvalidField(name, f"a value that cannot be read: {error}", "a value of Firestore") from error
+        raise UnknownField(name, f"a value that cannot be read: {error}", "a value of Firestore") from error
 
 
 def _plain(value: Any) -> Any:  # a Firestore value has one of ten types

@@ -104,7 +104,7 @@ def time_of(text: str) -> datetime:
 
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
     documents = ((key, {"entry": text}) for key, text in entries.items())
-    readable = untrusted.readable(f"histories/{user_id}", documents, lambda key, data: (key, _parse(data["entry"])))
+    readable = untrusted.readable("histories", documents, lambda key, data: (key, _parse(data["entry"])))
     ordered = _last_words(sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
     kept, left = ordered[:MAX_HISTORY], dict(OUTLASTING)
     for item in ordered[MAX_HISTORY:]:

@@ -1,9 +1,13 @@
 """Error translation: failures of Google's libraries become the domain's `StoreUnavailable`."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from shared.errors import StoreUnavailable
+
+_DOCUMENT: Final = re.compile(r"(/documents/[A-Za-z_]+/)[^\"'\]\n]*")
 
 
 @contextmanager
@@ -16,7 +20,8 @@ def unavailable(what: str = "") -> Iterator[None]:
         yield
     # Connections that break below the library raise OSError.
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
-        raise StoreUnavailable(f"{what}: {error}" if what else str(error)) from error
+        said = without_ids(error)
+        raise StoreUnavailable(f"{what}: {said}" if what else said) from shown(error)
 
 
 @contextmanager
@@ -26,3 +31,13 @@ def prefixed(what: str) -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         raise StoreUnavailable(f"{what}: {error}", retry_after_s=error.retry_after_s) from error
+
+
+def without_ids(error: BaseException) -> str:
+    """Message of a Google client without the ids of documents, which hold those of users."""
+    return _DOCUMENT.sub(r"\1…", str(error))
+
+
+def shown(error: BaseException) -> BaseException | None:
+    """Cause to raise another error from: None for one whose message names documents, as tracebacks show it."""
+    return None if _DOCUMENT.search(str(error)) else error

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from shared.entities import Event, Status, User
 from shared.entities.fields import Document
@@ -10,6 +10,8 @@ from shared.errors import InvalidField
 
 _log = logging.getLogger(__name__)
 Entity = TypeVar("Entity")
+_PUBLIC: Final = frozenset({"events", "rules"})
+"""Collections that hold nothing about users."""
 
 
 def readable(
@@ -59,11 +61,13 @@ def is_unprofiled(data: Document) -> bool:
 
 
 def warn(collection: str, document_id: str, error: InvalidField) -> None:
-    """Log a structured warning about a document, or a part of a document, that is left out."""
-    _log.warning(
-        "Left out an unreadable document: %s/%s: %s",
-        collection,
-        document_id,
-        error,
-        extra={"collection": collection, "document_id": document_id, "field": error.field, "reason": error.reason},
-    )
+    """Log a structured warning about a document, or a part of a document, that is left out.
+
+    Only an event is named: the ids of other documents, and their values, are about users.
+    """
+    is_public = collection in _PUBLIC
+    name = f"{collection}/{document_id}" if is_public else collection
+    told: dict[str, str] = {"collection": collection, "field": error.field, "reason": f"expected {error.expected}"}
+    if is_public:
+        told |= {"document_id": document_id, "reason": error.reason}
+    _log.warning("Left out an unreadable document: %s: %s: %s", name, error.field, told["reason"], extra=told)

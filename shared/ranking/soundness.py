@@ -81,17 +81,17 @@ def unsound(
     recommender: Recommender, profile: Profile, items: Sequence[Recommendation], n_candidates: int, now: datetime
 ) -> str:
     """What is wrong with a list of up to `K` events that was made from `n_candidates` live events, "" if nothing is."""
-    catalog, name = recommender.catalog, profile.user.user_id
+    catalog = recommender.catalog
     shown = [item.event_id for item in items]
     rows = catalog.events.rows(shown)
     if len(shown) != len(set(shown)) or (rows < 0).any() or not catalog.are_live(rows, now).all():
-        return f"the list of {name!r} holds an event twice or one that may not be shown: {shown}"
+        return "a list holds an event twice or one that may not be shown"
     if not np.isfinite([item.score for item in items]).all():
-        return f"the list of {name!r} holds scores that are not finite"
+        return "a list holds scores that are not finite"
     seen = catalog.events.rows([entry.event_id for entry in profile.history])
     n_seen = int(catalog.are_live(distinct(seen[seen >= 0]), now).sum())
     if len(shown) < min(K, n_candidates - n_seen):
-        return f"the list of {name!r} is too short: {len(shown)} of {n_candidates} events"
+        return f"a list is too short: {len(shown)} of {n_candidates} events"
     return ""
 
 

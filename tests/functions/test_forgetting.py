@@ -174,7 +174,8 @@ def expires(store: Documents, place: str) -> bool:
 def test_nothing_holds_a_forgotten_user(
     store: Documents, wire: Wire, client: FlaskClient, clock: Clock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    for name in ("shared", "functions"):
+        caplog.set_level(logging.DEBUG, logger=name)
     wired = wire(model="blend", challengers_s=0.0, require_auth=True)
     bucket = FolderObjects(tmp_path)
     done: list[Interaction] = []
@@ -224,6 +225,7 @@ def test_nothing_holds_a_forgotten_user(
     for value in ("Reykjavik", "lindy hop"):
         assert not any(place.startswith(("users", "ledger", "runs")) for place in held.places_of(value))
     assert {needle: places for needle in open_hashes(done) if (places := held.places_of(needle))} == {}
+    assert GONE not in caplog.text
     # Keyed hashes are in the note and in tombstones, which end.
     keyed = {place for needle in keyed_hashes(done) for place in held.places_of(needle)}
     assert {place.split("/")[0] for place in keyed} == {"forgotten", "counted"}

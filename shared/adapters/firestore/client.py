@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.adapters.breaker import Breaker
-from shared.adapters.unavailable import prefixed, unavailable
+from shared.adapters.unavailable import prefixed, shown, unavailable, without_ids
 from shared.entities import KeySource
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s, with_budget
@@ -136,9 +136,10 @@ class Database:
             try:
                 return batch.commit(retry=retries(seconds), timeout=seconds)
             except (AlreadyExists, FailedPrecondition, NotFound) as error:
-                refused = PreconditionLost(str(error))
+                refused = PreconditionLost(without_ids(error))
             except InvalidArgument as error:
-                refused = Refused(f"cannot write {what}: {error}")
+                refused = Refused(f"cannot write {what}: {without_ids(error)}")
+                raise refused from shown(error)
         raise refused
 
     @contextmanager
@@ -218,5 +219,5 @@ def without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _named(references: Sequence["DocumentReference"]) -> str:
-    more = f" and {len(references) - 1} more" if len(references) > 1 else ""
-    return f"{references[0].path}{more}" if references else "nothing"
+    collections = sorted({reference.parent.id for reference in references})
+    return f"{len(references)} documents of {', '.join(collections)}" if references else "nothing"

@@ -36,13 +36,13 @@ class FirestoreDeadLetters:
         batch.set(self._database.document(COLLECTION, letter.key), document)
         for marker in markers_of(self._database, letter.user_id) if is_guarded else ():
             add_guard(self._database, batch, marker)
-        self._database.commit(batch, f"the dead letter {letter.key}")
+        self._database.commit(batch, "a dead letter")
 
     def remove(self, key: str) -> None:
         """Drop a dead letter; a missing letter is no error."""
         batch = self._database.client.batch()
         batch.delete(self._database.document(COLLECTION, key))
-        self._database.commit(batch, f"that the dead letter {key} is gone")
+        self._database.commit(batch, "that a dead letter is gone")
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""

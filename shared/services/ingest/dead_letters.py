@@ -32,7 +32,7 @@ def dead_letter(
         key=blake2b(name.encode(errors="replace"), digest_size=16).hexdigest(),
         collection=collection,
         document_id=document_id,
-        reason=str(problem or ""),
+        reason=problem.for_log() if problem else "",
         user_id=given if given and isinstance(given, str) else owner_of(document_id),
         data=_text(data),
     )

@@ -39,7 +39,7 @@ def sign_in(documents: Documents, *, anonymous_id: str, user_id: str, now: datet
         try:
             interaction = Interaction.from_document(entry.document_id, entry.fields)
         except InvalidField as error:
-            _log.warning("leaves out what cannot be read of a visitor: %s", error)
+            _log.warning("leaves out what cannot be read of a visitor: %s", error.for_log())
             continue
         if interaction.is_of_visitor():
             found.append(replace(interaction, user_id=user_id, anonymous=False))

@@ -134,7 +134,7 @@ class ServingContext:
             try:
                 profile = self._profile(request.user_id, now)
             except StoreUnavailable as error:
-                _log.warning("answers without the history of a user: %s", error)
+                _log.warning("answers without the history of a user: %s", error.for_log())
                 degraded = (*degraded, "history")
                 # Whether the user wishes to be profiled is unknown as well.
                 recent = ()

@@ -223,7 +223,7 @@ class Serving:
                 try:
                     snapshot = step(snapshot, now)
                 except MarqueeError as error:
-                    _log.warning("keeps the last good %s: %s", part, error)
+                    _log.warning("keeps the last good %s: %s", part, error.for_log())
                     snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
                 except Exception:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
                     _log.exception("keeps the last good %s", part)

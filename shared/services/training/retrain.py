@@ -113,7 +113,7 @@ def _recorded(trainer: Trainer, plan: Plan, running: Run) -> None:
         running.step("lease taken", f"run {document.run_id} begins")
         _Training(trainer, plan, running).perform()
     except MarqueeError as error:
-        document.decision, document.reason = run.FAILED, str(error)
+        document.decision, document.reason = run.FAILED, error.for_log()
         raise
     finally:
         reads = trainer.documents.listed() - listed_before
@@ -216,7 +216,9 @@ class _Training:
         try:
             return registry.load_version(self._objects, registry.Pointer.from_json(blob.data).version)
         except (ArtifactError, InvalidField) as error:
-            self._run.step("model in service unreadable", f"the model in service cannot be compared to: {error}")
+            self._run.step(
+                "model in service unreadable", f"the model in service cannot be compared to: {error.for_log()}"
+            )
             return None
 
     def _packed(

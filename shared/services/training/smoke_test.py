@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.entities import HistoryEntry, InteractionType, Profile, User, fields
 from shared.entities.profile import MAX_HISTORY
-from shared.errors import ArtifactError
+from shared.errors import ArtifactError, described
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.weights import TYPES
 from shared.models.artifact import Manifest, unpack
@@ -82,9 +82,10 @@ def check(
     try:
         answered = json.loads(run_smoke_test(request.encode() + b"\n" + data))
     except (ArtifactError, ValueError) as error:
-        return f"a fresh process could not use it: {error}"
+        return f"a fresh process could not use it: {described(error)}"
     if _differ(answered, expected):
-        return f"a fresh process answers differently: expected {expected}, got {answered}"
+        # The lists themselves are personal.
+        return f"a fresh process answers differently from the fitted model on one of {len(profiles)} lists"
     problems = (
         unsound(recommender, profile, items, len(live), now) for profile, items in zip(profiles, lists, strict=True)
     )
@@ -138,5 +139,13 @@ def _moment(posix_seconds: float) -> datetime:
     return datetime.fromtimestamp(posix_seconds, UTC)
 
 
+def main() -> None:
+    """Process of its own: writes the response to the request on its standard input, or ends with an error."""
+    try:
+        sys.stdout.buffer.write(answer(sys.stdin.buffer.read()))
+    except Exception as error:  # noqa: BLE001  # the edge of a process, whose last words are stored with the run
+        sys.exit(described(error))
+
+
 if __name__ == "__main__":
-    sys.stdout.buffer.write(answer(sys.stdin.buffer.read()))
+    main()
