@@ -19,7 +19,7 @@ NAMES: Final = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/architec
 DOCUMENTS: Final = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs/decisions").glob("*.md"))]
 YAML_FILES: Final = [ROOT / ".pre-commit-config.yaml", *sorted((ROOT / ".github").rglob("*.yml"))]
 ELSEWHERE: Final = {
-    *("model.npz", "manifest.json", "ledger/current.json", "models/VERSION/", "runs/RUN.json"),
+    *("model.npz", "manifest.json", "ledger/current.json", "models/VERSION/", "runs/RUN.json", "keys/ring.json"),
     *("functions/NAME.py", "venv/", "venv/bin/pip-compile"),
 }
 """Objects of a bucket, stand-ins for names of one's own, and what `make setup` makes."""

@@ -41,15 +41,23 @@ class StoredKeys:
         if self._keys is None:
             with self._lock:
                 if self._keys is None:
-                    self._keys = self._read()
+                    self._keys = _parsed(self._stored())
         return self._keys
 
-    def _read(self) -> Keys:
-        blob = self._objects.read(KEY) or self._created()
-        try:
-            return Keys.from_json(blob.data)
-        except InvalidField as error:
-            raise StoreUnavailable(f"{KEY} is damaged: {error}; restore it from a backup of the bucket") from error
+    def add(self, key: bytes) -> Keys:
+        """Addition of a key that writes from now on; returns all keys. Other instances know it once they start again.
+
+        Raises `InvalidField` when there are too many, `Conflict` when somebody else adds one, and as a call does.
+        """
+        with self._lock:
+            blob = self._stored()
+            keys = _parsed(blob).with_new(key)
+            self._objects.write(KEY, keys.to_json(), generation=blob.generation)
+            self._keys = keys
+        return keys
+
+    def _stored(self) -> Blob:
+        return self._objects.read(KEY) or self._created()
 
     def _created(self) -> Blob:
         made = Keys((self._new_key(),)).to_json()
@@ -61,3 +69,10 @@ class StoredKeys:
         if found is None:
             raise StoreUnavailable(f"{KEY} was written and is not there; try again")
         return found
+
+
+def _parsed(blob: Blob) -> Keys:
+    try:
+        return Keys.from_json(blob.data)
+    except InvalidField as error:
+        raise StoreUnavailable(f"{KEY} is damaged: {error}; restore it from a backup of the bucket") from error

@@ -7,7 +7,7 @@ import pytest
 
 from shared.adapters.keys import KEY, StoredKeys
 from shared.entities import Keys
-from shared.errors import StoreUnavailable
+from shared.errors import InvalidField, StoreUnavailable
 from shared.ports import Blob, ObjectStore
 from tests.stores import ContestedObjects, FragileObjects, Outage
 
@@ -64,6 +64,17 @@ def test_a_damaged_key_is_an_error_and_is_never_replaced(objects: ObjectStore, d
     # Once it is restored, the same instance goes on.
     objects.write(KEY, OTHER.to_json(), generation=found.generation)
     assert keys() == OTHER
+
+
+def test_an_added_key_writes_and_the_older_ones_are_kept(objects: ObjectStore) -> None:
+    source = StoredKeys(objects)
+    before = source()
+    after = source.add(OTHER.ring[0])
+    assert after.ring == (*OTHER.ring, *before.ring)
+    assert source() == StoredKeys(objects)() == after
+    with pytest.raises(InvalidField, match="different keys"):
+        source.add(OTHER.ring[0])
+    assert StoredKeys(objects)() == after
 
 
 def test_an_outage_makes_no_key(objects: ObjectStore) -> None:
