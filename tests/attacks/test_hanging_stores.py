@@ -133,6 +133,26 @@ def test_an_emulator_that_was_killed_and_is_back_is_used_again(tmp_path: Path) -
 
 
 @pytest.mark.attacks
+def test_a_bucket_that_hangs_stops_what_needs_it_alone(tmp_path: Path, deaf_host: str) -> None:
+    environ = prepare(tmp_path) | {"MARQUEE_OBJECTS": "gs:any", "STORAGE_EMULATOR_HOST": f"http://{deaf_host}"}
+    with server(environ) as url:
+        with ThreadPoolExecutor(6) as pool:
+            asked = [pool.submit(ask, f"{url}/models") for _ in range(6)]
+            time.sleep(0.2)
+            for path in ("health", LIST):
+                status, body, seconds = ask(f"{url}/{path}")
+                assert (status, body["model_version"]) == (200, None)
+                assert seconds < READ_S + SLACK_S
+            assert ask(f"{url}/interactions", SENT)[0] == 200
+            for answer in asked:
+                status, body, seconds = answer.result()
+                assert status == 503
+                assert seconds < CALL_S + SLACK_S
+                assert "/" not in body["detail"]
+        assert min(ask(f"{url}/models")[2] for _ in range(3)) < 0.3
+
+
+@pytest.mark.attacks
 def test_a_cold_instance_beside_a_store_that_hangs_answers(tmp_path: Path, deaf_host: str) -> None:
     environ = prepare(tmp_path) | {"MARQUEE_DOCUMENTS": "firestore:any", "FIRESTORE_EMULATOR_HOST": deaf_host}
     # The first answer is waited for by the server's start.

@@ -386,6 +386,25 @@ def test_without_keys_tokens_are_told_as_an_outage_in_time(name: str) -> None:
             assert time.monotonic() - started < KEYS_S * 2
 
 
+def test_requests_wait_for_a_server_of_keys_that_hangs_once_and_within_their_budget(tmp_path: Path) -> None:
+    store = documents()
+    wired = deployment.wire(store, tmp_path, Clock(), require_auth=True)
+    waited = []
+    with key_server(KEYLESS["hangs"]), wiring.use(replace(wired, identity=FirebaseIdentity(PROJECT))):
+        client = deployment.client()
+        assert client.get("/api/v1/recommendations").status_code == 200
+        for _ in range(6):
+            started = time.monotonic()
+            answer = client.get("/api/v1/recommendations", headers={"Authorization": f"Bearer {id_token()}"})
+            waited.append(time.monotonic() - started)
+            assert answer.status_code == 503
+            assert int(answer.headers["Retry-After"]) >= 1
+        assert client.get("/api/v1/recommendations").status_code == 200
+    store.close()
+    assert max(waited) < KEYS_S * 2
+    assert min(waited[-2:]) < 0.2
+
+
 def test_credentials_that_cannot_be_read_are_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     with key_server(KeyServer(GOOD)):
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
