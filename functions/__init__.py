@@ -3,8 +3,8 @@
 import os
 from typing import Final
 
-THREADS: Final = 16
-"""Requests at once that an instance of `api` serves, `concurrency` in `functions.yaml`.
+THREADS: Final = int(os.environ.get("THREADS") or 16)
+"""Requests at once that an instance of `api` serves, `concurrency` in `functions.yaml`; the server reads the variable.
 
 A request that waits for a store holds a thread, and no processor: with few threads some writes to a store that hangs
 would leave none for lists that can do without it. Each thread takes some 100 kB.

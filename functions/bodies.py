@@ -23,7 +23,7 @@ HURRY_S: Final = 0.25
 _LITTLE: Final = 65_536
 """Bytes that are read of a body that nobody wants."""
 _READ: Final = "marquee.body_is_read"
-_MANY: Final = THREADS // 2
+_MANY: Final = max(THREADS // 2, 1)
 _SOCKETS: Final = ("gunicorn.socket", "werkzeug.socket")
 """Keys of a WSGI environment under which servers give the connection."""
 

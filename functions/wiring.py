@@ -39,7 +39,7 @@ MAX_SENT_BY_VISITORS: Final = 40_000
 """Rate limit of all visitors and anonymous accounts together."""
 SENT_IN: Final = timedelta(minutes=10)
 """Period of the rate limits."""
-MAX_WAITING: Final = THREADS * 3 // 4
+MAX_WAITING: Final = max(THREADS * 3 // 4, 1)
 """Calls at once that cannot be answered without a store; the other threads stay free for lists and health."""
 
 

@@ -60,6 +60,18 @@ def test_others_are_served_beside_bodies_that_do_not_come(url: str, name: str) -
 
 
 @pytest.mark.attacks
+def test_others_are_served_by_few_threads(tmp_path: Path) -> None:
+    # What functions-framework would run on one processor.
+    with server(prepare(tmp_path) | {"THREADS": "4"}) as url:
+        for name in ("nothing", "to no path"):
+            with connections(url, 8, PROMISED[name]):
+                time.sleep(0.1)
+                status, _, seconds = ask(f"{url}/health")
+                assert status == 200
+                assert seconds < 8 * HURRY_S + SLACK_S
+
+
+@pytest.mark.attacks
 def test_a_byte_now_and_then_wins_no_time(url: str) -> None:
     with connections(url, 1, POST + b"Content-Length: 900\r\n\r\n") as [connection]:
         started = time.monotonic()
