@@ -113,14 +113,17 @@ def _verification(what: str) -> Iterator[None]:
     """Error translation of a block in which libraries verify a token named `what`, whose form has been checked."""
     from firebase_admin.auth import CertificateFetchError
     from firebase_admin.exceptions import FirebaseError
-    from google.auth.exceptions import TransportError
+    from google.auth.exceptions import GoogleAuthError
     from jwt import PyJWKClientConnectionError, PyJWTError
 
     try:
         yield
     except Exception as error:
         is_refusal = isinstance(error, ValueError | FirebaseError | PyJWTError)
-        is_outage = isinstance(error, CertificateFetchError | PyJWKClientConnectionError | TransportError | OSError)
+        # Google's library raises errors about a token as ValueError as well.
+        is_outage = isinstance(error, CertificateFetchError | PyJWKClientConnectionError | OSError) or (
+            isinstance(error, GoogleAuthError) and not is_refusal
+        )
         if is_outage or _is_about_keys(error):
             raise StoreUnavailable(f"cannot fetch the keys that verify {what}s: {error}") from error
         if is_refusal:

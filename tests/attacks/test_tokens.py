@@ -405,6 +405,16 @@ def test_requests_wait_for_a_server_of_keys_that_hangs_once_and_within_their_bud
     assert min(waited[-2:]) < 0.2
 
 
+def test_tokens_of_an_emulator_have_no_signature_and_all_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:1")
+    identity = FirebaseIdentity(PROJECT)
+    head = b64(header(alg="none", kid=OMITTED))
+    assert identity.caller(f"{head}.{b64(id_claims(admin=True))}.").is_admin
+    for name, claims in ID_CLAIMS.items():
+        with pytest.raises(Unauthenticated):
+            print(name, identity.caller(f"{head}.{b64(id_claims(**claims))}."))
+
+
 def test_credentials_that_cannot_be_read_are_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     with key_server(KeyServer(GOOD)):
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")
