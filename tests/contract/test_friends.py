@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -146,3 +147,45 @@ def test_plans_expire_with_the_interactions(store: Documents) -> None:
 
 def test_users_with_friends_are_those_who_declare_some(store: Documents) -> None:
     assert store.users.with_friends([EVE, BOB, "nobody", ANN]) == [BOB, ANN]
+
+
+def test_sharing_beside_an_erasure_leaves_nothing_with_friends(store: Documents) -> None:
+    for _ in range(4):
+        store.users.put(FRIENDS, now=NOW)
+        act(store, did(BOB, "party"), did(ANN, "walk"))
+        with ThreadPoolExecutor(4) as pool:
+            runs = [pool.submit(store.users.share_plans, [BOB, ANN]) for _ in range(6)]
+            store.personal.erase(BOB, now=NOW + SECOND)
+            for run in runs:
+                run.result()
+        assert list(store.personal.of(BOB)) == []
+        assert BOB not in everything(store, [ANN])
+        # Whoever still declares the friend would see what is left.
+        store.users.put(FRIENDS[:1], now=NOW + 2 * SECOND)
+        assert going(store, ANN) == {}
+
+
+def test_the_last_of_several_runs_at_once_does_not_share_what_is_over(store: Documents) -> None:
+    for number in range(4):
+        with ThreadPoolExecutor(4) as pool:
+            act(store, did(BOB, f"party_{number}", age=10))
+            runs = [pool.submit(store.users.share_plans, [BOB, ANN]) for _ in range(6)]
+            act(store, did(BOB, f"party_{number}", InteractionType.CANCEL, age=5))
+            for run in runs:
+                run.result()
+        assert going(store, ANN) == {}
+
+
+def test_many_friends_of_a_user_are_brought_up_to_date_at_once(store: Documents) -> None:
+    names = [f"friend_{number}" for number in range(20)]
+    store.users.put([User(user_id=ANN, friends=tuple(names))], now=NOW)
+    store.users.put([User(user_id=name, friends=(ANN, *names)) for name in names], now=NOW)
+    act(store, did(ANN, "walk"), *(did(name, "party") for name in names))
+    assert going(store, ANN) == {"party": 20}
+    assert going(store, names[0]) == {"party": 19, "walk": 1}
+    store.users.put([User(user_id=ANN)], now=NOW + SECOND)
+    share_profiles(store, now=NOW + DAY)
+    store.users.put([User(user_id=ANN, friends=tuple(names[:3]))], now=NOW + 2 * DAY)
+    share_profiles(store, now=NOW + 3 * DAY)
+    assert going(store, ANN) == {"party": 3}
+    assert {name for name in names if "walk" in going(store, name)} == set(names[:3])

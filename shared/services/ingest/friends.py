@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from shared.entities import Interaction
@@ -31,16 +32,18 @@ def share_profiles(documents: Documents, *, now: datetime) -> int:
     """Sharing of plans after changes of profiles since the last run; returns the number of profiles.
 
     A changed profile may begin or end friendships, so its user is told of the plans of friends, and they of the user's.
+    In a run over all profiles, every friend has a turn of their own.
     """
     since = documents.bookmarks.read(SHARED) or _BEGINNING
-    count = 0
-    for user in documents.users.changed_since(since):
-        documents.users.share_plans([user.user_id])
-        others = {*friend_ids(user), *documents.users.telling(user.user_id)}
-        documents.users.share_plans(sorted(others), viewer=user.user_id)
-        count += 1
-        if count % _STEP == 0 and user.updated_at:
-            documents.bookmarks.move(SHARED, min(user.updated_at, now - _OVERLAP))
+    changed, is_whole, count = documents.users.changed_since(since), since == _BEGINNING, 0
+    while part := list(islice(changed, _STEP)):
+        documents.users.share_plans([user.user_id for user in part])
+        for user in () if is_whole else part:
+            others = {*friend_ids(user), *documents.users.telling(user.user_id)}
+            documents.users.share_plans(sorted(others), viewer=user.user_id)
+        count += len(part)
+        if part[-1].updated_at and len(part) == _STEP:
+            documents.bookmarks.move(SHARED, max(since, min(part[-1].updated_at, now - _OVERLAP)))
     documents.bookmarks.move(SHARED, max(since, now - _OVERLAP))
     return count
 
