@@ -150,7 +150,7 @@ def test_users_with_friends_are_those_who_declare_some(store: Documents) -> None
 
 
 def test_sharing_beside_an_erasure_leaves_nothing_with_friends(store: Documents) -> None:
-    for _ in range(4):
+    for _ in range(2):
         store.users.put(FRIENDS, now=NOW)
         act(store, did(BOB, "party"), did(ANN, "walk"))
         with ThreadPoolExecutor(4) as pool:
@@ -166,7 +166,7 @@ def test_sharing_beside_an_erasure_leaves_nothing_with_friends(store: Documents)
 
 
 def test_the_last_of_several_runs_at_once_does_not_share_what_is_over(store: Documents) -> None:
-    for number in range(4):
+    for number in range(2):
         with ThreadPoolExecutor(4) as pool:
             act(store, did(BOB, f"party_{number}", age=10))
             runs = [pool.submit(store.users.share_plans, [BOB, ANN]) for _ in range(6)]
