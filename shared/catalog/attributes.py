@@ -4,7 +4,6 @@ A model has parameters for the names that were in the catalog at training. Event
 names; `trained` maps a name's row to its row at training, so parameters stay valid while the catalog grows.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
@@ -29,17 +28,6 @@ _MAX_WEIGHT: Final = 1e3
 
 _MULTIPLIERS: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9))
 """Odd 64-bit constants of the SplitMix64 generator, which mix the bits of a hash."""
-
-_WORD: Final = re.compile(r"[^\W\d_]{2,40}")
-
-
-def words(text: str) -> list[str]:
-    """Tokens of a text in lower case: runs of two to forty letters of any script.
-
-    >>> words("Jazz & Blues: the 2nd Night")
-    ['jazz', 'blues', 'the', 'nd', 'night']
-    """
-    return _WORD.findall(text.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from shared.arrays.checked import checked, checked_ids, named
 from shared.arrays.positions import distinct
 from shared.arrays.vocabulary import Vocabulary
-from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed, words
+from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed
 from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
 from shared.catalog.tags import Tags
+from shared.catalog.words import words
 from shared.entities import Event
 from shared.entities.event import MAX_ASSUMED
 from shared.entities.fields import zone_names

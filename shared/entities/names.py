@@ -1,5 +1,6 @@
 """Keys of names: the one form in which categories, tags, cities and titles of series are compared."""
 
+import re
 from collections.abc import Iterable
 from typing import Final
 from unicodedata import normalize
@@ -8,6 +9,8 @@ import regex
 
 _UNSEEN: Final = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cc}--\s]+", flags=regex.V1)
 """Characters without a shape, such as zero-width and soft hyphens, marks of direction and selectors of variants."""
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+"""Those of ASCII."""
 
 
 def name_key(name: str) -> str:
@@ -20,10 +23,7 @@ def name_key(name: str) -> str:
     >>> name_key("S\u00e3o Paulo") == name_key(" sa\u0303o\u00a0PAULO\u200b ")
     True
     """
-    if name.isascii() and name.isprintable():
-        return " ".join(name.casefold().split())
-    # Twice, since folding may give characters that compose or fold again.
-    return " ".join(_folded(_folded(name)).split())
+    return " ".join(folded(name).split())
 
 
 def name_keys(names: Iterable[str]) -> list[str]:
@@ -31,6 +31,11 @@ def name_keys(names: Iterable[str]) -> list[str]:
     return [key for key in dict.fromkeys(map(name_key, names)) if key]
 
 
-def _folded(name: str) -> str:
-    # Decomposed first, since folding an accent that is part of a letter differs from folding one that follows it.
-    return normalize("NFKC", _UNSEEN.sub("", normalize("NFKD", name)).casefold())
+def folded(text: str) -> str:
+    """Text in the form in which names are compared, with its white space as it is."""
+    if text.isascii():
+        return _CONTROL.sub("", text.casefold())
+    # Decomposed first, since an accent within a letter folds unlike one after it; folded twice, since composing may
+    # give letters that fold again.
+    text = _UNSEEN.sub("", normalize("NFKD", text)).casefold()
+    return normalize("NFKC", normalize("NFKC", text).casefold())
