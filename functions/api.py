@@ -11,7 +11,7 @@ from functions.redaction import trace
 from functions.routes import handler
 from functions.routes.call import Call
 from functions.wiring import Services, services
-from shared.errors import MarqueeError, NotFound
+from shared.errors import MarqueeError, NotFound, shown
 from shared.ports import time_budget
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def _answer(request: Request, wired: Services, given: list[object]) -> Response:
     known = contract()
     found = known.find(request.path.removesuffix("/"))
     if found is None:
-        raise NotFound(f"expected one of {', '.join(known.paths)}, got {request.path[:200]!r}")
+        raise NotFound(f"expected one of {', '.join(known.paths)}, got {shown(request.path)}")
     operations, path = found
     given.append(path)
     if request.method == "OPTIONS":

@@ -20,9 +20,12 @@ MarqueeError
 
 import traceback
 
+import regex
+
 _SHOWN = 80
 _FRAMES = 8
 """Lines of a traceback in the description of an unexpected error."""
+_GRAPHEME = regex.compile(r"\X")
 
 
 class MarqueeError(Exception):
@@ -46,7 +49,7 @@ class InvalidField(MarqueeError):
     def __init__(self, field: str, got: object, expected: str) -> None:
         self.field = field
         self.expected = expected
-        self.reason = f"expected {expected}, got {_shown(got)}"
+        self.reason = f"expected {expected}, got {shown(got)}"
         super().__init__(f"{field}: {self.reason}")
 
     def for_log(self) -> str:
@@ -83,12 +86,29 @@ class TooSlow(MarqueeError):
     """Time limit error: a request does not arrive in time."""
 
 
-def _shown(got: object) -> str:
+def shown(got: object) -> str:
+    """Value as messages show it: its `repr`, shortened."""
     try:
-        shown = repr(got)
+        text = repr(got)
     except (RecursionError, ValueError):  # nested too deep, or an integer of too many digits
         return f"a value of type {type(got).__name__}"
-    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({len(shown)} characters)"
+    return text if len(text) <= _SHOWN else f"{shortened(text, _SHOWN)} ({len(text)} characters)"
+
+
+def shortened(text: str, length: int) -> str:
+    """Text cut between graphemes to at most `length` characters, with an ellipsis after it; unchanged if it fits.
+
+    >>> shortened("👩🏽‍🚀🚀", 4)
+    '👩🏽‍🚀…'
+    """
+    if len(text) <= length:
+        return text
+    end = 0
+    for grapheme in _GRAPHEME.finditer(text):
+        if grapheme.end() > length:
+            break
+        end = grapheme.end()
+    return f"{text[:end]}…"
 
 
 class Unauthenticated(MarqueeError):

@@ -16,6 +16,7 @@ from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribut
 from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
 from shared.catalog.tags import Tags
+from shared.catalog.titles import Titles
 from shared.catalog.words import words
 from shared.entities import Event
 from shared.entities.event import MAX_ASSUMED
@@ -82,7 +83,7 @@ class Catalog:
     visible : bool of shape (n,) – known and not hidden: what everybody may see, live or not.
     lat, lng : float32 of shape (n,) – degrees, NaN where unknown.
     price : float32 of shape (n,) – in the currency of the event, NaN where unknown.
-    titles : bytes ("S") of shape (n,) – UTF-8, cut at 100 bytes, for responses and reasons.
+    titles : whole titles, for responses and reasons.
     tags : keys of all tags, for filters.
     fields : categorical attributes by name, see `FIELDS`.
     bags : TF-IDF attributes by name, see `BAGS`.
@@ -101,7 +102,7 @@ class Catalog:
     lat: NDArray[np.float32]
     lng: NDArray[np.float32]
     price: NDArray[np.float32]
-    titles: NDArray[np.bytes_]
+    titles: Titles
     tags: Tags
     fields: Mapping[str, CategoricalAttribute]
     bags: Mapping[str, TfIdfAttribute]
@@ -158,7 +159,7 @@ class Catalog:
             lat=np.array([location.lat if location else np.nan for location in locations], np.float32),
             lng=np.array([location.lng if location else np.nan for location in locations], np.float32),
             price=np.array([np.nan if not event or event.price is None else event.price for event in rows], np.float32),
-            titles=np.array([_title(event) for event in rows], np.bytes_),
+            titles=Titles.of([event.title if event else "" for event in rows]),
             tags=Tags.of(lists["tags"]),
             fields={
                 name: CategoricalAttribute.of(
@@ -241,7 +242,7 @@ class Catalog:
         return type(self)(
             events=Vocabulary(union),
             trained=trained,
-            titles=column("titles", np.promote_types(self.titles.dtype, changed.titles.dtype)),
+            titles=self.titles.merged(changed.titles, old, new, len(union)),
             tags=self.tags.merged(changed.tags, old, new, len(union)),
             fields={name: self.fields[name].merged(changed.fields[name], old, new, len(union)) for name in FIELDS},
             bags={name: self.bags[name].merged(changed.bags[name], old, new, len(union)) for name in BAGS},
@@ -251,11 +252,11 @@ class Catalog:
 
     def title(self, row: int) -> str:
         """Title of the event of a row, or its id if it has no title."""
-        return bytes(self.titles[row]).decode(errors="ignore") or self.events.ids(np.array([row]))[0]
+        return self.titles.at(row) or self.events.ids(np.array([row]))[0]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the catalog, by names that begin with `catalog.`."""
-        arrays = {"catalog.events": self.events.keys, "catalog.titles": self.titles}
+        arrays = {"catalog.events": self.events.keys, **prefixed(self.titles.to_arrays(), "catalog.titles.")}
         arrays |= {f"catalog.{name}": getattr(self, name) for name in (*_NUMBERS, *_SHIFTS)}
         arrays["catalog.default_timezone"] = np.array([self.calendar.timezone.encode()], np.bytes_)
         arrays["catalog.assumed_hours"] = np.array([self.calendar.assumed_hours])
@@ -270,7 +271,7 @@ class Catalog:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Catalog from its artifact arrays, as at training; raises `ValueError` naming one that does not fit.
 
-        Earlier versions knew no time zones, and did not tell hidden events from others that are not on sale.
+        Earlier versions knew no time zones, cut titles under another name, and did not tell hidden events from others that are not on sale.
         """
         arrays = {"catalog.visible": arrays.get("catalog.on_sale", np.empty(0, np.bool_)), **arrays}
         events = Vocabulary(checked_ids(arrays, "catalog.events"))
@@ -278,6 +279,13 @@ class Catalog:
         if "catalog.default_timezone" not in arrays:
             arrays = {**arrays, **_solar_time(checked(arrays, "catalog.lng", "f4", size, has_unknown=True))}
         calendar = _checked_calendar(arrays)
+        former = arrays.get("catalog.titles")
+        with named("catalog.titles."):
+            titles = (
+                Titles.from_arrays(part(arrays, "catalog.titles."), size)
+                if former is None
+                else Titles.of_former(checked({"": former}, "", "S", size))
+            )
         with named("catalog.labels."):
             tags = Tags.from_arrays(part(arrays, "catalog.labels."), size)
         fields, bags = {}, {}
@@ -295,7 +303,7 @@ class Catalog:
         return cls(
             events=events,
             trained=np.arange(size, dtype=np.int32),
-            titles=checked(arrays, "catalog.titles", "S", size),
+            titles=titles,
             tags=tags,
             fields=fields,
             bags=bags,
@@ -347,10 +355,6 @@ def seconds(moment: datetime | None) -> float:
 def moment(posix_seconds: float) -> datetime | None:
     """UTC time of POSIX seconds, None for ±inf; the inverse of `seconds`."""
     return None if np.isinf(posix_seconds) else datetime.fromtimestamp(posix_seconds, UTC)
-
-
-def _title(event: Event | None) -> bytes:
-    return event.title.encode()[:100].replace(b"\0", b"") if event else b""
 
 
 def _series(event: Event, local_s: float) -> str:

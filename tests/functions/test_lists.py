@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from functions.routes.call import Call
 from shared.adapters.sqlite.events import SqliteEvents
-from shared.entities import InteractionType
+from shared.entities import Event, InteractionType
 from shared.ports import Caller, Documents
 from shared.services.ingest.record import count
 from tests import laws
@@ -45,6 +45,21 @@ def _get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
 
 def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
     return [item["event_id"] for item in _get(client, path, **{"limit": 100} | query)["items"]]
+
+
+@pytest.mark.parametrize("title", ["🎷 Jazz 👩🏽‍🚀 " * 70, "ü" * 1_000, "Rock &amp; Roll <b>Night</b> <3"])
+def test_answers_and_reasons_carry_whole_titles(
+    trained: FlaskClient, store: Documents, clock: Clock, title: str
+) -> None:
+    plain = "Rock & Roll Night <3" if "&" in title else title
+    document = {"title": title, "organizer_id": "long", "tags": ["long"], "starts_at": NOW + 9 * DAY}
+    for event_id in ("long_1", "long_2"):
+        store.events.put([Event.from_document(event_id, document)], now=clock.now)
+    _count(store, "fan", "long_1", clock)
+    clock.forward()
+    items = {item["event_id"]: item for item in _get(trained, "/recommendations", user_id="fan", limit=100)["items"]}
+    assert items["long_2"]["title"] == plain
+    assert f"because you booked {plain}" in items["long_2"]["reasons"]
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -38,13 +38,14 @@ def events(draw: st.DrawFn) -> Event:
 
 
 EVENTS = st.lists(events(), max_size=6)
-NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "visible", "lat", "lng", "price", "titles")
+NUMBERS = ("starts_at", "ends_at", "created_at", "on_sale", "visible", "lat", "lng", "price")
 
 
 def _readable(catalog: Catalog) -> dict[str, list[object]]:
     """Columns with names instead of codes, so that catalogs with different vocabularies can be compared."""
     columns: dict[str, list[object]] = {"events": list(catalog.events.ids())}
     columns |= {name: getattr(catalog, name).tolist() for name in NUMBERS}
+    columns["titles"] = [catalog.title(row) for row in range(len(catalog))]
     for name, field in catalog.fields.items():
         names = [*field.names.ids(), ""]
         columns[name] = [names[code] for code in field.codes]
@@ -128,11 +129,33 @@ def test_merging_does_not_change_the_catalog_itself() -> None:
     assert (catalog.title(0), merged.title(1)) == ("Old", "A much longer title")
 
 
-def test_titles_are_cut_between_characters_and_fall_back_to_the_id() -> None:
-    catalog = Catalog.of([an_event("a", title="é" * 80), an_event("b", title=""), an_event("c", title="x" + "é" * 80)])
-    assert catalog.title(0) == "é" * 50
-    assert catalog.title(1) == "b"
-    assert catalog.title(2) == "x" + "é" * 49
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+def test_titles_are_whole_and_fall_back_to_the_id(titles: list[str]) -> None:
+    ids = [f"e{number:03}" for number in range(len(titles))]
+    catalog = Catalog.of(an_event(event_id, title=title) for event_id, title in zip(ids, titles, strict=True))
+    again = Catalog.from_arrays(catalog.to_arrays())
+    expected = [title or event_id for event_id, title in zip(ids, titles, strict=True)]
+    assert [catalog.title(row) for row in range(len(ids))] == expected
+    assert [again.title(row) for row in range(len(ids))] == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("x" * 99, "x" * 99),
+        ("é" * 49, "é" * 49),
+        ("x" * 98 + "é", "x" * 98 + "…"),
+        ("x" * 99 + "é", "x" * 98 + "…"),
+        ("x" * 97 + "🎷", "x" * 96 + "…"),
+        ("x" * 89 + "👩🏽‍🚀", "x" * 89 + "…"),
+    ],
+)
+def test_titles_that_an_earlier_version_cut_end_at_a_grapheme_with_an_ellipsis(title: str, shown: str) -> None:
+    catalog = Catalog.of([an_event("a", title=title)])
+    arrays = {name: array for name, array in catalog.to_arrays().items() if not name.startswith("catalog.titles.")}
+    former = Catalog.from_arrays({**arrays, "catalog.titles": np.array([title.encode()[:100]])})
+    assert former.title(0) == shown
+    assert former.merged([an_event("b", title="🎷" * 100)]).title(1) == "🎷" * 100
 
 
 @pytest.mark.parametrize(
