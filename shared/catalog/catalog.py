@@ -271,7 +271,8 @@ class Catalog:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Catalog from its artifact arrays, as at training; raises `ValueError` naming one that does not fit.
 
-        Earlier versions knew no time zones, cut titles under another name, and did not tell hidden events from others that are not on sale.
+        Earlier versions knew no time zones, cut titles under another name, and did not tell hidden events from others
+        that are not on sale.
         """
         arrays = {"catalog.visible": arrays.get("catalog.on_sale", np.empty(0, np.bool_)), **arrays}
         events = Vocabulary(checked_ids(arrays, "catalog.events"))
