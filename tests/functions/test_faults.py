@@ -193,7 +193,7 @@ def test_failing_stores_give_a_degraded_list_or_503_within_the_deadline(
             assert _ask(client, method, path, json=sent)[0] == 503
         # An instance that loaded its data before the failure keeps serving from it.
         wired.serving._snapshot = healthy.serving.current(clock.now)
-        wired.serving._due = clock.now
+        wired.serving._refreshed_at = clock.now - timedelta(seconds=30)
         for path in LISTS:
             clock.forward(timedelta(seconds=31))
             status, body = _ask(client, "GET", path)

@@ -40,6 +40,7 @@ class Snapshot:
     model : the model in service, with newer events and popularity merged in, and its caches.
     manifest : manifest of the model in service; None without a model.
     read_until : watermark of events and counts, UTC; None before the first successful refresh.
+    seen : newest stamp of an event or count that was read, UTC; None before the first.
     rules : business rules.
     degraded : parts that failed in the last refresh: `model`, `events`, `popularity`, `rules`; `refresh` if a refresh
         missed its deadline.
@@ -49,6 +50,7 @@ class Snapshot:
     model: CachedRecommender
     manifest: Manifest | None = None
     read_until: datetime | None = None
+    seen: datetime | None = None
     rules: Rules = field(default_factory=Rules)
     degraded: tuple[str, ...] = ()
     generation: int = 0
@@ -102,7 +104,7 @@ class Serving:
         self._deadline_s = deadline_s
         self._first_s = first_s
         self._lock = threading.Lock()
-        self._due: datetime | None = None
+        self._refreshed_at: datetime | None = None
         self._first_until: float | None = None
         self._refreshing: threading.Thread | None = None
         self._is_late = False
@@ -114,7 +116,7 @@ class Serving:
 
     def patience_s(self) -> float:
         """Seconds that an answer may take from now on."""
-        if self._due is not None:
+        if self._refreshed_at is not None:
             return self._deadline_s
         until = self._first_until
         return max(self._first_s if until is None else until - time.monotonic(), self._deadline_s)
@@ -137,7 +139,7 @@ class Serving:
             _log.error("puts the model back, since a request failed: %s: %r", version, error)
             self._refused[version] = f"a request failed: {error!r}"
             self._snapshot = Snapshot(self._empty, generation=suspended.generation - 1)
-            self._due = None
+            self._refreshed_at = None
             return suspended
 
     def reinstate(self, suspended: Snapshot) -> None:
@@ -150,9 +152,9 @@ class Serving:
 
     def current(self, now: datetime) -> Snapshot:
         """Snapshot to answer with; starts a refresh if one is due, and adds `refresh` to `degraded` if it is late."""
-        is_first = self._due is None
+        is_first = self._refreshed_at is None
         with self._lock:
-            is_new = self._refreshing is None and (self._due is None or now >= self._due)
+            is_new = self._refreshing is None and self._is_due(now)
             if is_new:
                 # A thread of its own, so that a store that hangs blocks the refresh but no request.
                 self._refreshing = threading.Thread(target=self._refresh, args=(now,), daemon=True)
@@ -168,6 +170,11 @@ class Serving:
             return replace(snapshot, degraded=(*snapshot.degraded, "refresh"))
         return snapshot
 
+    def _is_due(self, now: datetime) -> bool:
+        """Whether a refresh is due: after its interval, and as soon as a clock that was ahead is put back."""
+        last = self._refreshed_at
+        return last is None or not last <= now < last + self._refresh_interval
+
     def _wait_s(self, *, is_first: bool) -> float:
         """Seconds to wait for a refresh, which leave some for the rest of the request."""
         if not is_first or self._first_until is None:
@@ -178,7 +185,7 @@ class Serving:
     def _refresh(self, now: datetime) -> None:
         try:
             snapshot = self._sound(now)
-            if self._due is not None:
+            if self._refreshed_at is not None:
                 # Before requests can use it, except for the first snapshot, for which a request is waiting.
                 snapshot.model.prepare(now)
         except Exception:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
@@ -188,7 +195,7 @@ class Serving:
             # A request may have put this version aside meanwhile.
             if snapshot.model_version not in self._refused:
                 self._snapshot = snapshot
-                self._due = now + self._refresh_interval
+                self._refreshed_at = now
             self._refreshing = None
             self._is_late = False
 
@@ -210,6 +217,10 @@ class Serving:
     def _updated(self, now: datetime) -> Snapshot:
         """Snapshot with what changed in the stores; parts that fail stay and are named in `degraded`."""
         snapshot = replace(self._snapshot, degraded=())
+        if snapshot.read_until and snapshot.read_until > now - _OVERLAP:
+            # The clock was ahead: what was written since the newest stamp would never be read.
+            known = _newest(snapshot.seen, snapshot.manifest.watermark if snapshot.manifest else None)
+            snapshot = replace(snapshot, read_until=known and min(known, now) - _OVERLAP)
         with ThreadPoolExecutor(1) as pool:
             # In parallel with the model's download, since the first use of the document store imports its library.
             rules = pool.submit(self._documents.rules.read)
@@ -279,11 +290,17 @@ class Serving:
         changed = list(store.live(now) if is_first else store.changed_since(snapshot.read_until))
         if not changed:
             return snapshot
-        return replace(snapshot, model=snapshot.model.with_events(changed))
+        seen = _newest(snapshot.seen, *(event.updated_at for event in changed))
+        return replace(snapshot, model=snapshot.model.with_events(changed), seen=seen)
 
     def _popularity(self, snapshot: Snapshot, now: datetime) -> Snapshot:
-        counts = self._documents.counters.changed_since(snapshot.read_until)
-        sums = {event_id: count.popularity for event_id, count, _ in counts}
-        if not sums:
+        counts = list(self._documents.counters.changed_since(snapshot.read_until))
+        if not counts:
             return snapshot
-        return replace(snapshot, model=snapshot.model.with_popularity(sums))
+        sums = {event_id: count.popularity for event_id, count, _ in counts}
+        seen = _newest(snapshot.seen, *(updated_at for _, _, updated_at in counts))
+        return replace(snapshot, model=snapshot.model.with_popularity(sums), seen=seen)
+
+
+def _newest(*stamps: datetime | None) -> datetime | None:
+    return max((stamp for stamp in stamps if stamp), default=None)

@@ -35,6 +35,7 @@ from tests.known import known
 from tests.stores import FragileEvents, FragileObjects, Outage, damage, documents, fragile
 from tests.training import train
 
+SECOND = timedelta(seconds=1)
 REFRESH = timedelta(seconds=30)
 LATER = NOW + REFRESH
 
@@ -134,6 +135,26 @@ def test_an_event_with_a_timestamp_before_it_became_readable_is_not_missed(
     serving.current(NOW)
     store.events.put([an_event("late")], now=NOW - timedelta(seconds=50))
     assert ("late", "soonest") in _shown(serving.current(LATER), LATER)
+
+
+@pytest.mark.parametrize("has_model", [False, True])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_a_clock_that_was_ahead_hides_no_change(
+    store: Documents, objects: FolderObjects, *, has_model: bool, is_first: bool
+) -> None:
+    if has_model:
+        _train(store, objects)
+    serving = _serving(store, objects)
+    if not is_first:
+        serving.current(NOW)
+    serving.current(NOW + DAY)
+    store.events.put([an_event("a", status=Status.CANCELLED, starts_at=NOW + 2 * DAY)], now=NOW + 5 * SECOND)
+    shown = _shown(serving.current(NOW + 10 * SECOND), NOW)
+    assert [event_id for event_id, _ in shown] == ["b", "c"]
+    # From then on it refreshes as ever.
+    store.events.put([an_event("b", status=Status.CANCELLED, starts_at=NOW + 3 * DAY)], now=NOW + 12 * SECOND)
+    assert len(_shown(serving.current(NOW + 15 * SECOND), NOW)) == 2
+    assert [event_id for event_id, _ in _shown(serving.current(NOW + 10 * SECOND + REFRESH), NOW)] == ["c"]
 
 
 def test_a_sold_out_event_is_listed_again_when_on_sale_again(store: Documents, objects: FolderObjects) -> None:
