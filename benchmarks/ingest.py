@@ -137,7 +137,7 @@ def _round(
     made: dict[InteractionType, list[Interaction]], parallel: int
 ) -> Iterator[tuple[str, dict[str, float], dict[str, dict[str, float]]]]:
     """Interaction type, throughput and operations of each type, measured in a new project."""
-    settings = Settings(documents=f"firestore:ingest-{uuid.uuid4().hex[:12]}", objects="folder:.marquee/unused")
+    settings = Settings(documents=f"firestore:ingest-{uuid.uuid4().hex[:12]}", objects="folder:.marquee/ingest")
     clock = _Clock()
     wired = replace(wiring.build(settings), now=clock)
     documents, meter = wired.documents, Meter(wired.documents)

@@ -25,7 +25,7 @@ FORMER_IDS: Final = "former_ids"
 RECONCILED: Final = "reconciled"
 """Bookmark of settled slots, which earlier versions left."""
 KEYED: Final = "keyed"
-"""Bookmark that exists once nothing is left under the hashes of earlier versions, which everybody could compute."""
+"""Bookmark of a store that is upgraded: nothing is left under hashes that anybody can compute."""
 MAX_KEYED: Final = 20_000
 """Documents of earlier versions that a run renames or deletes at most; the next run goes on."""
 
@@ -60,16 +60,21 @@ class Registers:
 
 def upgrade(documents: Documents, *, now: datetime) -> int:
     """Upgrade of a store; returns the number of registers that it wrote. A killed one goes on where it stopped."""
-    if documents.bookmarks.read(KEYED) is None and documents.personal.key_former(limit=MAX_KEYED) < MAX_KEYED:
-        documents.bookmarks.move(KEYED, now)
-    reached = documents.bookmarks.read(REGISTERS)
-    if reached == _DONE:
+    if documents.bookmarks.read(KEYED) is not None:
         return 0
+    reached = documents.bookmarks.read(REGISTERS)
+    written = 0 if reached == _DONE else _write_registers(documents, reached or _BEGINNING, now=now)
+    if documents.personal.key_former(limit=MAX_KEYED) < MAX_KEYED:
+        documents.bookmarks.move(KEYED, now)
+    return written
+
+
+def _write_registers(documents: Documents, reached: datetime, *, now: datetime) -> int:
     settled_until = documents.bookmarks.read(RECONCILED) or _BEGINNING
     written = 0
     # What a bulk load wrote is counted, whether its slot is settled or not.
     open_ids = {entry.interaction_id for entry in documents.interactions.uncounted(settled_until)}
-    found = documents.interactions.since(reached or _BEGINNING)
+    found = documents.interactions.since(reached)
     while batch := list(islice(found, _BATCH)):
         former = [entry for entry in batch if entry.has_former_id()]
         if former:

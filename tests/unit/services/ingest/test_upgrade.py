@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from shared.adapters.sqlite.counters import SqliteCounters
+from shared.adapters.sqlite.database import iso
 from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities.erasures import former_pseudonym, is_former
 from shared.feedback.counts import SETTLED_AFTER, SLOT, slot_of, start_of
 from shared.feedback.popularity import counts_of
 from shared.ports import Documents
@@ -123,3 +125,19 @@ def test_a_file_that_an_earlier_version_loaded_changes_nothing(store: Documents)
     assert load_interactions(store, [later], now=NOW).loaded == 1
     assert _counted(store)["e"].by_type == before["e"].by_type
     assert _counted(store) != before
+
+
+def test_notes_of_earlier_versions_are_renamed_in_bounded_steps(
+    store: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.services.ingest.upgrade.MAX_KEYED", 2)
+    assert isinstance(store.counters, SqliteCounters)
+    users = [f"user_{number}" for number in range(5)]
+    with store.counters._database.transaction() as connection:
+        rows = [(former_pseudonym(user_id), iso(NOW)) for user_id in users]
+        connection.executemany("INSERT INTO forgotten (pseudonym, at) VALUES (?, ?)", rows)
+    for left in (3, 1, 0, 0):
+        upgrade(store, now=LATER)
+        forgotten = store.personal.forgotten()
+        assert sum(map(is_former, forgotten.times)) == left
+        assert [forgotten.at(user_id) for user_id in users] == [NOW] * 5
