@@ -322,7 +322,7 @@ def test_a_training_run_continues_from_the_stored_ledger(
     for listed in (store.events.changed_since, store.users.changed_since, store.interactions.since):
         assert sum(1 for _ in listed(since))
     # Listed for what is read, and again for what the ledger holds.
-    assert not store.personal.forgotten(since)
+    assert store.personal.forgotten(since).times
     assert store.personal.forgotten()
     new = store.listed() - before
     run = _retrain(client, clock)
