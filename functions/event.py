@@ -35,5 +35,5 @@ def event(event: CloudEvent) -> None:
         _log.info(json.dumps({"message": "event changed", "event_id": change.document_id}))
     else:
         _log.error(
-            json.dumps({"message": "event cannot be read", "event_id": change.document_id, "reason": str(problem)})
+            json.dumps({"message": "event cannot be read", "event_id": change.document_id, "reason": problem.for_log()})
         )
