@@ -121,7 +121,7 @@ def leave(request: Request) -> None:
 
     Servers read to the end of a body before they go on with the connection, however long it takes.
     """
-    is_promised = request.content_length or request.environ.get("wsgi.input_terminated")
+    is_promised = request.content_length or request.headers.get("Transfer-Encoding")
     if not is_promised or request.environ.get(_READ) or (connection := _connection(request)) is None:
         return
     try:
