@@ -19,9 +19,11 @@ from shared.signals.candidates import Candidates
 _LIVE_S: Final = 60
 """Seconds for which requests share one set of live events."""
 _CACHE_BYTES: Final = 32_000_000
-"""Memory for the cached scores and causes of users."""
+"""Memory for the cached scores, causes and profiles of users."""
 _CAUSES_BYTES: Final = 4_000
 """Estimated size of the cached causes of one user."""
+_ENTRY_BYTES: Final = 300
+"""Estimated size of an entry of a cached user's history: the entry, its time and its event id."""
 _MIN_CACHED: Final = 8
 """Users whose scores are cached, at least, however many events are live."""
 
@@ -55,7 +57,7 @@ class LiveCandidates:
         self.minute = minute
         self.candidates = candidates
         self._recommender = recommender
-        self._capacity = max(_MIN_CACHED, _CACHE_BYTES // (4 * len(candidates) + _CAUSES_BYTES))
+        self._cached_bytes = 0
         self._by_profile: OrderedDict[Profile, _Cached] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -72,11 +74,19 @@ class LiveCandidates:
 
     def _of(self, profile: Profile) -> _Cached:
         with self._lock:
-            cached = self._by_profile.setdefault(profile, _Cached())
+            cached = self._by_profile.get(profile)
+            if cached is None:
+                cached = self._by_profile[profile] = _Cached()
+                self._cached_bytes += self._size(profile)
             self._by_profile.move_to_end(profile)
-            while len(self._by_profile) > self._capacity:
-                self._by_profile.popitem(last=False)
+            while self._cached_bytes > _CACHE_BYTES and len(self._by_profile) > _MIN_CACHED:
+                oldest, _ = self._by_profile.popitem(last=False)
+                self._cached_bytes -= self._size(oldest)
         return cached
+
+    def _size(self, profile: Profile) -> int:
+        """Estimated bytes of what is cached for a user; a long history takes more than the scores."""
+        return 4 * len(self.candidates) + _CAUSES_BYTES + _ENTRY_BYTES * len(profile.history)
 
 
 class CachedRecommender:

@@ -1,11 +1,12 @@
 """Values that requests share: within a minute, across minutes, and by profile."""
 
+import sys
 from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
 
-from shared.entities import Profile, User
+from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ranking.query import Viewer
 from shared.services.serving import cache
 from shared.services.serving.cache import CachedRecommender
@@ -94,6 +95,23 @@ def test_the_least_recently_used_users_are_dropped(monkeypatch: pytest.MonkeyPat
         live.causes(profile)
     assert live.causes(first) is kept
     assert live.causes(second) is not dropped
+
+
+def test_long_histories_count_for_the_memory_of_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "_CACHE_BYTES", 2_000_000)
+
+    def cached(length: int) -> int:
+        live = _trained().live(NOW)
+        for number in range(200):
+            entries = tuple(HistoryEntry(InteractionType.VIEW, NOW, f"{number}_{place}") for place in range(length))
+            live.causes(Profile(User(user_id=f"user_{number}"), entries))
+        sizes = [sys.getsizeof(entry) + sys.getsizeof(entry.event_id) for entry in entries]
+        assert sum(sizes) < cache._ENTRY_BYTES * max(length, 1)
+        return len(live._by_profile)
+
+    assert cached(0) == 200
+    assert cached(500) == 2_000_000 // (4 * len(LIVE) + cache._CAUSES_BYTES + 500 * cache._ENTRY_BYTES)
+    assert cached(5_000) == cache._MIN_CACHED
 
 
 def test_a_list_from_python_is_of_the_present_unless_a_time_is_given() -> None:
