@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
-from shared.entities import Event, Interaction, Location, Status, User
+from shared.entities import Event, Interaction, InteractionType, Location, Status, User
 from shared.entities.markup import plain_text
 from shared.errors import ArtifactError
 from shared.feedback.interactions import InteractionColumns
@@ -230,6 +230,17 @@ def events(table: "pa.Table") -> Iterator[Event]:
         known = _known(row)
         known["status"] = Status(known.get("status", Status.PUBLISHED))
         yield Event(**known)
+
+
+def interaction_entities(name: str, data: bytes) -> Iterator[Interaction]:
+    """Interaction entities of a file of interactions, its rows in their order; raises `ArtifactError` naming it.
+
+    A state has a row for each version that a training saw.
+    """
+    for row in read(INTERACTIONS, name, data, schema(INTERACTIONS).names).to_pylist():
+        known = _known(row)
+        known["type"] = InteractionType(known["type"])
+        yield Interaction(**known)
 
 
 class Profiles(Mapping[str, User]):

@@ -1,0 +1,121 @@
+"""Restore of a lost document store from the ledger in the bucket: `python -m jobs.restore`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TypeVar
+
+from functions import wiring
+from jobs.console import Console, table
+from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
+from shared.entities import Event, Status, pseudonym
+from shared.errors import ArtifactError, MarqueeError
+from shared.feedback.retention import is_kept, kept_since
+from shared.ledger import parquet
+from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS
+from shared.ports import Documents, ObjectStore, Written
+from shared.services.ingest.bulk_load import CHUNK, load_interactions
+from shared.services.training.ledger_sync import LedgerFiles
+from shared.settings import check_store
+
+_Item = TypeVar("_Item")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the restore; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.restore",
+        description="Write the events, profiles and interactions of the ledger into a document store that lost them, "
+        "with the histories and counts that follow. The restore is idempotent: after an interruption, run it again. "
+        "What is stored already stays.",
+    )
+    parser.add_argument(
+        "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
+    )
+    parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
+    given = parser.parse_args(arguments)
+    console = Console(sys.stderr)
+    try:
+        settings = wiring.read_settings(os.environ)
+        store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
+        place = check_store(given.objects, OBJECTS, "--objects") if given.objects else settings.objects
+        documents = open_documents(store)
+        try:
+            restore(
+                documents, open_objects(place), now=datetime.now(UTC), console=console, keep_days=settings.keep_days
+            )
+        finally:
+            documents.close()
+    except MarqueeError as error:
+        console.say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        console.say("interrupted; run the same command again to go on")
+        return 130
+    return 0
+
+
+def restore(
+    documents: Documents, objects: ObjectStore, *, now: datetime, console: Console, keep_days: int | None = None
+) -> None:
+    """Restore of `documents` from the ledger in `objects`; raises `ArtifactError` where there is none.
+
+    Left out are interactions that occurred more than `keep_days` days before `now`, and users who are erased in
+    `documents`.
+    """
+    if objects.read(POINTER) is None:
+        raise ArtifactError(f"{POINTER}: expected a ledger, got none; nothing can be restored from this bucket")
+    files = LedgerFiles(objects)
+    feeds = {name: feed.chunks for name, feed in files.ledger.feeds.items()}
+    stored = {event.event_id for event in documents.events.changed_since(None)}
+    known = {user.user_id for user in documents.users.changed_since(None)}
+    erased = documents.personal.forgotten()
+    events = parquet.events(parquet.newest(EVENTS, files.contents(feeds[EVENTS])))
+    users = parquet.Profiles(parquet.newest(USERS, files.contents(feeds[USERS]))).values()
+    since = kept_since(keep_days, now)
+    interactions = (
+        entry
+        for name, data in files.contents(feeds[INTERACTIONS])
+        for entry in parquet.interaction_entities(name, data)
+        if is_kept(entry, since)
+    )
+    # The ledger is older than what is stored, which therefore wins.
+    missing = (event for event in events if event.event_id not in stored and not _is_deleted(event))
+    report = [
+        _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=now), console),
+        _put(
+            USERS,
+            (user for user in users if user.user_id not in known and pseudonym(user.user_id) not in erased),
+            lambda chunk: documents.users.put(chunk, now=now),
+            console,
+        ),
+        _put(INTERACTIONS, interactions, lambda chunk: load_interactions(documents, chunk, now=now), console),
+    ]
+    console.say(table(["", "restored", "unchanged"], report))
+    console.say("train with --reread next: python -m jobs.retrain --reread")
+
+
+def _is_deleted(event: Event) -> bool:
+    """Event that was deleted or unreadable when a training read it: the ledger has only that it is hidden."""
+    return event.status is Status.HIDDEN and event == Event(event_id=event.event_id, status=Status.HIDDEN)
+
+
+def _put(name: str, items: Iterable[_Item], put: Callable[[Sequence[_Item]], Written], console: Console) -> list[str]:
+    """Restore of one collection; returns its row of the report."""
+    written, rest = Written(), iter(items)
+    for chunk in _chunks(rest):
+        written += put(chunk)
+        console.progress(f"restoring {name}: {written.loaded:,}")
+    return [name, f"{written.loaded:,}", f"{written.unchanged:,}"]
+
+
+def _chunks(items: Iterator[_Item]) -> Iterator[list[_Item]]:
+    while chunk := list(islice(items, CHUNK)):
+        yield chunk
+
+
+if __name__ == "__main__":
+    sys.exit(main())
