@@ -10,8 +10,12 @@ COVERED := 97.9
 SLIPCOVER := venv/bin/python -m slipcover --source shared --skip-covered --fail-under $(COVERED)
 PYTEST := $(if $(filter true,$(CI)),$(SLIPCOVER) -m pytest -W ignore::pytest.PytestAssertRewriteWarning,venv/bin/pytest)
 
+# Without the addresses that this machine gets packages from: pip's own configuration says that.
+LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --annotation-style line \
+	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo attacks soak benchmark-accuracy tools
+.PHONY: help setup check test e2e emulators demo attacks soak audit lock benchmark-accuracy tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -42,6 +46,14 @@ attacks: setup ## thousands of damaged models, objects and deliveries, for some 
 soak: setup ## memory of an instance under fresh users, posts and changes, for an hour [MINUTES=60]
 	venv/bin/python -m benchmarks.soak --minutes $(MINUTES)
 
+audit: setup ## known vulnerabilities of the pinned packages; skipped with a word where the database is out of reach
+	venv/bin/python -m tools.audit
+
+lock: setup ## pin requirements.in and its likes, with the hashes of all files [UPGRADE=--upgrade]
+	$(LOCK) $(UPGRADE) requirements.in
+	$(LOCK) $(UPGRADE) requirements-dev.in
+	cd benchmarks && ../$(LOCK) $(UPGRADE) requirements.in
+
 benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
 	venv/bin/python -m benchmarks.accuracy $(if $(DATA),"$(DATA)") $(foreach cutoff,$(CUTOFFS),--cutoff $(cutoff)) $(OPTIONS)
 
@@ -50,11 +62,11 @@ tools: $(TOOLS) ## install the Firebase CLI into .tools/
 $(INSTALLED): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("expected Python 3.11, got %d.%d; install it or run make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv venv
-	venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
 	@touch $@
 
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)
-	venv/bin/pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
 	@touch $@
 
 # No install scripts: the only one that matters compiles a faster regular expression engine that the CLI does without.

@@ -184,7 +184,7 @@ values = st.recursive(
 
 
 @pytest.mark.attacks
-@settings(max_examples=3_000)
+@settings(max_examples=500)
 @given(st.data())
 def test_no_document_makes_a_trigger_raise(data: st.DataObject) -> None:
     with _instance():
