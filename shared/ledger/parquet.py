@@ -38,6 +38,18 @@ _LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 _ADDED: Final = {EVENTS: ("timezone",), USERS: ("profiling",)}
 """Columns that files of earlier versions lack, read as null."""
 
+_VALUES: Final = {
+    (INTERACTIONS, "type"): frozenset(InteractionType),
+    (EVENTS, "status"): frozenset(Status),
+}
+"""Known values of columns that have a fixed set of them."""
+
+_REQUIRED: Final = {INTERACTIONS: ("user_id", "type", "occurred_at")}
+"""Columns besides the key that every row has, though the schema lets them be null."""
+
+_LATEST_US: Final = 7_258_118_400_000_000
+"""Time before which all times lie, the beginning of 2200, see `fields.time`, in microseconds since 1970."""
+
 _MICROSECONDS: Final = 1_000_000.0
 _BLOCK: Final = 64
 """Profiles converted at a time: users are mostly read in order of ids, and a block costs little more than a row."""
@@ -144,9 +156,33 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
         table = parquet.read_table(pa.BufferReader(data), columns=stored, read_dictionary=list(coded))
         for added in missing:
             table = table.append_column(added, pa.nulls(len(table), schema(feed).field(added).type))
+        _check(feed, table)
         return table.select(list(columns))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ArtifactError(f"{name}: not a readable Parquet file of {feed}: {error}") from error
+
+
+def _check(feed: str, table: "pa.Table") -> None:
+    """Check of a file's columns: types, UTF-8, ids, times and known values; raises `ValueError` or pyarrow's errors."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    table.validate(full=True)
+    for field in table.schema:
+        column, expected = table[field.name], schema(feed).field(field.name)
+        found = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        if found != expected.type:
+            raise ValueError(f"expected {field.name} as {expected.type}, got {field.type}")
+        if column.null_count and (not expected.nullable or field.name in _REQUIRED.get(feed, ())):
+            raise ValueError(f"expected {field.name} in every row, got none in {column.null_count}")
+        if pa.types.is_timestamp(found) and len(column) > column.null_count:
+            ends = compute.min_max(column.cast(pa.int64())).as_py()
+            if ends["min"] < 0 or ends["max"] >= _LATEST_US:
+                raise ValueError(f"expected {field.name} from 1970 to 2200")
+        if values := _VALUES.get((feed, field.name)):
+            unknown = {value for value in compute.unique(column).to_pylist() if value is not None} - values
+            if unknown:
+                raise ValueError(f"expected a known {field.name}, got {sorted(unknown)[0]!r}")
 
 
 def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, Any]]:

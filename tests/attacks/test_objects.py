@@ -8,9 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from functions import wiring
 from shared.adapters.objects.folder import FolderObjects
@@ -317,3 +319,54 @@ def test_no_damage_of_an_object_stops_lists_or_raises_in_a_training(
             prune(FolderObjects(bucket))
         with suppress(MarqueeError):
             activate(FolderObjects(bucket), _version(trained), now=AT)
+
+
+def _with(table: pa.Table, name: str, values: pa.Array) -> pa.Table:
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+COLUMNS: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "an unknown type": lambda table: _with(table, "type", pa.array(["bribe"] * len(table))),
+    "no type": lambda table: _with(table, "type", pa.nulls(len(table), pa.string())),
+    "no ids": lambda table: _with(table, "interaction_id", pa.nulls(len(table), pa.string())),
+    "no users": lambda table: _with(table, "user_id", pa.nulls(len(table), pa.string())),
+    "numbers as users": lambda table: _with(table, "user_id", pa.array(range(len(table)))),
+    "times as text": lambda table: _with(table, "occurred_at", pa.array(["never"] * len(table))),
+    "no times": lambda table: _with(table, "occurred_at", pa.nulls(len(table), pa.timestamp("us", "UTC"))),
+    "the year 9999": lambda table: _with(
+        table, "occurred_at", pa.array([2**62] * len(table), pa.int64()).cast(pa.timestamp("us", "UTC"))
+    ),
+    "before 1970": lambda table: _with(
+        table, "recorded_at", pa.array([-(2**62)] * len(table), pa.int64()).cast(pa.timestamp("us", "UTC"))
+    ),
+    "NaN": lambda table: _with(table, "value", pa.array([float("nan")] * len(table), pa.float32())),
+    "no UTF-8": lambda table: _with(
+        table,
+        "event_id",
+        pa.StringArray.from_buffers(
+            len(table),
+            pa.py_buffer(bytes(4) + b"".join((place + 1).to_bytes(4, "little") for place in range(len(table)))),
+            pa.py_buffer(b"\xff" * len(table)),
+        ),
+    ),
+    "a column too few": lambda table: table.drop_columns(["event_id"]),
+    "a column too many": lambda table: table.append_column("more", pa.array(range(len(table)))),
+    "no rows": lambda table: table.slice(0, 0),
+}
+"""Damages of a readable Parquet file of interactions."""
+
+
+@pytest.mark.parametrize("damage", COLUMNS)
+def test_a_readable_file_with_wrong_columns_is_named_or_read(store: Documents, bucket: Path, damage: str) -> None:
+    def change(data: bytes) -> bytes:
+        table = parquet.read_table(pa.BufferReader(data))
+        sink = pa.BufferOutputStream()
+        parquet.write_table(COLUMNS[damage](table), sink)
+        return bytes(sink.getvalue().to_pybytes())
+
+    _damage(bucket, "chunk", change)
+    try:
+        training.run(store, FolderObjects(bucket), now=AT, model="popularity")
+    except ArtifactError as error:
+        assert str(error).startswith("ledger/interactions/")  # noqa: PT017  # or no error at all
+    _serves(store, bucket)
