@@ -184,7 +184,7 @@ values = st.recursive(
 
 
 @pytest.mark.attacks
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_document_makes_a_trigger_raise(data: st.DataObject) -> None:
     with _instance():
