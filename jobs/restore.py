@@ -4,14 +4,14 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
 from functions import wiring
+from jobs import places
 from jobs.console import Console, table
-from shared.adapters.stores import DOCUMENTS, OBJECTS, open_documents, open_objects
-from shared.entities import Event, Status, pseudonym
+from shared.entities import Event, Status
 from shared.errors import ArtifactError, MarqueeError
 from shared.feedback.retention import is_kept, kept_since
 from shared.ledger import parquet
@@ -19,7 +19,6 @@ from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS
 from shared.ports import Documents, ObjectStore, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
 from shared.services.training.ledger_sync import LedgerFiles
-from shared.settings import check_store
 
 _Item = TypeVar("_Item")
 
@@ -32,23 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "with the histories and counts that follow. The restore is idempotent: after an interruption, run it again. "
         "What is stored already stays.",
     )
-    parser.add_argument(
-        "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
-    )
-    parser.add_argument("--objects", metavar="PLACE", help="folder:PATH or gs:BUCKET (default: $MARQUEE_OBJECTS)")
+    parser.add_argument("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
+    parser.add_argument("--objects", metavar="PLACE", help=places.OBJECTS_HELP)
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        settings = wiring.read_settings(os.environ)
-        store = check_store(given.store, DOCUMENTS, "--store") if given.store else settings.documents
-        place = check_store(given.objects, OBJECTS, "--objects") if given.objects else settings.objects
-        documents = open_documents(store)
+        settings = places.named(wiring.read_settings(os.environ), documents=given.store, objects=given.objects)
+        wired = wiring.build(settings)
         try:
-            restore(
-                documents, open_objects(place), now=datetime.now(UTC), console=console, keep_days=settings.keep_days
-            )
+            restore(wired.documents, wired.objects, now=wired.now(), console=console, keep_days=settings.keep_days)
         finally:
-            documents.close()
+            wired.documents.close()
     except MarqueeError as error:
         console.say(f"error: {error}")
         return 1
@@ -88,7 +81,7 @@ def restore(
         _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=now), console),
         _put(
             USERS,
-            (user for user in users if user.user_id not in known and pseudonym(user.user_id) not in erased),
+            (user for user in users if user.user_id not in known and erased.at(user.user_id) is None),
             lambda chunk: documents.users.put(chunk, now=now),
             console,
         ),
