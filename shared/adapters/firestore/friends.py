@@ -36,7 +36,7 @@ def share_plans(database: Database, user_id: str, viewer: str = "") -> None:
         told = _transaction(database, user_id, viewer, before)
         after = _read(database, [own]).get(own, {})
         if after.get("entries") != before.get("entries") or set(after.get(TOLD, ())) != told:
-            raise PreconditionLost(f"{HISTORIES}/{user_id} has changed")
+            raise PreconditionLost("a history has changed meanwhile")
 
     until_conditions_hold(attempt, "share plans")
 
@@ -46,7 +46,7 @@ def _transaction(database: Database, user_id: str, viewer: str, stored: Mapping[
     from google.api_core.exceptions import NotFound
     from google.cloud.firestore import transactional
 
-    with unavailable(f"cannot share plans of {USERS}/{user_id}"):
+    with unavailable("cannot share plans"):
         try:
             share = transactional(lambda transaction: _share(database, transaction, user_id, viewer, stored))
             told: set[str] = share(database.client.transaction())

@@ -76,7 +76,7 @@ class FirestoreUsers:
 
         def part_of(part: Sequence[str]) -> set[str]:
             references = [self._database.document(COLLECTION, user_id) for user_id in part]
-            found = self._database.read(references, only="friends")
+            found = self._database.read(references, only=["friends"])
             return {user_id for (_, user_id), document in found.items() if document.get("friends")}
 
         found = set().union(*in_parallel(part_of, chunks(user_ids, len)))
