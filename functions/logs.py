@@ -29,6 +29,10 @@ def configure(environ: Mapping[str, str], stream: TextIO | None = None) -> None:
     logging.getLogger().handlers = [handler]
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.INFO)
+    # Google's libraries keep their warnings to themselves where nobody has set a level.
+    google = logging.getLogger("google")
+    google.setLevel(logging.WARNING)
+    google.propagate = True
 
 
 class CloudFormatter(logging.Formatter):

@@ -23,7 +23,7 @@ from shared.services.training.run import PUBLISHED
 from tests import deployment, laws
 from tests.deployment import Clock
 from tests.examples import DAY, NOW, an_event, an_interaction
-from tests.stores import documents
+from tests.stores import documents, keys
 from tests.training import a_trainer, train
 
 USERS = ("jazz_fan_1", "yoga_fan_2", "omnivore_3")
@@ -135,7 +135,7 @@ def test_the_command_restores_a_file(store: Documents, tmp_path: Path, capsys: p
     said = capsys.readouterr().err
     assert "restored" in said
     assert "jobs.retrain --reread" in said
-    restored = open_documents(file)
+    restored = open_documents(file, keys)
     assert len([*restored.events.changed_since(None)]) == len(laws.city().events)
     restored.close()
     assert main(["--store", file, "--objects", "gs://bucket"]) == 1
