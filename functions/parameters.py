@@ -7,7 +7,7 @@ from flask import Request
 
 from functions import bodies
 from functions.contract import Operation
-from functions.schemas import check, expected, parse
+from functions.schemas import Schema, check, expected, parse, parse_list
 from shared.errors import InvalidField, TooLarge, UnknownField
 
 
@@ -18,16 +18,23 @@ def read(request: Request, operation: Operation, path: dict[str, str]) -> dict[s
         if name not in operation.query:
             allowed = ", ".join(operation.query) or "(none)"
             raise UnknownField(name, request.args[name], f"only the parameters {allowed}")
-        if len(request.args.getlist(name)) > 1:
-            raise InvalidField(name, request.args.getlist(name), "one value")
     for name, schema in operation.query.items():
         if name in request.args:
-            given[name] = parse(schema, request.args[name], name)
+            given[name] = _value(schema, request.args.getlist(name), name)
         elif name in operation.required:
             raise InvalidField(name, None, expected(schema))
         elif "default" in schema:
             given[name] = schema["default"]
     return given
+
+
+def _value(schema: Schema, texts: list[str], name: str) -> Any:
+    """Value of a query parameter from its texts, one for each time that it is given; only lists may be repeated."""
+    if len(texts) == 1:
+        return parse(schema, texts[0], name)
+    if schema.get("type") != "array":
+        raise InvalidField(name, texts, "one value")
+    return parse_list(schema, texts, name)
 
 
 def body(request: Request, operation: Operation) -> Any:

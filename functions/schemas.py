@@ -6,7 +6,7 @@ ignored. Schemas contain no references; `contract.py` replaces them.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from shared.entities import fields
@@ -30,6 +30,8 @@ _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
 }
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?")
+_COMMA: Final = re.compile(r"(?<!\\),")
+"""Comma between values, not one within a value."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[-+]\d\d:\d\d)", re.ASCII)
 
 Schema = Mapping[str, Any]
@@ -37,12 +39,13 @@ Schema = Mapping[str, Any]
 
 
 def parse(schema: Schema, text: str, name: str) -> Any:
-    """Validated value of a parameter's text; lists are separated by commas. Raises `InvalidField`."""
+    r"""Validated value of a parameter's text; lists are separated by commas. Raises `InvalidField`.
+
+    In a list, `\,` is a comma within a value.
+    """
     kind = schema.get("type")
     if kind == "array":
-        items = text.split(",") if text else []
-        _size(schema, items, name, too_large=InvalidField)
-        return [parse(item_schema(schema, index), item, name) for index, item in enumerate(items)]
+        return parse_list(schema, [item.replace("\\,", ",") for item in _COMMA.split(text)] if text else [], name)
     value: Any = text
     if kind in ("integer", "number"):
         if not (_INTEGER if kind == "integer" else _NUMBER).fullmatch(text):
@@ -54,6 +57,12 @@ def parse(schema: Schema, text: str, name: str) -> Any:
         return check(schema, value, name)
     except InvalidField as error:
         raise InvalidField(name, text, error.expected) from error
+
+
+def parse_list(schema: Schema, items: Sequence[str], name: str) -> list[Any]:
+    """Validated values of a list parameter's texts, each taken as it is. Raises `InvalidField`."""
+    _size(schema, items, name, too_large=InvalidField)
+    return [parse(item_schema(schema, index), item, name) for index, item in enumerate(items)]
 
 
 def check(schema: Schema, value: Any, name: str) -> Any:
@@ -128,7 +137,7 @@ def _text(schema: Schema, value: str, name: str) -> Any:
     return value
 
 
-def _size(schema: Schema, items: list[Any], name: str, *, too_large: type[InvalidField]) -> None:
+def _size(schema: Schema, items: Sequence[Any], name: str, *, too_large: type[InvalidField]) -> None:
     size = f"{len(items)} entries"
     if len(items) < schema.get("minItems", 0):
         raise InvalidField(name, size, expected(schema))

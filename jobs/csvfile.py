@@ -30,6 +30,11 @@ class Rejection:
     field: str
     reason: str
 
+    @property
+    def expected(self) -> str:
+        """Reason without the value of the row, which may be about a user."""
+        return self.reason.partition(", got ")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -164,7 +169,7 @@ class Rejections:
         for (file, field), count in self._by_field.most_common(_SHOWN):
             first = self._first[file, field]
             where = f"{count:,} rows rejected, the first at line" if count > 1 else "a row rejected, line"
-            yield f"warning: {file}: {where} {first.line}: {field}: {first.reason}"
+            yield f"warning: {file}: {where} {first.line}: {field}: {first.expected}"
 
 
 class RejectionFile(Rejections):

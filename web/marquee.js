@@ -96,9 +96,15 @@ export class Marquee {
   }
 
   async #list(path, parameters) {
-    // The API takes lists separated by commas, as `String` joins them; empty parameters are left out.
+    // A list is a repeated parameter. Given once, it is separated by commas, so a single value has its commas escaped.
+    // Empty parameters are left out.
     const given = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
-    return this.#request(`${path}?${new URLSearchParams(given.map(([name, value]) => [name, String(value)]))}`);
+    const pairs = given.flatMap(([name, value]) => {
+      if (!Array.isArray(value)) return [[name, String(value)]];
+      if (value.length === 1) return [[name, String(value[0]).replaceAll(",", "\\,")]];
+      return value.map((item) => [name, String(item)]);
+    });
+    return this.#request(`${path}?${new URLSearchParams(pairs)}`);
   }
 
   async #request(path, options = {}) {

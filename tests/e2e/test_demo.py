@@ -55,6 +55,26 @@ def test_the_client_records_by_beacon_exports_refuses_profiling_and_erases_user_
     assert found["visitor"]["accepted"][0].startswith("click:37:~")
 
 
+def test_the_client_names_lists_by_repeated_parameters(tmp_path: Path, page: Page) -> None:
+    with demo(tmp_path) as (_, url):
+        page.goto(url)
+        asked = page.evaluate(
+            """async () => {
+              const { Marquee } = await import("/marquee.js");
+              const asked = [];
+              window.fetch = async (url) => {
+                asked.push(url.split("?")[1]);
+                return { ok: true, json: async () => ({}) };
+              };
+              const marquee = new Marquee();
+              for (const tags of [["a,b"], ["a,b", "c"], [], "a,b"]) await marquee.popular({ limit: "", tags });
+              await marquee.popular({ limit: "", near: [41.9, -87.6] });
+              return asked;
+            }"""
+        )
+    assert asked == ["tags=a%5C%2Cb", "tags=a%2Cb&tags=c", "", "tags=a%2Cb", "near=41.9&near=-87.6"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_demo_deletes_its_files(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path) as (process, _):

@@ -1,4 +1,4 @@
-"""Schemathesis hooks: generators of the formats in the OpenAPI document; loaded by schemathesis, not by pytest."""
+"""Schemathesis hooks: generators of formats and the form of lists; loaded by schemathesis, not by pytest."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -9,3 +9,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 times = st.integers(0, 2_000_000_000).map(lambda s: (_EPOCH + timedelta(seconds=s)).isoformat().replace("+00:00", "Z"))
 schemathesis.openapi.format("date-time", times)
+
+
+@schemathesis.hook
+def map_query(_context: schemathesis.HookContext, query: dict[str, object] | None) -> dict[str, object] | None:
+    """Query in which the commas of a list of one value are escaped, as OpenAPI has no words for it."""
+    return {
+        name: [value[0].replace(",", r"\,")]
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str)
+        else value
+        for name, value in (query or {}).items()
+    } or query

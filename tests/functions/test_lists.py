@@ -47,6 +47,35 @@ def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
     return [item["event_id"] for item in _get(client, path, **{"limit": 100} | query)["items"]]
 
 
+COMMAS = ("food, drink", ",", "a,b,", r"back\, slash", "plain", "ends\\")
+
+
+@pytest.mark.parametrize("name", COMMAS)
+@pytest.mark.parametrize("form", ["repeated", "escaped"])
+def test_tags_and_ids_with_commas_can_be_named(
+    trained: FlaskClient, store: Documents, clock: Clock, name: str, form: str
+) -> None:
+    events = [an_event(f"id {number} {tag}", tags=(tag,)) for number in (1, 2) for tag in COMMAS]
+    store.events.put(events, now=clock.now)
+    clock.forward()
+    first, second = f"id 1 {name}", f"id 2 {name}"
+    given: Any = (lambda value: [value, value]) if form == "repeated" else (lambda value: value.replace(",", r"\,"))
+    assert set(_ids(trained, "/events/popular", tags=given(name))) == {first, second}
+    assert set(_ids(trained, "/events/popular", tags=given(name), exclude=given(first))) == {second}
+    both = [name, COMMAS[0]] if form == "repeated" else ",".join(map(given, (COMMAS[0], name)))
+    listed = _ids(trained, "/events/popular", tags=both)
+    assert set(listed) == {f"id {number} {tag}" for number in (1, 2) for tag in (name, COMMAS[0])}
+    found = trained.get(f"{API}/recommendations", query_string={"recent": given(first)})
+    assert found.status_code == 200
+
+
+@pytest.mark.parametrize("query", ["limit=5&limit=6", "city=a&city=b", "near=1&near=2&near=3", "tags=a&tags="])
+def test_only_lists_are_repeated_and_within_their_limits(trained: FlaskClient, query: str) -> None:
+    refused = trained.get(f"{API}/recommendations?{query}")
+    assert refused.status_code == 400
+    assert refused.get_json()["field"] == query.partition("=")[0]
+
+
 @pytest.mark.parametrize("title", ["🎷 Jazz 👩🏽‍🚀 " * 70, "ü" * 1_000, "Rock &amp; Roll <b>Night</b> <3"])
 def test_answers_and_reasons_carry_whole_titles(
     trained: FlaskClient, store: Documents, clock: Clock, title: str
