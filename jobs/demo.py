@@ -157,12 +157,11 @@ def _serve(given: argparse.Namespace, options: ReadingOptions, folder: Path, con
         objects=f"folder:{folder / 'bucket'}",
         require_auth=False,
         refresh_s=1.0,
+        timezone=options.zone.key if options.zone else "",
     )
     wired = wiring.build(settings)
     data = given.data
     if data is None:
-        # The options are for the folder of --data; the city needs none.
-        options = ReadingOptions()
         data = folder / "city"
         console.say(f"generating a city: {given.users} users, {given.events} events, {given.interactions} interactions")
         write_sample(

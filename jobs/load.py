@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=Path("rejected.csv"),
         help="CSV file for rejected rows, written anew by each load (default: %(default)s)",
     )
-    add_arguments(parser)
+    add_arguments(parser, zone="$MARQUEE_TIMEZONE; without it, such times are rejected")
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             documents = wiring.build(settings).documents
             try:
                 load = _Load(documents, rejections, console, now=datetime.now(UTC))
+                options = options.in_zone_of(settings.timezone)
                 load.run(given.folder, keep_days=settings.keep_days, options=options)
             finally:
                 documents.close()

@@ -3,12 +3,13 @@
 import argparse
 import re
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Final, Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from jobs.naming import SCHEMA_FILE, read_pairs
+from shared.entities.fields import zone_names
 from shared.errors import InvalidField
 
 _WIDTH: Final = 80
@@ -106,9 +107,13 @@ class ReadingOptions:
             max_rejected=MaxRejected() if given.max_rejected is None else MaxRejected.parse(given.max_rejected),
         )
 
+    def in_zone_of(self, name: str) -> Self:
+        """Options with the time zone of a deployment, an IANA name, where none is given; unchanged for no name."""
+        return self if self.zone or not name else replace(self, zone=ZoneInfo(name))
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `ReadingOptions.parse`, as a group of the parser's help."""
+
+def add_arguments(parser: argparse.ArgumentParser, *, zone: str = "such times are rejected") -> None:
+    """Arguments of `ReadingOptions.parse`, as a group of the parser's help; `zone` says what holds without a zone."""
     group = parser.add_argument_group("reading of the CSV files")
     group.add_argument(
         "--map",
@@ -121,7 +126,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--timezone",
         metavar="ZONE",
-        help="time zone of times without an offset, such as Europe/Berlin (default: such times are rejected)",
+        help="time zone of times without an offset, such as Europe/Berlin, for rows without a `timezone` of their own "
+        f"(default: {zone})",
     )
     group.add_argument(
         "--max-rejected",
@@ -132,9 +138,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _zone(name: str) -> ZoneInfo:
-    names = available_timezones()
-    if name not in names:
-        lower = {known.lower(): known for known in names}
+    if name not in zone_names():
+        lower = {known.lower(): known for known in zone_names()}
         near = get_close_matches(name.lower().replace(" ", "_"), lower, n=1)
         hint = f"; did you mean {lower[near[0]]}?" if near else ""
         raise InvalidField("--timezone", name, f"an IANA time zone, such as Europe/Berlin{hint}")

@@ -135,7 +135,7 @@ def test_every_command_line_that_is_named_exists_with_its_options() -> None:
     assert {"jobs.load", "jobs.backtest", "benchmarks.training"} <= {module for module, _ in named}
     for module, arguments in named:
         source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
-        if "add_arguments(parser)" in source:
+        if "add_arguments(parser" in source:
             source += (ROOT / "jobs" / "options.py").read_text(encoding="utf-8")
         assert [option for option in re.findall(r"--[a-z-]+", arguments) if f'"{option}"' not in source] == []
 

@@ -33,7 +33,7 @@ class RowReader:
     ----------
     columns : fields of the file.
     cells : non-empty cells of a field, from a reading of their own.
-    zone : time zone of times without an offset; None refuses them.
+    zone : time zone of times without an offset, if the row has no `timezone`; None refuses them.
     """
 
     def __init__(self, columns: Iterable[str], cells: Callable[[str], Iterable[str]], zone: ZoneInfo | None) -> None:
@@ -56,7 +56,9 @@ class RowReader:
                 if code and field == "price" and document.setdefault("currency", code) != code:
                     raise InvalidField(field, code, f"a price in the currency of the row, {document['currency']}")
         if "starts_at" in cells or "ends_at" in cells:
-            read_event_times(self._times.get("starts_at"), self._times.get("ends_at"), document)
+            name = fields.timezone(cells, "timezone")
+            zone = ZoneInfo(name) if name else None
+            read_event_times(self._times.get("starts_at"), self._times.get("ends_at"), document, zone)
         if "latitude" in cells or "longitude" in cells:
             document["location"] = _location(document)
         return document

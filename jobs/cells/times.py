@@ -65,16 +65,13 @@ class TimeColumn:
 
     def read(self, cell: str) -> str:
         """Time of a cell in ISO 8601 with an offset; raises `InvalidField`."""
-        if not cell.isdecimal():
-            try:
-                if datetime.fromisoformat(cell).tzinfo:
-                    return cell
-            except ValueError:
-                pass
-        return self.parse(cell)[0].isoformat()
+        return cell if _has_offset(cell) else self.parse(cell)[0].isoformat()
 
-    def parse(self, cell: str) -> tuple[datetime, bool]:
-        """Time of a cell, and whether it is a date alone, which is its first moment; raises `InvalidField`."""
+    def parse(self, cell: str, zone: ZoneInfo | None = None) -> tuple[datetime, bool]:
+        """Time of a cell, and whether it is a date alone, which is its first moment; raises `InvalidField`.
+
+        A local time is one of `zone`, if given, else of the column's.
+        """
         text = cell.strip()
         if text.isdecimal() and len(text) in (10, 13):
             # Seconds or milliseconds since 1970.
@@ -87,14 +84,13 @@ class TimeColumn:
             is_date = len(text) <= len("2026-05-01") and ":" not in text
         if not _FIRST_YEAR <= found.year < _LAST_YEAR:
             raise InvalidField(self.field, cell, f"{EXPECTED}, between 1970 and 2200")
-        return (found if found.tzinfo else self.local(found, cell)), is_date
+        return (found if found.tzinfo else self._local(found, cell, zone or self._zone)), is_date
 
-    def local(self, moment: datetime, cell: str) -> datetime:
-        """Aware time of a local one; raises `InvalidField` without a time zone."""
-        if self._zone is None:
+    def _local(self, moment: datetime, cell: str, zone: ZoneInfo | None) -> datetime:
+        if zone is None:
             expected = f"{EXPECTED}; or name the place of local times, such as --timezone Europe/Berlin"
             raise InvalidField(self.field, cell, expected)
-        found = moment.replace(tzinfo=self._zone)
+        found = moment.replace(tzinfo=zone)
         change = _offset(found.replace(fold=1)) - _offset(found)
         self.n_twice += change < timedelta()
         self.n_skipped += change > timedelta()
@@ -120,20 +116,26 @@ class TimeColumn:
         return found.replace(tzinfo=_zone_of(match["offset"])), match["hour"] is None
 
 
-def read_event_times(starts: TimeColumn | None, ends: TimeColumn | None, document: dict[str, str]) -> None:
+def read_event_times(
+    starts: TimeColumn | None, ends: TimeColumn | None, document: dict[str, str], zone: ZoneInfo | None
+) -> None:
     """Times of an event, in place: the cells `starts_at` and `ends_at` become ISO 8601 with an offset.
 
-    A date alone is an end at the end of that day, a time alone one at that time. An end that lies before the start
-    under the same date is one after midnight, if the event then takes at most 16 hours.
+    Local times are those of the event's `zone`, if given, else of the columns', which `timezone` then names: the day of
+    an event without a time of day is one of that zone. A date alone is an end at the end of that day, a time alone one
+    at that time. An end that lies before the start under the same date is one after midnight, if the event then takes
+    at most 16 hours.
     """
     cell, end_cell = document.get("starts_at"), document.get("ends_at")
-    if not (ends and end_cell):
-        if starts and cell:
-            document["starts_at"] = starts.read(cell)
+    if cell and not end_cell and _has_offset(cell):
         return
-    start = starts.parse(cell)[0] if starts and cell else None
-    if cell and start:
+    start = starts.parse(cell, zone)[0] if starts and cell else None
+    if start:
         document["starts_at"] = start.isoformat()
+        if isinstance(start.tzinfo, ZoneInfo):
+            document.setdefault("timezone", start.tzinfo.key)
+    if not (ends and end_cell):
+        return
     if start and (match := _TIME_ONLY.fullmatch(end_cell.strip())) and (match["minute"] or match["half"]):
         of_day = _of_day(match)
         if of_day is None:
@@ -141,11 +143,18 @@ def read_event_times(starts: TimeColumn | None, ends: TimeColumn | None, documen
         end = datetime.combine(start.date(), time(), start.tzinfo) + of_day
         is_next = end < start
     else:
-        end, is_date = ends.parse(end_cell)
+        end, is_date = ends.parse(end_cell, zone)
         if is_date:
             end += timedelta(days=1)
         is_next = bool(start and end < start and end.date() == start.date() and _length(start, end) <= _LONGEST_NIGHT)
     document["ends_at"] = (end + timedelta(days=1) if is_next else end).isoformat()
+
+
+def _has_offset(cell: str) -> bool:
+    try:
+        return not cell.isdecimal() and datetime.fromisoformat(cell).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _length(start: datetime, end: datetime) -> timedelta:

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from jobs.cells.document import RowReader
@@ -108,6 +108,7 @@ moments = st.integers(150_000_000, 7_200_000_000).map(lambda seconds: datetime.f
 
 
 @given(zone=zones, moment=moments)
+@settings(deadline=None)
 def test_the_local_time_of_any_zone_is_that_moment(zone: ZoneInfo, moment: datetime) -> None:
     local = moment.astimezone(zone)
     column = TimeColumn("starts_at", list, zone)
@@ -155,6 +156,24 @@ def test_an_end_after_midnight_may_stand_under_the_date_of_the_start(
     starts_at: str, ends_at: str, end: tuple[int, int, int, int]
 ) -> None:
     assert datetime.fromisoformat(event(starts_at, ends_at)["ends_at"]) == datetime(*end, tzinfo=BERLIN)
+
+
+def test_the_zone_of_an_event_is_that_of_its_local_times() -> None:
+    reader = RowReader(["starts_at", "ends_at", "timezone"], lambda _: [], BERLIN)
+    local = {"starts_at": "2026-05-01 19:30", "ends_at": "23:00"}
+    assert reader.read(local) == {
+        "starts_at": "2026-05-01T19:30:00+02:00",
+        "ends_at": "2026-05-01T23:00:00+02:00",
+        "timezone": "Europe/Berlin",
+    }
+    assert reader.read({**local, "timezone": "Asia/Tokyo"}) == {
+        "starts_at": "2026-05-01T19:30:00+09:00",
+        "ends_at": "2026-05-01T23:00:00+09:00",
+        "timezone": "Asia/Tokyo",
+    }
+    assert "timezone" not in reader.read({"starts_at": "2026-05-01T19:30:00+02:00"})
+    with pytest.raises(InvalidField, match="timezone"):
+        reader.read({**local, "timezone": "Berlin"})
 
 
 def test_an_end_at_a_time_needs_a_start() -> None:
@@ -220,6 +239,7 @@ def test_the_currency_of_a_price_is_that_of_the_row_or_refused() -> None:
     decimal=st.sampled_from(".,"),
     group=st.sampled_from(["", ",", ".", " ", "’", "\u00a0"]),
 )
+@settings(deadline=None)
 def test_a_number_with_cents_reads_back_equal(value: int, decimal: str, group: str) -> None:
     assume(decimal != group)
     cell = f"{value / 100:,.2f}".replace(",", "_").replace(".", decimal).replace("_", group)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.csvfile import CsvFile, Rejection, RejectionFile, Row
@@ -173,6 +173,7 @@ cells = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(rows=st.lists(st.tuples(cells, cells, cells), max_size=12))
+@settings(deadline=None)
 def test_reads_any_output_of_the_standard_csv_writer(rows: list[tuple[str, str, str]]) -> None:
     stream = io.StringIO(newline="")
     csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(rows)
@@ -194,6 +195,7 @@ pieces = (
 
 
 @given(data=st.lists(pieces, max_size=40).map(b"".join))
+@settings(deadline=None)
 def test_every_line_of_arbitrary_bytes_is_a_row_a_rejection_or_blank(data: bytes) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder, "some.csv")

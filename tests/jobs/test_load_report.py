@@ -202,6 +202,21 @@ def test_local_times_that_came_twice_or_never_are_counted(load: Load) -> None:
     assert "note: events.csv: starts_at: 1 local times never came" in output
 
 
+def test_the_zone_of_the_deployment_is_that_of_local_times(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_TIMEZONE", "Asia/Tokyo")
+    events = "event_id,starts_at\na,2026-05-01 19:30\n"
+    for options, hour, zone in (((), 10, "Asia/Tokyo"), (("--timezone", "Europe/Berlin"), 17, "Europe/Berlin")):
+        load(*options, events=events)
+        documents = open_documents(f"sqlite:{tmp_path / 'documents.db'}", keys)
+        event = documents.events.get("a")
+        documents.close()
+        assert event
+        assert event.starts_at
+        assert (event.starts_at.hour, event.timezone) == (hour, zone)
+
+
 @pytest.mark.parametrize(
     ("zone", "hint"),
     [("Europe/berlin", "did you mean Europe/Berlin?"), ("New York", "such as"), ("../etc/passwd", "such as")],
