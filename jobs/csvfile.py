@@ -38,7 +38,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Accepted row: first line (from 1) and its non-empty cells by field."""
+    """Accepted row: first line (from 1) and its cells with text by field; spaces alone are none."""
 
     line: int
     cells: dict[str, str]
@@ -118,7 +118,8 @@ class CsvFile:
             elif (not data.isascii() or b"\0" in data) and (broken := self._broken(line, cells)):
                 yield broken
             else:
-                yield Row(line, {name: cell for index, name in self._positions if (cell := cells[index])})
+                named = ((name, cells[index]) for index, name in self._positions)
+                yield Row(line, {name: cell for name, cell in named if cell and not cell.isspace()})
 
     def _cells(self, line: int, data: bytes) -> list[str] | Rejection | None:
         """Cells of a record that fits the header; None for a record without text."""

@@ -223,9 +223,9 @@ def read_dataset(path: Path, console: Console, *, before: datetime, options: Rea
             interactions[_version(interaction)] = interaction
     for line in (*rejections.in_short(), *(note for file in folder.files() for note in file.notes())):
         console.say(line)
-    for name, accepted in zip(folder.names(), (len(events), len(users), n_rows), strict=True):
-        rejected = rejections.by_file[name]
-        options.max_rejected.check(name, rejected=rejected, rows=accepted + rejected)
+    accepted = zip(folder.names(), (len(events), len(users), n_rows), strict=True)
+    rows = {name: count + rejections.by_file[name] for name, count in accepted}
+    options.max_rejected.check(rows, rejections.by_file)
     return Dataset(tuple({event.event_id: event for event in events}.values()), users, tuple(interactions.values()))
 
 

@@ -128,8 +128,7 @@ class _Load:
             self._console.say(
                 f"{self._rejections.path} lists the rejected rows, {self._rejections.by_file.total():,} in all"
             )
-        for name, rows in self._rows.items():
-            options.max_rejected.check(name, rejected=self._rejections.by_file[name], rows=rows)
+        options.max_rejected.check(self._rows, self._rejections.by_file)
 
     def _load(
         self, file: EntityFile[Entity], put: Callable[[list[Entity]], Written], references: References

@@ -3,6 +3,7 @@
 import argparse
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Final, Self
@@ -51,7 +52,7 @@ def reading_parser(module: str, description: str, *, example: str, status: str =
 class MaxRejected:
     """Limit of the rejected rows of a file: a number, or a share of its rows in 0..1; without either, all but one.
 
-    >>> MaxRejected.parse("5%").check("events.csv", rejected=6, rows=100)
+    >>> MaxRejected.parse("5%").check({"events.csv": 100, "users.csv": 9}, {"events.csv": 6, "users.csv": 0})
     Traceback (most recent call last):
     shared.errors.InvalidField: events.csv: expected at most 5% rejected (--max-rejected), got '6 of 100 rows rejected'
     """
@@ -70,17 +71,23 @@ class MaxRejected:
             raise InvalidField("--max-rejected", text, "a number of rows such as 20, or a share such as 5% or 0.05")
         return cls(share=share)
 
-    def check(self, file: str, *, rejected: int, rows: int) -> None:
-        """Check of a file of `rows` rows; raises `InvalidField` naming it if too many of them are rejected."""
+    def check(self, rows: Mapping[str, int], rejected: Mapping[str, int]) -> None:
+        """Check of numbers of rows by file; raises `InvalidField` naming the files of which too many are rejected."""
+        failed = [file for file, count in rows.items() if not self._is_met(count, rejected[file])]
+        if failed:
+            got = ", ".join(f"{rejected[file]:,} of {rows[file]:,}" for file in failed)
+            raise InvalidField(", ".join(failed), f"{got} rows rejected", self._expected())
+
+    def _is_met(self, rows: int, rejected: int) -> bool:
         if self.number is not None:
-            is_met, expected = rejected <= self.number, f"at most {self.number:,} rejected (--max-rejected)"
-        elif self.share is not None:
-            is_met = rejected <= self.share * rows
-            expected = f"at most {100 * self.share:.9g}% rejected (--max-rejected)"
-        else:
-            is_met, expected = not rejected or rejected < rows, "a row that can be accepted"
-        if not is_met:
-            raise InvalidField(file, f"{rejected:,} of {rows:,} rows rejected", expected)
+            return rejected <= self.number
+        return rejected <= self.share * rows if self.share is not None else not rejected or rejected < rows
+
+    def _expected(self) -> str:
+        if self.number is None and self.share is None:
+            return "a row that can be accepted"
+        limit = f"{self.number:,}" if self.share is None else f"{100 * self.share:.9g}%"
+        return f"at most {limit} rejected (--max-rejected)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def read(tmp_path: Path) -> Read:
 
 
 def row(line: int, *cells: str) -> Row:
-    return Row(line, {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell})
+    return Row(line, {name: cell for name, cell in zip(COLUMNS, cells, strict=True) if cell.strip()})
 
 
 def rejection(line: int, reason: str, field: str = "row") -> Rejection:

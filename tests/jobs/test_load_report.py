@@ -85,6 +85,20 @@ def test_another_limit_is_a_wrong_option(limit: str, load: Load) -> None:
     assert ended.value.code == 2
 
 
+def test_all_files_of_which_too_many_rows_are_rejected_are_named(load: Load) -> None:
+    output = load(
+        status=1, events=f"{EVENTS},x\n", users=f"{USERS}u,Oslo,\n", interactions=f"{INTERACTIONS},u,,,view,\n"
+    )
+    assert (
+        "error: events.csv, interactions.csv: expected a row that can be accepted, got '1 of 1, 1 of 1 rows" in output
+    )
+
+
+def test_cells_with_spaces_alone_are_empty(load: Load, tmp_path: Path) -> None:
+    load(events="event_id,price,starts_at,tags,latitude,longitude,status\na, ,  ,\t, ,\u00a0, \n")
+    assert rejected(tmp_path) == []
+
+
 def test_files_without_rows_are_no_failure(load: Load) -> None:
     load(events=EVENTS, users=USERS, interactions=INTERACTIONS)
 
