@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypedDict, Unpack
 
-from shared.entities import Event, Interaction, InteractionType, Location, Status
+from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status
 
 NOW: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
@@ -48,6 +48,7 @@ class InteractionFields(TypedDict, total=False):
     recommendation_id: str
     position: int | None
     anonymous: bool
+    origin: Origin
 
 
 def an_event(event_id: str = "event_1", **fields: Unpack[EventFields]) -> Event:

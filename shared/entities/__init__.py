@@ -4,7 +4,7 @@ from shared.entities.counts import EventCounts
 from shared.entities.erasures import Erasures
 from shared.entities.event import Event, Status
 from shared.entities.fields import Location
-from shared.entities.interaction import Interaction
+from shared.entities.interaction import Interaction, Origin
 from shared.entities.interaction_type import InteractionType
 from shared.entities.keys import Keys, KeySource
 from shared.entities.profile import HistoryEntry, Profile
@@ -21,6 +21,7 @@ __all__ = [
     "KeySource",
     "Keys",
     "Location",
+    "Origin",
     "Placement",
     "Profile",
     "Rules",

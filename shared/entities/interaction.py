@@ -6,6 +6,7 @@ repeating type is a document that never changes, one a day.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, Self
 
@@ -26,6 +27,17 @@ _PAGE: Final = "page"
 """Family of the pages of impressions."""
 
 
+class Origin(StrEnum):
+    """Origin of a stored version of an interaction: its user's client, a bulk load of a file, or a visitor's sign-in.
+
+    Clients cannot choose it: rules and API refuse or drop the field. Earlier versions stored none.
+    """
+
+    CLIENT = ""
+    LOAD = "load"
+    JOIN = "join"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interaction:
     """Interaction of one user, usually with one event.
@@ -34,6 +46,7 @@ class Interaction:
     `organizer_id` to `follow`. An `impression` may name a page of events at once: `event_ids` in the order shown, of
     the list `recommendation_id`. `occurred_at` is the client's time, never after `recorded_at`, which is the store's
     and None before the interaction is stored. `anonymous` marks acts of an account that nobody has signed up for.
+    `origin` says who wrote the version that is stored.
     """
 
     interaction_id: str
@@ -51,6 +64,7 @@ class Interaction:
     recommendation_id: str = ""
     position: int | None = None
     anonymous: bool = False
+    origin: Origin = Origin.CLIENT
 
     @classmethod
     def from_document(cls, document_id: str, data: Document) -> Self:
@@ -80,6 +94,7 @@ class Interaction:
             recommendation_id=fields.identifier(data, "recommendation_id", required=is_page),
             position=fields.integer(data, "position", low=0, high=10_000),
             anonymous=fields.flag(data, "anonymous"),
+            origin=_origin(data),
         )
         if is_page and interaction.event_id:
             raise InvalidField("event_id", interaction.event_id, "either one event or the page event_ids")
@@ -181,6 +196,14 @@ _ORDER: Final = {kind: number for number, kind in enumerate(InteractionType)}
 
 def _order(state: Interaction) -> tuple[datetime, int, float]:
     return state.occurred_at, _ORDER[state.type], state.value or 0.0
+
+
+def _origin(data: Document) -> Origin:
+    value = fields.text(data, "origin", max_bytes=10)
+    try:
+        return Origin(value)
+    except ValueError as error:
+        raise InvalidField("origin", value, f"one of {', '.join(filter(None, Origin))}, or none") from error
 
 
 def _type(data: Document) -> InteractionType:

@@ -9,18 +9,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.entities import Interaction, anonymous
-from shared.feedback.interactions import DAY_S, InteractionColumns
+from shared.entities import Interaction, Origin, anonymous
+from shared.feedback.interactions import DAY_S, ORIGINS, InteractionColumns
 
 MAX_AGE: Final = timedelta(days=7)
-"""Age limit of an interaction that a client sends: what is older when it is recorded, an admin has loaded."""
+"""Age limit of an interaction that a client sends: what is older when recorded, and names no origin, was loaded."""
 
 _OLD_ENOUGH_S: Final = DAY_S
 """Age of an account from its first interaction, in seconds, from which it is established."""
 
 
 def is_loaded(interaction: Interaction) -> bool:
-    """Origin of a stored interaction: True if it is older than clients may send, so that a bulk load has written it."""
+    """Origin of a stored interaction: True if a bulk load has written it, which counts what it writes.
+
+    Earlier versions did not say so: theirs is what is older than clients may send.
+    """
+    if interaction.origin is not Origin.CLIENT:
+        return interaction.origin is Origin.LOAD
     recorded_at = interaction.recorded_at
     return recorded_at is not None and recorded_at - interaction.occurred_at > MAX_AGE
 
@@ -35,7 +40,8 @@ def of_established(columns: InteractionColumns, *, now: datetime) -> Interaction
     """Columns of the interactions of established accounts: without visitors and accounts of a single day at `now`.
 
     An account is established when its first interaction is a day old, or when it acted on two UTC days. Times are those
-    of the store's clock, since a client chooses its own; for loaded interactions they are those of the source.
+    of the store's clock, since a client chooses its own; for loaded interactions they are those of the source. What a
+    visitor did counts from the sign-in.
     """
     is_established = established(columns, now=now)
     return columns if is_established.all() else columns.where(is_established[columns.user_rows])
@@ -43,8 +49,10 @@ def of_established(columns: InteractionColumns, *, now: datetime) -> Interaction
 
 def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.bool_]:
     """Mask of the established accounts, bool of shape (len(columns.users),)."""
-    has_own_time = ~(columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds())
-    acted_at = np.where(has_own_time, columns.occurred_at, columns.recorded_at)
+    is_recent = columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds()
+    is_unknown = (columns.origins == ORIGINS[Origin.CLIENT]) & ~is_recent
+    is_loaded = (columns.origins == ORIGINS[Origin.LOAD]) | is_unknown | np.isnan(columns.recorded_at)
+    acted_at = np.where(is_loaded, columns.occurred_at, columns.recorded_at)
     n = len(columns.users)
     first, last = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(first, columns.user_rows, acted_at)

@@ -3,18 +3,21 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.catalog import Catalog
-from shared.entities import Interaction, InteractionType
+from shared.entities import Interaction, InteractionType, Origin
 from shared.feedback.weights import CODES, FAMILY, IS_HIT, LASTS, TAKES_EVENT
 
 DAY_S = 86_400.0
 """Seconds of a day."""
+
+ORIGINS: Final = {origin: code for code, origin in enumerate(Origin)}
+"""Code of each origin in `InteractionColumns`."""
 
 
 _Table = TypeVar("_Table", bound="InteractionColumns | InteractionTable")
@@ -32,6 +35,7 @@ class InteractionColumns:
     values : float32 of shape (n,) – stars, NaN where there are none.
     occurred_at : float64 of shape (n,) – POSIX seconds.
     recorded_at : float64 of shape (n,) – POSIX seconds of the store's clock, NaN where no store recorded it.
+    origins : int8 of shape (n,) – see `ORIGINS`.
     """
 
     users: Vocabulary
@@ -44,6 +48,7 @@ class InteractionColumns:
     values: NDArray[np.float32]
     occurred_at: NDArray[np.float64]
     recorded_at: NDArray[np.float64]
+    origins: NDArray[np.int8]
 
     @classmethod
     def of(cls, interactions: Iterable[Interaction]) -> Self:
@@ -68,6 +73,7 @@ class InteractionColumns:
             recorded_at=np.array(
                 [recorded.timestamp() if (recorded := entry.recorded_at) else np.nan for entry in ordered], np.float64
             ),
+            origins=np.array([ORIGINS[interaction.origin] for interaction in ordered], np.int8),
         )
 
     def __len__(self) -> int:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
-from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status, User
 from shared.entities.markup import plain_text
 from shared.errors import ArtifactError
-from shared.feedback.interactions import InteractionColumns
+from shared.feedback.interactions import ORIGINS, InteractionColumns
 from shared.feedback.weights import CODES
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
 
@@ -29,13 +29,13 @@ KEYS: Final = {INTERACTIONS: "interaction_id", EVENTS: "event_id", USERS: "user_
 STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "updated_at"}
 """Timestamp column of each feed that its watermark refers to."""
 
-_CODED: Final = ("user_id", "event_id", "organizer_id", "type")
+_CODED: Final = ("user_id", "event_id", "organizer_id", "type", "origin")
 """Interaction columns read as dictionaries (codes of distinct values)."""
 
 _LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
-_ADDED: Final = {EVENTS: ("timezone",), USERS: ("profiling",)}
+_ADDED: Final = {EVENTS: ("timezone",), INTERACTIONS: ("origin",), USERS: ("profiling",)}
 """Columns that files of earlier versions lack, read as null."""
 
 _VALUES: Final = {
@@ -78,6 +78,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("occurred_at", "recorded_at"), time),
             **dict.fromkeys(("session_id", "recommendation_id"), text),
             "position": pa.int32(),
+            "origin": text,
         },
         EVENTS: {
             **dict.fromkeys(("title", "description", "category", "subcategory"), text),
@@ -155,7 +156,9 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
         stored = [column for column in columns if column not in missing]
         table = parquet.read_table(pa.BufferReader(data), columns=stored, read_dictionary=list(coded))
         for added in missing:
-            table = table.append_column(added, pa.nulls(len(table), schema(feed).field(added).type))
+            kind = schema(feed).field(added).type
+            kind = pa.dictionary(pa.int32(), kind) if added in coded else kind
+            table = table.append_column(added, pa.nulls(len(table), kind))
         _check(feed, table)
         return table.select(list(columns))
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -206,6 +209,9 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
     coded = {name: _coded(table[name]) for name in _CODED}
     kinds, kind_rows = coded["type"]
     codes = np.array([CODES[kind] for kind in kinds.ids()], np.int8)  # type: ignore[index]  # a StrEnum's values
+    origins, origin_rows = coded["origin"]
+    # The last row is that of null.
+    origin_codes = np.array([ORIGINS[Origin(origin)] for origin in (*origins.ids(), "")], np.int8)
     return InteractionColumns(
         *coded["user_id"],
         *coded["event_id"],
@@ -214,6 +220,7 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
         values=table["value"].to_numpy().astype(np.float32, copy=False),
         occurred_at=_seconds(table["occurred_at"]),
         recorded_at=_seconds(table["recorded_at"]),
+        origins=origin_codes[origin_rows],
     )
 
 

@@ -114,6 +114,7 @@ DENIED: list[tuple[str, dict[str, Any]]] = [
     ("a search for nothing", SEARCH | {"query": ""}),
     ("an unfollow of an event", BOOKING | {"type": "unfollow"}),
     ("a mark of an anonymous account by a signed-up one", BOOKING | {"anonymous": True}),
+    ("an origin", BOOKING | {"origin": "load"}),
     ("an end of its life", BOOKING | {"expires_at": datetime.now(UTC) + HOUR}),
     ("a search of an event", SEARCH | {"event_id": "e"}),
     ("a search of more than 500 bytes", SEARCH | {"query": "x" * 501}),

@@ -207,6 +207,21 @@ def test_a_visitor_s_interactions_move_to_the_user_who_signs_in(
     assert (event_id, counts.by_type) == ("jazz_2", {InteractionType.SAVE: 1})
 
 
+def test_what_a_visitor_did_long_ago_counts_at_once_when_they_sign_in(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    visit = {"anonymous_id": VISITOR, "interactions": [{"type": "booking", "event_id": "jazz_2"}]}
+    signed_in.post(INTERACTIONS, json=visit)
+    clock.forward(8 * DAY)
+    joining = {"anonymous_id": VISITOR, "interactions": [click("jazz_3")]}
+    assert signed_in.post(INTERACTIONS, json=joining, headers=TOKEN).get_json()["joined"] == 1
+    deliver_all(store)
+    ((event_id, counts, _),) = store.counters.changed_since(None)
+    assert (event_id, counts.by_type) == ("jazz_2", {InteractionType.BOOKING: 1})
+    clock.forward(timedelta(minutes=30))
+    assert signed_in.post("/monitor").get_json()["lost"] == 0
+
+
 def test_a_user_id_cannot_name_a_visitor(client: FlaskClient) -> None:
     answer = client.post(INTERACTIONS, json={"user_id": f"~{VISITOR}", "interactions": [click("e")]})
     assert (answer.status_code, answer.get_json()["field"]) == (400, "user_id")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities import EventCounts, Interaction, InteractionType, Origin
 from shared.feedback.counts import contribution
 from shared.feedback.popularity import counts_of
 from shared.feedback.states import last_words
@@ -25,7 +25,8 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     """
     upgrade(documents, now=now)
     erased = documents.personal.forgotten(now)
-    rows = [entry for entry in chunk if erased.at(entry.user_id) is None]
+    kept = [entry for entry in chunk if erased.at(entry.user_id) is None]
+    rows = [replace(entry, origin=Origin.LOAD) for entry in kept]
     wanted = _without_former(documents, last_words(rows))
     if not wanted:
         return Written(0, len(chunk))

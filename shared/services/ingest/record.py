@@ -122,6 +122,7 @@ def _parse(entry: object, user_id: str, now: datetime, *, anonymous: bool) -> In
         "user_id": user_id,
         "recorded_at": None,
         "anonymous": anonymous,
+        "origin": "",
     }
     given = Interaction.from_document("unnamed", data)
     if given.occurred_at > now + MAX_AHEAD:

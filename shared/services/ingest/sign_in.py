@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import Interaction, anonymous
+from shared.entities import Interaction, Origin, anonymous
 from shared.errors import InvalidField
 from shared.ports import Documents
 from shared.services.ingest.erasure import forget
@@ -42,7 +42,7 @@ def sign_in(documents: Documents, *, anonymous_id: str, user_id: str, now: datet
             _log.warning("leaves out what cannot be read of a visitor: %s", error.for_log())
             continue
         if interaction.is_of_visitor():
-            found.append(replace(interaction, user_id=user_id, anonymous=False))
+            found.append(replace(interaction, user_id=user_id, anonymous=False, origin=Origin.JOIN))
     found.sort(key=lambda interaction: interaction.occurred_at, reverse=True)
     joined = [replace(entry, interaction_id=entry.expected_id()) for entry in found[:MAX_JOINED]]
     if joined:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status, User
 from shared.entities.interaction import MAX_INTERACTION_ID_BYTES, owner_of
 from shared.errors import InvalidField
 from shared.services.ingest.upgrade import former_id
@@ -69,6 +69,7 @@ INTERACTION = Interaction(
     recommendation_id="recommendation_1",
     position=3,
     anonymous=True,
+    origin=Origin.JOIN,
 )
 PAGE = Interaction(
     interaction_id="interaction_2",

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.entities import Interaction, anonymous
+from shared.entities import Interaction, Origin, anonymous
 from shared.feedback.accounts import MAX_AGE, is_loaded, of_established
 from shared.feedback.interactions import InteractionColumns
 from tests.examples import DAY, NOW, an_interaction
@@ -46,6 +46,17 @@ def test_loaded_interactions_have_the_times_of_their_source(recorded_at: datetim
     given = [an_interaction("loaded", occurred_at=NOW - MAX_AGE - HOUR, recorded_at=recorded_at)]
     assert _kept(given) == {"loaded"}
     assert is_loaded(given[0]) == (recorded_at is not None)
+
+
+@pytest.mark.parametrize("age", [HOUR, DAY, MAX_AGE, MAX_AGE + HOUR])
+def test_the_origin_of_a_version_says_whose_clock_counts(age: timedelta) -> None:
+    given = [
+        an_interaction(origin.name, occurred_at=NOW - age, recorded_at=NOW - HOUR, origin=origin) for origin in Origin
+    ]
+    of_clients = {"CLIENT"} if age > MAX_AGE + HOUR else set[str]()
+    assert _kept(given) == of_clients | ({"LOAD"} if age >= DAY else set())
+    loaded = {entry.user_id for entry in given if is_loaded(entry)}
+    assert loaded == of_clients | {"LOAD"}
 
 
 def test_visitors_are_no_accounts() -> None:

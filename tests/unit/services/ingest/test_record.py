@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.entities import EventCounts, Interaction, InteractionType
+from shared.entities import EventCounts, Interaction, InteractionType, Origin
 from shared.errors import InvalidField
 from shared.feedback.popularity import counts_of
 from shared.ports import Documents
@@ -192,6 +192,21 @@ def test_what_only_a_bulk_load_can_have_written_costs_its_trigger_nothing(store:
     old = an_interaction("u", "e", occurred_at=NOW - 8 * DAY)
     assert _count(store, old) is Outcome.LEFT
     assert (_by_type(store), _history(store)) == ({}, [])
+
+
+@pytest.mark.parametrize("age", [DAY, 8 * DAY])
+@pytest.mark.parametrize(("origin", "outcome"), [(Origin.LOAD, Outcome.LEFT), (Origin.JOIN, Outcome.COUNTED)])
+def test_the_trigger_leaves_what_was_loaded_and_counts_what_was_joined(
+    store: Documents, origin: Origin, outcome: Outcome, age: timedelta
+) -> None:
+    assert _count(store, an_interaction("u", "e", occurred_at=NOW - age, origin=origin)) is outcome
+
+
+def test_a_client_does_not_choose_the_origin(store: Documents) -> None:
+    entry = {"type": "booking", "event_id": "e", "origin": "load"}
+    assert _receive(store, entry).rejected == []
+    [stored] = _stored(store).values()
+    assert stored.origin is Origin.CLIENT
 
 
 def test_a_late_delivery_counts_as_one_in_time(store: Documents) -> None:

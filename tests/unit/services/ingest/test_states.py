@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 
 from shared.adapters.sqlite import SqliteInteractions
 from shared.adapters.sqlite.interactions import store
-from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType
+from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType, Origin
 from shared.errors import Conflict, TooMany
 from shared.ports import Documents
 from shared.services.ingest import reconcile as module
@@ -274,7 +274,7 @@ class States(RuleBasedStateMachine):
         # A row that an app has also written during an erasure is in the history until that document is deleted.
         doomed = {key for key, entry in self.held.items() if self._is_doomed(entry)}
         chunk = [
-            replace(row, recorded_at=None, anonymous=False)
+            replace(row, recorded_at=None, anonymous=False, origin=Origin.LOAD)
             for row in (*made, *known)
             if row.occurred_at <= self.now and row.interaction_id not in doomed
         ]

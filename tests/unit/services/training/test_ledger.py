@@ -12,9 +12,9 @@ import pytest
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.catalog.catalog import Catalog
-from shared.entities import Event, Interaction, InteractionType, Location, Status, User
+from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status, User
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
-from shared.feedback.interactions import InteractionTable
+from shared.feedback.interactions import ORIGINS, InteractionColumns, InteractionTable
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, OVERLAP, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import Documents
@@ -469,3 +469,13 @@ def test_a_file_without_the_columns_of_later_versions_is_read() -> None:
     assert not len(parquet.Profiles(parquet.newest(USERS, [("earlier", earlier)])).unprofiled())
     with pytest.raises(ArtifactError, match=r"^damaged: expected the columns of users, missing city$"):
         parquet.newest(USERS, [("damaged", parquet.to_bytes(profiles.drop_columns("city")))])
+
+
+def test_the_origin_of_interactions_is_read_back_and_unknown_in_files_of_earlier_versions() -> None:
+    done = [an_interaction(f"u{n}", recorded_at=NOW, origin=origin) for n, origin in enumerate(Origin)]
+    file = parquet.encode(INTERACTIONS, done)
+    table = pyarrow.parquet.read_table(pyarrow.BufferReader(file)).drop_columns("origin")
+    files = [("earlier", parquet.to_bytes(table)), ("later", file)]
+    expected = [ORIGINS[Origin.CLIENT]] * len(done) + [ORIGINS[entry.origin] for entry in done]
+    assert parquet.interactions(files).origins.tolist() == expected
+    assert InteractionColumns.of(done).origins.tolist() == expected[len(done) :]

@@ -11,7 +11,7 @@ import pytest
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.process import run_smoke_test
-from shared.entities import InteractionType
+from shared.entities import InteractionType, Origin, anonymous
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.ledger.index import POINTER as LEDGER
 from shared.ledger.index import Ledger
@@ -21,6 +21,8 @@ from shared.models.registry import MODELS
 from shared.ports import Documents, ObjectStore
 from shared.selection.gate import Verdict
 from shared.services import registry
+from shared.services.ingest.bulk_load import load_interactions
+from shared.services.ingest.sign_in import sign_in
 from shared.services.registry import POINTER
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
@@ -185,6 +187,37 @@ def test_two_hundred_ids_that_cost_nothing_teach_nothing(
     after = train(store, FolderObjects(tmp_path / "other"))
     assert before.sha256 == after.sha256
     assert after.counts == before.counts
+
+
+@pytest.mark.parametrize("is_visitor", [True, False])
+def test_two_hundred_ids_that_have_just_signed_in_teach_nothing(
+    store: Documents,
+    objects: ObjectStore,
+    tmp_path: Path,
+    is_visitor: bool,  # noqa: FBT001
+) -> None:
+    before = train(store, objects)
+    for n in range(200):
+        user_id, visitor = f"fresh_{n}", f"visitor-{n:010}"
+        done = [an_interaction(anonymous(visitor) if is_visitor else user_id, "yoga_9", occurred_at=NOW - WEEK)]
+        marked = [replace(entry, anonymous=not is_visitor) for entry in done]
+        store.interactions.append(marked, now=NOW - timedelta(hours=2))
+        joining = {"anonymous_id": visitor if is_visitor else user_id, "user_id": user_id}
+        assert sign_in(store, **joining, now=NOW - timedelta(hours=1)).joined == 1
+    (tmp_path / "other").mkdir()
+    after = train(store, FolderObjects(tmp_path / "other"))
+    assert before.sha256 == after.sha256
+    assert after.counts == before.counts
+
+
+def test_loaded_interactions_teach_however_young_they_are(objects: ObjectStore) -> None:
+    store, data = documents(), laws.city()
+    store.events.put(data.events, now=NOW)
+    recent = [replace(entry, occurred_at=NOW - 5 * DAY + n * SECOND) for n, entry in enumerate(data.interactions)]
+    load_interactions(store, recent, now=NOW)
+    stored = list(store.interactions.since(None))
+    assert {entry.origin for entry in stored} == {Origin.LOAD}
+    assert train(store, objects, now=NOW + SECOND).counts["interactions"] == len(stored)
 
 
 def test_an_empty_store_gives_a_model_without_recommendations(objects: ObjectStore) -> None:
