@@ -31,7 +31,9 @@ def results_of(interactions: Sequence[Interaction], results: Mapping[str, Append
 def outlived(interaction: Interaction, stored: Interaction) -> Appended:
     """Result of storing an interaction that does not replace the stored one of its id."""
     is_state = not interaction.type.meaning.repeats
-    return Appended.SUPERSEDED if is_state and stored.supersedes(interaction) else Appended.KNOWN
+    # A later state of an anonymous account is outlived by that of the account that somebody signed up for.
+    differs = stored.supersedes(interaction) or interaction.supersedes(stored)
+    return Appended.SUPERSEDED if is_state and differs else Appended.KNOWN
 
 
 def users_of_states(interactions: Iterable[Interaction]) -> list[str]:

@@ -143,10 +143,13 @@ class Interaction:
     def replaces(self, stored: "Interaction") -> bool:
         """Replacement of a stored interaction of the same id: True for a state that supersedes it.
 
-        Also for an interaction of a signed-up account in place of that of the anonymous account before.
+        Also for an interaction of a signed-up account in place of that of the anonymous account before, and never the
+        other way round: a token of before the sign-up may still be in use.
         """
         if stored.anonymous and not self.anonymous:
             return self.type.meaning.repeats or not stored.supersedes(self)
+        if self.anonymous and not stored.anonymous:
+            return False
         return not self.type.meaning.repeats and self.supersedes(stored)
 
     def is_of_visitor(self) -> bool:

@@ -59,6 +59,10 @@ def test_a_signed_up_account_takes_over_the_interactions_of_the_anonymous_one(st
     log.append(done, now=NOW)
     assert log.append([replace(entry, anonymous=False) for entry in done], now=NOW + DAY) == [Appended.NEW] * 2
     assert [(entry.anonymous, entry.recorded_at) for entry in log.since(None)] == [(False, NOW + DAY)] * 2
+    later = [replace(entry, occurred_at=NOW + 2 * DAY) for entry in done]
+    results = [Appended.KNOWN if entry.type.meaning.repeats else Appended.SUPERSEDED for entry in done]
+    assert log.append(later, now=NOW + 2 * DAY) == results
+    assert [(entry.anonymous, entry.recorded_at) for entry in log.since(None)] == [(False, NOW + DAY)] * 2
     assert log.append(done, now=NOW + 2 * DAY) == [Appended.KNOWN] * 2
 
 

@@ -286,6 +286,11 @@ def test_an_anonymous_account_marks_what_it_does_and_when_it_expires(host: str, 
         signed_up.update("interactions", "booking:5:alice:e", later, stamp="recorded_at", without=fields).status_code
         == 200
     )
+    # A token of before the sign-up weakens nothing of the account.
+    last = timed(BOOKING | {"occurred_at": 60 * SECOND})
+    marked = last | {"anonymous": True} | month
+    assert rest.update("interactions", "booking:5:alice:e", marked, stamp="recorded_at").status_code == 403
+    assert signed_up.update("interactions", "booking:5:alice:e", last, stamp="recorded_at").status_code == 200
 
 
 @pytest.mark.parametrize(

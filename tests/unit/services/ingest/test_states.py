@@ -151,6 +151,8 @@ class States(RuleBasedStateMachine):
         if before:
             if before.anonymous and not given.anonymous:
                 is_new = repeats or not is_later(before, effective)
+            elif given.anonymous and not before.anonymous:
+                is_new = False
             else:
                 is_new = not repeats and is_later(effective, before)
             if not is_new:
