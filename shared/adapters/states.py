@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Final
 
-from shared.entities import Interaction
+from shared.entities import EventCounts, Interaction, Origin
 from shared.errors import TooMany
+from shared.feedback.counts import loaded_counts
 from shared.feedback.states import last_words
 from shared.ports import Appended
 
@@ -34,6 +35,26 @@ def outlived(interaction: Interaction, stored: Interaction) -> Appended:
     # A later state of an anonymous account is outlived by that of the account that somebody signed up for.
     differs = stored.supersedes(interaction) or interaction.supersedes(stored)
     return Appended.SUPERSEDED if is_state and differs else Appended.KNOWN
+
+
+def replaced_counts(
+    interaction: Interaction, counts: EventCounts, before: Interaction | None
+) -> list[tuple[str, EventCounts]]:
+    """Counts to add, by event id, when a loaded interaction of a repeating type is stored in place of a loaded one."""
+    added = [(event_id, counts) for event_id in interaction.events()]
+    if before is None or before.origin is not Origin.LOAD:
+        return added
+    taken = loaded_counts(before).negative()
+    return added + [(event_id, taken) for event_id in before.events()]
+
+
+def stamp_over(at: datetime, interaction: Interaction, before: Interaction | None, now: datetime) -> datetime:
+    """Time to stamp an interaction with that is written over a document of `at`: later, so that versions differ.
+
+    A loaded interaction of a repeating type has a single version: copies of the document keep what they have.
+    """
+    is_row = before is not None and before.origin is interaction.origin is Origin.LOAD
+    return at if is_row and interaction.type.meaning.repeats else max(now, at + TICK)
 
 
 def users_of_states(interactions: Iterable[Interaction]) -> list[str]:

@@ -143,6 +143,7 @@ class Interaction:
     def replaces(self, stored: "Interaction") -> bool:
         """Replacement of a stored interaction of the same id: True for a state that supersedes it.
 
+        Of two loaded ones of a repeating type the earlier replaces the later, so that the order of rows has no effect.
         Also for an interaction of a signed-up account in place of that of the anonymous account before, and never the
         other way round: a token of before the sign-up may still be in use.
         """
@@ -150,6 +151,8 @@ class Interaction:
             return self.type.meaning.repeats or not stored.supersedes(self)
         if self.anonymous and not stored.anonymous:
             return False
+        if self.origin is stored.origin is Origin.LOAD:
+            return self._is_preferred(stored)
         return not self.type.meaning.repeats and self.supersedes(stored)
 
     def is_of_visitor(self) -> bool:
@@ -167,6 +170,14 @@ class Interaction:
     def to_document(self) -> dict[str, Any]:
         """Interaction as document fields, without the id and without unknown values."""
         return known_fields(self, "interaction_id")
+
+    def _is_preferred(self, other: "Interaction") -> bool:
+        """Total order of loaded interactions of an id: the last state, or the first of a day; ties go by content."""
+        first, second = (self, other) if self.type.meaning.repeats else (other, self)
+        if _order(first) != _order(second):
+            return _order(first) < _order(second)
+        hidden = ("recorded_at", "anonymous")
+        return str(known_fields(self, *hidden)) > str(known_fields(other, *hidden))
 
     def _id_prefix(self) -> str:
         return f"{_PAGE if self.event_ids else self.type.family}:{len(self.user_id.encode())}:{self.user_id}:"

@@ -47,6 +47,13 @@ def contribution(state: Interaction) -> EventCounts:
     return EventCounts() if state.is_of_visitor() or not state.event_id else counts_of(state)
 
 
+def loaded_counts(interaction: Interaction) -> EventCounts:
+    """Counts that a bulk load adds to each event of an interaction: those of a state, or at once those that settle."""
+    if not interaction.type.meaning.repeats:
+        return contribution(interaction)
+    return EventCounts() if interaction.is_of_visitor() else counts_of(interaction)
+
+
 def tally(interactions: Iterable[Interaction], forgotten: Erasures) -> dict[str, EventCounts]:
     """Settled counts of the repeating interactions of whole slots, by event id.
 

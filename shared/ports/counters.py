@@ -74,7 +74,8 @@ class Counters(Protocol):
         """Bulk write of interactions with distinct ids, stamped `recorded_at=now`, their registers and counts.
 
         Stores as `InteractionLog.append` does, and counts what is new in the same commits, so nothing counts twice.
-        Histories do not change.
+        An earlier row that replaces a loaded one of a repeating type keeps its `recorded_at`, and its counts replace
+        those of the other. Histories do not change.
         """
 
     def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:

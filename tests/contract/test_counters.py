@@ -4,8 +4,9 @@ from datetime import datetime
 
 import pytest
 
-from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType
+from shared.entities import EventCounts, HistoryEntry, Interaction, InteractionType, Origin
 from shared.errors import Conflict
+from shared.feedback.counts import loaded_counts
 from shared.ports import Appended, Progress, Recorded, Register
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, NOW, SECOND, did
@@ -202,6 +203,28 @@ def test_load_replaces_what_it_supersedes_and_keeps_later_states(stores: Stores)
     assert found.recorded_at
     assert found.recorded_at > NOW
     assert documents.counters.put(found, undone, now=NOW) is Recorded.KNOWN
+
+
+def test_load_puts_an_earlier_row_in_the_place_of_a_loaded_one_of_its_day(stores: Stores) -> None:
+    documents = stores.documents
+    made = did("", kind=InteractionType.IMPRESSION, recommendation_id="list_1", origin=Origin.LOAD)
+    page = replace(made, event_id="", event_ids=("event_1", "event_2"))
+    late = replace(page, interaction_id=page.expected_id())
+    early = replace(late, occurred_at=late.occurred_at - SECOND, event_ids=("event_2", "event_3"))
+    view = replace(did("", kind=VIEW, origin=Origin.LOAD), interaction_id="view_1")
+    early_view = replace(view, occurred_at=view.occurred_at - SECOND)
+    for rows in ([late, view], [early, early_view]):
+        assert documents.counters.load([(row, loaded_counts(row)) for row in rows], now=NOW) == [Appended.NEW] * 2
+    assert {key: EventCounts.total([counts]) for key, counts in counted(stores).items()} == {
+        "event_1": loaded_counts(early_view),
+        "event_2": loaded_counts(early),
+        "event_3": loaded_counts(early),
+    }
+    found = {entry.interaction_id: entry for entry in documents.interactions.since(None)}
+    assert found == {row.interaction_id: replace(row, recorded_at=NOW) for row in (early, early_view)}
+    again = [(row, loaded_counts(row)) for row in (late, view)]
+    assert documents.counters.load(again, now=NOW + DAY) == [Appended.KNOWN] * 2
+    assert list(documents.interactions.uncounted(NOW)) == []
 
 
 def test_adopt_creates_only_missing_registers_and_counts_nothing(stores: Stores) -> None:

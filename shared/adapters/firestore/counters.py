@@ -21,7 +21,7 @@ from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
 from shared.adapters.firestore.registers import read, reference_of, reference_to, write
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
-from shared.adapters.states import TICK
+from shared.adapters.states import TICK, replaced_counts
 from shared.entities import EventCounts, Interaction, fields
 from shared.errors import StoreUnavailable
 from shared.feedback.counts import recorded_time
@@ -271,10 +271,11 @@ class FirestoreCounters:
             batch = self._database.client.batch()
             results, added = [], dict[str, list[EventCounts]]()
             for interaction, counts in part:
-                result, changed = self._add_loaded(batch, interaction, counts, documents_found, now)
+                result, changes = self._add_loaded(batch, interaction, counts, documents_found, now)
                 results.append(result)
-                for event_id in interaction.events() if changed else ():
-                    added.setdefault(event_id, []).append(changed)
+                for event_id, changed in changes:
+                    if changed:
+                        added.setdefault(event_id, []).append(changed)
             for event_id, parts in added.items():
                 self._add(batch, event_id, 0, EventCounts.total(parts), now)
             try:
@@ -296,23 +297,24 @@ class FirestoreCounters:
         counts: EventCounts,
         found: "Mapping[tuple[str, str], DocumentSnapshot[Any]]",
         now: datetime,
-    ) -> tuple[Appended, EventCounts]:
-        """Addition of an interaction to `batch`; the result, and the counts to add to each of its events."""
+    ) -> tuple[Appended, list[tuple[str, EventCounts]]]:
+        """Addition of an interaction to `batch`; the result, and the counts to add by event id."""
         before = found.get((interactions.COLLECTION, interaction.interaction_id))
         is_state = not interaction.type.meaning.repeats
         register = found.get((REGISTERS, reference_of(self._database, interaction).id)) if is_state else None
         result = interactions.result_of(interaction, before)
         if result is not Appended.NEW:
-            return result, EventCounts()
-        stamp = interactions.stamp(before, now)
+            return result, []
+        stamp = interactions.stamp(interaction, before, now)
         if register:
             stamp = max(stamp, read(register).version + TICK)
         interactions.write(self._database, batch, interaction, before, stamp, counted=not is_state)
         if not is_state:
-            return result, counts
+            return result, replaced_counts(interaction, counts, interactions.readable(before))
         after = Register(stamp, counts)
         write(self._database, batch, reference_of(self._database, interaction), after, register, now=now)
-        return result, stored.difference(read(register) if register else None, after)
+        changed = stored.difference(read(register) if register else None, after)
+        return result, [(event_id, changed) for event_id in interaction.events()]
 
     def _drop(self, interaction: Interaction, erased_at: datetime, now: datetime) -> Recorded:
         """Deletion of a document of before an erasure, with what was counted for it.

@@ -9,7 +9,7 @@ from shared.adapters import untrusted
 from shared.adapters.firestore.client import Database, PreconditionLost, chunks, in_parallel
 from shared.adapters.firestore.forgotten import FORGOTTEN, add_guard, markers_of
 from shared.adapters.firestore.pages import Listing, documents
-from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of, users_of_states
+from shared.adapters.states import outlived, refuse_while_erased, results_of, stamp_over, users_of_states
 from shared.entities import Interaction, fields
 from shared.entities.event import known_fields
 from shared.errors import InvalidField, StoreUnavailable
@@ -77,7 +77,7 @@ class FirestoreInteractions:
                 before = found.get((COLLECTION, entry.interaction_id))
                 results[entry.interaction_id] = result_of(entry, before)
                 if results[entry.interaction_id] is Appended.NEW:
-                    write(self._database, batch, entry, before, stamp(before, now), counted=False)
+                    write(self._database, batch, entry, before, stamp(entry, before, now), counted=False)
             if not len(batch):
                 return results
             for marker in markers:
@@ -103,14 +103,19 @@ class FirestoreInteractions:
 
 def result_of(interaction: Interaction, before: "DocumentSnapshot[Any] | None") -> Appended:
     """Result of storing an interaction over the stored document of its id; NEW also over one that cannot be read."""
+    stored = readable(before)
+    return Appended.NEW if stored is None or interaction.replaces(stored) else outlived(interaction, stored)
+
+
+def readable(before: "DocumentSnapshot[Any] | None") -> Interaction | None:
+    """Interaction of a stored document, None where there is none or it cannot be read."""
     if before is None:
-        return Appended.NEW
+        return None
     try:
-        stored = Interaction.from_document(before.id, before.to_dict() or {})
+        return Interaction.from_document(before.id, before.to_dict() or {})
     except InvalidField as error:
         untrusted.warn(COLLECTION, before.id, error)
-        return Appended.NEW
-    return Appended.NEW if interaction.replaces(stored) else outlived(interaction, stored)
+        return None
 
 
 def stamp_of(before: "DocumentSnapshot[Any]") -> datetime | None:
@@ -121,10 +126,10 @@ def stamp_of(before: "DocumentSnapshot[Any]") -> datetime | None:
         return None
 
 
-def stamp(before: "DocumentSnapshot[Any] | None", now: datetime) -> datetime:
-    """Time to stamp a document with: `now`, but later than the stored version."""
+def stamp(interaction: Interaction, before: "DocumentSnapshot[Any] | None", now: datetime) -> datetime:
+    """Time to stamp an interaction with that is written over a stored document: `now`, unless that tells them apart."""
     at = stamp_of(before) if before else None
-    return max(now, at + TICK) if at else now
+    return stamp_over(at, interaction, readable(before), now) if at else now
 
 
 def write(

@@ -11,7 +11,7 @@ from shared.adapters.sqlite.bookmarks import advance
 from shared.adapters.sqlite.database import Database, decode, encode, forgotten_at, iso, moment_of
 from shared.adapters.sqlite.interactions import store
 from shared.adapters.sqlite.users import remember
-from shared.adapters.states import TICK
+from shared.adapters.states import TICK, replaced_counts
 from shared.entities import EventCounts, Interaction, Keys
 from shared.feedback.counts import recorded_time
 from shared.ports import TOMBSTONE_LIFE, Appended, Counted, Fence, Progress, Recorded, Register
@@ -59,18 +59,16 @@ class SqliteCounters:
             for key, interaction, counts in keyed:
                 register = None if interaction.type.meaning.repeats else _register(connection, key)
                 stamp = max(now, register.version + TICK) if register else now
-                result, recorded_at = store(
-                    connection, interaction, now=stamp, counted=interaction.type.meaning.repeats
-                )
-                done.append(result)
-                if result is not Appended.NEW:
+                written = store(connection, interaction, now=stamp, counted=interaction.type.meaning.repeats)
+                done.append(written.result)
+                if written.result is not Appended.NEW:
                     continue
                 if interaction.type.meaning.repeats:
-                    for event_id in interaction.events():
-                        _add(connection, event_id, counts, now=now)
+                    for event_id, added in replaced_counts(interaction, counts, written.replaced):
+                        _add(connection, event_id, added, now=now)
                 else:
-                    state = replace(interaction, recorded_at=recorded_at)
-                    _replace(connection, state, key, register, Register(recorded_at, counts), now=now)
+                    state = replace(interaction, recorded_at=written.recorded_at)
+                    _replace(connection, state, key, register, Register(written.recorded_at, counts), now=now)
         return done
 
     def registers(self, states: Sequence[Interaction]) -> Mapping[str, Register]:

@@ -2,12 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, encode, forgotten_at, iso, moment_of, parsed
-from shared.adapters.states import TICK, outlived, refuse_while_erased, results_of, users_of_states
+from shared.adapters.states import outlived, refuse_while_erased, results_of, stamp_over, users_of_states
 from shared.entities import Interaction
 from shared.entities.event import known_fields
 from shared.feedback.states import last_words
@@ -30,7 +31,7 @@ class SqliteInteractions:
                 at = forgotten_at(connection, keys, user_id)
                 refuse_while_erased(moment_of(at) if at else None, now)
             results = {
-                key: store(connection, interaction, now=now, counted=False)[0]
+                key: store(connection, interaction, now=now, counted=False).result
                 for key, interaction in last_words(interactions).items()
             }
         return results_of(interactions, results)
@@ -69,24 +70,31 @@ def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Interaction]:
     return untrusted.readable("interactions", documents, parsed(Interaction.from_document))
 
 
-def store(
-    connection: sqlite3.Connection, interaction: Interaction, *, now: datetime, counted: bool
-) -> tuple[Appended, datetime]:
-    """Store an interaction within the caller's transaction; the result, and the time with which it was stamped."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Result of storing an interaction: its `recorded_at`, and the readable interaction that it replaced."""
+
+    result: Appended
+    recorded_at: datetime
+    replaced: Interaction | None = None
+
+
+def store(connection: sqlite3.Connection, interaction: Interaction, *, now: datetime, counted: bool) -> Stored:
+    """Store an interaction within the caller's transaction; a row that replaces another keeps the stamp."""
     key = interaction.interaction_id
     sql = "SELECT recorded_at, interaction_id, document FROM interactions WHERE interaction_id = ?"
     row = connection.execute(sql, (key,)).fetchone()
+    before = next(_readable([row]), None) if row else None
+    if before and not interaction.replaces(before):
+        return Stored(outlived(interaction, before), now)
     if row:
-        before = next(_readable([row]), None)
-        if before and not interaction.replaces(before):
-            return outlived(interaction, before), now
-        now = max(now, moment_of(row[0]) + TICK)
+        now = stamp_over(moment_of(row[0]), interaction, before, now)
     text = encode(known_fields(interaction, "interaction_id", "recorded_at"))
     connection.execute(
         "INSERT OR REPLACE INTO interactions (interaction_id, document, recorded_at, counted) VALUES (?, ?, ?, ?)",
         (key, text, iso(now), counted),
     )
-    return Appended.NEW, now
+    return Stored(Appended.NEW, now, before)
 
 
 def states_of(connection: sqlite3.Connection, user_id: str) -> list[Interaction]:

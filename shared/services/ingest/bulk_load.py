@@ -5,9 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import EventCounts, Interaction, InteractionType, Origin
-from shared.feedback.counts import contribution
-from shared.feedback.popularity import counts_of
+from shared.entities import Interaction, InteractionType, Origin
+from shared.feedback.counts import loaded_counts
 from shared.feedback.states import last_words
 from shared.ports import Appended, Documents, Written
 from shared.services.ingest.upgrade import FORMER_IDS, former_id, upgrade
@@ -20,20 +19,21 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     """Bulk load of a chunk of interactions with the histories and counts that follow from them.
 
     What is stored already changes nothing, nor what a later state of the same target supersedes, in the store or in the
-    chunk: the order of rows and chunks has no effect, and any of them may be repeated. Users whose data is erased at
+    chunk. Of a type that counts daily, the earliest row of a day stays, unless a client's is stored: so the order of
+    rows and chunks has no effect, and any of them may be repeated. Users whose data is erased at
     the same time are left out.
     """
     upgrade(documents, now=now)
     erased = documents.personal.forgotten(now)
     kept = [entry for entry in chunk if erased.at(entry.user_id) is None]
-    rows = [replace(entry, origin=Origin.LOAD) for entry in kept]
+    rows = [_row(entry) for entry in kept]
     wanted = _without_former(documents, last_words(rows))
     if not wanted:
         return Written(0, len(chunk))
     # Histories come first: a document is the sign that everything else is written.
     documents.users.remember(list(wanted.values()))
-    results = documents.counters.load([(entry, _counts(entry)) for entry in wanted.values()], now=now)
-    # Of a repeating type the first of a day stays, so a row may differ from what is stored already.
+    results = documents.counters.load([(entry, loaded_counts(entry)) for entry in wanted.values()], now=now)
+    # Of a repeating type what is stored may be earlier, or of a client, so a row may differ from it.
     differing = [
         key
         for (key, entry), result in zip(wanted.items(), results, strict=True)
@@ -44,6 +44,13 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     _erase_again(documents, {entry.user_id for entry in wanted.values()}, now)
     n_new = results.count(Appended.NEW)
     return Written(n_new, len(chunk) - n_new)
+
+
+def _row(entry: Interaction) -> Interaction:
+    """Row of a file with the id of this version in place of the one that earlier versions gave it."""
+    is_former = entry.has_former_id() and entry.interaction_id == former_id(entry)
+    interaction_id = entry.expected_id() if is_former else entry.interaction_id
+    return replace(entry, interaction_id=interaction_id, origin=Origin.LOAD)
 
 
 def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -> None:
@@ -71,9 +78,3 @@ def _without_former(documents: Documents, wanted: Mapping[str, Interaction]) -> 
 def _former_ids(entry: Interaction) -> list[str]:
     kinds = [kind for kind in InteractionType if kind.family == entry.type.family]
     return [former_id(replace(entry, type=kind)) for kind in kinds]
-
-
-def _counts(entry: Interaction) -> EventCounts:
-    if not entry.type.meaning.repeats:
-        return contribution(entry)
-    return EventCounts() if entry.is_of_visitor() else counts_of(entry)

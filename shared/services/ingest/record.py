@@ -83,13 +83,13 @@ def count(documents: Documents, interaction: Interaction, *, now: datetime, has_
     """
     if interaction.recorded_at is None:
         raise InvalidField("recorded_at", None, "the server's time, which the store stamps on each document")
+    if is_loaded(interaction):
+        return Outcome.LEFT
     if interaction.type.meaning.repeats:
         if not interaction.is_remembered():
             return Outcome.NOTHING
         done = documents.counters.remember(interaction, now=now)
         return Outcome.REMEMBERED if done is Recorded.NEW else Outcome(done.value)
-    if is_loaded(interaction):
-        return Outcome.LEFT
     if not has_registers:
         done = documents.counters.remember(interaction, now=now)
         return Outcome.LEFT if done is Recorded.NEW else Outcome(done.value)

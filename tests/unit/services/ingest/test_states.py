@@ -148,18 +148,24 @@ class States(RuleBasedStateMachine):
         effective = replace(given, occurred_at=min(given.occurred_at, recorded_at))
         before = self.held.get(given.interaction_id)
         repeats = given.type not in STATES
+        is_row = before is not None and before.origin is given.origin is Origin.LOAD and repeats
         if before:
             if before.anonymous and not given.anonymous:
                 is_new = repeats or not is_later(before, effective)
             elif given.anonymous and not before.anonymous:
                 is_new = False
+            elif is_row:
+                is_new = is_later(before, effective)
             else:
                 is_new = not repeats and is_later(effective, before)
             if not is_new:
                 return False
         found = self.documents.interactions.get([given.interaction_id])[given.interaction_id]
         assert found.recorded_at
-        assert before is None or before.recorded_at is None or found.recorded_at > before.recorded_at
+        if before and before.recorded_at:
+            assert found.recorded_at == before.recorded_at if is_row else found.recorded_at > before.recorded_at
+        if before and is_row:
+            self.loaded.remove(before)
         self.held[given.interaction_id] = replace(effective, recorded_at=found.recorded_at)
         self.versions.append(self.held[given.interaction_id])
         return True
@@ -284,7 +290,7 @@ class States(RuleBasedStateMachine):
         last: dict[str, Interaction] = {}
         for row in chunk:
             before = last.setdefault(row.interaction_id, row)
-            if row.type in STATES and is_later(row, before):
+            if is_later(row, before) if row.type in STATES else is_later(before, row):
                 last[row.interaction_id] = row
         for row in last.values():
             if self.now <= self.erased.get(row.user_id, self.now - DAY):
