@@ -32,6 +32,12 @@ class PersonalData(Protocol):
         The states of the user are taken back from the counts of their events.
         """
 
+    def discard(self, documents: Sequence[PersonalDocument], *, now: datetime) -> None:
+        """Deletion of some documents, as `of` gave them; their states are taken back from the counts of their events.
+
+        A state that a later one has replaced stays.
+        """
+
     def expire(self, before: datetime | None, *, limit: int, now: datetime) -> int:
         """Expiry of interactions that occurred before `before`, oldest first, at most `limit`; returns their number.
 

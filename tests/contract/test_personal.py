@@ -59,6 +59,22 @@ def test_erase_deletes_a_user_s_documents_and_keeps_all_others(stores: Stores) -
     assert store.personal.erase(GONE, now=NOW) == 0
 
 
+def test_discard_deletes_documents_as_they_were_read_and_no_later_version(stores: Stores) -> None:
+    fill(stores)
+    store = stores.documents
+    held = list(store.personal.of(GONE))
+    view = did("view", user_id=GONE)
+    later = replace(FULL_INTERACTION, occurred_at=FULL_INTERACTION.occurred_at + SECOND, value=1.0)
+    assert later.replaces(FULL_INTERACTION)
+    store.interactions.append([view, later], now=NOW + SECOND)
+    store.personal.discard(held, now=NOW + SECOND)
+    left = {entry.interaction_id: entry for entry in store.interactions.since(None)}
+    assert set(left) == {"theirs", "view", later.interaction_id}
+    assert left[later.interaction_id].value == later.value
+    assert {document.collection for document in store.personal.of(GONE)} == {"interactions"}
+    assert {user.user_id: user.friends for user in store.users.changed_since(None)}["other"] == (GONE, "user_2")
+
+
 def test_forgotten_gives_the_last_erasure_of_a_user(stores: Stores) -> None:
     personal = stores.documents.personal
     assert not personal.forgotten()

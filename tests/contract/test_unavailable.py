@@ -13,7 +13,17 @@ from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import EventCounts, InteractionType, Rules
 from shared.errors import StoreUnavailable
-from shared.ports import DeadLetter, Documents, Fence, ObjectStore, Progress, Register, time_budget, with_budget
+from shared.ports import (
+    DeadLetter,
+    Documents,
+    Fence,
+    ObjectStore,
+    PersonalDocument,
+    Progress,
+    Register,
+    time_budget,
+    with_budget,
+)
 from tests.contract.examples import NOW, did, event
 from tests.stores import keys
 from tools.emulators.process import free_port
@@ -50,6 +60,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "bookmarks.claim": lambda store: store.bookmarks.claim("a"),
     "personal.of": lambda store: list(store.personal.of("a")),
     "personal.erase": lambda store: store.personal.erase("a", now=NOW),
+    "personal.discard": lambda store: store.personal.discard([PersonalDocument("users", "u", {})], now=NOW),
     "personal.erase_late": lambda store: store.personal.erase_late([SAVED], now=NOW),
     "personal.mark": lambda store: store.personal.mark("a", at=NOW),
     "personal.forgotten": lambda store: store.personal.forgotten(),

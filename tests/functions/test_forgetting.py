@@ -27,7 +27,7 @@ from shared.entities import EventCounts, Interaction, InteractionType, User
 from shared.entities.erasures import former_pseudonym, pseudonym
 from shared.models.artifact import unpack
 from shared.ports import TOMBSTONE_LIFE, Documents
-from shared.services.ingest.erasure import _CLOCKS
+from shared.services.ingest.erasure import CLOCKS
 from shared.services.registry import FOLDER, read_manifest
 from tests import laws
 from tests.deployment import Clock, created
@@ -205,7 +205,7 @@ def test_nothing_holds_a_forgotten_user(
     deliver([*during, *half[::2]])
 
     # After: what was on its way arrives, with what cannot be used; a training reads what monitor has not found yet.
-    clock.forward(2 * _CLOCKS)
+    clock.forward(2 * CLOCKS)
     deliver([*on_the_way, *delivered_before])
     interaction(created(f"save:{len(GONE)}:{GONE}:y", {"user_id": GONE, "type": "dance", "recorded_at": NOW}))
     interaction(created(f"save:{len(GONE)}:{GONE}:z", {"type": "dance", "recorded_at": NOW}))

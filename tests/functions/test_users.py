@@ -222,6 +222,71 @@ def test_what_a_visitor_did_long_ago_counts_at_once_when_they_sign_in(
     assert signed_in.post("/monitor").get_json()["lost"] == 0
 
 
+@pytest.mark.parametrize(
+    ("port", "method"),
+    [("personal", "of"), ("interactions", "append"), ("personal", "mark"), ("personal", "discard")],
+)
+def test_what_a_visitor_does_during_the_sign_in_becomes_the_user_s(
+    signed_in: FlaskClient,
+    store: Documents,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    port: str,
+    method: str,
+) -> None:
+    inner = type(getattr(store, port))
+    original = getattr(inner, method)
+    waiting = [{"anonymous_id": VISITOR, "interactions": [click("jazz_3"), {"type": "booking", "event_id": "jazz_4"}]}]
+
+    def met(*given: Any, **options: Any) -> Any:
+        result = original(*given, **options)
+        # Read to the end before the other request comes.
+        result = iter(list(result)) if method == "of" else result
+        while waiting:
+            answer = signed_in.post(INTERACTIONS, json=waiting.pop())
+            assert len(answer.get_json()["accepted"]) == 2
+        return result
+
+    signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": [click("jazz_1")]})
+    monkeypatch.setattr(inner, method, met)
+    joining = {"anonymous_id": VISITOR, "interactions": [click("jazz_2")]}
+    assert signed_in.post(INTERACTIONS, json=joining, headers=TOKEN).get_json()["joined"] == 3
+    deliver_all(store)
+    done = [entry for entry in store.interactions.since(None) if entry.user_id == GONE]
+    assert {entry.event_id for entry in done} == {"jazz_1", "jazz_2", "jazz_3", "jazz_4"}
+
+
+def test_what_another_tab_sends_after_the_sign_in_stays_the_visitor_s_until_the_next(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    joining = {"anonymous_id": VISITOR, "interactions": [click("jazz_2")]}
+    signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": [click("jazz_1")]})
+    signed_in.post(INTERACTIONS, json=joining, headers=TOKEN)
+    late = [click("jazz_3"), {"type": "booking", "event_id": "jazz_4"}]
+    for seconds in (0, 20):
+        clock.forward(timedelta(seconds=seconds))
+        answer = signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": late})
+        assert answer.status_code == 200
+        assert len(answer.get_json()["accepted"]) == 2
+        deliver_all(store)
+        kept = {entry.event_id for entry in store.interactions.since(None) if entry.user_id == f"~{VISITOR}"}
+        assert kept == {"jazz_3", "jazz_4"}
+    assert signed_in.post(INTERACTIONS, json=joining, headers=TOKEN).get_json()["joined"] == 2
+    deliver_all(store)
+    assert {entry.user_id for entry in store.interactions.uncounted(NOW)} == {GONE}
+
+
+def test_a_delivery_that_comes_long_after_the_sign_in_leaves_nothing_of_the_visitor(
+    signed_in: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": [click("jazz_1")]})
+    [done] = store.interactions.uncounted(NOW)
+    clock.forward(timedelta(minutes=2))
+    signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": [click("jazz_2")]}, headers=TOKEN)
+    interaction(created(done.interaction_id, done.to_document()))
+    assert list(store.personal.of(f"~{VISITOR}")) == []
+
+
 def test_a_user_id_cannot_name_a_visitor(client: FlaskClient) -> None:
     answer = client.post(INTERACTIONS, json={"user_id": f"~{VISITOR}", "interactions": [click("e")]})
     assert (answer.status_code, answer.get_json()["field"]) == (400, "user_id")

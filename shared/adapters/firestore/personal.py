@@ -64,20 +64,28 @@ class FirestorePersonal:
         # Without a profile nobody is told of plans any more, so what is taken back here stays away.
         self._write([self._database.document(users.COLLECTION, user_id)], lambda batch, own: batch.delete(own))
         share_plans(self._database, user_id)
-        own_interactions = [document for document in held if document.collection == interactions.COLLECTION]
-        states = [state for document in own_interactions if (state := _state(document.document_id, document.fields))]
-        in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
-        ids = {state.interaction_id for state in states}
-        names = {(document.collection, document.document_id) for document in held if document.document_id not in ids}
+        self.discard(held, now=now)
         # A history that holds only plans of friends is not listed among the user's documents.
-        own = [self._database.document(*name) for name in sorted({*names, (HISTORIES, user_id)})]
+        self._write([self._database.document(HISTORIES, user_id)], lambda batch, own: batch.delete(own))
         others = [self._database.document(users.COLLECTION, key) for key in self._listed(FRIENDS, user_id)]
         without = {"friends": ArrayRemove([user_id]), "updated_at": now}
-        self._write(own, lambda batch, reference: batch.delete(reference))
         self._write(others, lambda batch, reference: batch.update(reference, without))
         telling = [self._database.document(HISTORIES, key) for key in self._listed(TELLING, user_id)]
         self._write(telling, lambda batch, reference: batch.update(reference, {TOLD: ArrayRemove([user_id])}))
         return len(held) + len(others)
+
+    def discard(self, documents: Sequence[PersonalDocument], *, now: datetime) -> None:
+        """Delete documents as `of` gave them, but no later version of a state."""
+        done = [document for document in documents if document.collection == interactions.COLLECTION]
+        states = [state for document in done if (state := _state(document.document_id, document.fields))]
+        in_parallel(lambda part: self._erase_states(part, now), chunks(states, lambda _: _STATE_BYTES))
+        ids = {state.interaction_id for state in states}
+        rest = [
+            self._database.document(document.collection, document.document_id)
+            for document in documents
+            if document.collection != interactions.COLLECTION or document.document_id not in ids
+        ]
+        self._write(rest, lambda batch, reference: batch.delete(reference))
 
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
         """Erase states that were recorded while their users were erased: documents, history entries and counts."""

@@ -1,5 +1,6 @@
 """Personal data of users in SQLite, for export, erasure and expiry."""
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -44,6 +45,12 @@ _ERASE: Final = (
     "DELETE FROM friends_plans WHERE user_id = ?",
     "DELETE FROM friends_plans WHERE friend_id = ?",
 )
+_DELETE: Final = {
+    "users": "DELETE FROM users WHERE user_id = ?",
+    "histories": "DELETE FROM history WHERE user_id = ?",
+    "interactions": "DELETE FROM interactions WHERE interaction_id = ? AND recorded_at = ?",
+    "dead_letters": "DELETE FROM dead_letters WHERE key = ?",
+}
 _OLD: Final = (
     "SELECT recorded_at, interaction_id, document FROM interactions WHERE document ->> 'occurred_at' < ?"
     " ORDER BY document ->> 'occurred_at', interaction_id LIMIT ?"
@@ -89,6 +96,20 @@ class SqlitePersonal:
                 (iso(now), user_id, user_id),
             )
         return changed + others.rowcount
+
+    def discard(self, documents: Sequence[PersonalDocument], *, now: datetime) -> None:
+        """Delete documents as `of` gave them, but no later version of a state."""
+        keys = self._database.keys()
+        with self._database.transaction() as connection:
+            for document in documents:
+                sql, parameters = _DELETE[document.collection], [document.document_id]
+                if document.collection == "interactions":
+                    parameters.append(document.fields["recorded_at"])
+                is_deleted = connection.execute(sql, parameters).rowcount > 0
+                if is_deleted and document.collection == "interactions":
+                    text = json.dumps(document.fields)
+                    for state in states_in([(document.fields["recorded_at"], document.document_id, text)]):
+                        withdraw(connection, keys, state, now=now)
 
     def erase_late(self, states: Sequence[Interaction], *, now: datetime) -> None:
         """Erase states that were recorded while their users were erased: documents, history entries and counts."""

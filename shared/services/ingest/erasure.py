@@ -17,8 +17,8 @@ PAGE: Final = 5_000
 """Documents in a page of an export."""
 
 _ORDER: Final = ("users", "histories", "interactions", "dead_letters")
-# Clocks differ a little between the instances that record and those that erase.
-_CLOCKS: Final = timedelta(minutes=1)
+CLOCKS: Final = timedelta(minutes=1)
+"""Time by which the clocks of instances differ, and requests last, at most."""
 _DAY: Final = timedelta(days=1)
 _TICK: Final = timedelta(microseconds=1)
 """Least difference between two times in a store."""
@@ -52,7 +52,7 @@ def forget(personal: PersonalData, *, user_id: str, now: datetime) -> Forgotten:
 
     Counts of events stay, since they name no users. Repeating an erasure is safe.
     """
-    until = now + _CLOCKS
+    until = now + CLOCKS
     # The mark comes first, so that no late delivery can restore a document after its deletion.
     personal.mark(user_id, at=until)
     return Forgotten(personal.erase(user_id, now=now), until)

@@ -29,6 +29,7 @@ from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.erasure import forget
 from shared.services.ingest.reconcile import reconcile
 from shared.services.ingest.record import Outcome, count, receive, withdraw
+from shared.services.ingest.sign_in import sign_in
 from tests import oracle
 from tests.examples import an_interaction
 from tests.stores import documents
@@ -37,6 +38,7 @@ T = InteractionType
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 START: Final = datetime(2026, 5, 1, 23, 40, tzinfo=UTC)
 USERS: Final = ("u", "u:1", "ü")
+VISITOR: Final = "visitor"
 EVENTS: Final = ("e", "1:e", "é:e")
 STATES: Final = (T.BOOKING, T.CANCEL, T.SAVE, T.UNSAVE, T.RATING, T.REVIEW, T.ATTEND, T.DISMISS, T.UNDISMISS)
 KINDS: Final = (*STATES, T.VIEW, T.CLICK, T.SHARE, T.IMPRESSION)
@@ -44,6 +46,7 @@ STAYS: Final = (T.BOOKING, T.ATTEND, T.DISMISS)
 RANK: Final = {kind: number for number, kind in enumerate(T)}
 MOST_BY_STATES, MOST_A_DAY = 4.3, 0.9
 
+senders = st.sampled_from([*USERS, f"~{VISITOR}"])
 users, events, kinds = st.sampled_from(USERS), st.sampled_from(EVENTS), st.sampled_from(KINDS)
 stars = st.sampled_from([1.0, 3.0, 5.0])
 # Few distinct times, so that equal ones are frequent.
@@ -195,7 +198,7 @@ class States(RuleBasedStateMachine):
         return bool(until and recorded < datetime.fromisoformat(until) and interaction.event_id <= after)
 
     @rule(
-        user=users,
+        user=senders,
         event=events,
         kind=kinds,
         value=stars,
@@ -267,6 +270,51 @@ class States(RuleBasedStateMachine):
         self.erased[user] = forget(self.documents.personal, user_id=user, now=self.now).until
         assert self.documents.users.profile(user, timeout_s=9).history == ()
 
+    @rule(user=users, is_own=st.booleans())
+    def sign_in(self, user: str, is_own: bool) -> None:  # noqa: FBT001
+        self.now += timedelta(microseconds=1)
+        visitor = user if is_own else f"~{VISITOR}"
+        done = [entry for entry in self.held.values() if entry.user_id == visitor and (entry.anonymous or not is_own)]
+        try:
+            joined = sign_in(self.documents, anonymous_id=user if is_own else VISITOR, user_id=user, now=self.now)
+        except TooMany:
+            assert self.now <= self.erased[user]
+            return
+        assert (joined.joined, joined.left_out) == (len(done), 0)
+        for entry in done:
+            given = replace(entry, user_id=user, anonymous=False, origin=Origin.JOIN)
+            self._hold(replace(given, interaction_id=given.expected_id()), recorded_at=self.now)
+            if not is_own:
+                self.deleted.append(self.held.pop(entry.interaction_id))
+                self.erased[visitor] = self.now - MINUTE
+
+    drafts = st.tuples(events, kinds, stars, ages, bases)
+
+    @rule(user=users, drawn=st.lists(drafts, min_size=2, max_size=4))
+    def send_several(self, user: str, drawn: list[tuple[str, T, float, timedelta, str]]) -> None:
+        made = [self._made(user, *draft) for draft in drawn]
+        batch = [entry.to_document() for entry in made]
+        try:
+            received = receive(self.documents.interactions, batch, user_id=user, now=self.now)
+        except TooMany:
+            assert self.now <= self.erased[user]
+            return
+        timely = [entry for entry in made if self.now - 7 * DAY <= entry.occurred_at <= self.now + 2 * MINUTE]
+        effective = [replace(entry, occurred_at=min(entry.occurred_at, self.now)) for entry in timely]
+        effective = [replace(entry, interaction_id=entry.expected_id()) for entry in effective]
+        assert received.accepted == [entry.interaction_id for entry in effective]
+        assert len(received.rejected) == len(made) - len(timely)
+        last: dict[str, Interaction] = {}
+        for entry in effective:
+            before = last.setdefault(entry.interaction_id, entry)
+            if entry.type in STATES and is_later(entry, before):
+                last[entry.interaction_id] = entry
+        for entry in last.values():
+            self._hold(entry, recorded_at=self.now)
+        states = [entry for entry in effective if entry.type in STATES]
+        outlived = [entry.interaction_id for entry in states if is_later(self.held[entry.interaction_id], entry)]
+        assert received.superseded == outlived
+
     def _counts_for_good(self, entry: Interaction) -> bool:
         if entry.type in STATES or entry.anonymous or entry in self.loaded or not self._is_settled(entry):
             return False
@@ -284,7 +332,7 @@ class States(RuleBasedStateMachine):
         chunk = [
             replace(row, recorded_at=None, anonymous=False, origin=Origin.LOAD)
             for row in (*made, *known)
-            if row.occurred_at <= self.now and row.interaction_id not in doomed
+            if row.user_id in USERS and row.occurred_at <= self.now and row.interaction_id not in doomed
         ]
         load_interactions(self.documents, chunk, now=self.now)
         last: dict[str, Interaction] = {}
