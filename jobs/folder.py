@@ -14,6 +14,7 @@ from jobs.options import ReadingOptions
 from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField, NotFound
 from shared.feedback.retention import is_kept, kept_since
+from shared.services.ingest.upgrade import renamed
 from shared.services.training.dataset import Dataset
 
 Entity = TypeVar("Entity", Event, User, Interaction)
@@ -220,7 +221,10 @@ def read_dataset(path: Path, console: Console, *, before: datetime, options: Rea
     for interaction in _accepted(folder.interactions, rejections, console):
         n_rows += 1
         if interaction.occurred_at < before:
-            interactions[_version(interaction)] = interaction
+            first = interactions.setdefault(_version(interaction), interaction)
+            # Of a type that counts daily the earliest row stays, as in a store.
+            if interaction.occurred_at < first.occurred_at:
+                interactions[_version(interaction)] = interaction
     for line in (*rejections.in_short(), *(note for file in folder.files() for note in file.notes())):
         console.say(line)
     accepted = zip(folder.names(), (len(events), len(users), n_rows), strict=True)
@@ -252,7 +256,7 @@ def _interaction(data: dict[str, Any], now: datetime | None, keep_days: int | No
     if now and not is_kept(given, kept_since(keep_days, now)):
         reason = f"a time of the last {keep_days} days, since MARQUEE_KEEP_DAYS lets older interactions expire"
         raise InvalidField("occurred_at", data["occurred_at"], reason)
-    return given if _has_id(given, data) else replace(given, interaction_id=given.expected_id())
+    return renamed(given) if _has_id(given, data) else replace(given, interaction_id=given.expected_id())
 
 
 def _has_id(entry: Interaction, data: dict[str, Any]) -> bool:

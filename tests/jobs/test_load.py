@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.console import Console
+from jobs.folder import read_dataset
 from jobs.load import load_folder, main
 from jobs.sample import write_sample
 from shared.adapters.stores import open_documents
@@ -433,3 +434,22 @@ def test_the_last_of_several_states_counts_in_whatever_chunk_it_is(
         assert entry.value == 5
         [(_, counts, _)] = documents.counters.changed_since(None)
         assert (dict(counts.by_type), len(counts.decayed)) == ({rating.type: 1}, 1)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_rows_of_a_day_are_one_interaction_in_a_dataset_whatever_their_ids_and_order(tmp_path: Path, step: int) -> None:
+    rows = [
+        "u_1_e_view_20261120,u_1,e,view,2026-11-20T23:50:00Z",
+        ",u_1,e,view,2026-11-20T00:10:00Z",
+        "u_1_e_booking,u_1,e,booking,2026-11-20T10:00:00Z",
+        ",u_1,e,booking,2026-11-20T10:00:00Z",
+    ]
+    text = "\n".join(["interaction_id,user_id,event_id,type,occurred_at", *rows[::step]])
+    tmp_path.joinpath("interactions.csv").write_text(text)
+    dataset = read_dataset(tmp_path, Console(), before=datetime(2027, 1, 1, tzinfo=UTC))
+    found = {entry.interaction_id: entry.occurred_at.isoformat() for entry in dataset.interactions}
+    assert found == {
+        "view:3:u_1:20261120:e": "2026-11-20T00:10:00+00:00",
+        "booking:3:u_1:e": "2026-11-20T10:00:00+00:00",
+    }
+    assert len(dataset.interactions) == len(found)

@@ -9,7 +9,7 @@ from shared.entities import Interaction, InteractionType, Origin
 from shared.feedback.counts import loaded_counts
 from shared.feedback.states import last_words
 from shared.ports import Appended, Documents, Written
-from shared.services.ingest.upgrade import FORMER_IDS, former_id, upgrade
+from shared.services.ingest.upgrade import FORMER_IDS, former_id, renamed, upgrade
 
 CHUNK: Final = 10_000
 """Interactions in a chunk: enough to combine writes of a user and of an event, few enough to repeat after a crash."""
@@ -26,7 +26,7 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     upgrade(documents, now=now)
     erased = documents.personal.forgotten(now)
     kept = [entry for entry in chunk if erased.at(entry.user_id) is None]
-    rows = [_row(entry) for entry in kept]
+    rows = [replace(renamed(entry), origin=Origin.LOAD) for entry in kept]
     wanted = _without_former(documents, last_words(rows))
     if not wanted:
         return Written(0, len(chunk))
@@ -44,13 +44,6 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     _erase_again(documents, {entry.user_id for entry in wanted.values()}, now)
     n_new = results.count(Appended.NEW)
     return Written(n_new, len(chunk) - n_new)
-
-
-def _row(entry: Interaction) -> Interaction:
-    """Row of a file with the id of this version in place of the one that earlier versions gave it."""
-    is_former = entry.has_former_id() and entry.interaction_id == former_id(entry)
-    interaction_id = entry.expected_id() if is_former else entry.interaction_id
-    return replace(entry, interaction_id=interaction_id, origin=Origin.LOAD)
 
 
 def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -> None:

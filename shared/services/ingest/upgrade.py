@@ -101,6 +101,12 @@ def former_id(interaction: Interaction) -> str:
     return f"{interaction.user_id}_{target}_{interaction.type}{day}"
 
 
+def renamed(interaction: Interaction) -> Interaction:
+    """Interaction of a file with the id of this version, if it has the one that earlier versions gave it."""
+    is_former = interaction.has_former_id() and interaction.interaction_id == former_id(interaction)
+    return replace(interaction, interaction_id=interaction.expected_id()) if is_former else interaction
+
+
 def _is_counted(entry: Interaction) -> bool:
     return bool(entry.event_id) and not entry.type.meaning.repeats and not entry.is_of_visitor()
 
