@@ -62,8 +62,8 @@ class Services:
     now : the clock, as aware UTC times.
     new_id : generator of ids of lists and runs.
     run_smoke_test : runs the smoke test of a new model.
-    quota : the rate limit of stored interactions, by user or visitor.
-    visitor_quota : the rate limits of those who have no account, by network address and in all.
+    quota : the rate limit of stored interactions, by user.
+    visitor_quota : the rate limits of those who have no account, by visitor, by network address and in all.
     capacity : room for calls that need a store, see `MAX_WAITING`.
     registers : whether the store counts states in registers, as it does once it is upgraded.
     """
@@ -79,7 +79,9 @@ class Services:
     run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
     visitor_quota: VisitorQuota = field(
-        default_factory=lambda: VisitorQuota(MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, SENT_IN)
+        default_factory=lambda: VisitorQuota(
+            MAX_SENT, MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, SENT_IN
+        )
     )
     capacity: Capacity = field(default_factory=lambda: Capacity(MAX_WAITING))
     registers: Registers = field(init=False)

@@ -25,9 +25,10 @@ def post(call: Call, wired: Services) -> Response:
     if is_anonymous(user_id):
         raise InvalidField("user_id", user_id, "the id of a user; visitors are named by anonymous_id")
     entries: list[Any] = body["interactions"]
-    wired.quota.take(user_id or anonymous(visitor), len(entries), now=now)
     if not user_id or caller.is_anonymous:
-        wired.visitor_quota.take(call.address, len(entries), now=now)
+        wired.visitor_quota.take(user_id or anonymous(visitor), call.address, len(entries), now=now)
+    else:
+        wired.quota.take(user_id, len(entries), now=now)
     joined = Joined()
     if user_id and visitor and not caller.is_anonymous:
         joined = sign_in(wired.documents, anonymous_id=visitor, user_id=user_id, now=now)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,16 @@ import pytest
 from flask.testing import FlaskClient
 from pyarrow import parquet
 
+from functions import wiring
 from functions.interaction import interaction
-from functions.wiring import MAX_SENT, MAX_SENT_BY_ADDRESS, MAX_SENT_BY_HOSTING, MAX_SENT_BY_VISITORS, Services
+from functions.wiring import (
+    MAX_SENT,
+    MAX_SENT_BY_ADDRESS,
+    MAX_SENT_BY_HOSTING,
+    MAX_SENT_BY_VISITORS,
+    SENT_IN,
+    Services,
+)
 from shared.adapters.cloudevent import encode_change
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
@@ -21,7 +30,7 @@ from shared.errors import InvalidField, TooMany
 from shared.ports import Documents
 from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.erasure import export
-from shared.services.ingest.quota import Quota
+from shared.services.ingest.quota import Quota, VisitorQuota
 from tests import laws
 from tests.deployment import Clock, created, delivered
 from tests.examples import DAY, NOW, an_interaction
@@ -327,6 +336,44 @@ def test_a_rate_limit_is_per_sender_and_period() -> None:
     assert refused.value.retry_after_s == 30
     quota.take("b", 6, now=NOW + timedelta(seconds=59))
     quota.take("a", 10, now=NOW + timedelta(minutes=1))
+
+
+def test_refused_senders_take_no_place_of_others() -> None:
+    quota = Quota(10, timedelta(minutes=1), max_senders=3)
+    quota.take("a", 10, now=NOW)
+    for number in range(20):
+        with pytest.raises(TooMany):
+            quota.take(f"refused_{number}", 11, now=NOW)
+    with pytest.raises(TooMany):
+        quota.take("a", 1, now=NOW)
+
+
+def test_what_one_quota_of_a_visitor_refuses_counts_in_none() -> None:
+    quota = VisitorQuota(4, 6, 8, 10, timedelta(minutes=1))
+    quota.take("a", "1", 4, now=NOW)
+    for visitor, address, amount in (("a", "1", 1), ("b", "1", 3), ("a", "2", 1), ("b", "", 11)):
+        with pytest.raises(TooMany):
+            quota.take(visitor, address, amount, now=NOW)
+    quota.take("b", "1", 2, now=NOW)
+    quota.take("b", "", 2, now=NOW)
+    quota.take("c", "2", 2, now=NOW)
+    with pytest.raises(TooMany):
+        quota.take("d", "3", 1, now=NOW)
+    quota.take("d", "3", 1, now=NOW + timedelta(minutes=1))
+
+
+def test_visitors_cannot_reset_the_quota_of_a_user(signed_in: FlaskClient) -> None:
+    few = replace(wiring.services(), quota=Quota(4, SENT_IN, max_senders=5))
+    mine = {"interactions": [click("e")] * 4}
+    with wiring.use(few):
+        assert signed_in.post(INTERACTIONS, json=mine, headers=TOKEN).status_code == 200
+        visits = [signed_in.post(INTERACTIONS, json=_visit(number, 2)).status_code for number in range(10)]
+        unsigned = [
+            signed_in.post(INTERACTIONS, json=mine, headers={"Authorization": f"Bearer anonymous:a{n}"}).status_code
+            for n in range(10)
+        ]
+        assert set(visits) | set(unsigned) == {200}
+        assert signed_in.post(INTERACTIONS, json=mine, headers=TOKEN).status_code == 429
 
 
 def _visit(number: int, size: int = 500) -> dict[str, Any]:
