@@ -4,7 +4,7 @@ An absent field, None and the empty string all mean "unknown".
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -54,6 +54,23 @@ def identifier(data: Document, field: str, *, required: bool = True, max_bytes: 
     return value
 
 
+def identifiers(data: Document, field: str, *, max_items: int) -> tuple[str, ...]:
+    """Distinct ids of a list of at most `max_items`, in order; () when absent.
+
+    What no document can have as its id names nothing and is left out; a list of nothing else raises `InvalidField`.
+    """
+    found, refused = [], None
+    for item in _items(data, field, max_items):
+        try:
+            found.append(identifier({field: item}, field, required=False))
+        except InvalidField as error:
+            refused = error
+    usable = tuple(dict.fromkeys(item for item in found if item))
+    if refused and not usable:
+        raise refused
+    return usable
+
+
 def text(data: Document, field: str, *, max_bytes: int) -> str:
     """String of at most `max_bytes` bytes of UTF-8; "" when absent."""
     value = data.get(field)
@@ -95,6 +112,11 @@ def texts(
 
     `parse` is `text`, or `prose` for what people wrote.
     """
+    items = (parse({field: item}, field, max_bytes=max_bytes) for item in _items(data, field, max_items))
+    return tuple(dict.fromkeys(item for item in items if item))
+
+
+def _items(data: Document, field: str, max_items: int) -> Sequence[object]:
     value = data.get(field)
     if _is_absent(value):
         return ()
@@ -102,8 +124,7 @@ def texts(
         raise InvalidField(field, value, "a list of strings")
     if len(value) > max_items:
         raise InvalidField(field, f"{len(value)} items", f"at most {max_items} items")
-    items = (parse({field: item}, field, max_bytes=max_bytes) for item in value)
-    return tuple(dict.fromkeys(item for item in items if item))
+    return value
 
 
 def number(data: Document, field: str, *, low: float, high: float) -> float | None:

@@ -70,7 +70,7 @@ class Interaction:
     def from_document(cls, document_id: str, data: Document) -> Self:
         """Interaction parsed from an untrusted document; raises `InvalidField` for the first unacceptable field."""
         kind = _type(data)
-        page = fields.texts(data, "event_ids", max_items=MAX_PAGE, max_bytes=fields.MAX_ID_BYTES)
+        page = fields.identifiers(data, "event_ids", max_items=MAX_PAGE)
         is_page = bool(page) and kind is InteractionType.IMPRESSION
         if page and not is_page:
             raise InvalidField("event_ids", kind.value, "a page of events only for an impression")
@@ -84,7 +84,7 @@ class Interaction:
             type=kind,
             occurred_at=fields.required_time(data, "occurred_at"),
             event_id=fields.identifier(data, "event_id", required=target == "event_id" and not is_page),
-            event_ids=tuple(fields.identifier({"event_ids": event_id}, "event_ids") for event_id in page),
+            event_ids=page,
             organizer_id=fields.identifier(data, "organizer_id", required=target == "organizer_id"),
             value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
             query=fields.text(data, "query", max_bytes=500),

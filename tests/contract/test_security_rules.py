@@ -9,7 +9,7 @@ import pytest
 import requests
 from google.cloud.firestore import GeoPoint
 
-from shared.entities import User
+from shared.entities import Interaction, InteractionType, User, fields
 from shared.errors import InvalidField
 from tests.missing import skipped_when_missing
 from tests.rest import Rest, key_of, unsigned_token
@@ -150,6 +150,56 @@ def test_denied_is(host: str, project: str, entry: dict[str, Any]) -> None:
     written = create(client(host, project), entry, key=key)
     assert written.status_code == 403, written.text
     assert "PERMISSION_DENIED" in written.text
+
+
+IDS = [
+    *("e", " ", "a b", "a.b", ".a", "...", "_", "__", "___", "__x", "x__", "_x_", "e\u0085", "\u2028", "日本", "🎷"),
+    *(
+        ".",
+        "..",
+        "____",
+        "__x__",
+        "__a.b__",
+        "__a\u2028b__",
+        "a/b",
+        "/",
+        "./.",
+        "a\n",
+        "..\n",
+        "__x__\n",
+        "\x00",
+        "a\x7f",
+    ),
+    *("é" * 64, "é" * 65, "x" * 128, "x" * 129, "🎷" * 32, "🎷" * 33),
+    "",
+]
+
+
+@pytest.mark.parametrize("field", ["event_id", "organizer_id", "recommendation_id", "session_id"])
+def test_rules_accept_exactly_the_ids_that_the_functions_accept(host: str, project: str, field: str) -> None:
+    rest, entry = client(host, project), FOLLOW if field == "organizer_id" else VIEW
+    allowed = {}
+    for number, given in enumerate(IDS):
+        about = entry | ({} if field.endswith(("event_id", "organizer_id")) else {"event_id": f"e{number}"})
+        given_fields = {"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND} | about | {field: given}
+        status = create(rest, given_fields, key=key_of(given_fields).replace("/", "%2F")).status_code
+        # Firestore itself refuses some characters in the names of documents.
+        assert status in {200, 400, 403}
+        allowed[given] = status == 200
+    assert allowed == {given: _is_identifier(given) for given in IDS}
+
+
+@pytest.mark.parametrize("user_id", ["..", "__x__", "é" * 65])
+def test_denied_is_a_user_whose_id_the_functions_refuse(host: str, project: str, user_id: str) -> None:
+    assert not _is_identifier(user_id)
+    assert create(client(host, project, user_id), BOOKING | {"user_id": user_id}).status_code == 403
+
+
+def _is_identifier(value: str) -> bool:
+    try:
+        return fields.identifier({"id": value}, "id") == value
+    except InvalidField:
+        return False
 
 
 def test_denied_is_an_interaction_without_the_server_s_time_stamp(host: str, project: str) -> None:

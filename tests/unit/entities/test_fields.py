@@ -169,3 +169,17 @@ def test_an_error_message_shortens_the_offending_value() -> None:
     assert len(str(refused.value)) < 250
     assert "(1000002 characters)" in str(refused.value)
     assert str(refused.value) == f"f: {refused.value.reason}"
+
+
+def test_ids_that_no_document_can_have_are_left_out_of_a_list() -> None:
+    ids = ["a", "a/b", "..", "a", "", None, 5, "é" * 65, "\ud800", "__x__", "b"]
+    assert fields.identifiers({"f": ids}, "f", max_items=20) == ("a", "b")
+    empty: list[dict[str, Any]] = [*ABSENT, {"f": []}, {"f": [""]}]
+    for data in empty:
+        assert fields.identifiers(data, "f", max_items=1) == ()
+
+
+@pytest.mark.parametrize("value", [["a/b"], [".."], [5], ["é" * 65, ""], "a", {"a": 1}, ["a", "b", "c"]])
+def test_a_list_without_a_usable_id_is_refused(value: object) -> None:
+    with pytest.raises(InvalidField, match=r"^f: "):
+        fields.identifiers({"f": value}, "f", max_items=2)

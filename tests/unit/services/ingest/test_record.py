@@ -300,6 +300,13 @@ def test_a_page_of_impressions_is_one_document(store: Documents) -> None:
     assert interaction.events() == ("a", "b", "c")
 
 
+def test_a_page_of_impressions_keeps_its_usable_ids(store: Documents) -> None:
+    page = {"type": "impression", "event_ids": ["a", "a/b", "..", "b"], "recommendation_id": "list_1"}
+    assert _receive(store, page).rejected == []
+    (interaction,) = _stored(store).values()
+    assert interaction.events() == ("a", "b")
+
+
 def test_the_second_page_of_a_list_is_a_document_of_its_own(store: Documents) -> None:
     pages = [
         {"type": "impression", "event_ids": [f"e{first}"], "recommendation_id": "list_1", "position": first}
