@@ -9,7 +9,7 @@ import pytest
 import requests
 from google.cloud.firestore import GeoPoint
 
-from shared.entities import Interaction, InteractionType, User, fields
+from shared.entities import User, fields
 from shared.errors import InvalidField
 from tests.missing import skipped_when_missing
 from tests.rest import Rest, key_of, unsigned_token
@@ -263,6 +263,8 @@ TRANSITIONS: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
     ("another list", BOOKING | {"recommendation_id": "a"}, BOOKING | AGAIN | {"recommendation_id": "b"}, 200),
     ("an earlier word", BOOKING, BOOKING | {"type": "cancel", "occurred_at": -HOUR}, 403),
     ("the same time", BOOKING | BEFORE, BOOKING | BEFORE | {"type": "cancel"}, 403),
+    ("the same time, ahead of the server's", BOOKING | AGAIN, BOOKING | AGAIN | {"type": "cancel"}, 200),
+    ("an earlier time, ahead of the server's", BOOKING | {"occurred_at": 60 * SECOND}, BOOKING | AGAIN, 200),
     ("another family", BOOKING, BOOKING | AGAIN | {"type": "save"}, 403),
     ("another target", BOOKING, BOOKING | AGAIN | {"event_id": "f"}, 403),
     ("another user", BOOKING, BOOKING | AGAIN | {"user_id": "bob"}, 403),

@@ -15,6 +15,9 @@ from shared.ports import Appended, Documents, InteractionLog, Recorded
 MAX_AHEAD: Final = timedelta(minutes=2)
 """Time by which a client's clock may run ahead: what occurs within it, occurs now."""
 
+_TICK: Final = timedelta(microseconds=1)
+"""Least difference between the times of two states of a target in a batch."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -60,14 +63,16 @@ def receive(
 
     All interactions are recorded as those of `user_id`, whose account is `anonymous` until somebody signs up for it.
     `occurred_at` defaults to `now`, lies at most `MAX_AHEAD` in the future, which counts as `now`, and at most
-    `MAX_AGE` in the past. Raises `TooMany` while the user's data is erased.
+    `MAX_AGE` in the past. Of states of a target with equal times the later entry holds. Raises `TooMany` while the
+    user's data is erased.
     """
-    interactions, rejected = [], []
+    given, rejected = [], []
     for index, entry in enumerate(batch):
         try:
-            interactions.append(_parse(entry, user_id, now, anonymous=anonymous))
+            given.append(_parse(entry, user_id, now, anonymous=anonymous))
         except InvalidField as error:
             rejected.append(Rejection(index, error.field, error.reason))
+    interactions = _in_order(given, now)
     results = log.append(interactions, now=now) if interactions else []
     ids = [interaction.interaction_id for interaction in interactions]
     superseded = [key for key, result in zip(ids, results, strict=True) if result is Appended.SUPERSEDED]
@@ -129,5 +134,28 @@ def _parse(entry: object, user_id: str, now: datetime, *, anonymous: bool) -> In
         raise InvalidField("occurred_at", data["occurred_at"], "a time that is not in the future")
     if given.occurred_at < now - MAX_AGE:
         raise InvalidField("occurred_at", data["occurred_at"], f"a time of the last {MAX_AGE.days} days")
-    interaction = replace(given, occurred_at=min(given.occurred_at, now))
-    return replace(interaction, interaction_id=interaction.expected_id())
+    return given
+
+
+def _in_order(given: Sequence[Interaction], now: datetime) -> list[Interaction]:
+    """Interactions in their places, none after `now`, and each state of a target before those that follow it.
+
+    States follow each other by the time that the client gave, and at equal times by their places. Stores order them by
+    `occurred_at` alone, so earlier ones are moved back where the times are equal, or both ahead of `now`.
+    """
+    ordered = sorted(range(len(given)), key=lambda place: (given[place].occurred_at, place), reverse=True)
+    effective: dict[int, Interaction] = {}
+    following: dict[str, Interaction] = {}
+    for place in ordered:
+        entry = replace(given[place], occurred_at=min(given[place].occurred_at, now))
+        entry = replace(entry, interaction_id=entry.expected_id())
+        if not entry.type.meaning.repeats:
+            after = following.get(entry.interaction_id)
+            if after:
+                # A repeated entry is the same state, which nothing outlives.
+                is_same = replace(entry, occurred_at=after.occurred_at) == after
+                latest = after.occurred_at if is_same else after.occurred_at - _TICK
+                entry = replace(entry, occurred_at=min(entry.occurred_at, latest))
+            following[entry.interaction_id] = entry
+        effective[place] = entry
+    return [effective[place] for place in range(len(given))]

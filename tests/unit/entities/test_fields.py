@@ -172,11 +172,11 @@ def test_an_error_message_shortens_the_offending_value() -> None:
 
 
 def test_ids_that_no_document_can_have_are_left_out_of_a_list() -> None:
-    ids = ["a", "a/b", "..", "a", "", None, 5, "é" * 65, "\ud800", "__x__", "b"]
+    ids: list[object] = ["a", "a/b", "..", "a", "", None, 5, "é" * 65, "\ud800", "__x__", "b"]
     assert fields.identifiers({"f": ids}, "f", max_items=20) == ("a", "b")
-    empty: list[dict[str, Any]] = [*ABSENT, {"f": []}, {"f": [""]}]
-    for data in empty:
-        assert fields.identifiers(data, "f", max_items=1) == ()
+    empties: list[object] = [None, "", [], [""]]
+    for empty in empties:
+        assert fields.identifiers({"f": empty}, "f", max_items=1) == ()
 
 
 @pytest.mark.parametrize("value", [["a/b"], [".."], [5], ["é" * 65, ""], "a", {"a": 1}, ["a", "b", "c"]])

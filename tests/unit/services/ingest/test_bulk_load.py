@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
 import hypothesis.strategies as st
@@ -40,6 +41,28 @@ def test_a_row_of_a_stored_view_leaves_document_and_history_as_they_are(store: D
     [entry] = store.users.profile("u", timeout_s=1).history
     [stored] = store.interactions.since(None)
     assert entry.occurred_at == stored.occurred_at == NOW
+
+
+_TIED = [
+    [an_interaction("u", "e", T.BOOKING), an_interaction("u", "e", T.CANCEL)],
+    [an_interaction("u", "e", T.SAVE), an_interaction("u", "e", T.UNSAVE)],
+    [an_interaction("u", "", T.FOLLOW, organizer_id="o"), an_interaction("u", "", T.UNFOLLOW, organizer_id="o")],
+    [an_interaction("u", "e", T.DISMISS), an_interaction("u", "e", T.UNDISMISS)],
+    [an_interaction("u", "e", T.RATING, value=stars) for stars in (1.0, 2.0, 5.0)],
+]
+
+
+@pytest.mark.parametrize("rows", _TIED, ids=[rows[0].type.value for rows in _TIED])
+def test_of_rows_at_one_time_what_reverts_holds_and_else_the_higher_value(rows: list[Interaction]) -> None:
+    for ordered in permutations(rows):
+        for first in range(len(rows)):
+            store = documents()
+            for chunk in (ordered[:first], ordered[first:]):
+                load_interactions(store, chunk, now=NOW)
+            [stored] = store.interactions.since(None)
+            [entry] = store.users.profile("u", timeout_s=1).history
+            assert (stored.type, stored.value) == (entry.type, entry.value) == (rows[-1].type, rows[-1].value)
+            store.close()
 
 
 def test_an_earlier_row_takes_the_place_of_a_loaded_view_and_of_no_other(store: Documents) -> None:

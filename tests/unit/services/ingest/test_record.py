@@ -4,7 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import example, given
 
 from shared.entities import EventCounts, Interaction, InteractionType, Origin
 from shared.errors import InvalidField
@@ -12,6 +14,7 @@ from shared.feedback.popularity import counts_of
 from shared.ports import Documents
 from shared.services.ingest.record import MAX_AHEAD, Outcome, Received, Rejection, count, receive, withdraw
 from tests.examples import DAY, NOW, an_interaction
+from tests.stores import documents
 
 REPEATING = [kind for kind in InteractionType if kind.meaning.repeats and kind.meaning.target == "event_id"]
 
@@ -81,6 +84,15 @@ def test_what_a_clock_that_runs_ahead_calls_the_future_occurs_now(store: Documen
     received = _receive(store, {"type": "click", "event_id": "e", "occurred_at": (NOW + ahead).isoformat()})
     assert (received.accepted, received.rejected) == (["click:1:u:20260501:e"], [])
     assert _stored(store)["click:1:u:20260501:e"].occurred_at == NOW
+
+
+def test_what_a_clock_ahead_dates_on_the_next_day_has_the_id_of_today(store: Documents) -> None:
+    midnight = NOW.replace(hour=0) + DAY
+    entry = {"type": "click", "event_id": "e", "occurred_at": (midnight + timedelta(seconds=30)).isoformat()}
+    before = receive(store.interactions, [entry], user_id="u", now=midnight - timedelta(seconds=30))
+    assert before.accepted == ["click:1:u:20260501:e"]
+    after = receive(store.interactions, [entry], user_id="u", now=midnight + timedelta(seconds=60))
+    assert after.accepted == ["click:1:u:20260502:e"]
 
 
 @pytest.mark.parametrize("ahead", [MAX_AHEAD + timedelta(microseconds=1), DAY, 9_999 * DAY])
@@ -242,6 +254,70 @@ def test_the_last_state_of_a_batch_wins_and_the_others_are_accepted_as_supersede
     assert _receive(store, later).superseded == []
     assert _receive(store, later, batch[0]) == Received([key] * 2, [], [key])
     assert _stored(store)[key].value == 5
+
+
+Entry = tuple[InteractionType, str, float, timedelta | None]
+
+STATES = [kind for kind in InteractionType if not kind.meaning.repeats]
+# Few distinct times, so that equal ones are frequent; the last are ahead of the server's clock.
+_TIMES = [None, *(timedelta(seconds=s) for s in (-7 * 86_400, -1, -1e-6, 0, 1e-6, 30, 60, 120))]
+_entries: st.SearchStrategy[Entry] = st.tuples(
+    st.sampled_from(STATES), st.sampled_from(["a", "b"]), st.sampled_from([1.0, 2.0, 5.0]), st.sampled_from(_TIMES)
+)
+
+
+def _sent(entry: Entry) -> dict[str, Any]:
+    kind, target, value, ahead = entry
+    given: dict[str, Any] = {"type": kind.value, kind.meaning.target: target}
+    if kind is InteractionType.RATING:
+        given["value"] = value
+    return given if ahead is None else given | {"occurred_at": (NOW + ahead).isoformat()}
+
+
+@given(st.lists(_entries, min_size=1, max_size=12))
+@example([(InteractionType.RATING, "a", 5.0, None), (InteractionType.RATING, "a", 2.0, None)])
+@example([(InteractionType.CANCEL, "a", 1.0, None), (InteractionType.BOOKING, "a", 1.0, None)])
+@example(
+    [(InteractionType.UNSAVE, "a", 1.0, timedelta(seconds=30)), (InteractionType.SAVE, "a", 1.0, timedelta(minutes=1))]
+)
+@example(
+    [(InteractionType.SAVE, "a", 1.0, timedelta(minutes=1)), (InteractionType.UNSAVE, "a", 1.0, timedelta(seconds=30))]
+)
+def test_the_last_word_of_a_batch_is_the_latest_by_the_client_s_times_then_by_place(batch: list[Entry]) -> None:
+    last: dict[tuple[str, str], tuple[timedelta, int]] = {}
+    for place, (kind, target, _, ahead) in enumerate(batch):
+        about = kind.family, target
+        last[about] = max(last.get(about, (-DAY * 9, 0)), (ahead or timedelta(0), place))
+    expected = {
+        (
+            kind,
+            target,
+            value if kind is InteractionType.RATING else None,
+            NOW + min(ahead or timedelta(0), timedelta(0)),
+        )
+        for ahead, (kind, target, value, _) in ((at, batch[place]) for at, place in last.values())
+    }
+    store = documents()
+    received = _receive(store, *map(_sent, batch))
+    stored = _stored(store)
+    assert {
+        (one.type, one.event_id or one.organizer_id, one.value, one.occurred_at) for one in stored.values()
+    } == expected
+    assert len(received.accepted) == len(batch)
+    assert not received.rejected
+    for key in stored:
+        same = [entry for entry, name in zip(batch, received.accepted, strict=True) if name == key]
+        n_other = sum((entry[0], _sent(entry).get("value")) != (stored[key].type, stored[key].value) for entry in same)
+        assert n_other <= received.superseded.count(key) < len(same)
+    for state in stored.values():
+        count(store, state, now=NOW)
+    booked = {(event_id, kind) for event_id, by_type in _by_type(store).items() for kind in by_type}
+    assert booked == {(target, kind.value) for kind, target, _, _ in expected if kind.meaning.target == "event_id"}
+    history = store.users.profile("u", timeout_s=1).history
+    assert {(one.type, one.event_id or one.organizer_id, one.value, one.occurred_at) for one in history} == expected
+    assert _receive(store, *map(_sent, batch)).accepted == received.accepted
+    assert _stored(store) == stored
+    store.close()
 
 
 @pytest.mark.parametrize("does", ["save", "follow", "dismiss"])
