@@ -479,8 +479,8 @@ def test_every_field_of_a_profile_is_bounded() -> None:
 def test_lists_of_events_ask_for_published_ones(host: str, project: str) -> None:
     admin, visitor = client(host, project, "root", admin=True), client(host, project, "")
     events: dict[str, dict[str, Any]] = {"a": {"status": "published"}, "b": {"status": "hidden"}, "c": {}}
-    for key, fields in events.items():
-        assert admin.create("events", key, {"title": key, **fields}).status_code == 200
+    for key, content in events.items():
+        assert admin.create("events", key, {"title": key, **content}).status_code == 200
     found = visitor.query("events", ("status", "EQUAL", "published"))
     assert (found.status_code, found.text.count('"title"')) == (200, 1)
     assert admin.query("events").text.count('"title"') == 3

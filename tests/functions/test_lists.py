@@ -1,6 +1,8 @@
 """Routes that list events: personalization, filters, pagination, rules, ranking and audiences."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ from werkzeug.test import TestResponse
 from functions.routes.call import Call
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import Event, InteractionType
+from shared.errors import StoreUnavailable
 from shared.ports import Caller, Documents
 from shared.services.ingest.record import count
+from shared.services.ingest.upgrade import FORMER_IDS, former_id
 from tests import laws
 from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW, an_event, an_interaction
@@ -308,6 +312,88 @@ def test_an_audience_ranks_matching_users_first_and_leaves_out_attendees(trained
     kinds = [guest.partition("_")[0] for guest in guests]
     assert {"jazz"} <= set(kinds[:5]) <= {"jazz", "omnivore"}
     assert [guest["user_id"] for guest in _audience(trained, None, limit=2).get_json()["users"]] == guests[:2]
+
+
+CONSUMING = [kind for kind in InteractionType if kind.meaning.takes_event or kind.meaning.hides_event]
+
+
+def _act(
+    store: Documents,
+    user_id: str,
+    *kinds: InteractionType,
+    event_id: str = "jazz_1",
+    at: datetime,
+    is_former: bool = False,
+) -> None:
+    for minute, kind in enumerate(kinds):
+        now = at + timedelta(minutes=minute)
+        entry = an_interaction(user_id, event_id, kind, occurred_at=now)
+        store.interactions.append([replace(entry, interaction_id=former_id(entry)) if is_former else entry], now=now)
+
+
+@pytest.mark.parametrize("ids", ["current", "former"])
+@pytest.mark.parametrize("age", [31 * DAY, 400 * DAY])
+def test_an_audience_is_without_those_who_took_the_event_long_ago(
+    trained: FlaskClient, store: Documents, age: timedelta, ids: str
+) -> None:
+    is_former = ids == "former"
+    before = _audience(trained, None, limit=100).get_json()
+    guests = [guest["user_id"] for guest in before["users"]]
+    gone = dict(zip(guests, CONSUMING, strict=False))
+    undone = dict(zip(guests[len(gone) :], (InteractionType.CANCEL, InteractionType.UNDISMISS), strict=False))
+    for user_id, kind in gone.items():
+        _act(store, user_id, kind, at=NOW - age, is_former=is_former)
+    for user_id, kind in undone.items():
+        undone_kind = InteractionType(kind.family)
+        _act(store, user_id, undone_kind, at=NOW - age, is_former=is_former)
+        _act(store, user_id, kind, at=NOW - age + DAY)
+    if is_former:
+        store.bookmarks.move(FORMER_IDS, NOW)
+        # Earlier versions gave one id to different users and events.
+        other = replace(an_interaction("x", "y", occurred_at=NOW - age), interaction_id=f"{guests[-1]}_jazz_1_booking")
+        store.interactions.append([other], now=NOW - age)
+    after = _audience(trained, None, limit=100).get_json()
+    assert [guest["user_id"] for guest in after["users"]] == [user for user in guests if user not in gone]
+    assert after["considered"] == before["considered"]
+    for limit in (1, 2, 5):
+        few = _audience(trained, None, limit=limit).get_json()["users"]
+        assert [guest["user_id"] for guest in few] == guests[len(gone) : len(gone) + limit]
+
+
+def test_an_audience_is_without_visitors_and_anonymous_accounts(
+    wire: Wire, trained: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    wire(require_auth=True)
+    admin = {"Authorization": "Bearer admin:root"}
+    before = trained.get(f"{API}/events/jazz_1/audience?limit=100", headers=admin).get_json()
+    batch = {"interactions": [{"type": "view", "event_id": f"jazz_{n}"} for n in range(3)]}
+    for _ in range(2):
+        for n in range(5):
+            visit = batch | {"anonymous_id": f"visitor-{n:010}"}
+            assert trained.post(f"{API}/interactions", json=visit).status_code == 200
+            unsigned = {"Authorization": f"Bearer anonymous:account_{n}"}
+            assert trained.post(f"{API}/interactions", json=batch, headers=unsigned).status_code == 200
+        clock.forward(DAY)
+    after = trained.get(f"{API}/events/jazz_1/audience?limit=100", headers=admin).get_json()
+    assert {guest["user_id"] for guest in after["users"]} == {guest["user_id"] for guest in before["users"]}
+    assert after["considered"] == before["considered"]
+    signed = {"Authorization": "Bearer user:account_0"}
+    assert trained.post(f"{API}/interactions", json=batch, headers=signed).status_code == 200
+    now_known = trained.get(f"{API}/events/jazz_1/audience?limit=100", headers=admin).get_json()
+    assert now_known["considered"] == before["considered"] + 1
+
+
+def test_an_audience_is_empty_when_nobody_knows_who_took_the_event(
+    wire: Wire, trained: FlaskClient, store: Documents
+) -> None:
+    def get(_: object) -> dict[str, Any]:
+        raise StoreUnavailable("the store is down")
+
+    log = store.interactions
+    members: dict[str, Any] = {name: getattr(log, name) for name in dir(log) if not name.startswith("_")}
+    wire(replace(store, interactions=SimpleNamespace(**members | {"get": get})))
+    body = _audience(trained, None).get_json()
+    assert (body["users"], "history" in body["degraded"]) == ([], True)
 
 
 def test_an_audience_of_a_missing_event_is_not_found(trained: FlaskClient) -> None:

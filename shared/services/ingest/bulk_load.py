@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from shared.entities import Interaction, InteractionType, Origin
+from shared.entities import Interaction, Origin
 from shared.feedback.counts import loaded_counts
 from shared.feedback.states import last_words
 from shared.ports import Appended, Documents, Written
-from shared.services.ingest.upgrade import FORMER_IDS, former_id, renamed, upgrade
+from shared.services.ingest.upgrade import former_ids, has_former_ids, renamed, upgrade
 
 CHUNK: Final = 10_000
 """Interactions in a chunk: enough to combine writes of a user and of an event, few enough to repeat after a crash."""
@@ -56,9 +56,9 @@ def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -
 
 def _without_former(documents: Documents, wanted: Mapping[str, Interaction]) -> dict[str, Interaction]:
     """Interactions without those that a document with an id of earlier versions holds or outlives."""
-    if documents.bookmarks.read(FORMER_IDS) is None:
+    if not has_former_ids(documents):
         return dict(wanted)
-    ids = {key: _former_ids(entry) for key, entry in wanted.items()}
+    ids = {key: former_ids(entry) for key, entry in wanted.items()}
     stored = documents.interactions.get([key for keys in ids.values() for key in keys])
 
     def is_new(entry: Interaction, former: Sequence[str]) -> bool:
@@ -66,8 +66,3 @@ def _without_former(documents: Documents, wanted: Mapping[str, Interaction]) -> 
         return not found or (not entry.type.meaning.repeats and all(entry.supersedes(other) for other in found))
 
     return {key: entry for key, entry in wanted.items() if is_new(entry, ids[key])}
-
-
-def _former_ids(entry: Interaction) -> list[str]:
-    kinds = [kind for kind in InteractionType if kind.family == entry.type.family]
-    return [former_id(replace(entry, type=kind)) for kind in kinds]

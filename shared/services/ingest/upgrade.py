@@ -107,6 +107,17 @@ def renamed(interaction: Interaction) -> Interaction:
     return replace(interaction, interaction_id=interaction.expected_id()) if is_former else interaction
 
 
+def former_ids(interaction: Interaction) -> list[str]:
+    """Document ids that earlier versions gave to an interaction and to the other types of its family."""
+    kinds = [kind for kind in InteractionType if kind.family == interaction.type.family]
+    return [former_id(replace(interaction, type=kind)) for kind in kinds]
+
+
+def has_former_ids(documents: Documents) -> bool:
+    """Whether the store holds documents with ids of earlier versions."""
+    return documents.bookmarks.read(FORMER_IDS) is not None
+
+
 def _is_counted(entry: Interaction) -> bool:
     return bool(entry.event_id) and not entry.type.meaning.repeats and not entry.is_of_visitor()
 

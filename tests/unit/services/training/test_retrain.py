@@ -26,6 +26,7 @@ from shared.services.ingest.sign_in import sign_in
 from shared.services.registry import POINTER
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
+from shared.services.training.dataset import Dataset, TrainingSet
 from shared.services.training.lease import DURATION, LEASE, Lease
 from shared.services.training.model_selection import ChampionChallenger, Selection
 from shared.services.training.retrain import Plan
@@ -218,6 +219,32 @@ def test_loaded_interactions_teach_however_young_they_are(objects: ObjectStore) 
     stored = list(store.interactions.since(None))
     assert {entry.origin for entry in stored} == {Origin.LOAD}
     assert train(store, objects, now=NOW + SECOND).counts["interactions"] == len(stored)
+
+
+def _learned(store: Documents, folder: Path) -> tuple[Any, ...]:
+    """What a training and the gate of the next one have learned and measured."""
+    folder.mkdir()
+    objects = FolderObjects(folder)
+    first = train(store, objects, model="blend")
+    judged = run(store, objects, model="svd", now=NOW + SECOND)
+    return first.sha256, first.counts, first.metrics, judged.metrics, judged.comparisons
+
+
+@pytest.mark.parametrize("who", [{"user_id": "~visitor-{n:010}"}, {"user_id": "account_{n}", "anonymous": True}])
+def test_visitors_of_many_days_are_in_no_matrix_no_sample_and_no_gate(
+    store: Documents, tmp_path: Path, who: dict[str, Any]
+) -> None:
+    before = _learned(store, tmp_path / "before")
+    crowd = [
+        an_interaction(event_id=event_id, **{"occurred_at": NOW - age} | who | {"user_id": who["user_id"].format(n=n)})
+        for n in range(60)
+        for event_id, age in (("yoga_8", 9 * DAY), ("yoga_9", 3 * DAY))
+    ]
+    for entry in crowd:
+        store.interactions.append([entry], now=entry.occurred_at)
+    assert _learned(store, tmp_path / "after") == before
+    of_entities = TrainingSet.of(Dataset((), {}, tuple(crowd)), now=NOW)
+    assert len(of_entities.table) == 0
 
 
 def test_an_empty_store_gives_a_model_without_recommendations(objects: ObjectStore) -> None:
