@@ -251,6 +251,12 @@ def timed(fields: dict[str, Any], now: datetime | None = None) -> dict[str, Any]
 
 AGAIN = {"occurred_at": 30 * SECOND}
 BEFORE = {"occurred_at": -HOUR}
+EVERY_FIELD = {
+    **dict.fromkeys(("organizer_id", "session_id", "recommendation_id"), "ö" * 64),
+    "query": "x" * 500,
+    "category": "x" * 200,
+    "position": 10_000,
+}
 TRANSITIONS: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
     ("a cancellation", BOOKING, BOOKING | AGAIN | {"type": "cancel"}, 200),
     ("a booking again", BOOKING | {"type": "cancel"}, BOOKING | AGAIN, 200),
@@ -259,6 +265,7 @@ TRANSITIONS: list[tuple[str, dict[str, Any], dict[str, Any], int]] = [
     ("an unfollow", FOLLOW, FOLLOW | AGAIN | {"type": "unfollow"}, 200),
     ("an undismissal", BOOKING | {"type": "dismiss"}, BOOKING | AGAIN | {"type": "undismiss"}, 200),
     ("more stars", RATING | {"value": 1}, RATING | AGAIN | {"value": 5}, 200),
+    ("more stars, with every field", RATING | EVERY_FIELD, RATING | EVERY_FIELD | AGAIN | {"value": 5}, 200),
     ("the same later", BOOKING, BOOKING | AGAIN, 200),
     ("another list", BOOKING | {"recommendation_id": "a"}, BOOKING | AGAIN | {"recommendation_id": "b"}, 200),
     ("an earlier word", BOOKING, BOOKING | {"type": "cancel", "occurred_at": -HOUR}, 403),

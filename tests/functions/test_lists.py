@@ -350,7 +350,9 @@ def test_an_audience_is_without_those_who_took_the_event_long_ago(
     if is_former:
         store.bookmarks.move(FORMER_IDS, NOW)
         # Earlier versions gave one id to different users and events.
-        other = replace(an_interaction("x", "y", occurred_at=NOW - age), interaction_id=f"{guests[-1]}_jazz_1_booking")
+        other = replace(
+            an_interaction(guests[-2], "y", occurred_at=NOW - age), interaction_id=f"{guests[-1]}_jazz_1_booking"
+        )
         store.interactions.append([other], now=NOW - age)
     after = _audience(trained, None, limit=100).get_json()
     assert [guest["user_id"] for guest in after["users"]] == [user for user in guests if user not in gone]
