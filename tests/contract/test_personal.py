@@ -203,7 +203,7 @@ def test_a_ring_with_a_new_key_finds_what_the_old_one_wrote(stores: Stores, monk
     assert store.counters.put(booking, EventCounts(), now=NOW) is Recorded.KNOWN
     assert store.personal.forgotten().at("a") == NOW
     with pytest.raises(TooMany):
-        store.interactions.append([did("another", user_id="a")], now=NOW)
+        store.interactions.append([did("another", user_id="a", kind=InteractionType.SAVE)], now=NOW)
 
 
 def test_the_entry_of_an_earlier_state_goes_with_a_late_one_and_that_of_a_later_state_stays(stores: Stores) -> None:

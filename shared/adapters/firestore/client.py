@@ -132,15 +132,15 @@ class Database:
         from google.api_core.exceptions import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
         refused: PreconditionLost | Refused
+        cause: BaseException | None = None
         with self._calling(self._writes, f"cannot write {what}", self.deadline_s) as seconds:
             try:
                 return batch.commit(retry=retries(seconds), timeout=seconds)
             except (AlreadyExists, FailedPrecondition, NotFound) as error:
                 refused = PreconditionLost(without_ids(error))
             except InvalidArgument as error:
-                refused = Refused(f"cannot write {what}: {without_ids(error)}")
-                raise refused from shown(error)
-        raise refused
+                refused, cause = Refused(f"cannot write {what}: {without_ids(error)}"), shown(error)
+        raise refused from cause
 
     @contextmanager
     def reading(self, what: str, timeout_s: float | None = None) -> Iterator[float]:
