@@ -63,8 +63,8 @@ def receive(
 
     All interactions are recorded as those of `user_id`, whose account is `anonymous` until somebody signs up for it.
     `occurred_at` defaults to `now`, lies at most `MAX_AHEAD` in the future, which counts as `now`, and at most
-    `MAX_AGE` in the past. Of states of a target with equal times the later entry holds. Raises `TooMany` while the
-    user's data is erased.
+    `MAX_AGE` in the past. Of states of a target with equal times the later entry holds. Raises `TooMany` for states
+    while the user's data is erased.
     """
     given, rejected = [], []
     for index, entry in enumerate(batch):
