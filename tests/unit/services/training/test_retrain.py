@@ -132,6 +132,8 @@ def test_an_older_trainer_yields(store: Documents, objects: ObjectStore) -> None
 def test_of_two_concurrent_trainers_the_newer_version_stays_in_service(
     store: Documents, objects: ObjectStore, incumbent: str, *, wins: bool
 ) -> None:
+    # The other trainer has uploaded its version.
+    objects.write(f"models/{incumbent}/manifest.json", b"{}", generation=0)
     contested = ContestedObjects(objects, POINTER, [json.dumps({"version": incumbent}).encode()])
     document = run(store, contested)
     assert document.decision == (PUBLISHED if wins else YIELDED)
