@@ -46,9 +46,11 @@ def test_a_server_answers_within_the_block_and_ends_with_its_children(tmp_path: 
 
 
 PARENT = """
-import os, sys
+import os, signal, sys
 from tools.emulators.process import process_group
 
+# Tests that nohup runs would pass on that they ignore it.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with process_group(["sh", "-c", sys.argv[1]]) as process:
     print(process.pid, flush=True)
     os.read(0, 1)
