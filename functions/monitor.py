@@ -10,8 +10,8 @@ from dataclasses import asdict
 from flask import Request, Response
 
 from functions import responses
-from functions.wiring import services
-from shared.errors import ArtifactError, Conflict
+from functions.wiring import Services, services
+from shared.errors import ArtifactError, Conflict, MarqueeError
 from shared.services.ingest.erasure import drop_notes
 from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
@@ -25,14 +25,20 @@ def monitor(request: Request) -> Response:
     # The Firebase emulators probe every HTTP function with a GET, which must cost nothing.
     if request.method != "POST":
         return responses.method_not_allowed("POST")
-    wired = services()
     try:
-        now = wired.now()
-        has_friends = wired.settings.has_friends
-        report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends))
+        return _monitor(services())
     except Conflict as error:
         _log.warning(json.dumps({"message": "reconciliation left to another run", "reason": error.for_log()}))
         return responses.problem(error)
+    except MarqueeError as error:
+        _log.error(json.dumps({"message": "monitoring failed", "reason": error.for_log()}))  # it names users
+        return responses.problem(error)
+
+
+def _monitor(wired: Services) -> Response:
+    now = wired.now()
+    has_friends = wired.settings.has_friends
+    report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends))
     if has_friends:
         report["shared"] = share_profiles(wired.documents, now=now)
     else:

@@ -224,6 +224,15 @@ def test_denied_is_an_id_that_does_not_follow_from_the_contents(host: str, proje
     assert create(client(host, project), BOOKING, key=key).status_code == 403
 
 
+@pytest.mark.parametrize("entry", [FOLLOW, SEARCH, CATEGORY, BOOKING, VIEW], ids=lambda entry: entry["type"])
+def test_denied_is_a_list_of_events_in_anything_but_a_page(host: str, project: str, entry: dict[str, Any]) -> None:
+    _, size, user, *rest = key_of({"user_id": "alice", "occurred_at": datetime.now(UTC) - SECOND} | entry).split(":")
+    for family in ("page", entry["type"]):
+        key = ":".join([family, size, user, *rest])
+        answer = create(client(host, project), entry | {"event_ids": ["x" * 200] * 3}, key=key)
+        assert answer.status_code == 403
+
+
 def test_denied_is_another_day_in_the_id(host: str, project: str) -> None:
     assert create(client(host, project), VIEW, key="view:5:alice:20200101:e").status_code == 403
     assert create(client(host, project), VIEW, key="view:5:alice:e").status_code == 403

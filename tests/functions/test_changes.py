@@ -14,6 +14,7 @@ from functions.interaction import interaction
 from functions.wiring import Services
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Event, InteractionType, Status
+from shared.errors import StoreUnavailable
 from shared.ports import Documents
 from tests.deployment import REFRESH, Clock, created, delivered
 from tests.examples import DAY, NOW, an_event, an_interaction
@@ -133,6 +134,19 @@ def test_monitor_lets_old_interactions_expire_and_reports_how_many(
     assert client.post("/monitor").get_json()["expired"] == 3
     assert client.post("/monitor").get_json()["expired"] == 0
     assert store.interactions.known([entry.interaction_id for entry in old]) == set()
+
+
+@pytest.mark.parametrize("part", ["expire", "forgotten"])
+def test_monitor_says_that_a_store_does_not_answer(
+    client: FlaskClient, store: Documents, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    def fail(*_args: object, **_given: object) -> None:
+        raise StoreUnavailable("the store is down")
+
+    store.interactions.append([an_interaction("v", "jazz_1", recorded_at=NOW)], now=NOW - DAY)
+    monkeypatch.setattr(store.personal, part, fail)
+    answer = client.post("/monitor")
+    assert (answer.status_code, answer.mimetype) == (503, "application/problem+json")
 
 
 def test_a_get_request_to_monitor_is_refused_without_a_read(client: FlaskClient) -> None:

@@ -1,7 +1,4 @@
-"""Forgetting is complete: nothing stored or logged holds a forgotten user, whatever they did and whenever it arrives.
-
-What the signal of friends keeps is left out here: profiles declare no friends, and its arrays are not searched.
-"""
+"""Forgetting is complete: nothing stored or logged holds a forgotten user, whatever they did and whenever it came."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -48,7 +45,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Documents]:
         place = f"firestore:{request.getfixturevalue('firestore_project')}"
     opened, data = open_documents(place, keys), laws.city()
     opened.events.put(data.events, now=NOW - DAY)
-    opened.users.put([replace(user, friends=()) for user in data.users.values()], now=NOW - DAY)
+    opened.users.put([*data.users.values()], now=NOW - DAY)
     opened.counters.load([(entry, EventCounts()) for entry in data.interactions], now=NOW - DAY)
     yield opened
     opened.close()
@@ -135,8 +132,7 @@ def contents(store: Documents, folder: Path) -> Contents:
             text = repr(parquet.read_table(pa.BufferReader(data)).to_pylist())
         if name.endswith("model.npz"):
             arrays = unpack(data, read_manifest(objects, name.removeprefix(FOLDER).split("/")[0]))
-            kept = {key: array for key, array in arrays.items() if not key.startswith("signal.friends")}
-            text = repr([(key, array.tolist(), array.tobytes()) for key, array in kept.items()])
+            text = repr([(key, array.tolist(), array.tobytes()) for key, array in arrays.items()])
         found.texts[name] = text
     return found
 
