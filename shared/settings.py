@@ -18,6 +18,9 @@ _OF_TESTS: Final = f"{_PREFIX}E2E_"
 """Beginning of the names that only the end-to-end tests read, whose environment the tested program inherits."""
 _EMULATED: Final = "FUNCTIONS_EMULATOR"
 """Variable that the emulator of the Firebase CLI sets to true."""
+ASSUMED_HOURS: Final = 3.0
+"""Length of an event whose end is unknown, hours."""
+
 _EMULATOR_VARIABLES: Final = (
     "FIRESTORE_EMULATOR_HOST",
     "FIREBASE_AUTH_EMULATOR_HOST",
@@ -71,7 +74,7 @@ class Settings:
     half_life_days: float = 90.0
     challengers_s: float = 60.0
     timezone: str = ""
-    assumed_hours: float = 3.0
+    assumed_hours: float = ASSUMED_HOURS
     keep_days: int | None = None
     origins: tuple[str, ...] = ()
     require_app_check: bool = False

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from jobs.cells.lists import ListColumn
 from jobs.cells.numbers import NumberColumn, PriceColumn
 from jobs.cells.times import TimeColumn, read_event_times
+from shared.catalog.calendar import zone as zone_of
 from shared.entities import fields
 from shared.errors import InvalidField
 
@@ -57,8 +58,8 @@ class RowReader:
                     raise InvalidField(field, code, f"a price in the currency of the row, {document['currency']}")
         if "starts_at" in cells or "ends_at" in cells:
             name = fields.timezone(cells, "timezone")
-            zone = ZoneInfo(name) if name else None
-            read_event_times(self._times.get("starts_at"), self._times.get("ends_at"), document, zone)
+            own_zone = zone_of(name) if name else None
+            read_event_times(self._times.get("starts_at"), self._times.get("ends_at"), document, own_zone)
         if "latitude" in cells or "longitude" in cells:
             document["location"] = _location(document)
         return document

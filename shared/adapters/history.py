@@ -89,7 +89,7 @@ def outdated(
 
 def latest(entries: Mapping[str, str]) -> datetime:
     """Time of the latest of some entries; at least one."""
-    return max(datetime.fromisoformat(json.loads(text)["occurred_at"]) for text in entries.values())
+    return max(time_of(text) for text in entries.values())
 
 
 def expired(entries: Mapping[str, str], before: datetime) -> list[str]:

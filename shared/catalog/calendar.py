@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from shared.catalog.attributes import CategoricalAttribute
 from shared.catalog.geography import solar_shift_s
 from shared.entities import Event
-
-ASSUMED_HOURS: Final = 3.0
-"""Length of an event whose end is unknown, hours."""
+from shared.settings import ASSUMED_HOURS
 
 _DAY: Final = timedelta(days=1)
 
@@ -81,6 +79,7 @@ class Calendar:
 @cache
 def zone(name: str) -> ZoneInfo:
     """Time zone of one of `fields.zone_names`."""
+    # Kept for good: zoneinfo itself keeps eight and reads the others again.
     return ZoneInfo(name)
 
 

@@ -33,8 +33,8 @@ _DEFAULT_CALENDAR: Final = Calendar()
 _HOUR_S: Final = 3_600.0
 _DAY_S: Final = 86_400.0
 _TIMES: Final = ("starts_at", "ends_at", "created_at")
-_NUMBERS: Final = (*_TIMES, "on_sale", "visible", "lat", "lng", "price")
 _SHIFTS: Final = ("start_shift_s", "end_shift_s")
+_NUMBERS: Final = (*_TIMES, *_SHIFTS, "on_sale", "visible", "lat", "lng", "price")
 
 _LATEST_S: Final = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 """Time before which all dated events begin, and end where that is known, see `fields.time`, POSIX seconds."""
@@ -238,7 +238,7 @@ class Catalog:
 
         trained = np.full(len(union), -1, np.int32)
         trained[old] = self.trained
-        numbers = {name: column(name, getattr(self, name).dtype) for name in (*_NUMBERS, *_SHIFTS)}
+        numbers = {name: column(name, getattr(self, name).dtype) for name in _NUMBERS}
         return type(self)(
             events=Vocabulary(union),
             trained=trained,
@@ -257,7 +257,7 @@ class Catalog:
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the catalog, by names that begin with `catalog.`."""
         arrays = {"catalog.events": self.events.keys, **prefixed(self.titles.to_arrays(), "catalog.titles.")}
-        arrays |= {f"catalog.{name}": getattr(self, name) for name in (*_NUMBERS, *_SHIFTS)}
+        arrays |= {f"catalog.{name}": getattr(self, name) for name in _NUMBERS}
         arrays["catalog.default_timezone"] = np.array([self.calendar.timezone.encode()], np.bytes_)
         arrays["catalog.assumed_hours"] = np.array([self.calendar.assumed_hours])
         arrays |= prefixed(self.tags.to_arrays(), "catalog.labels.")

@@ -14,7 +14,7 @@ _MAX_LENGTH: Final = 40
 _WORD: Final = regex.compile(r"\b\w.*?\b", flags=regex.V1 | regex.WORD | regex.DOTALL)
 """Word of Unicode Standard Annex 29, whose boundaries `\\b` means with the flag WORD."""
 _ASCII_WORD: Final = re.compile(r"\w++(?:(?:(?<=[a-z])[.:'](?=[a-z])|(?<=[0-9])[.,;'](?=[0-9]))\w++)*+", re.ASCII)
-"""The same in lower-case ASCII. Most texts are mostly ASCII, for which the standard library is twice as fast."""
+"""Words of lower-case ASCII. Most texts are mostly ASCII, for which the standard library is twice as fast."""
 _BEYOND_ASCII: Final = re.compile(r"((?<!\S)[\x21-\x7e]*+[^\x00-\x7f]\S*+(?:\s++[\x21-\x7e]*+[^\x00-\x7f]\S*+)*+)")
 """Neighbours between spaces that are not all ASCII."""
 _UNSPACED: Final = regex.compile(

@@ -20,7 +20,7 @@ _SHOWN: Final = 80
 """Bytes of an object that is no JSON object in the message of the error."""
 
 _UNREADABLE: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError, InvalidField)
-"""What a parser raises for values that it does not expect; a missing key is a `KeyError`."""
+"""Errors of parsers for values that they do not expect; a missing key is a `KeyError`."""
 
 _Parsed = TypeVar("_Parsed")
 

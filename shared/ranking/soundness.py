@@ -80,7 +80,7 @@ def self_test(recommender: Recommender, now: datetime) -> str:
 def unsound(
     recommender: Recommender, profile: Profile, items: Sequence[Recommendation], n_candidates: int, now: datetime
 ) -> str:
-    """What is wrong with a list of up to `K` events that was made from `n_candidates` live events, "" if nothing is."""
+    """Fault of a list of up to `K` events that was made from `n_candidates` live events, "" if there is none."""
     catalog = recommender.catalog
     shown = [item.event_id for item in items]
     rows = catalog.events.rows(shown)

@@ -29,7 +29,7 @@ LISTS = (
     "events/trending",
     "events/jazz_1/similar?user_id=jazz_fan_0",
 )
-"""What an instance with a model answers whatever its documents are."""
+"""Requests that an instance with a model answers whatever its documents are."""
 NEEDY: tuple[tuple[str, str, object], ...] = (
     ("GET", "events/unknown/similar", None),
     ("GET", "events/jazz_1/audience", None),

@@ -85,6 +85,12 @@ def _last(value: float) -> Callable[[NDArray[Any]], NDArray[Any]]:
     return change
 
 
+def _of_another_precision(array: NDArray[Any]) -> NDArray[Any]:
+    # What is damaged already may be too large.
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32 if array.dtype != np.float32 else np.float64)
+
+
 DAMAGES: dict[str, tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
     "shortened": ("biufS", lambda array: array[:-1]),
     "emptied": ("biufS", lambda array: array[:0]),
@@ -94,7 +100,7 @@ DAMAGES: dict[str, tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
     "a number": ("biufS", lambda array: array.ravel()[:1].reshape(())),
     "of doubles": ("biu", lambda array: array.astype(np.float64)),
     "of bytes": ("biuf", lambda array: array.astype("S")),
-    "of another precision": ("f", lambda array: array.astype(np.float32 if array.dtype != np.float32 else np.float64)),
+    "of another precision": ("f", lambda array: _of_another_precision(array)),
     "of wider integers": ("iu", lambda array: array.astype(np.int64 if array.dtype != np.int64 else np.int32)),
     "of other bytes": ("iuf", lambda array: array.astype(array.dtype.newbyteorder(">"))),
     "of integers": ("fS", lambda array: np.zeros(array.shape, np.int64)),

@@ -1,4 +1,4 @@
-"""What a spreadsheet exports reads back equal: separators, encodings, quoting, dates, local times, numbers, lists."""
+"""Exports of spreadsheets read back equal: separators, encodings, quoting, dates, local times, numbers, lists."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -64,7 +64,9 @@ class FirestorePersonal:
         # Without a profile nobody is told of plans any more, so what is taken back here stays away.
         self._write([self._database.document(users.COLLECTION, user_id)], lambda batch, own: batch.delete(own))
         share_plans(self._database, user_id)
-        self.discard(held, now=now)
+        self.discard(
+            [document for document in held if document.collection not in (users.COLLECTION, HISTORIES)], now=now
+        )
         # A history that holds only plans of friends is not listed among the user's documents.
         self._write([self._database.document(HISTORIES, user_id)], lambda batch, own: batch.delete(own))
         others = [self._database.document(users.COLLECTION, key) for key in self._listed(FRIENDS, user_id)]

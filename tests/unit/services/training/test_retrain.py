@@ -224,7 +224,7 @@ def test_loaded_interactions_teach_however_young_they_are(objects: ObjectStore) 
 
 
 def _learned(store: Documents, folder: Path) -> tuple[Any, ...]:
-    """What a training and the gate of the next one have learned and measured."""
+    """Results of a training and of the gate of the next one: what they have learned and measured."""
     folder.mkdir()
     objects = FolderObjects(folder)
     first = train(store, objects, model="blend")
