@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def ask(url: str, body: Any = None, method: str | None = None) -> tuple[int, dic
         with error:
             status, text = error.code, error.read()
     return status, json.loads(text), time.monotonic() - started
+
+
+def answered(connection: socket.socket) -> tuple[int, bytes]:
+    """Status and whole body of the answer that comes on a connection, in however many pieces it is sent."""
+    answer = HTTPResponse(connection)
+    answer.begin()
+    return answer.status, answer.read()
 
 
 @contextmanager
