@@ -6,9 +6,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-# On Google Cloud a setting that cannot be used stops the deployment, not the first request.
-if "K_SERVICE" in os.environ or "K_CONFIGURATION" in os.environ:
-    import_module("functions.wiring").read_settings(os.environ)
+# A setting that cannot be used stops the start, and so a deployment, not the first request.
+import_module("functions.wiring").read_settings(os.environ)
 
 __all__ = ["api", "event", "interaction", "monitor", "retrain"]  # noqa: F822  # `__getattr__` gives them
 

@@ -5,16 +5,14 @@ import os
 import secrets
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from functions import wiring
 from jobs import places
 from jobs.console import Console
 from shared.adapters.keys import StoredKeys
-from shared.adapters.stores import OBJECTS, open_objects
+from shared.adapters.stores import open_objects
 from shared.entities.keys import KEY_BYTES
 from shared.errors import MarqueeError
-from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        settings = wiring.read_settings(os.environ)
-        if given.objects:
-            settings = replace(settings, objects=check_store(given.objects, OBJECTS, "--objects"))
+        settings = places.with_objects(wiring.read_settings(os.environ), given.objects)
         keys = StoredKeys(open_objects(settings.objects)).add(secrets.token_bytes(KEY_BYTES))
     except MarqueeError as error:
         console.say(f"error: {error}")

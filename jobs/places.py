@@ -1,16 +1,20 @@
 """Stores of a command: those of the settings, or those that its options name in their place."""
 
+import os
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from shared.adapters.stores import DOCUMENTS, OBJECTS
+from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS
 from shared.errors import SettingsError
-from shared.settings import Settings, check_store
+from shared.settings import Settings, check_store, is_on_google_cloud
 
 DOCUMENTS_HELP = "sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
 OBJECTS_HELP = "folder:PATH or gs:BUCKET, where the deployment's key is (default: $MARQUEE_OBJECTS or a folder)"
 
 
-def named(settings: Settings, *, documents: str | None, objects: str | None) -> Settings:
+def named(
+    settings: Settings, *, documents: str | None, objects: str | None, environ: Mapping[str, str] = os.environ
+) -> Settings:
     """Settings with the stores of the options `--store` and `--objects`; raises `SettingsError`.
 
     Firestore needs a named object store: with the key of another deployment, what is counted would count again, and
@@ -18,12 +22,22 @@ def named(settings: Settings, *, documents: str | None, objects: str | None) -> 
     """
     changed = settings
     if documents:
-        changed = replace(changed, documents=check_store(documents, DOCUMENTS, "--store"))
+        changed = replace(changed, documents=_checked(documents, DOCUMENTS, "--store", environ))
     if objects:
-        return replace(changed, objects=check_store(objects, OBJECTS, "--objects"))
+        return with_objects(changed, objects, environ)
     if changed.documents.startswith("firestore:") and changed.objects == Settings().objects:
         raise SettingsError(
             f"--objects: {changed.documents} is used with the key in its deployment's bucket; name the bucket as"
             " gs:BUCKET here or in MARQUEE_OBJECTS"
         )
     return changed
+
+
+def with_objects(settings: Settings, objects: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings with the object store of the option `--objects`, where it is given; raises `SettingsError`."""
+    return replace(settings, objects=_checked(objects, OBJECTS, "--objects", environ)) if objects else settings
+
+
+def _checked(store: str, kinds: Collection[str], option: str, environ: Mapping[str, str]) -> str:
+    # As for settings: a job on Google Cloud has no disk either.
+    return check_store(store, kinds, option, LOCAL if is_on_google_cloud(environ) else ())

@@ -1,18 +1,17 @@
 """Rollback: list published model versions and activate one of them: `python -m jobs.rollback`."""
 
 import argparse
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from functions import wiring
+from jobs import places
 from jobs.console import Console, table
-from shared.adapters.stores import OBJECTS, open_objects
+from shared.adapters.stores import open_objects
 from shared.errors import MarqueeError
 from shared.services.registry import Version, activate, versions
-from shared.settings import check_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,9 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        settings = wiring.read_settings(os.environ)
-        if given.objects:
-            settings = dataclasses.replace(settings, objects=check_store(given.objects, OBJECTS, "--objects"))
+        settings = places.with_objects(wiring.read_settings(os.environ), given.objects)
         objects = open_objects(settings.objects)
         found = versions(objects)
         if given.version is None:

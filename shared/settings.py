@@ -14,10 +14,27 @@ from shared.errors import SettingsError
 
 _PREFIX: Final = "MARQUEE_"
 """Beginning of the names of all settings."""
+_LETTERS: Final = frozenset(_PREFIX)
+_ENOUGH_LETTERS: Final = 5
+"""Letters of the prefix, at least, at the beginning of a name that may be a setting with a misspelt prefix."""
+_UNSPELT: Final = re.compile(r"[\W_]+")
+"""What misspelt names have in place of underscores: hyphens, dots, white space, marks that cannot be seen."""
 _OF_TESTS: Final = f"{_PREFIX}E2E_"
 """Beginning of the names that only the end-to-end tests read, whose environment the tested program inherits."""
 _EMULATED: Final = "FUNCTIONS_EMULATOR"
 """Variable that the emulator of the Firebase CLI sets to true."""
+_ON_GOOGLE_CLOUD: Final = (
+    "K_CONFIGURATION",
+    *(f"CLOUD_RUN_{name}" for name in ("JOB", "EXECUTION", "TASK_INDEX", "TASK_ATTEMPT", "TASK_COUNT")),
+    *("CLOUD_RUN_WORKER_POOL", "CLOUD_RUN_WORKER_POOL_REVISION"),
+    *(f"GAE_{name}" for name in ("APPLICATION", "DEPLOYMENT_ID", "ENV", "INSTANCE", "RUNTIME", "SERVICE", "VERSION")),
+)
+"""Variables that only Google Cloud sets: for services, jobs and worker pools of Cloud Run, and on App Engine.
+
+What runs there has no disk that lasts. Machines of Compute Engine have one, and count as any other machine.
+"""
+_ON_CLOUD_RUN_OR_EMULATED: Final = ("K_SERVICE", "K_REVISION")
+"""Variables of Cloud Run's services that the emulator of the Firebase CLI sets as well."""
 ASSUMED_HOURS: Final = 3.0
 """Length of an event whose end is unknown, hours."""
 
@@ -100,10 +117,10 @@ class Settings:
         local : those of them that keep their data on this machine, which Google Cloud refuses.
         models : names of models that can be trained, see `models/registry.py`.
         """
-        environ = _Known(environ)
         is_production, is_emulated = is_on_google_cloud(environ), environ.get(_EMULATED) == "true"
         if is_production:
             _refuse_emulators(environ)
+        environ = _Known(environ)
         refused = local if is_production else ()
         default = cls()
         require_auth = _option(environ, "MARQUEE_AUTH", ("firebase", "off"), "firebase") == "firebase"
@@ -134,7 +151,10 @@ class Settings:
 
 
 class _Known(Mapping[str, str]):
-    """Environment that remembers which variables were asked for: those are the ones that the program knows."""
+    """Environment that remembers which variables were asked for: those are the ones that the program knows.
+
+    Values come without the white space around them, which quotes or a line's end of a file leave there.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -142,7 +162,7 @@ class _Known(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         self._asked.add(name)
-        return self._environ[name]
+        return self._environ[name].strip()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._environ)
@@ -151,26 +171,35 @@ class _Known(Mapping[str, str]):
         return len(self._environ)
 
     def refuse_unknown(self) -> None:
-        """Raise `SettingsError` for a variable with the program's prefix and a value that nobody asked for."""
+        """Raise `SettingsError` for a variable with a value and a name that can only be a misspelt one of ours."""
         known = sorted(name for name in self._asked if name.startswith(_PREFIX))
         for name, value in self._environ.items():
-            # In any letter case: on Windows and in a shell's typo it is the same name.
-            if not value or name in known or not name.upper().startswith(_PREFIX) or name.startswith(_OF_TESTS):
+            if not value.strip() or name in known or name.startswith(_OF_TESTS):
+                continue
+            spelt = _UNSPELT.sub("_", name.upper()).strip("_").removeprefix("EXPORT_")
+            has_prefix = spelt.startswith(_PREFIX)
+            if not has_prefix and len(_LETTERS.intersection(spelt[: len(_PREFIX)])) < _ENOUGH_LETTERS:
                 continue
             # No start that goes well needs it.
             from difflib import get_close_matches
 
-            [*close] = get_close_matches(name.upper(), known, 1, 0.7)
-            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
-            raise SettingsError(f"{name}: expected a known setting, got an unknown one; {meant}")
+            # Other programs have variables whose names begin in a similar way.
+            [*close] = get_close_matches(spelt, known, 1, 0.7 if has_prefix else 0.85)
+            if has_prefix or close:
+                meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"
+                shown = name if name.isprintable() and " " not in name else repr(name)
+                raise SettingsError(f"{shown}: expected a known setting, got an unknown one; {meant}")
 
 
 def is_on_google_cloud(environ: Mapping[str, str]) -> bool:
-    """Whether this process runs on Google Cloud, and not in the emulator of the Firebase CLI.
+    """Whether this process runs on Cloud Run or App Engine, and not in the emulator of the Firebase CLI.
 
-    Both set K_SERVICE; only Cloud Run sets K_CONFIGURATION, so there the emulator's variable proves nothing.
+    Where a variable is set that only Google Cloud sets, that of the emulator proves nothing.
     """
-    return "K_CONFIGURATION" in environ or ("K_SERVICE" in environ and environ.get(_EMULATED) != "true")
+    is_emulated = environ.get(_EMULATED) == "true"
+    return any(name in environ for name in _ON_GOOGLE_CLOUD) or (
+        not is_emulated and any(name in environ for name in _ON_CLOUD_RUN_OR_EMULATED)
+    )
 
 
 def _refuse_emulators(environ: Mapping[str, str]) -> None:
@@ -190,28 +219,29 @@ def _option(environ: Mapping[str, str], name: str, allowed: Collection[str], def
 
 def _store(environ: Mapping[str, str], name: str, kinds: Collection[str], refused: Collection[str]) -> str:
     value = environ.get(name, "")
-    if not value:
-        return ""
-    if check_store(value, kinds, name).partition(":")[0] in refused:
-        raise SettingsError(
-            f"{name}: {value!r} is for local use, since an instance on Google Cloud has a disk of its own in memory; "
-            "remove it from the deployed function"
-        )
-    return value
+    return check_store(value, kinds, name, refused) if value else ""
 
 
-def check_store(value: str, kinds: Collection[str], name: str) -> str:
+def check_store(value: str, kinds: Collection[str], name: str, refused: Collection[str] = ()) -> str:
     """Store name `value` unchanged if it reads `KIND:NAME` with a known kind; raises `SettingsError` naming `name`.
 
-    NAME is no address: `gs://bucket` would ask for a bucket `//bucket`.
+    NAME is no address: `gs://bucket` would ask for a bucket `//bucket`. Kinds in `refused` are those that keep their
+    data on this machine, where it is one of Google Cloud's.
     """
     kind, _, target = value.partition(":")
     if kind not in kinds or not target:
         raise SettingsError(f"{name}: expected {' or '.join(f'{kind}:…' for kind in kinds)}, got {value!r}")
     if target.startswith("//"):
         raise SettingsError(f"{name}: expected {kind}:NAME, got {value!r}; did you mean {kind}:{target[2:]}?")
+    if target != target.strip():
+        raise SettingsError(f"{name}: expected {kind}:NAME, got {value!r}; did you mean {kind}:{target.strip()}?")
     if kind in _NAMED and not _NAME.fullmatch(target):
         raise SettingsError(f"{name}: expected {kind}: and {_NAMED[kind]}, got {value!r}")
+    if kind in refused:
+        raise SettingsError(
+            f"{name}: {value!r} is for local use, since an instance on Google Cloud has a disk of its own in memory; "
+            "remove it from the deployed function"
+        )
     return value
 
 

@@ -61,3 +61,12 @@ def test_google_cloud_does_not_start_with_settings_for_local_use(variable: str, 
     )
     assert done.returncode == 1
     assert f"SettingsError: {variable}" in done.stderr
+
+
+def test_nothing_starts_anywhere_with_a_misspelt_setting() -> None:
+    command = [sys.executable, "-c", "import main"]
+    done = subprocess.run(command, cwd=ROOT, env={"MARQUEE-FRIENDS": "on"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.endswith(
+        "MARQUEE-FRIENDS: expected a known setting, got an unknown one; did you mean MARQUEE_FRIENDS?\n"
+    )

@@ -213,14 +213,37 @@ def test_an_address_in_place_of_a_name_is_refused_with_the_name(given: str, mean
         read_settings({"MARQUEE_OBJECTS": given})
 
 
-@pytest.mark.parametrize("variable", ["K_CONFIGURATION", "K_SERVICE"])
+ONLY_ON_GOOGLE_CLOUD = [
+    *("K_CONFIGURATION", "CLOUD_RUN_JOB", "CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_ATTEMPT"),
+    *("CLOUD_RUN_TASK_COUNT", "CLOUD_RUN_WORKER_POOL", "CLOUD_RUN_WORKER_POOL_REVISION", "GAE_APPLICATION"),
+    *("GAE_DEPLOYMENT_ID", "GAE_ENV", "GAE_INSTANCE", "GAE_RUNTIME", "GAE_SERVICE", "GAE_VERSION"),
+]
+"""Variables of services, jobs, worker pools and App Engine that the emulator of the Firebase CLI does not set."""
+
+
+@pytest.mark.parametrize("variable", [*ONLY_ON_GOOGLE_CLOUD, "K_SERVICE", "K_REVISION"])
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MARQUEE_DOCUMENTS", "sqlite:/tmp/x.db"), ("MARQUEE_OBJECTS", "folder:/tmp/x")],
+    [("MARQUEE_DOCUMENTS", "sqlite:/tmp/x.db"), ("MARQUEE_OBJECTS", "folder:/tmp/x"), ("MARQUEE_AUTH", "off")],
 )
-def test_google_cloud_refuses_stores_of_a_single_machine(variable: str, name: str, value: str) -> None:
+def test_google_cloud_refuses_what_is_for_a_single_machine(variable: str, name: str, value: str) -> None:
+    environ = {variable: "0", "GOOGLE_CLOUD_PROJECT": "city"}
+    settings = read_settings(environ)
+    assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
     with pytest.raises(SettingsError, match=rf"^{name}: '{value}' is for local use.*; remove it from the deployed"):
-        read_settings({variable: "api", "GOOGLE_CLOUD_PROJECT": "city", name: value})
+        read_settings(environ | {name: value})
+
+
+@pytest.mark.parametrize("variable", ONLY_ON_GOOGLE_CLOUD)
+def test_no_variable_of_emulators_is_taken_beside_one_that_only_google_cloud_sets(variable: str) -> None:
+    for emulator in EMULATORS:
+        with pytest.raises(SettingsError, match=rf"^{emulator} is set on Google Cloud"):
+            read_settings({**EMULATED, variable: "0", emulator: "true"})
+
+
+def test_variables_of_programs_that_call_google_cloud_are_no_sign_of_it() -> None:
+    others = ("CLOUD_RUN_REGION", "CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "FUNCTION_TARGET")
+    assert read_settings(dict.fromkeys(others, "city") | {"MARQUEE_AUTH": "off"}).documents == Settings().documents
 
 
 def test_the_variable_of_the_emulator_lifts_nothing_on_google_cloud() -> None:
@@ -246,14 +269,71 @@ SETTINGS = sorted(set(re.findall(r"MARQUEE_\w+", Settings.__doc__ or "")))
         lambda name: name[:-3] + name[-2] + name[-3] + name[-1],
         str.lower,
         str.title,
+        lambda name: name.replace("_", "-"),
+        lambda name: name.replace("_", "."),
+        lambda name: name.replace("_", " "),
+        lambda name: name.replace("_", "__", 1),
+        lambda name: name.replace("_", ""),
+        lambda name: f" {name}",
+        lambda name: f"{name} ",
+        lambda name: f"\t{name}\r",
+        lambda name: f"\ufeff{name}",
+        lambda name: f"{name}\u200b",
+        lambda name: f"_{name}",
+        lambda name: f"{name}_",
+        lambda name: f"export {name}",
+        lambda name: name.replace("MARQUEE", "MARQUE"),
+        lambda name: name.replace("MARQUEE", "MARQEE"),
+        lambda name: name.replace("MARQUEE", "MARKEE"),
+        lambda name: name.replace("MARQUEE", "MARQUEES"),
+        lambda name: name.replace("MARQUEE", "marqueé"),
+        lambda name: name.replace("A", "\u0410", 1),
+        lambda name: name.replace("_", "-").lower(),
     ],
-    ids=["cut", "longer", "left out", "swapped", "lower case", "title"],
+    ids=[
+        *("cut", "longer", "left out", "swapped", "lower case", "title", "hyphen", "dot", "space", "two underscores"),
+        *("no underscore", "leading space", "trailing space", "tab and return", "byte order mark", "zero width"),
+        *("leading underscore", "trailing underscore", "export", "prefix cut", "prefix left out", "prefix by ear"),
+        *("prefix longer", "accent", "letter of another script", "hyphen and lower case"),
+    ],
 )
 def test_a_misspelt_setting_is_refused_with_the_right_name(known: str, misspell: Callable[[str], str]) -> None:
     given = misspell(known)
-    with pytest.raises(SettingsError, match=rf"^{given}: expected a known setting, .*; did you mean {known}\?$"):
+    with pytest.raises(SettingsError, match=rf": expected a known setting, .*; did you mean {known}\?$") as refused:
         read_settings({given: "off"})
-    assert read_settings({given: ""}) == Settings(), "empty variables equal absent ones"
+    assert str(refused.value).startswith((f"{given}:", f"{given!r}:"))
+    assert read_settings({given: ""}) == read_settings({given: " "}) == Settings(), "empty variables equal absent ones"
+
+
+@pytest.mark.parametrize("around", [" {}", "{} ", "\t{}", "{}\r", "{}\n", "\u00a0{}"])
+def test_values_are_read_without_the_white_space_around_them(around: str) -> None:
+    given = {
+        "MARQUEE_DOCUMENTS": "firestore:city",
+        "MARQUEE_OBJECTS": "gs:models",
+        "MARQUEE_AUTH": "off",
+        "MARQUEE_REFRESH_S": "5",
+        "MARQUEE_MODEL": "svd",
+        "MARQUEE_TIMEZONE": "Europe/Paris",
+        "MARQUEE_KEEP_DAYS": "40",
+        "MARQUEE_ORIGINS": "https://a.example",
+        "MARQUEE_FRIENDS": "on",
+        "GOOGLE_CLOUD_PROJECT": "city",
+    }
+    assert read_settings({name: around.format(value) for name, value in given.items()}) == read_settings(given)
+    assert read_settings(dict.fromkeys(given, around.format(""))) == Settings()
+
+
+@pytest.mark.parametrize("store", ["sqlite: x.db", "sqlite:\tx.db", "sqlite:\u00a0x.db"])
+def test_white_space_before_the_name_of_a_store_is_refused_with_the_name(store: str) -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_DOCUMENTS: expected .*; did you mean sqlite:x.db\?$"):
+        read_settings({"MARQUEE_DOCUMENTS": store})
+
+
+@pytest.mark.parametrize(
+    "name", ["MARQUEZ_URL", "MARQUEZ_API_KEY", "MARQUEE", "APP_FRIENDS", "MAKEFLAGS", "MARQUEEURL"]
+)
+def test_variables_of_other_programs_are_none_of_ours(name: str) -> None:
+    assert read_settings({name: "on"}) == Settings()
 
 
 def test_an_unknown_setting_is_refused_with_the_known_ones() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.places import named
+from jobs.places import named, with_objects
 from shared.errors import SettingsError
 from shared.settings import Settings
 
@@ -21,3 +21,17 @@ def test_firestore_is_not_used_with_the_key_of_a_default_folder(documents: str |
     settings = Settings() if documents else Settings(documents="firestore:p")
     with pytest.raises(SettingsError, match=r"^--objects: firestore:p is used with the key in its deployment's bucket"):
         named(settings, documents=documents, objects=None)
+
+
+@pytest.mark.parametrize("marker", ["K_CONFIGURATION", "CLOUD_RUN_JOB", "GAE_SERVICE"])
+def test_a_job_on_google_cloud_refuses_options_that_name_its_own_disk(marker: str) -> None:
+    deployed, environ = Settings(documents="firestore:p", objects="gs:b"), {marker: "nightly"}
+    assert named(deployed, documents="firestore:q", objects="gs:c", environ=environ).documents == "firestore:q"
+    assert with_objects(deployed, None, environ) == deployed
+    with pytest.raises(SettingsError, match=r"^--store: 'sqlite:x\.db' is for local use"):
+        named(deployed, documents="sqlite:x.db", objects=None, environ=environ)
+    with pytest.raises(SettingsError, match=r"^--objects: 'folder:x' is for local use"):
+        named(deployed, documents=None, objects="folder:x", environ=environ)
+    with pytest.raises(SettingsError, match=r"^--objects: 'folder:x' is for local use"):
+        with_objects(deployed, "folder:x", environ)
+    assert with_objects(deployed, "folder:x", {}).objects == "folder:x"
