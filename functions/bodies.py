@@ -32,14 +32,10 @@ class Watchdog:
     """Watchdog of connections: ends the reading of those whose time is over, in a thread of its own; thread-safe.
 
     A timeout of the socket would not do, since a client that sends a byte now and then never reaches it.
-
-    Attributes
-    ----------
-    watched : number of connections that are watched now.
     """
 
     def __init__(self) -> None:
-        self.watched = 0
+        self._watched = 0
         self._ends: list[tuple[float, int, Watch]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
@@ -47,11 +43,15 @@ class Watchdog:
 
     @contextmanager
     def watch(self, connection: socket.socket, seconds: float) -> Iterator["Watch"]:
-        """Block in which the connection is read, for at most `seconds`; then reads return nothing."""
-        watch = Watch(connection)
+        """Block in which the connection is read, for at most `seconds`, or `HURRY_S` beside `_MANY` others.
+
+        Then reads return nothing.
+        """
         with self._changed:
-            self.watched += 1
-            heapq.heappush(self._ends, (time.monotonic() + seconds, next(self._numbers), watch))
+            # Counted and decided at once: of connections that come together, no more than that many hold a thread.
+            watch = Watch(connection, seconds if self._watched < _MANY else min(seconds, HURRY_S))
+            self._watched += 1
+            heapq.heappush(self._ends, (time.monotonic() + watch.seconds, next(self._numbers), watch))
             if self._thread is None:
                 # Started on first use, since servers fork before.
                 self._thread = threading.Thread(target=self._run, daemon=True)
@@ -62,7 +62,7 @@ class Watchdog:
             yield watch
         finally:
             with self._changed:
-                self.watched -= 1
+                self._watched -= 1
                 watch.is_over = True
 
     def _run(self) -> None:
@@ -90,12 +90,14 @@ class Watch:
     ----------
     is_over : whether it need not be watched any more.
     is_late : whether its time was over before that.
+    seconds : its time.
     """
 
-    __slots__ = ("connection", "is_late", "is_over")
+    __slots__ = ("connection", "is_late", "is_over", "seconds")
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, seconds: float) -> None:
         self.connection = connection
+        self.seconds = seconds
         self.is_over = False
         self.is_late = False
 
@@ -109,7 +111,7 @@ def read(request: Request, max_bytes: int) -> bytes:
     Raises `InvalidField` for a body that ends early, and `TooSlow` for one that is late. Servers that do not tell the
     connection, as those of tests, have the body at once.
     """
-    data = _read(request, max_bytes, PATIENCE_S if _watchdog.watched < _MANY else HURRY_S)
+    data = _read(request, max_bytes, PATIENCE_S)
     size = request.content_length or 0
     if len(data) < min(size, max_bytes):
         raise InvalidField("body", f"{len(data)} bytes", f"all of the {size} bytes of Content-Length")
@@ -143,9 +145,8 @@ def _read(request: Request, max_bytes: int, limit_s: float) -> bytes:
     try:
         if connection is None:
             return request.stream.read(max_bytes)
-        seconds = remaining_s(limit_s)
-        late = f"body: expected all of it within {seconds:.2g} s"
-        with _watchdog.watch(connection, seconds) as watch:
+        with _watchdog.watch(connection, remaining_s(limit_s)) as watch:
+            late = f"body: expected all of it within {watch.seconds:.2g} s"
             try:
                 data = request.stream.read(max_bytes)
             except Exception as error:

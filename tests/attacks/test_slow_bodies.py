@@ -4,12 +4,13 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from functions import THREADS
-from functions.bodies import HURRY_S, PATIENCE_S
+from functions.bodies import HURRY_S, PATIENCE_S, Watchdog
 from tests.attacks.server import answered, ask, connections, prepare, server
 from tests.demo import demo
 
@@ -52,6 +53,22 @@ def test_others_are_served_beside_bodies_that_do_not_come(url: str, name: str) -
         for connection in opened:
             assert answered(connection)[0] in {200, 400, 404, 408, 413}
         assert time.monotonic() - started < PATIENCE_S + SLACK_S
+
+
+def test_of_bodies_that_are_promised_at_once_no_more_than_half_the_threads_wait() -> None:
+    watchdog, together = Watchdog(), threading.Barrier(THREADS)
+    near, far = socket.socketpair()
+
+    def seconds(_: int) -> float:
+        together.wait()
+        with watchdog.watch(near, PATIENCE_S) as watch:
+            together.wait()
+            return watch.seconds
+
+    with near, far, ThreadPoolExecutor(THREADS) as pool:
+        for _ in range(20):
+            given = sorted(pool.map(seconds, range(THREADS)))
+            assert given == [HURRY_S] * (THREADS - THREADS // 2) + [PATIENCE_S] * (THREADS // 2)
 
 
 @pytest.mark.attacks
