@@ -70,6 +70,8 @@ def test_a_damaged_key_stops_what_needs_it_and_nothing_else(
     objects.write(KEY, b"{", generation=0)
     wire(require_auth=True)
     assert client.get("/api/v1/users/somebody/data", headers=TOKEN).status_code == 200
+    views = {"interactions": [{"type": "view", "event_id": "jazz_1"}, {"type": "search", "query": "jazz"}]}
+    assert client.post("/api/v1/interactions", json=views, headers=TOKEN).status_code == 200
     for answer in (
         client.post("/api/v1/interactions", json=SENT, headers=TOKEN),
         client.delete("/api/v1/users/somebody", headers=TOKEN),

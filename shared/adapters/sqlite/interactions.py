@@ -25,9 +25,10 @@ class SqliteInteractions:
 
     def append(self, interactions: Sequence[Interaction], *, now: datetime) -> Sequence[Appended]:
         """Store interactions stamped `recorded_at=now`, the last state of each target; the result of each."""
-        keys = self._database.keys()
+        # What repeats needs no key, so it is stored beside a bucket that hangs.
+        guarded = [(self._database.keys(), user_id) for user_id in users_of_states(interactions)]
         with self._database.transaction() as connection:
-            for user_id in users_of_states(interactions):
+            for keys, user_id in guarded:
                 at = forgotten_at(connection, keys, user_id)
                 refuse_while_erased(moment_of(at) if at else None, now)
             results = {
