@@ -1,3 +1,4 @@
+import dataclasses
 import fcntl
 import re
 import socket
@@ -5,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 
 from shared.adapters import firestore, sqlite
+from shared.adapters.firestore.transactions import transact
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
-from shared.entities import EventCounts, InteractionType, Rules
+from shared.entities import EventCounts, InteractionType, Rules, User
 from shared.errors import StoreUnavailable
 from shared.ports import (
     DeadLetter,
@@ -41,9 +44,16 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "users.remember": lambda store: store.users.remember([did("a")]),
     "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
+    "users.put": lambda store: store.users.put([User(user_id="a")], now=NOW),
+    "users.allow_profiling": lambda store: store.users.allow_profiling("a", allowed=False, now=NOW),
+    "users.unprofiled": lambda store: store.users.unprofiled(["a"]),
+    "users.with_friends": lambda store: store.users.with_friends(["a"]),
+    "users.telling": lambda store: store.users.telling("a"),
+    "users.share_plans": lambda store: store.users.share_plans(["a"]),
+    "interactions.known": lambda store: store.interactions.known(["a"]),
     "interactions.append": lambda store: store.interactions.append([did("a")], now=NOW),
     "interactions.since": lambda store: list(store.interactions.since(NOW)),
-    "users.tend": lambda store: store.users.trim_histories([did("a")]),
+    "users.trim_histories": lambda store: store.users.trim_histories([did("a")]),
     "interactions.get": lambda store: store.interactions.get(["a"]),
     "interactions.uncounted": lambda store: list(store.interactions.uncounted(NOW)),
     "events.touch": lambda store: store.events.touch("a", now=NOW),
@@ -63,6 +73,9 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "personal.discard": lambda store: store.personal.discard([PersonalDocument("users", "u", {})], now=NOW),
     "personal.erase_late": lambda store: store.personal.erase_late([SAVED], now=NOW),
     "personal.mark": lambda store: store.personal.mark("a", at=NOW),
+    "personal.expire": lambda store: store.personal.expire(NOW, limit=1, now=NOW),
+    "personal.drop_notes": lambda store: store.personal.drop_notes(NOW),
+    "personal.key_former": lambda store: store.personal.key_former(limit=1),
     "personal.forgotten": lambda store: store.personal.forgotten(),
     "dead_letters.put": lambda store: store.dead_letters.put(DeadLetter("a", "c", "d", "r"), now=NOW),
     "dead_letters.remove": lambda store: store.dead_letters.remove("a"),
@@ -117,6 +130,38 @@ def test_unreachable_firestore_raises_within_the_deadline(
     assert not re.search(r"(events|users|interactions|histories|forgotten|counted)/", str(raised.value))
     assert time.monotonic() - started < DEADLINE_S + SLACK_S
     documents.close()
+
+
+def test_every_call_to_a_document_store_is_tried() -> None:
+    names = {
+        f"{field.name}.{name}"
+        for field in dataclasses.fields(Documents)
+        for name, member in vars(get_type_hints(Documents)[field.name]).items()
+        if callable(member) and not name.startswith("_")
+    }
+    assert names - DOCUMENT_CALLS.keys() == set()
+
+
+def test_a_transaction_raises_within_the_deadline_and_the_budget_and_is_not_begun_in_a_store_that_hangs(
+    deaf_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", deaf_host)
+    database = firestore.Database("anything", keys, deadline_s=DEADLINE_S)
+
+    def seconds() -> float:
+        started = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"^cannot share plans: "):
+            transact(database, lambda _: None, "share plans")
+        return time.monotonic() - started
+
+    assert seconds() < DEADLINE_S + SLACK_S
+    database.deadline_s = 60.0
+    with time_budget(2.5):
+        assert seconds() < 2.5 + SLACK_S
+    with time_budget(30.0):
+        # The first may still gather evidence, and the next one tries the store.
+        assert min(seconds() for _ in range(3)) < DEADLINE_S
+    database.close()
 
 
 @pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)

@@ -133,7 +133,7 @@ class Database:
 
         refused: PreconditionLost | Refused
         cause: BaseException | None = None
-        with self._calling(self._writes, f"cannot write {what}", self.deadline_s) as seconds:
+        with self.writing(f"cannot write {what}") as seconds:
             try:
                 return batch.commit(retry=retries(seconds), timeout=seconds)
             except (AlreadyExists, FailedPrecondition, NotFound) as error:
@@ -146,6 +146,12 @@ class Database:
     def reading(self, what: str, timeout_s: float | None = None) -> Iterator[float]:
         """Block that reads, with the seconds that it may take; raises `StoreUnavailable`, prefixed with `what`."""
         with self._calling(self._reads, what, timeout_s or self.deadline_s) as seconds:
+            yield seconds
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[float]:
+        """Block that writes, with the seconds that it may take; raises `StoreUnavailable`, prefixed with `what`."""
+        with self._calling(self._writes, what, self.deadline_s) as seconds:
             yield seconds
 
     @contextmanager
@@ -175,17 +181,18 @@ def until_conditions_hold(attempt: Callable[[], _Result], what: str, *, rounds: 
     raise StoreUnavailable(f"cannot {what}: others change the same; try again")
 
 
-def retries(timeout_s: float) -> "Retry":
-    """Retry policy for transient Firestore errors: exponential backoff for at most `timeout_s` seconds."""
+def retries(timeout_s: float, *, in_transaction: bool = False) -> "Retry":
+    """Retry policy for transient Firestore errors: exponential backoff for at most `timeout_s` seconds.
+
+    A transaction that Firestore has ended begins anew as a whole: neither that nor an unknown outcome is retried
+    `in_transaction`.
+    """
     from google.api_core import exceptions
     from google.api_core.retry import Retry, if_exception_type
 
-    transient = (
-        exceptions.Aborted,
-        exceptions.ResourceExhausted,
-        exceptions.InternalServerError,
-        exceptions.ServiceUnavailable,
-    )
+    transient: tuple[type[Exception], ...] = (exceptions.ResourceExhausted, exceptions.ServiceUnavailable)
+    if not in_transaction:
+        transient = (*transient, exceptions.Aborted, exceptions.InternalServerError)
     return Retry(if_exception_type(*transient), initial=0.1, maximum=2.0, multiplier=2.0, timeout=timeout_s)
 
 

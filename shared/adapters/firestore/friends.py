@@ -6,18 +6,15 @@ the trigger writes often, are read outside, without locks, and once more afterwa
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, PreconditionLost, until_conditions_hold
 from shared.adapters.firestore.pages import Listing
-from shared.adapters.unavailable import unavailable
+from shared.adapters.firestore.transactions import Attempt, transact
 from shared.entities import User
-from shared.errors import InvalidField, StoreUnavailable
+from shared.errors import InvalidField
 from shared.feedback.friends import are_friends, friend_ids, plans
-
-if TYPE_CHECKING:
-    from google.cloud.firestore import Transaction
 
 USERS: Final = "users"
 HISTORIES: Final = "histories"
@@ -33,7 +30,7 @@ def share_plans(database: Database, user_id: str, viewer: str = "") -> None:
 
     def attempt() -> None:
         before = _read(database, [own]).get(own, {})
-        told = _transaction(database, user_id, viewer, before)
+        told = transact(database, lambda tried: _share(database, tried, user_id, viewer, before), "share plans")
         after = _read(database, [own]).get(own, {})
         if after.get("entries") != before.get("entries") or set(after.get(TOLD, ())) != told:
             raise PreconditionLost("a history has changed meanwhile")
@@ -41,60 +38,42 @@ def share_plans(database: Database, user_id: str, viewer: str = "") -> None:
     until_conditions_hold(attempt, "share plans")
 
 
-def _transaction(database: Database, user_id: str, viewer: str, stored: Mapping[str, Any]) -> set[str]:
-    """Transaction that shares the plans in a history as it was `stored`; returns those who are told from now on."""
-    from google.api_core.exceptions import NotFound
-    from google.cloud.firestore import transactional
-
-    with unavailable("cannot share plans"):
-        try:
-            share = transactional(lambda transaction: _share(database, transaction, user_id, viewer, stored))
-            told: set[str] = share(database.client.transaction())
-        except NotFound as error:
-            raise PreconditionLost(str(error)) from error
-        except ValueError as error:  # the library gives up after five attempts
-            raise StoreUnavailable("cannot share plans: others change the same profiles; try again") from error
-    return told
-
-
-def _share(
-    database: Database, transaction: "Transaction", user_id: str, viewer: str, stored: Mapping[str, Any]
-) -> set[str]:
+def _share(database: Database, attempt: Attempt, user_id: str, viewer: str, stored: Mapping[str, Any]) -> set[str]:
+    """Writes that share the plans in a history as it was `stored`; returns those who are told from now on."""
     from google.cloud.firestore import DELETE_FIELD, ArrayRemove, ArrayUnion
 
     path, own = f"{PLANS}.{history.friend_key(user_id)}", database.document(HISTORIES, user_id)
-    user = _declared(user_id, _read(database, [(USERS, user_id)], transaction))
+    user = _declared(user_id, _profiles(database, attempt, [user_id]))
     planned, told = plans(history.newest(user_id, stored.get("entries", {}))), set(stored.get(TOLD, ()))
     wanted = [other for other in friend_ids(user) if planned and viewer in ("", other)]
-    profiles = _read(database, [(USERS, other) for other in wanted], transaction)
+    profiles = _profiles(database, attempt, wanted)
     friends = {other for other in wanted if are_friends(user, _declared(other, profiles))}
     outdated = (told & {viewer} if viewer else told) - friends
     for other in friends:
         shared = {PLANS: {history.friend_key(user_id): list(planned)}}
-        transaction.set(database.document(HISTORIES, other), shared, merge=[path])
+        attempt.writes.set(database.document(HISTORIES, other), shared, merge=[path])
     # A history that is gone, since its user was erased, must not come back.
     for name in _read(database, [(HISTORIES, other) for other in sorted(outdated)]):
-        transaction.update(database.document(*name), {path: DELETE_FIELD})
+        attempt.writes.update(database.document(*name), {path: DELETE_FIELD})
     if friends - told:
-        transaction.set(own, {TOLD: ArrayUnion(sorted(friends - told))}, merge=[TOLD])
+        attempt.writes.set(own, {TOLD: ArrayUnion(sorted(friends - told))}, merge=[TOLD])
     if outdated:
-        transaction.update(own, {TOLD: ArrayRemove(sorted(outdated))})
+        attempt.writes.update(own, {TOLD: ArrayRemove(sorted(outdated))})
     return (told | friends) - outdated
 
 
-def _read(
-    database: Database, names: Sequence[tuple[str, str]], transaction: "Transaction | None" = None
-) -> dict[tuple[str, str], dict[str, Any]]:
-    references = [database.document(*name) for name in names]
-    if transaction is None or not names:
-        return database.read(references) if names else {}
-    snapshots = transaction.get_all(references, timeout=database.deadline_s)
-    return {(found.reference.parent.id, found.id): found.to_dict() or {} for found in snapshots if found.exists}
+def _read(database: Database, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return database.read(database.document(*name) for name in names) if names else {}
 
 
-def _declared(user_id: str, found: Mapping[tuple[str, str], dict[str, Any]]) -> User:
+def _profiles(database: Database, attempt: Attempt, user_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    references = [database.document(USERS, user_id) for user_id in user_ids]
+    return {found.id: found.to_dict() or {} for found in attempt.read(references)} if references else {}
+
+
+def _declared(user_id: str, profiles: Mapping[str, dict[str, Any]]) -> User:
     try:
-        return untrusted.declared(user_id, found.get((USERS, user_id), {}))
+        return untrusted.declared(user_id, profiles.get(user_id, {}))
     except InvalidField as error:
         untrusted.warn(USERS, user_id, error)
         return User(user_id=user_id)

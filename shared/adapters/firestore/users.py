@@ -40,7 +40,7 @@ class FirestoreUsers:
         batch = self._database.client.batch()
         changed = {"profiling": DELETE_FIELD if allowed else False, "updated_at": now}
         batch.set(self._database.document(COLLECTION, user_id), changed, merge=True)
-        self._database.commit(batch, f"{COLLECTION}/{user_id}")
+        self._database.commit(batch, "whether a user is profiled")
 
     def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
         """Users among `user_ids` who do not wish to be profiled, one read per user."""
