@@ -4,14 +4,17 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from pyarrow import parquet
 
 from functions import wiring
@@ -19,7 +22,7 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.errors import ArtifactError, Conflict, MarqueeError
 from shared.ledger.index import POINTER as LEDGER
 from shared.ledger.index import Ledger
-from shared.models.artifact import Manifest
+from shared.models.artifact import Manifest, describe, digest, pack, unpack
 from shared.ports import Documents
 from shared.services.registry import POINTER, Pointer, activate, prune, versions
 from shared.services.training.lease import DURATION, LEASE, Lease
@@ -144,6 +147,11 @@ def test_a_damaged_object_stops_no_list_and_no_training_for_long(
         _serves(store, bucket)
 
 
+def _chunk(bucket: Path, feed: str) -> str:
+    """Name of a Parquet file of the ledger."""
+    return str(next((bucket / "ledger" / feed).rglob("*.parquet")).relative_to(bucket))
+
+
 def _damage(bucket: Path, name: str, change: Callable[[bytes], bytes]) -> None:
     folder = f"models/{_version(bucket)}"
     path = {
@@ -153,7 +161,9 @@ def _damage(bucket: Path, name: str, change: Callable[[bytes], bytes]) -> None:
         "ledger": LEDGER,
         "lease": LEASE,
         "run": f"runs/{AT:%Y%m%dT%H%M%SZ}.json",
-        "chunk": str(next((bucket / "ledger/interactions").rglob("*.parquet")).relative_to(bucket)),
+        "chunk": _chunk(bucket, "interactions"),
+        "events": _chunk(bucket, "events"),
+        "users": _chunk(bucket, "users"),
     }[name]
     target = bucket / path
     target.write_bytes(change(target.read_bytes() if target.exists() else b""))
@@ -182,6 +192,50 @@ def test_a_pointer_that_names_no_version_is_replaced(store: Documents, bucket: P
     assert _version(bucket) > whole["version"]
 
 
+def test_a_pointer_whose_newest_version_nobody_has_blocks_no_training(store: Documents, bucket: Path) -> None:
+    whole = json.loads((bucket / POINTER).read_bytes())
+    (bucket / POINTER).write_text(json.dumps(whole | {"newest": "z" * 50}))
+    _serves(store, bucket)
+    assert training.run(store, FolderObjects(bucket), now=AT, model="svd").decision == "published"
+    assert _version(bucket) > whole["version"]
+
+
+ARRAY_DAMAGES: dict[str, Callable[[NDArray[Any]], NDArray[Any] | None]] = {
+    "missing": lambda _: None,
+    "shortened": lambda array: array[:-1] if array.ndim and len(array) else None,
+    "out of range": lambda array: np.full_like(array, np.iinfo(array.dtype).max) if array.dtype.kind in "iu" else None,
+    "negative": lambda array: np.full_like(array, -7) if array.dtype.kind == "i" else None,
+    "NaN": lambda array: np.full_like(array, np.nan) if array.dtype.kind == "f" else None,
+}
+"""Damages of an array; None is for leaving it out."""
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [name if name == "out of range" else pytest.param(name, marks=pytest.mark.attacks) for name in ARRAY_DAMAGES],
+)
+def test_no_damaged_array_in_the_bucket_stops_lists_or_trainings(
+    store: Documents, trained: Path, tmp_path: Path, damage: str
+) -> None:
+    """As somebody who may write the bucket would leave it: with a manifest that fits, and no version before."""
+    folder = Path("models", _version(trained))
+    manifest = Manifest.from_json((trained / folder / "manifest.json").read_bytes())
+    arrays = unpack((trained / folder / "model.npz").read_bytes(), manifest)
+    for name, array in arrays.items():
+        changed = ARRAY_DAMAGES[damage](array)
+        if changed is None and damage != "missing":
+            continue
+        damaged = {key: value for key, value in {**arrays, name: changed}.items() if value is not None}
+        data = pack(damaged)
+        bucket = Path(shutil.copytree(trained, tmp_path / name))
+        (bucket / folder / "model.npz").write_bytes(data)
+        fitting = replace(manifest, sha256=digest(data), arrays=describe(damaged))
+        (bucket / folder / "manifest.json").write_bytes(fitting.to_json())
+        _serves(store, bucket)
+        assert _trains(store, bucket) in ("published", "refused")
+        _serves(store, bucket)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -189,6 +243,7 @@ def test_a_pointer_that_names_no_version_is_replaced(store: Documents, bucket: P
         {"model": "nope"},
         {"arrays": {}},
         {"watermark": "2199-01-01T00:00:00+00:00"},
+        {"trained_at": "2199-01-01T00:00:00+00:00"},
         {"trained_at": "2199-01-01T00:00:00+00:00", "watermark": "2199-01-01T00:00:00+00:00"},
         {"details": {}},
         {"details": {"weights": "x"}},
@@ -279,7 +334,7 @@ def test_no_bytes_are_more_than_an_error(trained: Path, data: st.DataObject) -> 
         read(bytes(damaged))
 
 
-FILES = ["pointer", "manifest", "model", "ledger", "lease", "run", "chunk"]
+FILES = ["pointer", "manifest", "model", "ledger", "lease", "run", "chunk", "events", "users"]
 
 
 def _flipped(data: bytes) -> bytes:

@@ -31,6 +31,7 @@ from tests.attacks.keyserver import (
     sealed_with_secret,
 )
 from tests.deployment import Clock
+from tests.examples import DAY, an_event
 from tests.stores import documents
 
 OWN = "/api/v1/users/alice/data"
@@ -39,6 +40,7 @@ VIEW = {"type": "view", "event_id": "e"}
 GOOD, EVIL = Signer(), Signer()
 NOW = int(time.time())
 DEEP = b"[" * 1_200
+TEXT = b'"x"'
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -52,6 +54,10 @@ def id_token(head: bytes | None = None, /, **claims: Any) -> str:
 
 def app_token(head: bytes | None = None, /, **claims: Any) -> str:
     return GOOD.seal(head or header(), app_claims(**claims))
+
+
+def _of_an_admin(claims: bytes) -> bytes:
+    return json.dumps({**json.loads(claims), "sub": "bob", "user_id": "bob", "admin": True}).encode()
 
 
 def _forms(claims: bytes) -> dict[str, str]:
@@ -72,6 +78,7 @@ def _forms(claims: bytes) -> dict[str, str]:
         "signature of another alphabet": f"{head}.{body}.{signature[:-4]}%00!",
         "padded signature": f"{token}==",
         "signature of something else": f"{head}.{b64(claims + b' ')}.{signature}",
+        "signature of another's claims": f"{head}.{b64(_of_an_admin(claims))}.{signature}",
         "not base64": f"{head}.ä{body[1:]}.{signature}",
         "white space": f"{head}.{body[:9]} {body[9:]}.{signature}",
         "line": f"{head}.{body[:9]}%0a{body[9:]}.{signature}",
@@ -80,9 +87,11 @@ def _forms(claims: bytes) -> dict[str, str]:
         "alg none": f"{b64(header(alg='none'))}.{body}.",
         "alg None": f"{b64(header(alg='None'))}.{body}.{signature}",
         "alg nOnE": f"{b64(header(alg='nOnE'))}.{body}.",
+        "alg none, an admin": f"{b64(header(alg='none'))}.{b64(_of_an_admin(claims))}.",
         "alg HS256, public key": secret,
         "alg HS256, certificate": sealed_with_secret(GOOD.certificate.encode(), header(alg="HS256"), claims),
         "alg RS256, HMAC": sealed_with_secret(GOOD.public, header(), claims),
+        "alg RS256, HMAC of the certificate": sealed_with_secret(GOOD.certificate.encode(), header(), claims),
         **{
             f"alg {algorithm}": jwt.encode(json.loads(claims), GOOD.key, algorithm, headers={"kid": "k1"})
             for algorithm in ("RS384", "RS512", "PS256")
@@ -110,6 +119,8 @@ def _forms(claims: bytes) -> dict[str, str]:
         "header's name twice": GOOD.seal(b'{"alg": "none", "alg": "RS256", "kid": "k1"}', claims),
         "header of brackets": f"{b64(DEEP)}.{body}.{signature}",
         "header of many brackets": f"{b64(b'[' * 6_000)}.{body}.{signature}",
+        "header of brackets beyond any limit": f"{b64(b'[' * 50_000)}.{body}.{signature}",
+        "claims of brackets beyond any limit": f"{head}.{b64(b'[' * 50_000)}.{signature}",
         "sealed header of brackets": GOOD.seal(
             b'{"alg": "RS256", "kid": "k1", "x": ' + DEEP + b"]" * 1_200 + b"}", claims
         ),
@@ -118,6 +129,8 @@ def _forms(claims: bytes) -> dict[str, str]:
         "deep claim": GOOD.seal(header(), claims[:-1] + b', "x": ' + b"[" * 900 + b"]" * 900 + b"}"),
         "header list": GOOD.seal(b"[1]", claims),
         "header text": GOOD.seal(b'"x"', claims),
+        "lists and no signature": f"{b64(b'[1]')}.{b64(b'[2]')}.x",
+        "claims text, another's signature": f"{head}.{b64(TEXT)}.{signature}",
         "header null": GOOD.seal(b"null", claims),
         "claims list": GOOD.seal(header(), b"[2]"),
         "claims text": GOOD.seal(header(), b'"x"'),
@@ -341,12 +354,90 @@ def test_no_other_form_of_the_header_is_taken(client: FlaskClient, authorization
         ("GET", "rules", None),
         ("GET", "models", None),
         ("POST", "models/x:activate", {}),
+        ("PATCH", "rules", {}),
+        ("GET", "recommendations?user_id=bob%00", None),
+        ("GET", "events/x/similar?user_id=bob", None),
+        ("GET", "events/x/audience", None),
+        ("POST", "interactions", b'{"user_id": "alice", "user_id": "bob", "interactions": []}'),
     ],
 )
 def test_nobody_acts_for_another(client: FlaskClient, method: str, path: str, body: object) -> None:
     headers = {"Authorization": f"Bearer {id_token()}"}
-    answer = client.open(f"/api/v1/{path}", method=method, json=body, headers=headers)
-    assert answer.status_code in {400, 403, 404}, answer.text
+    sent: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+    answer = client.open(f"/api/v1/{path}", method=method, headers=headers, **sent)
+    assert answer.status_code in {400, 403, 404, 405}, answer.text
+
+
+@pytest.mark.parametrize(
+    "name", ["X-User-Id", "X-Forwarded-User", "X-Goog-Authenticated-User-Id", "X-Apigateway-Api-Userinfo"]
+)
+def test_no_header_but_the_token_s_names_a_user(client: FlaskClient, name: str) -> None:
+    headers = {"Authorization": f"Bearer {id_token()}", name: "bob"}
+    accepted = client.post(POST, json={"interactions": [VIEW]}, headers=headers).get_json()["accepted"]
+    assert all(":5:alice:" in key for key in accepted)
+    assert client.get(OWN, headers={name: "alice"}).status_code == 401
+    assert client.get(OWN.replace("alice", "bob"), headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "user_id", ["ALICE", "alice ", " alice", "\u0430lice", "alice\u200b", "ali\u0301ce", "*", "alice%20", "null"]
+)
+def test_users_whose_ids_look_alike_are_different(client: FlaskClient, user_id: str) -> None:
+    headers = {"Authorization": f"Bearer {id_token(sub=user_id)}"}
+    answer = client.post(POST, json={"interactions": [{"type": "save", "event_id": "e"}]}, headers=headers)
+    assert answer.get_json()["accepted"] == [f"save:{len(user_id.encode())}:{user_id}:e"]
+    assert client.get(OWN, headers=headers).status_code == 403
+    assert client.delete("/api/v1/users/alice", headers=headers).status_code == 403
+    own = client.get(OWN, headers={"Authorization": f"Bearer {id_token()}"})
+    assert own.get_json()["documents"] == []
+
+
+def test_no_account_is_a_visitor(client: FlaskClient) -> None:
+    headers = {"Authorization": f"Bearer {id_token(sub='~visitor_secret_1234')}"}
+    assert client.post(POST, json={"interactions": [VIEW]}, headers=headers).status_code == 400
+    assert client.get("/api/v1/users/~visitor_secret_1234/data", headers=headers).status_code in {200, 400, 403}
+
+
+OTHER_ORGANIZERS: list[Any] = [
+    *("", [""], [], None, True, False, 0, 1, {"x": "jazz_club"}, {"jazz_club": True}, [["jazz_club"]], [None], [{}]),
+    *("*", ["*"], "jazz_club ", "JAZZ_CLUB", "jazz", "other", "jazz_club,other", '["jazz_club"]', "jazz_club\0"),
+]
+"""Values of the claim `organizer` that do not name the jazz club."""
+
+
+@pytest.mark.parametrize(
+    ("claim", "is_organizer"),
+    [
+        *(("jazz_club", True), (["jazz_club"], True), (["other", 5, "jazz_club"], True)),
+        *((claim, False) for claim in OTHER_ORGANIZERS),
+    ],
+    ids=repr,
+)
+def test_only_the_organizer_s_own_id_shows_an_audience(
+    client: FlaskClient, claim: object, *, is_organizer: bool
+) -> None:
+    now = Clock().now
+    event = an_event("gig", starts_at=now + DAY, organizer_id="jazz_club")
+    wiring.services().documents.events.put([event], now=now)
+    path = "/api/v1/events/gig/audience"
+    status = client.get(path, headers={"Authorization": f"Bearer {id_token(organizer=claim)}"}).status_code
+    admin = client.get(path, headers={"Authorization": f"Bearer {id_token(admin=True)}"}).status_code
+    assert status == (admin if is_organizer else 403)
+    assert admin == 200
+
+
+def test_a_token_in_a_body_has_the_rights_of_its_user_and_no_more(client: FlaskClient) -> None:
+    saved = {"interactions": [{"type": "save", "event_id": "e"}]}
+    assert client.post(POST, json={**saved, "id_token": id_token(), "user_id": "bob"}).status_code == 403
+    own = client.post(POST, json={**saved, "id_token": id_token()}).get_json()
+    assert own["accepted"] == ["save:5:alice:e"]
+    of_admin = client.post(POST, json={**saved, "id_token": id_token(admin=True), "user_id": "bob"})
+    assert of_admin.get_json()["accepted"] == ["save:3:bob:e"]
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_is_read_in_any_letter_case(client: FlaskClient, scheme: str) -> None:
+    assert client.get(OWN, headers={"Authorization": f"{scheme} {id_token()}"}).status_code == 200
 
 
 def test_an_entry_says_nothing_about_its_user(client: FlaskClient) -> None:
