@@ -106,6 +106,8 @@ def _good(collection: str, kind: InteractionType | None) -> dict[str, dict[str, 
 
 
 TRIGGERS: Final = {"interactions": interaction, "events": event}
+FLIPPED: Final = 400
+"""Deliveries to each trigger with some bytes that are flipped."""
 IDS: Final = ("", "..", "__x__", "x" * 1_500, "é" * 700, "a\0b", "a/b/c", " ", "~" + "x" * 40, "booking:1:u:e")
 NO_MESSAGES: Final = (b"", b"\xff" * 100, b"\n", bytes(range(256)), b"\n\2\n\0", None, "text", {"a": 1}, 5, [b"a"])
 
@@ -180,7 +182,7 @@ def test_no_id_and_no_message_makes_a_trigger_raise(collection: str, is_deleted:
 def test_flipped_bytes_make_no_trigger_raise() -> None:
     rng = random.Random(5)
     with _instance():
-        for _ in range(400):
+        for _ in range(FLIPPED):
             for collection, trigger in TRIGGERS.items():
                 damaged = bytearray(_message(collection, "k", GOOD[collection]))
                 for _ in range(rng.randrange(1, 6)):

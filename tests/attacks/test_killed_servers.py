@@ -14,6 +14,8 @@ import pytest
 from tests.attacks.server import ask, prepare, process, server
 
 SENDERS = 8
+KILLS = 8
+ERASURES = 5
 
 
 def _held(url: str, user_id: str) -> set[str]:
@@ -42,7 +44,7 @@ class Sender:
             return
 
 
-@pytest.mark.parametrize("rounds", [1, pytest.param(8, marks=pytest.mark.attacks)])
+@pytest.mark.parametrize("rounds", [1, pytest.param(KILLS, marks=pytest.mark.attacks)])
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(tmp_path: Path, rounds: int) -> None:
     environ, rng = prepare(tmp_path), random.Random(rounds)
     acknowledged: dict[str, set[str]] = {f"u{number}": set() for number in range(SENDERS)}
@@ -76,7 +78,7 @@ def test_an_erasure_outlives_what_is_sent_meanwhile(tmp_path: Path, seed: int) -
                 seen.append(ask(f"{url}/interactions", {"user_id": "u", "interactions": [entry]})[0])
 
         running = [pool.submit(send, number) for number in range(SENDERS)]
-        for _ in range(5):
+        for _ in range(ERASURES):
             time.sleep(rng.uniform(0.05, 0.4))
             assert ask(f"{url}/users/u", method="DELETE")[0] == 200
             # What was sent up to the minute of the erasure is forgotten, and meanwhile nothing new is taken.
