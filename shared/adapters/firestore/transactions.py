@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.adapters.firestore.client import Database, PreconditionLost, retries
-from shared.adapters.unavailable import without_ids
 from shared.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -55,8 +54,8 @@ def transact(database: Database, change: Callable[[Attempt], _Result], what: str
             except Aborted:
                 # Named when it begins again, the transaction keeps its place before those that came later.
                 earlier = attempt.writes.id
-            except NotFound as error:
-                raise PreconditionLost(without_ids(error)) from None
+            except NotFound:
+                raise PreconditionLost("a document that is updated is gone") from None
             except BaseException:
                 _roll_back(database, attempt)
                 raise
