@@ -3,9 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
+from shared.entities.fields import GeoPoint
+from shared.entities.odd import Reference
 from shared.errors import InvalidField, UnknownField
+
+_DATABASE: Final = "projects/local/databases/(default)"
+_DOCUMENTS: Final = "/documents/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,18 @@ class Change:
     document_id: str = ""
     fields: Mapping[str, Any] | None = None
     before: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDocument:
+    """Reference to a document, in the shape that Firestore's library gives it; `path` begins with the collection."""
+
+    path: str
+
+    @property
+    def id(self) -> str:
+        """Id of the document."""
+        return self.path.rpartition("/")[2]
 
 
 def changed_document(data: bytes) -> Change:
@@ -46,7 +63,7 @@ def changed_document(data: bytes) -> Change:
     except (DecodeError, TypeError) as error:
         raise InvalidField("data", data, "a serialized DocumentEventData") from error
     name: str = message.value.name or message.old_value.name
-    collection, _, document_id = name.rpartition("/documents/")[2].partition("/")
+    collection, _, document_id = name.rpartition(_DOCUMENTS)[2].partition("/")
     if not collection or not document_id:
         raise InvalidField("data", data, "an event that names a document")
     if not message.value.name:
@@ -63,7 +80,7 @@ def encode_change(
     """
     from google.events.cloud.firestore import Document, DocumentEventData
 
-    name = f"projects/local/databases/(default)/documents/{collection}/{document_id}"
+    name = f"{_DATABASE}{_DOCUMENTS}{collection}/{document_id}"
     document = Document(name=name, fields={key: _value(value) for key, value in (fields or before or {}).items()})
     if fields is None:
         return bytes(DocumentEventData.serialize(DocumentEventData(old_value=document)))
@@ -90,6 +107,8 @@ def _plain(value: Any) -> Any:  # a Firestore value has one of ten types
         return datetime.fromtimestamp(found.timestamp(), UTC)
     if kind == "geo_point_value":
         return {"lat": found.latitude, "lng": found.longitude}
+    if kind == "reference_value":
+        return NamedDocument(found.rpartition(_DOCUMENTS)[2])
     if kind == "array_value":
         return [_plain(item) for item in found.values]
     if kind == "map_value":
@@ -108,6 +127,12 @@ def _value(value: Any) -> dict[str, Any]:  # the inverse of `_plain`
         return {"double_value": value}
     if isinstance(value, datetime):
         return {"timestamp_value": value}
+    if isinstance(value, bytes):
+        return {"bytes_value": value}
+    if isinstance(value, Reference):
+        return {"reference_value": f"{_DATABASE}{_DOCUMENTS}{value.path}"}
+    if isinstance(value, GeoPoint):
+        return {"geo_point_value": {"latitude": value.latitude, "longitude": value.longitude}}
     if isinstance(value, Mapping):
         return {"map_value": {"fields": {name: _value(item) for name, item in value.items()}}}
     if isinstance(value, list):

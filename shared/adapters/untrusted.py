@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from shared.entities import Event, Status, User
@@ -10,14 +11,15 @@ from shared.errors import InvalidField
 
 _log = logging.getLogger(__name__)
 Entity = TypeVar("Entity")
+Raw = TypeVar("Raw")
 _PUBLIC: Final = frozenset({"events", "rules"})
 """Collections that hold nothing about users."""
 
 
 def readable(
-    collection: str, documents: Iterable[tuple[str, Document]], parse: Callable[[str, Document], Entity]
+    collection: str, documents: Iterable[tuple[str, Raw]], parse: Callable[[str, Raw], Entity]
 ) -> Iterator[Entity]:
-    """Readable entities of documents given as `(id, fields)`: those that `parse` accepts; the rest is logged."""
+    """Readable entities of documents given as `(id, document)`: those that `parse` accepts; the rest is logged."""
     for document_id, data in documents:
         try:
             entity = parse(document_id, data)
@@ -30,34 +32,34 @@ def readable(
 def current(event_id: str, data: Document | None, stamp: Document) -> Event:
     """Current state of a changed event; a deleted or unreadable event is hidden, so that instances stop showing it.
 
-    `data` is None for a deleted event; `stamp` is the change's `updated_at` as a field.
+    Its `dropped` names the field for which it is unreadable. Raises `InvalidField` for an id that no event has.
+
+    Parameters
+    ----------
+    data : the document, None for a deleted event.
+    stamp : the change's `updated_at` as a field, or nothing for that of the document.
     """
-    if data is not None:
-        try:
-            return Event.from_document(event_id, {**data, **stamp})
-        except InvalidField as error:
-            warn("events", event_id, error)
-    return Event.from_document(event_id, {"status": Status.HIDDEN, **stamp})
-
-
-def declared(user_id: str, data: Document) -> User:
-    """Declared profile of a user's document; of an unreadable one only the wish not to be profiled is kept.
-
-    Raises `InvalidField` for an unreadable document without it.
-    """
+    if data is None:
+        return hidden(event_id, stamp)
     try:
-        return User.from_document(user_id, data)
+        return Event.read(event_id, {**data, **stamp})
     except InvalidField as error:
-        if not is_unprofiled(data):
-            raise
-        warn("users", user_id, error)
-    return User.from_document(user_id, {"profiling": False, "updated_at": data.get("updated_at")})
+        return hidden(event_id, stamp, error)
 
 
-def is_unprofiled(data: Document) -> bool:
-    """Wish not to be profiled in a user's document: any value of `profiling` but true and null, for safety."""
-    wish = data.get("profiling")
-    return not (wish is None or wish is True)
+def hidden(event_id: str, stamp: Document, problem: InvalidField | None = None) -> Event:
+    """Hidden event in place of one that was deleted or, for the given problem, cannot be read."""
+    event = Event.read(event_id, {"status": Status.HIDDEN, **stamp})
+    if problem is None:
+        return event
+    warn("events", event_id, problem)
+    return replace(event, dropped=(problem.field,))
+
+
+def unreadable(user_id: str, error: InvalidField) -> User:
+    """Profile of a user whose document cannot be read at all: empty, with the reason in `dropped`."""
+    warn("users", user_id, error)
+    return User(user_id=user_id, dropped=(error.field,))
 
 
 def warn(collection: str, document_id: str, error: InvalidField) -> None:

@@ -1,18 +1,22 @@
 """Events: the items that are recommended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
-from shared.entities import fields
+from shared.entities import fields, odd
 from shared.entities.fields import Document, Location
+from shared.entities.odd import Treatment
 from shared.errors import InvalidField
 
 MAX_DESCRIPTION_BYTES = 100_000
 MAX_ASSUMED: Final = timedelta(hours=25)
 """Greatest length that is assumed of an event without an end: the longest day."""
+_MAX_TITLE_BYTES = 2_000
+_MAX_NAME_BYTES = 200
+_MAX_TAGS = 100
 _MAX_PRICE = 10_000_000
 _MAX_SEATS = 100_000_000
 
@@ -30,7 +34,8 @@ class Status(StrEnum):
 class Event:
     """Event, the recommended item. Empty strings and None mean "unknown".
 
-    Times are UTC; `timezone` is an IANA name, for local time; `price` is in `currency`.
+    Times are UTC; `timezone` is an IANA name, for local time; `price` is in `currency`. `mended` and `dropped` name the
+    fields of the document with odd values, see `entities/odd.py`; they are no part of the event.
     """
 
     event_id: str
@@ -54,6 +59,13 @@ class Event:
     image_url: str = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    mended: tuple[str, ...] = field(default=(), compare=False)
+    dropped: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def read(cls, event_id: str, data: Document) -> Self:
+        """Event read leniently, see `TREATMENTS`; raises `InvalidField` where id, status or times are unacceptable."""
+        return odd.read(cls.from_document, event_id, data, TREATMENTS)
 
     @classmethod
     def from_document(cls, event_id: str, data: Document) -> Self:
@@ -63,14 +75,14 @@ class Event:
             raise InvalidField("ends_at", data["ends_at"], "a time not before starts_at")
         return cls(
             event_id=fields.identifier({"event_id": event_id}, "event_id"),
-            title=fields.prose(data, "title", max_bytes=2_000),
+            title=fields.prose(data, "title", max_bytes=_MAX_TITLE_BYTES),
             description=fields.prose(data, "description", max_bytes=MAX_DESCRIPTION_BYTES),
-            category=fields.prose(data, "category", max_bytes=200),
-            subcategory=fields.prose(data, "subcategory", max_bytes=200),
-            tags=fields.texts(data, "tags", max_items=100, parse=fields.prose),
+            category=fields.prose(data, "category", max_bytes=_MAX_NAME_BYTES),
+            subcategory=fields.prose(data, "subcategory", max_bytes=_MAX_NAME_BYTES),
+            tags=fields.texts(data, "tags", max_items=_MAX_TAGS, max_bytes=_MAX_NAME_BYTES, parse=fields.prose),
             organizer_id=fields.identifier(data, "organizer_id", required=False),
             venue_id=fields.identifier(data, "venue_id", required=False),
-            city=fields.prose(data, "city", max_bytes=200),
+            city=fields.prose(data, "city", max_bytes=_MAX_NAME_BYTES),
             location=fields.location(data, "location"),
             starts_at=starts_at,
             ends_at=ends_at,
@@ -103,6 +115,34 @@ class Event:
         return self.ends_at or (self.starts_at and self.starts_at + MAX_ASSUMED)
 
 
+_HIDES: Final = Treatment("hides the event", hides=True)
+
+TREATMENTS: Final[Mapping[str, Treatment]] = {
+    "event_id": _HIDES,
+    "title": odd.long_text(_MAX_TITLE_BYTES),
+    "description": odd.long_text(MAX_DESCRIPTION_BYTES),
+    "category": odd.NAME,
+    "subcategory": odd.NAME,
+    "tags": odd.names(_MAX_TAGS, _MAX_NAME_BYTES),
+    "organizer_id": odd.ID,
+    "venue_id": odd.ID,
+    "city": odd.NAME,
+    "location": odd.PLACE,
+    "starts_at": _HIDES,
+    "ends_at": _HIDES,
+    "timezone": odd.DROPPED,
+    "price": odd.NUMBER,
+    "currency": odd.DROPPED,
+    "capacity": odd.NUMBER,
+    "booked": odd.NUMBER,
+    "status": _HIDES,
+    "image_url": odd.DROPPED,
+    "created_at": odd.TIME,
+    "updated_at": odd.TIME,
+}
+"""What becomes of odd values, by field: every field that a document may hold, and its id."""
+
+
 def _status(data: Mapping[str, Any]) -> Status:
     value = data.get("status")
     if value is None or value == "":
@@ -113,16 +153,20 @@ def _status(data: Mapping[str, Any]) -> Status:
         raise InvalidField("status", value, f"one of {', '.join(Status)}") from error
 
 
+_NOTES: Final = ("mended", "dropped")
+"""Fields of an entity that tell how its document was read."""
+
+
 def known_fields(entity: object, *without: str) -> dict[str, Any]:
     """Document fields of an entity, without unknown values and flags at their default.
 
     Enums are strings, tuples lists, locations maps.
     """
     document: dict[str, Any] = {}
-    for field, declared in entity.__dataclass_fields__.items():  # type: ignore[attr-defined]  # a dataclass
-        value = getattr(entity, field)
+    for name, declared in entity.__dataclass_fields__.items():  # type: ignore[attr-defined]  # a dataclass
+        value = getattr(entity, name)
         is_default = isinstance(value, bool) and value is declared.default
-        if field in without or value is None or is_default or value in ("", ()):
+        if name in (*without, *_NOTES) or value is None or is_default or value in ("", ()):
             continue
         if isinstance(value, Location):
             value = {"lat": value.lat, "lng": value.lng}
@@ -130,5 +174,5 @@ def known_fields(entity: object, *without: str) -> dict[str, Any]:
             value = list(value)
         elif isinstance(value, StrEnum):
             value = value.value
-        document[field] = value
+        document[name] = value
     return document

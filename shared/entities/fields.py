@@ -214,8 +214,10 @@ def location(data: Document, field: str) -> Location | None:
         value = {"lat": value.latitude, "lng": value.longitude}
     if not isinstance(value, Mapping):
         raise InvalidField(field, value, "a map with lat and lng")
-    lat = number(value, "lat", low=-90, high=90)
-    lng = number(value, "lng", low=-180, high=180)
+    try:
+        lat, lng = number(value, "lat", low=-90, high=90), number(value, "lng", low=-180, high=180)
+    except InvalidField as error:
+        raise InvalidField(field, dict(value), f"{error.expected} as {error.field}") from error
     if lat is None or lng is None:
         raise InvalidField(field, dict(value), "both lat and lng")
     return Location(lat, lng)

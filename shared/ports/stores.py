@@ -32,16 +32,18 @@ class EventStore(Protocol):
     def live(self, now: datetime) -> Iterator[Event]:
         """Published events with a time that are not over at `now`, in any order.
 
-        An event without a status is published. Unreadable documents are logged and left out, here and in every other
-        list. Where the store has a type for times, an event with times as strings is not found.
+        An event without a status is published. Documents are read leniently, see `Event.read`, here and in every other
+        list; unreadable ones are logged and left out. Where the store has a type for times, an event with times as
+        strings is not found.
         """
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
         """Events with `updated_at` at or after `moment`, oldest first, ties by id.
 
         For None all events by id, also those that another program wrote without `updated_at`; only those with an id
-        greater than `after`. An event that changed and cannot be read, or was deleted, is returned as hidden, so that
-        serving instances stop showing it.
+        greater than `after`. An event that cannot be read, or was deleted, is returned as hidden, so that serving
+        instances stop showing it; `dropped` of an unreadable one names the field. One with an id that no event has is
+        logged and left out.
         """
 
     def touch(self, event_id: str, *, now: datetime) -> None:
@@ -86,7 +88,8 @@ class UserStore(Protocol):
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile of a user with newest history and dismissals, in one read; empty for an unknown user.
 
-        Of friends who go, those count whom the profile still declares.
+        The declared profile is read leniently, see `User.read`; that of a damaged document is empty. Of friends who go,
+        those count whom the profile still declares.
         """
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:

@@ -71,23 +71,27 @@ def test_live_events_are_published_dated_and_not_over(stores: Stores) -> None:
 def test_unreadable_events_are_logged_and_left_out(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
     events = stores.documents.events
     events.put([event("bad"), event("good")], now=NOW)
-    stores.spoil("events", "bad", {"price": -1})
+    stores.spoil("events", "bad", {"status": "gone"})
     assert [stored.event_id for stored in events.live(NOW)] == ["good"]
-    assert [(vars(record)["document_id"], vars(record)["field"]) for record in caplog.records] == [("bad", "price")]
-    assert [stored.event_id for stored in events.changed_since(None)] == ["good"]
-    with pytest.raises(InvalidField, match=r"^price: expected a number in 0"):
+    assert [(vars(record)["document_id"], vars(record)["field"]) for record in caplog.records] == [("bad", "status")]
+    with pytest.raises(InvalidField, match=r"^status: expected one of published"):
         events.get("bad")
 
 
 def test_changed_since_gives_an_unreadable_event_as_hidden(stores: Stores) -> None:
     events = stores.documents.events
     events.put([event("bad"), event("good")], now=NOW)
-    stores.spoil("events", "bad", {"price": -1})
+    stores.spoil("events", "bad", {"ends_at": "tomorrow"})
+    bad, good = events.changed_since(None)
+    assert (bad.event_id, bad.status, bad.dropped) == ("bad", Status.HIDDEN, ("ends_at",))
+    assert good == event("good", updated_at=NOW)
     events.touch("bad", now=NOW + SECOND)
-    assert list(events.changed_since(NOW)) == [
+    found = list(events.changed_since(NOW))
+    assert found == [
         event("good", updated_at=NOW),
         Event(event_id="bad", status=Status.HIDDEN, updated_at=NOW + SECOND),
     ]
+    assert [each.dropped for each in found] == [(), ("ends_at",)]
 
 
 def test_touch_marks_an_event_as_changed_and_leaves_its_document(stores: Stores) -> None:
@@ -100,7 +104,7 @@ def test_touch_marks_an_event_as_changed_and_leaves_its_document(stores: Stores)
 
 def test_put_replaces_an_unreadable_event(stores: Stores) -> None:
     stores.documents.events.put([event("a")], now=NOW)
-    stores.spoil("events", "a", {"price": -1})
+    stores.spoil("events", "a", {"status": "gone"})
     assert stores.documents.events.put([event("a")], now=NOW) == Written(loaded=1)
     assert stores.documents.events.get("a") == event("a", updated_at=NOW)
 

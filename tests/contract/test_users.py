@@ -76,15 +76,20 @@ def test_a_history_alone_creates_no_profile(stores: Stores) -> None:
     assert list(stores.documents.users.changed_since(None)) == []
 
 
-def test_an_unreadable_profile_is_logged_and_its_history_used(stores: Stores, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_odd_field_is_dropped_and_the_rest_of_the_profile_used(
+    stores: Stores, caplog: pytest.LogCaptureFixture
+) -> None:
     users = stores.documents.users
-    users.put([User(user_id="user_1"), User(user_id="user_2")], now=NOW)
+    users.put([User(user_id="user_1", city="Bern"), User(user_id="user_2")], now=NOW)
     users.remember([did("1")])
-    stores.spoil("users", "user_1", {"friends": "all of them"})
-    with caplog.at_level(logging.WARNING):
-        assert users.profile("user_1", timeout_s=10) == Profile(User(user_id="user_1"), (HistoryEntry.of(did("1")),))
-    assert [vars(record)["field"] for record in caplog.records] == ["friends"]
-    assert [user.user_id for user in users.changed_since(None)] == ["user_2"]
+    stores.spoil("users", "user_1", {"friends": "all of them", "birth_year": "1990"})
+    with caplog.at_level(logging.INFO):
+        profile = users.profile("user_1", timeout_s=10)
+        listed, _ = users.changed_since(None)
+    assert caplog.records == []
+    assert profile == Profile(User(user_id="user_1", city="Bern", birth_year=1990), (HistoryEntry.of(did("1")),))
+    for user in (profile.user, listed):
+        assert (user.mended, user.dropped) == (("birth_year",), ("friends",))
 
 
 def test_remember_is_idempotent_and_independent_of_order(stores: Stores) -> None:
@@ -157,19 +162,21 @@ def test_unprofiled_finds_the_users_with_the_wish(stores: Stores) -> None:
     for user_id, wish in zip(ids[3:6], (True, None, "no"), strict=True):
         stores.spoil("users", user_id, {"profiling": wish})
     assert users.unprofiled(ids) == {*ids[:3], ids[5]}
+    stores.spoil("users", ids[5], {"profiling": ""})
+    assert users.unprofiled(ids) == {*ids[:3]}
     assert users.unprofiled(ids[2:4]) == {ids[2]}
     assert users.unprofiled([]) == set()
 
 
-def test_the_wish_holds_in_an_unreadable_profile(stores: Stores) -> None:
+def test_the_wish_holds_in_an_odd_profile(stores: Stores) -> None:
     users = stores.documents.users
     users.put([User(user_id="user_1", city="Bern", profiling=False), User(user_id="user_2", city="Bern")], now=NOW)
     users.remember([did("1")])
     stores.spoil("users", "user_1", {"friends": "all of them"})
     stores.spoil("users", "user_2", {"profiling": "never"})
     assert users.profile("user_1", timeout_s=10) == Profile(
-        User(user_id="user_1", profiling=False), (HistoryEntry.of(did("1")),)
+        User(user_id="user_1", city="Bern", profiling=False), (HistoryEntry.of(did("1")),)
     )
     found = list(users.changed_since(None))
-    assert found == [User(user_id="user_1", profiling=False), User(user_id="user_2", profiling=False)]
+    assert found == [User(user_id=key, city="Bern", profiling=False) for key in ("user_1", "user_2")]
     assert [user.updated_at for user in found] == [NOW, NOW]

@@ -277,7 +277,7 @@ def test_similar_events_of_an_unreadable_event_are_not_found(trained: FlaskClien
     store.events.put([an_event("odd", starts_at=NOW + DAY)], now=NOW)
     assert isinstance(store.events, SqliteEvents)
     with store.events._database.transaction() as connection:
-        connection.execute("""UPDATE events SET document = '{"price": "free"}' WHERE event_id = 'odd'""")
+        connection.execute("""UPDATE events SET document = '{"starts_at": "soon"}' WHERE event_id = 'odd'""")
     assert trained.get(f"{API}/events/odd/similar").status_code == 404
 
 

@@ -49,7 +49,7 @@ class FirestoreEvents:
     def get(self, event_id: str) -> Event | None:
         """Event by id, None for a missing document; raises `InvalidField` for an unreadable one."""
         found = self._database.read([self._database.document(COLLECTION, event_id)])
-        return Event.from_document(event_id, found[COLLECTION, event_id]) if found else None
+        return Event.read(event_id, found[COLLECTION, event_id]) if found else None
 
     def live(self, now: datetime) -> Iterator[Event]:
         """Live events: published, and over after `now` or, without an end, perhaps after it.
@@ -57,17 +57,19 @@ class FirestoreEvents:
         Unreadable documents are logged and left out. Two queries, one on the end and one on the start: events without
         an end go by their start, and no query can select by status, since a missing status means `published`.
         """
-        for event in untrusted.readable(COLLECTION, self._later(now), Event.from_document):
+        for event in untrusted.readable(COLLECTION, self._later(now), Event.read):
             over_by = event.over_by()
             if event.status is Status.PUBLISHED and over_by is not None and over_by > now:
                 yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
-        """Changed events since `moment`, inclusive, oldest first; for None readable events with ids after `after`."""
-        if moment is None:
-            found = documents(self._database, ALL, after=after)
-            return untrusted.readable(COLLECTION, found, Event.from_document)
-        return self._changed(moment)
+        """Changed events since `moment`, inclusive, oldest first; for None all events with ids after `after`."""
+        if moment is not None:
+            return untrusted.readable(
+                COLLECTION, self._changed(moment), lambda key, found: untrusted.current(key, *found)
+            )
+        found = documents(self._database, ALL, after=after)
+        return untrusted.readable(COLLECTION, found, lambda key, data: untrusted.current(key, data, {}))
 
     def touch(self, event_id: str, *, now: datetime) -> None:
         """Mark an event as changed at `now` for `changed_since`, whatever its own `updated_at` is."""
@@ -75,15 +77,14 @@ class FirestoreEvents:
         batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
         self._database.commit(batch, f"that {event_id} changed")
 
-    def _changed(self, moment: datetime) -> Iterator[Event]:
-        """Current state of changed events; `updated_at` is the server's time of the change."""
+    def _changed(self, moment: datetime) -> Iterator[tuple[str, tuple[dict[str, Any] | None, dict[str, Any]]]]:
+        """Changed events by id: the document, None for a deleted one, and the server's time of the change, a field."""
         changes = documents(self._database, CHANGED, moment)
         while part := list(islice(changes, _MANY)):
             stored = self._database.read(self._database.document(COLLECTION, event_id) for event_id, _ in part)
             self._database.listed += len(part)
             for event_id, change in part:
-                stamp = {"updated_at": change["changed_at"]}
-                yield untrusted.current(event_id, stored.get((COLLECTION, event_id)), stamp)
+                yield event_id, (stored.get((COLLECTION, event_id)), {"updated_at": change["changed_at"]})
 
     def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()

@@ -43,11 +43,11 @@ def _share(database: Database, attempt: Attempt, user_id: str, viewer: str, stor
     from google.cloud.firestore import DELETE_FIELD, ArrayRemove, ArrayUnion
 
     path, own = f"{PLANS}.{history.friend_key(user_id)}", database.document(HISTORIES, user_id)
-    user = _declared(user_id, _profiles(database, attempt, [user_id]))
+    user = declared(user_id, _profiles(database, attempt, [user_id]))
     planned, told = plans(history.newest(user_id, stored.get("entries", {}))), set(stored.get(TOLD, ()))
     wanted = [other for other in friend_ids(user) if planned and viewer in ("", other)]
     profiles = _profiles(database, attempt, wanted)
-    friends = {other for other in wanted if are_friends(user, _declared(other, profiles))}
+    friends = {other for other in wanted if are_friends(user, declared(other, profiles))}
     outdated = (told & {viewer} if viewer else told) - friends
     for other in friends:
         shared = {PLANS: {history.friend_key(user_id): list(planned)}}
@@ -66,14 +66,14 @@ def _read(database: Database, names: Sequence[tuple[str, str]]) -> dict[tuple[st
     return database.read(database.document(*name) for name in names) if names else {}
 
 
-def _profiles(database: Database, attempt: Attempt, user_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _profiles(database: Database, attempt: Attempt, user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
     references = [database.document(USERS, user_id) for user_id in user_ids]
-    return {found.id: found.to_dict() or {} for found in attempt.read(references)} if references else {}
+    return {(USERS, found.id): found.to_dict() or {} for found in attempt.read(references)} if references else {}
 
 
-def _declared(user_id: str, profiles: Mapping[str, dict[str, Any]]) -> User:
+def declared(user_id: str, found: Mapping[tuple[str, str], dict[str, Any]]) -> User:
+    """Declared profile among the documents of a read; empty for an unknown user."""
     try:
-        return untrusted.declared(user_id, profiles.get(user_id, {}))
+        return User.read(user_id, found.get((USERS, user_id), {}))
     except InvalidField as error:
-        untrusted.warn(USERS, user_id, error)
-        return User(user_id=user_id)
+        return untrusted.unreadable(user_id, error)

@@ -7,12 +7,12 @@ from typing import Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
-from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, share_plans
+from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, declared, share_plans
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
-from shared.errors import InvalidField
+from shared.entities.user import is_unprofiled
 from shared.ports import Written
 
 COLLECTION: Final = "users"
@@ -54,11 +54,7 @@ class FirestoreUsers:
         """Profile and newest history in one read; empty for an unknown user, unreadable parts left out."""
         references = [self._database.document(collection, user_id) for collection in (COLLECTION, HISTORIES)]
         found = self._database.read(references, timeout_s=timeout_s)
-        user = User(user_id=user_id)
-        try:
-            user = untrusted.declared(user_id, found.get((COLLECTION, user_id), {}))
-        except InvalidField as error:
-            untrusted.warn(COLLECTION, user_id, error)
+        user = declared(user_id, found)
         stored = found.get((HISTORIES, user_id), {})
         entries = history.newest(user_id, stored.get("entries", {}))
         return Profile(user, entries, history.going(user, stored.get(PLANS, {})))
@@ -89,12 +85,12 @@ class FirestoreUsers:
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
-        return untrusted.readable(COLLECTION, found, untrusted.declared)
+        return untrusted.readable(COLLECTION, found, User.read)
 
     def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, user_id) for user_id in user_ids]
         found = self._database.read(references, only=["profiling"])
-        return {user_id for (_, user_id), document in found.items() if untrusted.is_unprofiled(document)}
+        return {user_id for (_, user_id), document in found.items() if is_unprofiled(document.get("profiling"))}
 
     def _put(self, wanted: dict[str, User], now: datetime) -> Written:
         references = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
@@ -102,7 +98,7 @@ class FirestoreUsers:
         batch = self._database.client.batch()
         for user_id, user in wanted.items():
             before = stored.get((COLLECTION, user_id))
-            kept = replace(user, profiling=user.profiling and not untrusted.is_unprofiled(before or {}))
+            kept = replace(user, profiling=user.profiling and not is_unprofiled((before or {}).get("profiling")))
             document = known_fields(kept, "user_id", "updated_at")
             if without_stamp(before) != document:
                 batch.set(references[user_id], {**document, "updated_at": now})

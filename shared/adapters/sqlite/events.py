@@ -8,6 +8,7 @@ from shared.adapters import untrusted
 from shared.adapters.sqlite.database import Database, decode, differing, encode, iso, parsed
 from shared.entities import Event
 from shared.entities.event import MAX_ASSUMED, known_fields
+from shared.entities.fields import Document
 from shared.errors import InvalidField, StoreUnavailable
 from shared.ports import Written
 
@@ -40,7 +41,7 @@ class SqliteEvents:
     def get(self, event_id: str) -> Event | None:
         """Event by id, None for a missing document; raises `InvalidField` for an unreadable one."""
         rows = self._database.rows("SELECT event_id, updated_at, document FROM events WHERE event_id = ?", (event_id,))
-        return parsed(Event.from_document)(*next(_documents(rows))) if rows else None
+        return parsed(Event.read)(*next(_documents(rows))) if rows else None
 
     def live(self, now: datetime) -> Iterator[Event]:
         """Live events: published, and over after `now` or, without an end, perhaps after it.
@@ -52,17 +53,16 @@ class SqliteEvents:
             " WHERE status = 'published' AND (over_at, event_id) > (?, ?) ORDER BY over_at, event_id LIMIT ?",
             (iso(now - MAX_ASSUMED + _TICK), ""),
         )
-        for event in _readable(row[1:] for row in rows):
+        documents = _documents(row[1:] for row in rows)
+        for event in untrusted.readable("events", documents, parsed(Event.read)):
             over_by = event.over_by()
             if over_by is not None and over_by > now:
                 yield event
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[Event]:
-        """Changed events since `moment`, inclusive, oldest first; for None readable events with ids after `after`."""
+        """Changed events since `moment`, inclusive, oldest first; for None all events with ids after `after`."""
         rows = self._database.stamped("events", "event_id", "updated_at", moment, after)
-        if moment is None:
-            return _readable(row[1:] for row in rows)
-        return (_current(*document) for document in _documents(row[1:] for row in rows))
+        return untrusted.readable("events", _documents(row[1:] for row in rows), _current)
 
     def touch(self, event_id: str, *, now: datetime) -> None:
         """Mark an event as changed at `now` for `changed_since`."""
@@ -80,14 +80,10 @@ def _documents(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[str, dict[str,
     return ((event_id, {"document": text, "updated_at": updated_at}) for event_id, updated_at, text in rows)
 
 
-def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Event]:
-    return untrusted.readable("events", _documents(rows), parsed(Event.from_document))
-
-
-def _current(event_id: str, row: dict[str, Any]) -> Event:
+def _current(event_id: str, row: Document) -> Event:
+    stamp = {"updated_at": row["updated_at"]}
     try:
-        document: dict[str, Any] | None = decode(row["document"])
+        document = decode(row["document"])
     except StoreUnavailable as error:
-        untrusted.warn("events", event_id, InvalidField("document", row["document"], str(error)))
-        document = None
-    return untrusted.current(event_id, document, {"updated_at": row["updated_at"]})
+        return untrusted.hidden(event_id, stamp, InvalidField("document", row["document"], str(error)))
+    return untrusted.current(event_id, document, stamp)

@@ -23,7 +23,7 @@ _FRIEND = "@"
 
 _UNPROFILED = (
     "SELECT user_id FROM users WHERE user_id IN (SELECT value FROM json_each(?))"
-    " AND document -> 'profiling' NOT IN ('true', 'null')"
+    " AND document -> 'profiling' NOT IN ('true', 'null', '\"\"')"
 )
 """Query for the users who do not wish to be profiled; its parameter is a JSON list of ids."""
 
@@ -94,10 +94,7 @@ class SqliteUsers:
             if key is not None and key.startswith(_FRIEND)
         }
         for text in (text for key, text in rows if key is None):
-            try:
-                user = parsed(untrusted.declared)(user_id, {"document": text})
-            except InvalidField as error:
-                untrusted.warn("users", user_id, error)
+            user = _read(user_id, text)
         return Profile(user, history.newest(user_id, entries), history.going(user, shared))
 
     def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
@@ -138,7 +135,7 @@ class SqliteUsers:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
         rows = self._database.stamped("users", "user_id", "updated_at", moment, after)
         documents = ((key, {"document": text, "updated_at": updated_at}) for _, key, updated_at, text in rows)
-        return untrusted.readable("users", documents, parsed(untrusted.declared))
+        return untrusted.readable("users", documents, parsed(User.read))
 
 
 def share_plans(connection: sqlite3.Connection, user_id: str, viewer: str = "") -> None:
@@ -162,11 +159,14 @@ def share_plans(connection: sqlite3.Connection, user_id: str, viewer: str = "") 
 
 def _declared(connection: sqlite3.Connection, user_id: str) -> User:
     row = connection.execute("SELECT document FROM users WHERE user_id = ?", (user_id,)).fetchone()
+    return _read(user_id, row[0]) if row else User(user_id=user_id)
+
+
+def _read(user_id: str, text: str) -> User:
     try:
-        return untrusted.declared(user_id, json.loads(row[0])) if row else User(user_id=user_id)
+        return parsed(User.read)(user_id, {"document": text})
     except InvalidField as error:
-        untrusted.warn("users", user_id, error)
-        return User(user_id=user_id)
+        return untrusted.unreadable(user_id, error)
 
 
 def remember(connection: sqlite3.Connection, interactions: Sequence[Interaction]) -> None:

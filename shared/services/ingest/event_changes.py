@@ -23,7 +23,7 @@ def event_changed(
     problem = None
     if data is not None:
         try:
-            Event.from_document(event_id, data)
+            Event.read(event_id, data)
         except InvalidField as error:
             problem = error
     documents.events.touch(event_id, now=now)

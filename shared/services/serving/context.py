@@ -54,7 +54,7 @@ class RequestView:
     viewer : the user with their profile, empty for a cold-start user and for one who does not wish to be profiled.
     now : start of the request, UTC.
     degraded : parts of the answer that could not be used or brought up to date: `model`, `events`, `popularity`,
-        `rules`, `refresh`, `history`.
+        `rules`, `refresh`, `history`; `profile` where a field of the user's profile was dropped.
     clock : returns the present, UTC.
     """
 
@@ -141,6 +141,8 @@ class ServingContext:
         if not profile.user.profiling:
             consumed_ids = tuple(entry.event_id for entry in profile.history if IS_CONSUMED[CODES[entry.type]])
             profile, recent = Profile(User(user_id=request.user_id)), ()
+        if profile.user.dropped:
+            degraded = (*degraded, "profile")
         if recent:
             minute = now.replace(second=0, microsecond=0)
             session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
