@@ -1,6 +1,6 @@
 """Scheduled function `monitor`: reconciles event counts with the interaction log, and lets old interactions expire.
 
-It counts what the triggers leave to it and what they missed.
+It counts what the triggers leave to it and what they missed, and reports documents with odd values.
 """
 
 import json
@@ -15,6 +15,7 @@ from shared.errors import ArtifactError, Conflict, MarqueeError
 from shared.services.ingest.erasure import drop_notes
 from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
+from shared.services.ingest.inspection import inspect
 from shared.services.ingest.reconcile import reconcile
 
 _log = logging.getLogger(__name__)
@@ -50,8 +51,11 @@ def _monitor(wired: Services) -> Response:
     except ArtifactError as error:
         # The notes stay, since only a readable ledger tells that it has dropped what they are about.
         _log.warning(json.dumps({"message": "notes of erasures are kept", "reason": error.for_log()}))
+    # Last, since the first run looks at all documents.
+    odd = inspect(wired.documents, now=now)
+    report["documents"] = asdict(odd)
     _log.log(
-        logging.WARNING if report["lost"] else logging.INFO,
+        logging.WARNING if report["lost"] or odd.hides_events() else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),
     )
     return responses.ok(report)

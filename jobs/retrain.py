@@ -4,7 +4,8 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from functions import wiring
 from jobs import places
@@ -57,6 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(document: RunDocument) -> Iterator[str]:
     yield table(["phase", "seconds"], [[name, f"{seconds:.2f}"] for name, seconds in document.phases.items()])
     yield table(["rows", ""], [[name, f"{count:,}"] for name, count in document.rows.items()])
+    yield from _odd(document.documents)
     judged = {name: metrics for name, metrics in document.metrics.items() if name != "ratings"}
     if judged:
         names = list(dict.fromkeys(name for metrics in judged.values() for name in metrics))
@@ -83,6 +85,21 @@ def _report(document: RunDocument) -> Iterator[str]:
     price = f"{document.reads:,} documents read, ${document.price_usd:.6f} at Firestore's list price"
     yield f"{price}; at most {document.peak_memory_mb:,.0f} MB of memory"
     yield f"{document.decision} {document.version}".rstrip() + f": {document.reason}"
+
+
+def _odd(documents: Mapping[str, Any]) -> Iterator[str]:
+    rows = [
+        [collection, name, f"{found['mended'].get(name, 0):,}", f"{found['dropped'].get(name, 0):,}"]
+        for collection, found in documents.items()
+        for name in sorted({*found["mended"], *found["dropped"]})
+    ]
+    if rows:
+        yield table(["odd values", "field", "mended", "dropped"], rows)
+    for reason, told in (("hidden", "field"), ("undated", "title")):
+        named = documents.get("events", {}).get(reason, {})
+        if named.get("count"):
+            rows = [[event["event_id"], event[told]] for event in named["events"]]
+            yield table([f"{named['count']:,} {reason} events", told], rows)
 
 
 def _settings(given: argparse.Namespace) -> Settings:

@@ -6,19 +6,24 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from jobs.folder import Folder
-from shared.entities import InteractionType
+from shared.entities import Event, InteractionType, User, event, user
+from shared.entities.odd import Treatment
 from shared.models.registry import MODELS
+from shared.services.odd_documents import OddDocuments, OddEvents, OddUsers
 from shared.settings import Settings
 from shared.signals.registry import SIGNALS
 from tests.demo import demo
+from tests.examples import NOW
 from tests.missing import skipped_when_missing
 from tools.emulators.programs import ROOT, ProgramMissing
 
@@ -237,6 +242,30 @@ def test_the_table_of_interaction_types_says_what_the_code_says() -> None:
         assert (f"undoes an earlier {kind.meaning.undoes}" in effect) == bool(kind.meaning.undoes)
         if kind is not InteractionType.RATING:
             assert float(weight.replace("−", "-")) == kind.meaning.weight
+
+
+@pytest.mark.parametrize(("of", "kind"), [("events", event), ("profiles", user)])
+def test_the_tables_of_odd_values_say_what_the_code_does(of: str, kind: ModuleType) -> None:
+    treatments: Mapping[str, Treatment] = kind.TREATMENTS
+    shown = [(cells[0].strip("`"), cells[1]) for cells in rows("docs/data.md", f"### Odd values of {of}")]
+    assert shown == [(name, treatment.becomes) for name, treatment in treatments.items()]
+
+
+def test_the_report_of_odd_documents_is_as_shown() -> None:
+    _, _, part = PAGES["docs/operations.md"].partition("\n## Odd documents\n")
+    [shown] = re.findall(r"```json\n(.*?)```", part.partition("\n## ")[0], re.DOTALL)
+    hidden = [Event(event_id="gala", dropped=("starts_at",))]
+    undated = [Event(event_id="jam", title="Open jam")]
+    priced = [Event(event_id="dear", starts_at=NOW, mended=("price",), dropped=("image_url",))]
+    report = OddDocuments(
+        OddEvents.of([*hidden, *undated, *priced]), OddUsers.of([User(user_id="u", mended=("birth_year",))])
+    )
+    as_shown = json.loads(shown)
+    assert form(as_shown["events"]) == form(asdict(report.events))
+    assert form(as_shown["users"]) == form(asdict(report.users))
+    for name in ("hidden", "undated"):
+        assert as_shown["events"][name] == asdict(report.events)[name]
+    assert {cells[0].strip("`") for cells in rows("docs/operations.md", "## Odd documents")} == {*as_shown["events"]}
 
 
 def test_the_tables_of_models_and_signals_are_those_of_the_registries() -> None:

@@ -110,6 +110,10 @@ class Event:
         """Visibility: True unless the event is hidden; whether it is over, cancelled or sold out does not matter."""
         return self.status is not Status.HIDDEN
 
+    def unreadable_by(self) -> str:
+        """Field for which the document cannot be read, so that this event stands hidden in its place; "" for none."""
+        return next((name for name in self.dropped if name not in TREATMENTS or TREATMENTS[name].hides), "")
+
     def over_by(self) -> datetime | None:
         """Time by which the event is over: its end, else the latest that may be assumed; None when undated."""
         return self.ends_at or (self.starts_at and self.starts_at + MAX_ASSUMED)

@@ -35,7 +35,8 @@ _CODED: Final = ("user_id", "event_id", "organizer_id", "type", "origin")
 _LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
-_ADDED: Final = {EVENTS: ("timezone",), INTERACTIONS: ("origin",), USERS: ("profiling",)}
+_ODD: Final = ("mended", "dropped")
+_ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin",), USERS: ("profiling", *_ODD)}
 """Columns that files of earlier versions lack, read as null."""
 
 _VALUES: Final = {
@@ -92,6 +93,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("capacity", "booked"), pa.int32()),
             **dict.fromkeys(("status", "image_url"), text),
             **dict.fromkeys(("created_at", "updated_at"), time),
+            **dict.fromkeys(_ODD, pa.list_(text)),
         },
         USERS: {
             **dict.fromkeys(("preferred_categories", "preferred_tags"), pa.list_(text)),
@@ -103,6 +105,7 @@ def schema(feed: str) -> "pa.Schema":
             "friends": pa.list_(text),
             **dict.fromkeys(("created_at", "updated_at"), time),
             "profiling": pa.bool_(),
+            **dict.fromkeys(_ODD, pa.list_(text)),
         },
     }
     key = pa.field(KEYS[feed], text, nullable=False)
@@ -319,6 +322,15 @@ class Profiles(Mapping[str, User]):
 
         is_profiled = self._is_profiled()
         return self if is_profiled.all() else Profiles(self._table.filter(pa.array(is_profiled)).combine_chunks())
+
+    def odd(self, column: str) -> dict[str, int]:
+        """Numbers of profiles by field with an odd value, of the column `mended` or `dropped`."""
+        from pyarrow import compute
+
+        if column not in self._table.column_names:
+            return {}
+        found = compute.value_counts(compute.list_flatten(self._table[column])).to_pylist()
+        return {row["values"]: row["counts"] for row in found}
 
     def _is_profiled(self) -> NDArray[np.bool_]:
         if "profiling" not in self._table.column_names:

@@ -302,7 +302,10 @@ def test_counted_interactions_are_not_counted_again(
     assert _of_types(state(store), lasting=True) == _of_types(before, lasting=True)
     again = state(store)
     clock.forward(HOUR)
-    assert client.post("/monitor").get_json() | {"until": None} == dict.fromkeys(report, 0) | {"until": None}
+    idle = client.post("/monitor").get_json()
+    read = {name: found["read"] for name, found in idle["documents"].items()}
+    assert read == {"events": 0, "users": 0}
+    assert idle | {"until": None} == dict.fromkeys(report, 0) | {"until": None, "documents": idle["documents"]}
     assert state(store) == again
 
 

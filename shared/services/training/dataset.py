@@ -1,7 +1,7 @@
 """Training set of models, built from entities or from the columns of the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Self
@@ -19,6 +19,7 @@ from shared.learning.replay import MAX_LEARNED, Replay
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
 from shared.ranking.recommender import Recommender
+from shared.services.odd_documents import OddDocuments, OddEvents, OddUsers
 from shared.services.training.ledger_sync import LedgerFiles
 
 HOLDOUT_SHARE: Final = 0.2
@@ -52,6 +53,7 @@ class TrainingSet:
     watermark : the set holds everything that the store stamped before this time; None for data without a store.
     seed : random seed of the replay, from which the blend learns its weights.
     has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
+    odd : report of the odd documents that the ledger holds; empty for data without a store.
     """
 
     events: Sequence[Event]
@@ -62,6 +64,7 @@ class TrainingSet:
     watermark: datetime | None = None
     seed: int = 0
     has_friends: bool = False
+    odd: OddDocuments = field(default_factory=OddDocuments)
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
@@ -85,7 +88,9 @@ class TrainingSet:
         profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
         table = _learned(columns, catalog, profiles.unprofiled(), now)
         watermark = files.ledger.watermark()
-        return cls(events, catalog, profiles.profiled(), table, now, watermark, has_friends=has_friends)
+        users = OddUsers(len(profiles), profiles.odd("mended"), profiles.odd("dropped"))
+        odd = OddDocuments(OddEvents.of(events), users)
+        return cls(events, catalog, profiles.profiled(), table, now, watermark, has_friends=has_friends, odd=odd)
 
     @cached_property
     def replay(self) -> Replay:

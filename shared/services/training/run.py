@@ -74,6 +74,7 @@ class RunDocument:
     metrics : model → metric → value on the holdout.
     comparisons : metric differences between models with confidence intervals.
     drift : verdict and findings of drift detection, empty without an incumbent.
+    documents : odd documents that the ledger holds, an `OddDocuments` as JSON; empty if the run ended before it.
     """
 
     run_id: str
@@ -91,6 +92,7 @@ class RunDocument:
     metrics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     comparisons: Mapping[str, Any] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)
+    documents: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
         """Stored form, UTF-8 JSON."""
@@ -105,6 +107,9 @@ class RunDocument:
     def _from_document(cls, document: dict[str, Any]) -> Self:
         for name, kind in _FIELDS.items():
             required(document, name, kind)
+        # Runs of earlier versions did not report it.
+        document = {"documents": {}, **document}
+        required(document, "documents", dict)
         if document["decision"] not in _DECISIONS:
             raise InvalidField("decision", document["decision"], f"one of {', '.join(_DECISIONS)}")
         required_numbers({"numbers": {name: document.get(name) for name in _NUMBERS}}, "numbers")

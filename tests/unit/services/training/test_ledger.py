@@ -458,9 +458,10 @@ def test_profiles_are_told_apart_by_the_wish_not_to_be_profiled(objects: FolderO
 
 def test_a_file_without_the_columns_of_later_versions_is_read() -> None:
     profiles = pyarrow.parquet.read_table(pyarrow.BufferReader(parquet.encode(USERS, [FULL_USER])))
-    earlier = parquet.to_bytes(profiles.drop_columns("profiling"))
+    earlier = parquet.to_bytes(profiles.drop_columns(["profiling", "mended", "dropped"]))
     later = parquet.encode(USERS, [User(user_id="later", profiling=False)])
     table = parquet.newest(USERS, [("earlier", earlier), ("later", later)])
+    assert parquet.Profiles(table).odd("mended") == {}
     assert table.schema == parquet.schema(USERS)
     assert dict(parquet.Profiles(table)) == {
         "full": replace(FULL_USER, profiling=True),
