@@ -104,7 +104,8 @@ def _plain(value: Any) -> Any:  # a Firestore value has one of ten types
     if kind == "null_value" or found is None:
         return None
     if kind == "timestamp_value":
-        return datetime.fromtimestamp(found.timestamp(), UTC)
+        # Not by a number of seconds, which would round the last microsecond of all into another year.
+        return datetime.combine(found.date(), found.time(), UTC)
     if kind == "geo_point_value":
         return {"lat": found.latitude, "lng": found.longitude}
     if kind == "reference_value":

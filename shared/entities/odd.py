@@ -5,10 +5,9 @@ are strict, since whoever sends them a wrong value can be told.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, runtime_checkable
 
 from shared.entities import fields
@@ -173,16 +172,14 @@ def ids(max_items: int, max_bytes: int) -> Treatment:
 
 
 def _first(max_items: int, value: object, parse: Callable[[object], str]) -> list[str] | None:
-    if not isinstance(value, list | tuple):
-        return None
-    return list(islice(dict.fromkeys(_usable(value, parse)), max_items)) or None
-
-
-def _usable(items: Sequence[object], parse: Callable[[object], str]) -> Iterator[str]:
-    for item in items:
+    kept = dict[str, None]()
+    for item in value if isinstance(value, list | tuple) else ():
         try:
             text = parse(item)
         except InvalidField:
             continue
         if text:
-            yield text
+            kept[text] = None
+        if len(kept) == max_items:
+            break
+    return list(kept) or None

@@ -1,5 +1,6 @@
 """Documents with odd values: all listings, single reads and the trigger agree on what becomes of them."""
 
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
@@ -47,6 +48,8 @@ def _values(database: Database) -> tuple[object, ...]:
         float("inf"),
         b"bytes",
         NOW,
+        datetime.min.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
         GeoPoint(46.9, 7.4),
         database.document("organizers", "jazz_club"),
         [database.document("users", "bob"), "two"],
@@ -112,6 +115,7 @@ def test_the_trigger_reads_odd_values_as_the_listings_do(database: Database) -> 
         told = Event.read(stored.event_id, changed_document(payload).fields or {})
         assert (told, told.mended, told.dropped) == (stored, stored.mended, stored.dropped)
         assert {*told.mended, *told.dropped} <= {*cases[stored.event_id]}
+    assert raw.keys() == {("events", key) for key in cases}
 
 
 def test_profiles_with_odd_values_are_read_alike_at_a_request_and_in_trainings(stores: Stores) -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from functions.event import event
 from jobs import retrain
 from shared.adapters.cloudevent import encode_change
 from shared.adapters.sqlite.events import SqliteEvents
-from shared.entities import User
+from shared.entities import Status, User
 from shared.ports import Documents
 from shared.services.training.run import RunDocument
 from tests.deployment import Clock, Wire, delivered
@@ -103,6 +104,21 @@ def test_an_event_that_becomes_odd_stays_unless_it_is_unsafe(
     clock.forward()
     assert shown(client) == ({"odd"} if name in SHOWN else set())
     assert [letter.document_id for letter in store.dead_letters.since(NOW)] == (["odd"] if name in HIDDEN else [])
+
+
+@pytest.mark.parametrize(
+    "more", [{"deletedAt": datetime.max.replace(tzinfo=UTC)}, {"name": b"raw"}, {"x": [{"y": None}]}]
+)
+def test_a_cancellation_is_noticed_whatever_else_the_document_holds(
+    store: Documents, client: FlaskClient, clock: Clock, more: Mapping[str, Any]
+) -> None:
+    store.events.put([an_event("odd", starts_at=NOW + 3 * DAY)], now=NOW)
+    assert shown(client) == {"odd"}
+    # Stored with an old stamp, so that only the function tells the change.
+    store.events.put([an_event("odd", starts_at=NOW + 3 * DAY, status=Status.CANCELLED)], now=NOW - 100 * DAY)
+    event(delivered(encode_change("events", "odd", {"status": "cancelled", **more})))
+    clock.forward()
+    assert shown(client) == set()
 
 
 def assert_told(documents: Mapping[str, Any]) -> None:
