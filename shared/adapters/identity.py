@@ -7,21 +7,27 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.breaker import Breaker
+from shared.adapters.publickeys import PublicKeys
 from shared.adapters.webtoken import LEEWAY_S, check_token
 from shared.errors import StoreUnavailable, Unauthenticated
-from shared.ports import Caller
+from shared.ports import Caller, remaining_s
 
 if TYPE_CHECKING:
-    from jwt import PyJWKClient
+    from jwt import PyJWKSet
 
 KEYS_S: Final = 1.0
 """Seconds that the server of the public keys may take; instances ask it every few hours."""
 _APP_ISSUER: Final = "https://firebaseappcheck.googleapis.com/"
 _APP_KEYS_LIFE_S: Final = 21_600
 """Seconds for which App Check's keys may be kept, by its documentation."""
+_NEW_KEYS_S: Final = 30.0
+"""Seconds after a fetch of the keys before which an unknown one is not looked for: its token may be forged."""
 _ID_TOKEN: Final = "Firebase ID token"  # noqa: S105  # its name
 _APP_TOKEN: Final = "App Check token"  # noqa: S105  # its name
 
@@ -43,7 +49,7 @@ class FirebaseIdentity:
         self._lock = threading.Lock()
         self._keys = Breaker()
         self._app: Any = None
-        self._app_key_client: PyJWKClient | None = None
+        self._app_keys: PublicKeys | None = None
 
     def caller(self, id_token: str) -> Caller:
         """Caller of a verified ID token; raises `Unauthenticated` for any other, `StoreUnavailable` without keys."""
@@ -52,10 +58,8 @@ class FirebaseIdentity:
         # Imported here because most first requests of an instance have no token, and the SDK is slow to import.
         from firebase_admin import auth
 
-        with self._keys.call(KEYS_S) as seconds, _verification(_ID_TOKEN):
+        with self._keys.call(KEYS_S), _verification(_ID_TOKEN):
             app = self._set_up()
-            # The SDK's option for it holds for all requests alike.
-            auth._get_client(app)._token_verifier.request._timeout_seconds = _phases(seconds)  # noqa: SLF001
             claims = auth.verify_id_token(id_token, app=app, clock_skew_seconds=LEEWAY_S)
         return Caller(
             user_id=claims["uid"],
@@ -70,30 +74,34 @@ class FirebaseIdentity:
         import jwt
 
         audience = f"projects/{self._project}"
-        with self._keys.call(KEYS_S) as seconds, _verification(_APP_TOKEN):
-            keys = self._app_keys()
-            keys.timeout = min(_phases(seconds))
-            key = keys.get_signing_key_from_jwt(app_token).key
+        with self._keys.call(KEYS_S), _verification(_APP_TOKEN):
+            key = self._app_key(jwt.get_unverified_header(app_token)["kid"])
             # Not by the SDK, which gives no leeway to clocks.
             claims = jwt.decode(app_token, key, algorithms=["RS256"], audience=audience, leeway=LEEWAY_S)
         if not isinstance(claims["aud"], list) or not claims["iss"].startswith(_APP_ISSUER):
             raise Unauthenticated(f"expected an {_APP_TOKEN} from {_APP_ISSUER} for {audience}")
 
-    def _app_keys(self) -> "PyJWKClient":
+    def _app_key(self, key_id: str) -> Any:
+        """Key of App Check by its id; one that is unknown may have been published since they were fetched."""
         from firebase_admin.app_check import _AppCheckService
-        from jwt import PyJWKClient
 
         with self._lock:
-            if self._app_key_client is None:
+            if self._app_keys is None:
                 url = _AppCheckService._JWKS_URL  # noqa: SLF001  # the SDK has no public name for it
-                self._app_key_client = PyJWKClient(url, lifespan=_APP_KEYS_LIFE_S)
-            return self._app_key_client
+                self._app_keys = PublicKeys(url, _key_set, lifetime_s=_APP_KEYS_LIFE_S)
+        for max_age_s in (_APP_KEYS_LIFE_S, _NEW_KEYS_S):
+            body = self._app_keys.body(remaining_s(KEYS_S), max_age_s=max_age_s)
+            for key in _key_set(body).keys:
+                if key.key_id == key_id:
+                    return key.key
+        raise Unauthenticated(f"expected a valid {_APP_TOKEN}: no key has the id {key_id!r}")
 
     def _set_up(self) -> Any:
         import firebase_admin
+        from firebase_admin import auth
         from google.auth.credentials import AnonymousCredentials
 
-        class PublicKeys(firebase_admin.credentials.Base):  # type: ignore[misc]  # the SDK ships no types
+        class Nobody(firebase_admin.credentials.Base):  # type: ignore[misc]  # the SDK ships no types
             """Credentials of nobody, since public keys need none."""
 
             def get_credential(self) -> AnonymousCredentials:
@@ -104,8 +112,39 @@ class FirebaseIdentity:
             if self._app is None:
                 options = {"projectId": self._project}
                 # A name of its own, as the program around may have set up another app of the SDK.
-                self._app = firebase_admin.initialize_app(PublicKeys(), options, name=f"marquee-{uuid.uuid4().hex}")
+                self._app = firebase_admin.initialize_app(Nobody(), options, name=f"marquee-{uuid.uuid4().hex}")
+                verifier = auth._get_client(self._app)._token_verifier  # noqa: SLF001  # the SDK has no option for it
+                verifier.request = _Certificates()
             return self._app
+
+
+class _Certificates:
+    """Transport of the SDK (`google.auth.transport.Request`): all that it fetches are the certificates of ID tokens."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._by_url: dict[str, PublicKeys] = {}
+
+    def __call__(self, url: str, **_: object) -> "_Answer":
+        """Answer of a server that was right, since `PublicKeys` raises an error for all others."""
+        with self._lock:
+            certificates = self._by_url.setdefault(url, PublicKeys(url, json.loads))
+        return _Answer(certificates.body(remaining_s(KEYS_S)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """HTTP response as the SDK expects it."""
+
+    data: bytes
+    status: int = HTTPStatus.OK
+
+
+@lru_cache(maxsize=1)
+def _key_set(body: bytes) -> "PyJWKSet":
+    from jwt import PyJWKSet
+
+    return PyJWKSet.from_dict(json.loads(body))
 
 
 @contextmanager
@@ -114,14 +153,14 @@ def _verification(what: str) -> Iterator[None]:
     from firebase_admin.auth import CertificateFetchError
     from firebase_admin.exceptions import FirebaseError
     from google.auth.exceptions import GoogleAuthError
-    from jwt import PyJWKClientConnectionError, PyJWTError
+    from jwt import PyJWTError
 
     try:
         yield
     except Exception as error:
         is_refusal = isinstance(error, ValueError | FirebaseError | PyJWTError)
         # Google's library raises errors about a token as ValueError as well.
-        is_outage = isinstance(error, CertificateFetchError | PyJWKClientConnectionError | OSError) or (
+        is_outage = isinstance(error, CertificateFetchError | OSError) or (
             isinstance(error, GoogleAuthError) and not is_refusal
         )
         if is_outage or _is_about_keys(error):
@@ -134,11 +173,8 @@ def _verification(what: str) -> Iterator[None]:
 def _is_about_keys(error: Exception) -> bool:
     """Whether an error is about what the server of the keys sent: the token's own form has been checked before."""
     from google.auth.exceptions import GoogleAuthError
-    from jwt import PyJWKClientError, PyJWKError, PyJWKSetError
+    from jwt import PyJWKError, PyJWKSetError
 
-    if isinstance(error, PyJWKClientError):
-        # The same type says that no key has the token's id.
-        return "matches" not in str(error)
     cause = getattr(error, "cause", error)
     if isinstance(cause, json.JSONDecodeError | UnicodeDecodeError | PyJWKError | PyJWKSetError):
         return True
@@ -146,11 +182,6 @@ def _is_about_keys(error: Exception) -> bool:
     return isinstance(cause, TypeError | AttributeError) or (
         cause is not error and isinstance(cause, ValueError) and not isinstance(cause, GoogleAuthError)
     )
-
-
-def _phases(seconds: float) -> tuple[float, float]:
-    """Seconds for connecting and for the silence after it, which take no longer than `seconds` together."""
-    return seconds / 2, seconds / 2
 
 
 def _provider(claim: object) -> object:

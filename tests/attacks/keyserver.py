@@ -6,11 +6,12 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BufferedIOBase
 from typing import Any
 
 import pytest
@@ -98,11 +99,12 @@ def sealed_with_secret(secret: bytes, header: bytes, claims: bytes) -> str:
 
 @dataclass
 class KeyServer:
-    """Local server of public keys; `answer` replaces its bodies, and `pause_s` delays them."""
+    """Local server of public keys; `answer` replaces its bodies, `pause_s` delays them, and `sent` sends answers."""
 
     signer: Signer = field(default_factory=Signer)
     answer: tuple[int, bytes] | None = None
     pause_s: float = 0.0
+    sent: Callable[[BufferedIOBase, bytes], None] | None = None
     asked: int = 0
 
     def body(self, path: str) -> tuple[int, bytes]:
@@ -114,6 +116,25 @@ class KeyServer:
         return 200, json.dumps(keys).encode()
 
 
+def slowly(file: BufferedIOBase, answer: bytes) -> None:
+    """An answer byte by byte, never silent for long."""
+    for number in range(len(answer)):
+        file.write(answer[number : number + 1])
+        time.sleep(0.1)
+
+
+def slowly_after_its_head(file: BufferedIOBase, answer: bytes) -> None:
+    head, gap, body = answer.partition(b"\r\n\r\n")
+    file.write(head + gap)
+    slowly(file, body)
+
+
+def without_end(file: BufferedIOBase, answer: bytes) -> None:
+    file.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        file.write(b" " * 65_536)
+
+
 @contextmanager
 def key_server(server: KeyServer) -> Iterator[KeyServer]:
     """Server in place of Google's until the end of the block."""
@@ -122,6 +143,10 @@ def key_server(server: KeyServer) -> Iterator[KeyServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = server.body(self.path)
+            if server.sent:
+                head = f"HTTP/1.1 {status} OK\r\nContent-Length: {len(body)}\r\n\r\n"
+                server.sent(self.wfile, head.encode() + body)
+                return
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

@@ -1,20 +1,25 @@
 """Forged, damaged and stale tokens: none is taken, and each is told as 401, or as 503 where keys cannot be had."""
 
 import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from firebase_admin import app_check
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from functions import wiring
 from shared.adapters.identity import KEYS_S, FirebaseIdentity
+from shared.adapters.publickeys import NAME, PublicKeys
 from shared.adapters.webtoken import LEEWAY_S, MAX_BYTES
 from shared.errors import StoreUnavailable, Unauthenticated
 from tests import deployment
@@ -29,6 +34,9 @@ from tests.attacks.keyserver import (
     id_claims,
     key_server,
     sealed_with_secret,
+    slowly,
+    slowly_after_its_head,
+    without_end,
 )
 from tests.deployment import Clock
 from tests.examples import DAY, an_event
@@ -460,6 +468,10 @@ KEYLESS: dict[str, KeyServer] = {
     "sends no keys": KeyServer(GOOD, (200, b'{"keys": []}')),
     "sends no certificates": KeyServer(GOOD, (200, b'{"k1": "no PEM"}')),
     "hangs": KeyServer(GOOD, pause_s=KEYS_S * 4),
+    "sends a byte now and then": KeyServer(GOOD, sent=slowly),
+    "sends its head, then a byte now and then": KeyServer(GOOD, sent=slowly_after_its_head),
+    "sends without end": KeyServer(GOOD, sent=without_end),
+    "sends elsewhere": KeyServer(GOOD, (302, b"")),
 }
 
 
@@ -475,6 +487,68 @@ def test_without_keys_tokens_are_told_as_an_outage_in_time(name: str) -> None:
             with pytest.raises(StoreUnavailable):
                 verify(token)
             assert time.monotonic() - started < KEYS_S * 2
+
+
+@pytest.mark.parametrize("name", ["hangs", "sends a byte now and then", "sends without end"])
+@pytest.mark.parametrize("kind", ["ID token", "App Check token"])
+def test_many_wait_for_keys_no_longer_than_one_and_leave_no_thread(name: str, kind: str) -> None:
+    with key_server(KEYLESS[name]):
+        identity = FirebaseIdentity(PROJECT)
+        verify: Callable[[str], object] = identity.caller if kind == "ID token" else identity.attest
+        with pytest.raises(Unauthenticated):
+            verify("a.b.c")
+        token = id_token() if kind == "ID token" else app_token()
+
+        def wait(_: int) -> float:
+            started = time.monotonic()
+            with pytest.raises(StoreUnavailable):
+                verify(token)
+            return time.monotonic() - started
+
+        with ThreadPoolExecutor(12) as pool:
+            assert max(pool.map(wait, range(12))) < KEYS_S * 2
+        give_up = time.monotonic() + KEYS_S
+        while (left := [thread.name for thread in threading.enumerate() if thread.name == NAME]) and (
+            time.monotonic() < give_up
+        ):
+            time.sleep(0.02)
+        assert left == []
+
+
+def test_keys_are_kept_as_long_as_their_server_says_and_no_longer() -> None:
+    now = [0.0]
+    with key_server(KeyServer(GOOD, sent=_for_a_minute)) as server:
+        url = app_check._AppCheckService._JWKS_URL
+        keys = PublicKeys(url, json.loads, clock=lambda: now[0])
+        for at, asked in ((0, 1), (59, 1), (61, 2), (100, 2)):
+            now[0] = at
+            assert keys.body(9)
+            assert server.asked == asked
+        assert keys.body(9, max_age_s=30)
+        assert server.asked == 3
+        # A body that is none is not kept, whatever the server says.
+        server.answer = (200, b"<html>")
+        now[0] = 200
+        for asked in (4, 5):
+            with pytest.raises(ValueError, match="Expecting"):
+                keys.body(9)
+            assert server.asked == asked
+
+
+def _for_a_minute(file: BufferedIOBase, answer: bytes) -> None:
+    file.write(answer.replace(b"\r\n", b"\r\nCache-Control: public, max-age=60, must-revalidate\r\n", 1))
+
+
+@pytest.mark.parametrize("kind", ["ID token", "App Check token"])
+def test_forged_ids_of_keys_make_no_fetches(kind: str) -> None:
+    with key_server(KeyServer(GOOD, sent=_for_a_minute)) as server:
+        identity = FirebaseIdentity(PROJECT)
+        verify: Callable[[str], object] = identity.caller if kind == "ID token" else identity.attest
+        for number in range(9):
+            head = header(kid=f"k{number + 2}")
+            with pytest.raises(Unauthenticated):
+                verify(id_token(head) if kind == "ID token" else app_token(head))
+        assert server.asked == 1
 
 
 def test_requests_wait_for_a_server_of_keys_that_hangs_once_and_within_their_budget(tmp_path: Path) -> None:
