@@ -18,6 +18,8 @@ def __getattr__(name: str) -> Callable[..., Any]:
         raise AttributeError(f"main has no {name!r}, only {', '.join(__all__)}")
     import_module("functions.logs").configure(os.environ)
     entry: Callable[..., Any] = getattr(import_module(f"functions.{name}"), name)
+    if name == "api":
+        import_module("functions.bodies").protect()
     # All loaded objects live as long as the process. The server forks next; a garbage collection that visited them
     # would take a tenth of the cold start and copy their pages.
     gc.freeze()

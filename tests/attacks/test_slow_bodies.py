@@ -1,4 +1,4 @@
-"""Bodies that are promised and not sent, or byte by byte: others are served meanwhile, and nobody waits for long."""
+"""Clients that promise bodies, send them byte by byte or malformed, or read no answers: others are served meanwhile."""
 
 import socket
 import threading
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from functions import THREADS
-from functions.bodies import HURRY_S, PATIENCE_S, Watchdog
+from functions.bodies import HURRY_S, PATIENCE_S, SENDING_S, Watchdog
 from tests.attacks.server import answered, ask, connections, prepare, server
 from tests.demo import demo
 
@@ -23,11 +23,22 @@ PROMISED: dict[str, bytes] = {
     "half a chunk": POST + b"Transfer-Encoding: chunked\r\n\r\nff\r\n{",
     "to a path that takes none": b"GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
     "to no path": b"POST /api/v1/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+    "for an icon": b"GET /favicon.ico HTTP/1.1\r\nHost: localhost\r\nContent-Length: 900\r\n\r\n",
+    "for robots": b"POST /robots.txt HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{",
     "too much": POST + b"Content-Length: 99000000\r\n\r\n",
 }
 
 
-QUICK = ("a part", "to a path that takes none", "too much")
+QUICK = ("a part", "to a path that takes none", "for an icon", "too much")
+CHUNKED = "Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+MALFORMED = {
+    "a size that is no number": "zz\r\n{}\r\n0\r\n\r\n",
+    "a negative size": "-1\r\n\r\n",
+    "no size": "\r\n{}\r\n0\r\n\r\n",
+    "noise": "\x00\x01\r\n",
+    "no end of a chunk": "2\r\n{}XX0\r\n\r\n",
+    "a trailer that is none": "2\r\n{}\r\n0\r\nno trailer\r\n\r\n",
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +67,7 @@ def test_others_are_served_beside_bodies_that_do_not_come(url: str, name: str) -
 
 
 def test_of_bodies_that_are_promised_at_once_no_more_than_half_the_threads_wait() -> None:
-    watchdog, together = Watchdog(), threading.Barrier(THREADS)
+    watchdog, together = Watchdog(socket.SHUT_RD), threading.Barrier(THREADS)
     near, far = socket.socketpair()
 
     def seconds(_: int) -> float:
@@ -69,6 +80,48 @@ def test_of_bodies_that_are_promised_at_once_no_more_than_half_the_threads_wait(
         for _ in range(20):
             given = sorted(pool.map(seconds, range(THREADS)))
             assert given == [HURRY_S] * (THREADS - THREADS // 2) + [PATIENCE_S] * (THREADS // 2)
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_body_is_a_bad_request_and_no_failure(url: str, name: str) -> None:
+    for target, status in (
+        ("POST /api/v1/interactions", 400),
+        ("PUT /api/v1/rules", 400),
+        ("POST /api/v1/nowhere", 404),
+        ("GET /api/v1/health", 200),
+        ("POST /api/v1/health", 405),
+        ("GET /favicon.ico", 404),
+    ):
+        with connections(url, 1, f"{target} HTTP/1.1\r\n{CHUNKED}{MALFORMED[name]}".encode()) as [connection]:
+            assert answered(connection)[0] == status, target
+
+
+def _read_nothing(connection: socket.socket) -> None:
+    """Ask for more than the buffers of a connection take, without reading."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    connection.sendall(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500)
+
+
+def test_others_are_served_beside_clients_that_read_no_answers(url: str) -> None:
+    with connections(url, THREADS * 2, b"") as opened:
+        for connection in opened:
+            _read_nothing(connection)
+        time.sleep(1)
+        for path in ("health", "recommendations?user_id=jazz_fan_0"):
+            status, _, seconds = ask(f"{url}/{path}")
+            assert status == 200
+            assert seconds < THREADS * 2 / (THREADS / 2) * HURRY_S + SLACK_S
+
+
+@pytest.mark.attacks
+def test_an_answer_that_nobody_reads_is_given_up(url: str) -> None:
+    with connections(url, 1, b"") as [connection]:
+        _read_nothing(connection)
+        time.sleep(SENDING_S + SLACK_S)
+        received = b""
+        while piece := connection.recv(1_000_000):
+            received += piece
+        assert 0 < received.count(b"HTTP/1.1 200") < 500
 
 
 @pytest.mark.attacks
