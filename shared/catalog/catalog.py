@@ -297,6 +297,10 @@ class Catalog:
             with named(f"catalog.{name}."):
                 bags[name] = TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}."), size)
         times: dict[str, Any] = {name: _checked_times(arrays, f"catalog.{name}", size) for name in _TIMES}
+        dated = np.isfinite(times["starts_at"])
+        if not bool((times["ends_at"][dated] >= times["starts_at"][dated]).all()):
+            # All of such a catalog may seem to be over, and lists would be empty.
+            raise ValueError("catalog.ends_at: expected no event to end before it starts")
         shifts: dict[str, Any] = {
             name: checked(arrays, f"catalog.{name}", "f4", size, low=-_DAY_S, high=_DAY_S, has_unknown=True)
             for name in _SHIFTS

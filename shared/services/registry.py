@@ -100,9 +100,12 @@ def load_version(objects: ObjectStore, version: str) -> tuple[Recommender, Manif
 
 
 def versions(objects: ObjectStore) -> list[Version]:
-    """Published versions, newest first; those with an unreadable manifest are left out."""
-    blob = objects.read(POINTER)
-    current = Pointer.from_json(blob.data).version if blob else ""
+    """Published versions, newest first; those with an unreadable manifest are left out.
+
+    None of them is current where the pointer cannot be read, so that one of them can be chosen to be activated.
+    """
+    pointer = _readable(objects.read(POINTER))
+    current = pointer.version if pointer else ""
     published = []
     for name in _stored(objects):
         try:
@@ -229,5 +232,5 @@ def _readable(blob: Blob | None) -> Pointer | None:
     try:
         return Pointer.from_json(blob.data) if blob else None
     except ArtifactError:
-        # A damaged pointer counts as none, so that the next training replaces it.
+        # A damaged pointer counts as none, so that the next training or activation replaces it.
         return None

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shared.catalog.catalog import Catalog
+from shared.catalog.catalog import UNSEEN, Catalog
 from shared.errors import ArtifactError
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
@@ -169,6 +169,20 @@ def test_no_damaged_array_reaches_a_request(model: str) -> None:
 def test_no_model_without_one_of_its_arrays_is_taken(model: str) -> None:
     for name in _arrays(model).keys() - LATER:
         assert not _taken(model, {key: array for key, array in _arrays(model).items() if key != name}), name
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_model_whose_events_end_before_they_start_is_taken(model: str) -> None:
+    arrays = _arrays(model)
+    starts, ends, created = (arrays[f"catalog.{name}"] for name in ("starts_at", "ends_at", "created_at"))
+    for changed in (
+        {"catalog.starts_at": ends, "catalog.ends_at": starts},
+        {"catalog.created_at": ends, "catalog.ends_at": created},
+        {"catalog.ends_at": np.zeros_like(ends)},
+        {"catalog.ends_at": starts - 1},
+        {"catalog.ends_at": np.full_like(ends, UNSEEN)},
+    ):
+        assert not _taken(model, {**arrays, **changed}), [*changed]
 
 
 @pytest.mark.attacks

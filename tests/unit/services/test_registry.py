@@ -190,3 +190,12 @@ def test_the_command_lists_and_rolls_back(
         assert rollback.main([wrong, *options]) == 1
     assert "error: " in capsys.readouterr().err
     assert _current(objects) == "v1"
+
+
+def test_versions_are_listed_beside_a_pointer_that_cannot_be_read(objects: FolderObjects) -> None:
+    _publish(objects, "v1")
+    for data in (b"", b"null", b"[" * 20_000, b'{"version": "../v1"}', b"\xff"):
+        objects.write(POINTER, data, generation=known(objects.read(POINTER)).generation)
+        assert [(version.version, version.is_current) for version in versions(objects)] == [("v1", False)]
+    activate(objects, "v1", now=NOW)
+    assert [(version.version, version.is_current) for version in versions(objects)] == [("v1", True)]
