@@ -17,7 +17,8 @@ _FREE: Final = frozenset(
 )
 # Signs that several currencies share name none.
 _SYMBOLS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(("$", "¥", "￥", "kr", "kr.", "Fr."), ""),
+    **dict.fromkeys(("$", "¥", "￥", "kr", "kr.", "Fr", "Fr.", "Rs", "Rs."), ""),
+    **dict.fromkeys(("Euro", "Euros", "euro", "euros"), "EUR"),
     **dict(zip("€£₹₩₽₺₪₴₫฿₱₦", re.findall("...", "EURGBPINRKRWRUBTRYILSUAHVNDTHBPHPNGN"), strict=True)),
     **{f"{place}$": f"{place[:2]}D" for place in ("US", "NZ", "HK")},
     **dict.fromkeys(("A$", "AU$"), "AUD"),
@@ -33,7 +34,7 @@ _CODES: Final = frozenset(
     )
 )
 _PRICE: Final = re.compile(
-    rf"(?P<before>[^\d+\-−]*?)\s*(?P<number>[+\-−]?[\d.,{_APOSTROPHES}{_SPACES}]*\d)(?:[.,][-–—]+)?\s*(?P<after>\D*)"
+    rf"(?P<before>[^\d+\-−]*?)\s*(?P<number>[+\-−]?\d(?:[\d.,{_APOSTROPHES}{_SPACES}]*\d)?)(?:[.,][-–—]+)?\s*(?P<after>\D*)"
 )
 
 

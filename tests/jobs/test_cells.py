@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from jobs.cells import numbers
 from jobs.cells.document import RowReader
 from jobs.cells.lists import ListColumn
 from jobs.cells.numbers import NumberColumn, PriceColumn
@@ -224,6 +225,12 @@ def test_a_price_that_reads_several_ways_is_refused(cell: str, column: list[str]
     with pytest.raises(InvalidField, match="price") as caught:
         price(cell, *column)
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize("sign", numbers._SYMBOLS)
+@pytest.mark.parametrize("form", ["{sign} 20", "{sign}20", "20 {sign}", "20{sign}", "{sign} 20.-", "{sign} 20,50"])
+def test_every_sign_of_a_currency_is_read_before_and_after_a_number(sign: str, form: str) -> None:
+    assert price(form.format(sign=sign)) == (20.5 if "50" in form else 20, numbers._SYMBOLS[sign])
 
 
 def test_the_currency_of_a_price_is_that_of_the_row_or_refused() -> None:
