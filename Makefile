@@ -34,8 +34,8 @@ test: setup ## every test but the end-to-end ones and long attacks; those of emu
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
 
-emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER]
-	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)")
+emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER] [OPTIONS=--help]
+	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)") $(OPTIONS)
 
 demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
 	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)

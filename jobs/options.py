@@ -144,6 +144,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, zone: str = "such times ar
     )
 
 
+def same_arguments(given: argparse.Namespace) -> list[str]:
+    """Arguments of `add_arguments` that a command line was given, for another command that takes them."""
+    options = {"--timezone": given.timezone, "--max-rejected": given.max_rejected}
+    named = [f"{option}={value}" for option, value in options.items() if value is not None]
+    return [*(f"--map={pairs}" for pairs in given.map), *named]
+
+
 def _zone(name: str) -> ZoneInfo:
     if name not in zone_names():
         lower = {known.lower(): known for known in zone_names()}

@@ -1,5 +1,6 @@
 """Command lines: help texts, and errors of the demo."""
 
+import argparse
 import csv
 import dataclasses
 import shlex
@@ -14,9 +15,11 @@ import pytest
 import requests
 
 from jobs import demo
+from jobs.options import add_arguments, same_arguments
 from jobs.sample import write_sample
 from tests.demo import demo as demo_server
 from tests.jobs.spreadsheet import Dialect, export
+from tools.emulators import __main__ as emulators
 from tools.emulators.programs import ROOT
 
 
@@ -28,12 +31,14 @@ def test_help_is_printed_by_every_command(name: str) -> None:
     assert run.stdout.startswith(f"usage: python -m jobs.{name} ")
 
 
-@pytest.mark.parametrize("name", ["load", "backtest", "demo"])
-def test_the_options_of_reading_are_explained_with_an_example(name: str) -> None:
-    run = subprocess.run([sys.executable, "-m", f"jobs.{name}", "--help"], cwd=ROOT, capture_output=True, text=True)
+@pytest.mark.parametrize(
+    "module", ["jobs.load", "jobs.backtest", "jobs.demo", "benchmarks.accuracy", "tools.emulators"]
+)
+def test_the_options_of_reading_are_explained_with_an_example(module: str) -> None:
+    run = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
     for option in ("--map", "--timezone", "--max-rejected"):
         assert f"\n  {option} " in run.stdout
-    assert f"  python -m jobs.{name} " in run.stdout
+    assert f"  python -m {module} " in run.stdout
     assert "      --map name=title,startsAt=starts_at --timezone Europe/Berlin\n" in run.stdout
     assert max(map(len, run.stdout.splitlines())) <= 90
 
@@ -61,6 +66,31 @@ def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -
     assert len(items) > 10
     assert {item["title"] for item in items} == {events[item["event_id"]]["title"] for item in items}
     assert all(item["starts_at"] == events[item["event_id"]]["starts_at"] for item in items)
+
+
+@pytest.mark.parametrize("target", ["demo", "emulators", "benchmark-accuracy"])
+def test_every_target_that_takes_a_folder_passes_options_on(target: str) -> None:
+    make = ["make", "--dry-run", *(f"--assume-old={made}" for made in ("venv/.installed", "venv/.peers")), target]
+    given = ["DATA=my export", "OPTIONS=--map name=title --timezone Europe/Berlin"]
+    shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    command = shlex.split(shown.splitlines()[-1])
+    assert command[-4:] == ["--map", "name=title", "--timezone", "Europe/Berlin"]
+    assert "my export" in command
+
+
+def test_options_are_passed_on_as_they_were_given() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    for words in ([], ["--map", "a=title", "--map", "b=city", "--timezone", "Europe/Berlin", "--max-rejected", "5%"]):
+        given = parser.parse_args(words)
+        assert parser.parse_args(same_arguments(given)) == given
+
+
+def test_the_emulators_refuse_an_unknown_time_zone_before_they_start(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        emulators.main(["--timezone", "Berlin"])
+    assert caught.value.code == 2
+    assert "--timezone: expected an IANA time zone" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

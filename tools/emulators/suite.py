@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,10 @@ class Suite:
     firestore: str
     folder: Path
 
-    def load(self, data: Path) -> None:
-        """Bulk load of a folder of CSV files, as a deployment's owner would."""
+    def load(self, data: Path, options: Sequence[str] = ()) -> None:
+        """Bulk load of a folder of CSV files, as a deployment's owner would, with more options of `jobs.load`."""
         command = [sys.executable, "-m", "jobs.load", str(data), "--store", f"firestore:{PROJECT}"]
-        command += ["--objects", f"gs:{_BUCKET}", "--rejected", str(self.folder / "rejected.csv")]
+        command += ["--objects", f"gs:{_BUCKET}", "--rejected", str(self.folder / "rejected.csv"), *options]
         environ = {**os.environ, "FIRESTORE_EMULATOR_HOST": self.firestore, "STORAGE_EMULATOR_HOST": self.storage}
         subprocess.run(command, cwd=programs.ROOT, env=environ, check=True)
 
@@ -66,12 +66,13 @@ class Suite:
 
 
 @contextmanager
-def emulator_suite(*, hosting_port: int = 0) -> Iterator[Suite]:
+def emulator_suite(*, hosting_port: int = 0, timezone: str = "") -> Iterator[Suite]:
     """Emulator suite of a block: all emulators, with empty stores, until the block ends.
 
     Parameters
     ----------
     hosting_port : the port of the web page, 0 for a free port.
+    timezone : MARQUEE_TIMEZONE of the functions; "" for that of the environment.
     """
     firebase = programs.firebase()
     programs.java()
@@ -86,6 +87,7 @@ def emulator_suite(*, hosting_port: int = 0) -> Iterator[Suite]:
             "MARQUEE_REFRESH_S": "1",
             # The emulators slow the machine down, which must not make lists lack the user's history.
             "MARQUEE_DEADLINE_S": "30",
+            **({"MARQUEE_TIMEZONE": timezone} if timezone else {}),
         }
         command = [str(firebase), "emulators:start", "--project", PROJECT, "--only", ",".join(_EMULATORS)]
         environ = project.environ(folder, settings)
