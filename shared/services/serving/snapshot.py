@@ -27,6 +27,7 @@ A document's timestamp may precede the time at which it becomes readable. Mergin
 """
 
 
+_TICK: Final = timedelta(microseconds=1)
 _STAND_INS: Final = 2
 """Versions before a damaged one that a starting instance tries: each takes as long as its download."""
 
@@ -40,7 +41,7 @@ class Snapshot:
     model : the model in service, with newer events and popularity merged in, and its caches.
     manifest : manifest of the model in service; None without a model.
     read_until : watermark of events and counts, UTC; None before the first successful refresh.
-    seen : newest stamp of an event or count that was read, UTC; None before the first.
+    seen : newest stamp of an event or count that was read, here or by the training, UTC; None before the first.
     rules : business rules.
     degraded : parts that failed in the last refresh: `model`, `events`, `popularity`, `rules`; `refresh` if a refresh
         missed its deadline.
@@ -219,8 +220,8 @@ class Serving:
         snapshot = replace(self._snapshot, degraded=())
         if snapshot.read_until and snapshot.read_until > now - _OVERLAP:
             # The clock was ahead: what was written since the newest stamp would never be read.
-            known = _newest(snapshot.seen, snapshot.manifest.watermark if snapshot.manifest else None)
-            snapshot = replace(snapshot, read_until=known and min(known, now) - _OVERLAP)
+            seen = snapshot.seen
+            snapshot = replace(snapshot, read_until=seen and min(seen, now) - _OVERLAP)
         with ThreadPoolExecutor(1) as pool:
             # In parallel with the model's download, since the first use of the document store imports its library.
             rules = pool.submit(self._documents.rules.read)
@@ -243,7 +244,7 @@ class Serving:
             # A newer model lacks cancellations since its training, which the model in service has.
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
-            snapshot = replace(snapshot, read_until=now - _OVERLAP)
+            snapshot = replace(snapshot, read_until=_reached(now, snapshot.seen))
         return snapshot
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
@@ -273,7 +274,9 @@ class Serving:
         recommender, manifest = load_version(self._objects, version)
         # Events and counts newer than the model must be merged into it again.
         read_until = min(manifest.watermark, now) - _OVERLAP if manifest.watermark else None
-        return replace(snapshot, model=CachedRecommender(recommender), manifest=manifest, read_until=read_until)
+        seen = _newest(snapshot.seen, manifest.watermark)
+        model = CachedRecommender(recommender)
+        return replace(snapshot, model=model, manifest=manifest, read_until=read_until, seen=seen)
 
     def _stand_in(self, snapshot: Snapshot, version: str, now: datetime) -> Snapshot | None:
         """Snapshot with one of the newest versions before `version`, None where none of them can be used."""
@@ -300,6 +303,15 @@ class Serving:
         sums = {event_id: count.popularity for event_id, count, _ in counts}
         seen = _newest(snapshot.seen, *(updated_at for _, _, updated_at in counts))
         return replace(snapshot, model=snapshot.model.with_popularity(sums), seen=seen)
+
+
+def _reached(now: datetime, seen: datetime | None) -> datetime:
+    """Watermark after a reading at `now`: what was stamped earlier is known.
+
+    At most the newest stamp, as the clock of this instance may be ahead of those that stamp changes.
+    """
+    settled = now - _OVERLAP
+    return min(settled, seen + _TICK) if seen else settled
 
 
 def _newest(*stamps: datetime | None) -> datetime | None:

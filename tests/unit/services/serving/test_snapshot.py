@@ -157,6 +157,23 @@ def test_a_clock_that_was_ahead_hides_no_change(
     assert [event_id for event_id, _ in _shown(serving.current(NOW + 10 * SECOND + REFRESH), NOW)] == ["c"]
 
 
+@pytest.mark.parametrize("has_model", [False, True])
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), DAY / 2])
+@pytest.mark.parametrize("idle", [REFRESH, DAY / 4])
+def test_a_clock_that_stays_ahead_or_is_put_back_later_hides_no_change(
+    store: Documents, objects: FolderObjects, ahead: timedelta, idle: timedelta, *, has_model: bool
+) -> None:
+    if has_model:
+        _train(store, objects)
+    serving = _serving(store, objects)
+    for number in range(3):
+        serving.current(NOW + ahead + number * REFRESH)
+    store.events.put([an_event("a", status=Status.CANCELLED, starts_at=NOW + 2 * DAY)], now=NOW + 2 * REFRESH + SECOND)
+    # As late by the right clock as by that which is ahead.
+    shown = _shown(serving.current(NOW + ahead + 2 * REFRESH + idle), NOW)
+    assert [event_id for event_id, _ in shown] == ["b", "c"]
+
+
 def test_a_sold_out_event_is_listed_again_when_on_sale_again(store: Documents, objects: FolderObjects) -> None:
     serving = _serving(store, objects)
     sold_out = an_event("a", capacity=5, booked=5, starts_at=NOW + 2 * DAY)
