@@ -48,8 +48,8 @@ class CsvFile:
     """CSV file with a header, as spreadsheets and databases write it.
 
     Encoding (see `encoding.py`), line endings and separator (comma, semicolon, tab, bar, or the one of a line `sep=;`)
-    are those of the file; quoting is that of RFC 4180. The header is the line with the most names of fields among the
-    first, so that titles may stand above it.
+    are those of the file, spaces after separators included; quoting is that of RFC 4180. The header is the line with
+    the most names of fields among the first, so that titles may stand above it.
 
     An unclosed quote would swallow the rest of the file. Therefore, a record that spans lines and does not fit the
     header is rejected at its first line, and reading goes on with its second line.
@@ -103,7 +103,7 @@ class CsvFile:
                     yield item.cells[field]
 
     def _rows(self, stream: BinaryIO) -> Iterator[Row | Rejection]:
-        lines = Lines(self.encoding, stream, self._header.separator)
+        lines = Lines(self.encoding, stream, self._header.separator, is_spaced=self._header.is_spaced)
         for line, data in islice(lines.records(), self._header.n_before + 1, None):
             if data is None:
                 yield self._rejection(line, f"a record of at most {MAX_RECORD_BYTES:,} bytes with closed quotes")
@@ -127,7 +127,7 @@ class CsvFile:
         if not (some := text.strip(self._blank)) or some.isspace():
             return None
         try:
-            cells = split(text, self._header.separator)
+            cells = split(text, self._header.separator, is_spaced=self._header.is_spaced)
         except csv.Error as error:
             return self._rejection(line, f"RFC 4180 quoting ({error})")
         if len(cells) != len(self.header) and not self._fits(cells):

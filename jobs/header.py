@@ -22,10 +22,14 @@ _DECLARED: Final = re.compile(r'\ufeff?"?sep=([^"\w\s]|\t)"?[^\w]*', re.IGNORECA
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Header of a file: names of the columns, separator, and where it is: its line and the records before it."""
+    """Header of a file: names of the columns, separator, and where it is: its line and the records before it.
+
+    `is_spaced` tells that spaces follow the separators, as in `event_id, title`.
+    """
 
     names: tuple[str, ...]
     separator: str
+    is_spaced: bool = False
     line: int = 1
     n_before: int = 0
 
@@ -43,8 +47,10 @@ def find_header(file: str, lines: Lines, naming: Naming, required: Sequence[str]
             separators = (declared[1],)
         for separator in separators if text.strip() else ():
             with suppress(csv.Error):
-                names = tuple(name.strip() for name in split(text, separator))
-                candidates.append(Header(names, separator, line, number))
+                later = [name for name in text.split(separator)[1:] if name.strip()]
+                is_spaced = bool(later) and all(name.startswith(" ") for name in later)
+                names = tuple(name.strip() for name in split(text, separator, is_spaced=is_spaced))
+                candidates.append(Header(names, separator, is_spaced, line, number))
     if not any(naming.fields(candidate.names) for candidate in candidates) and (is_broken or not candidates):
         raise InvalidField(where, "", "a first line with the names of the columns")
 

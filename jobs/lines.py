@@ -13,12 +13,17 @@ MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 
 
 class Lines:
-    """Record reader: joins physical lines to one record while quotes are open."""
+    """Record reader: joins physical lines to one record while quotes are open.
 
-    def __init__(self, encoding: Encoding, stream: BinaryIO, separator: str = "") -> None:
+    `separator` is what stands before a quote that opens a cell, maybe with spaces if `is_spaced`; "" for anything.
+    """
+
+    def __init__(self, encoding: Encoding, stream: BinaryIO, separator: str = "", *, is_spaced: bool = False) -> None:
         self._readline = encoding.lines(stream).readline
         # A quote within a cell that has no quotes around it, such as 7" single, opens nothing.
-        self._opening = re.compile(rf'(?:^|{re.escape(separator)})"'.encode()) if separator else None
+        self._opening = (
+            re.compile(rf'(?:^|{re.escape(separator)}){" *" if is_spaced else ""}"'.encode()) if separator else None
+        )
         self._again: deque[bytes] = deque()
         self._line = 0
         self._parts: list[bytes] = []
@@ -66,16 +71,20 @@ def _is_odd(line: bytes) -> bool:
     return line.count(b'"') % 2 == 1
 
 
-def split(text: str, separator: str) -> list[str]:
-    """Cells of a record; raises `csv.Error` if its quotes are not those of RFC 4180."""
+def split(text: str, separator: str, *, is_spaced: bool = False) -> list[str]:
+    """Cells of a record; raises `csv.Error` if its quotes are not those of RFC 4180.
+
+    With `is_spaced`, spaces after a separator are no part of a cell.
+    """
     if '"' not in text:
         line = text.rstrip("\r\n")
         if "\r" not in line:
-            return line.split(separator)
+            cells = line.split(separator)
+            return [cell.lstrip(" ") for cell in cells] if is_spaced else cells
     # The limit of the csv module is global to the process; records are already bounded by MAX_RECORD_BYTES.
     csv.field_size_limit(MAX_RECORD_BYTES)
     try:
-        rows = list(csv.reader([text], delimiter=separator, strict=True))
+        rows = list(csv.reader([text], delimiter=separator, skipinitialspace=is_spaced, strict=True))
     except csv.Error:
         # Web spreadsheets separate by tabs without any quoting, and a cell has neither tabs nor line breaks.
         if separator != "\t" or "\n" in text.rstrip("\r\n"):

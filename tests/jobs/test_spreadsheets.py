@@ -98,6 +98,26 @@ def test_an_export_by_tabs_without_quoting_reads_back_equal(rows: list[tuple[str
     assert [item.cells if isinstance(item, Row) else item for item in found] == list(map(with_text, numbered))
 
 
+@given(
+    rows=st.lists(st.tuples(*[st.text(st.sampled_from('ab "\n,;|é'), max_size=6)] * 3), max_size=6),
+    separator=st.sampled_from(",;|\t"),
+    is_all_quoted=st.booleans(),
+)
+@settings(deadline=None)
+def test_spaces_after_separators_are_no_part_of_cells(
+    rows: list[tuple[str, str, str]], separator: str, *, is_all_quoted: bool
+) -> None:
+    def written(cell: str) -> str:
+        is_quoted = is_all_quoted or cell[:1] == " " or any(letter in cell for letter in '"\n,;|\t')
+        doubled = cell.replace('"', '""')
+        return f'"{doubled}"' if is_quoted else cell
+
+    numbered = [(f"r{number}", *row) for number, row in enumerate(rows)]
+    text = "\n".join(f"{separator} ".join(map(written, row)) for row in (HEADER, *numbered))
+    found = read(text.encode())
+    assert [item.cells if isinstance(item, Row) else item for item in found] == list(map(with_text, numbered))
+
+
 @pytest.mark.parametrize("name", ["cp1251", "koi8-r", "cp1253", "shift_jis", "gbk", "big5", "cp1250"])
 def test_other_encodings_are_no_other_letters(name: str) -> None:
     texts = {
