@@ -31,6 +31,7 @@ from benchmarks.judging import (
 )
 from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
 from jobs.console import Console, table
+from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
 from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
@@ -41,10 +42,12 @@ from tools.interruption import exit_status, interruptible
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))
 _SAMPLE: Final = Plan(cutoffs=_SAMPLE_CUTOFFS, window_days=7, horizon_days=60)
+_DEFAULTS: Final = ReadingOptions()
 _INSTALL: Final = "venv/bin/pip install -r benchmarks/requirements.txt"
 _TITLES: Final = {"all": "all users", "warm": "warm users", "cold": "cold users"}
 _COLUMNS: Final = {
     "ndcg": "NDCG@{k}",
+    "one_date_ndcg": "one date",
     "recall": "recall@{k}",
     "recall_of_all": "hits/taken",
     "ndcg_new_events": "NDCG new",
@@ -63,10 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     console = Console(sys.stderr)
     try:
-        plan = _plan(given)
+        plan, options = _plan(given), ReadingOptions.parse(given)
         with interruptible(), _data(given, console) as folder:
             peers = usable(PEERS if given.peers else (), console, ids_only=plan.ids_only)
-            result = measure(folder, plan, peers, given.k, console, given.model or MODELS, seeds=given.replay_seeds)
+            models, seeds = given.model or MODELS, given.replay_seeds
+            result = measure(folder, plan, peers, given.k, console, models, seeds=seeds, options=options)
     except InvalidField as error:
         parser.error(str(error))
     except (MarqueeError, OSError) as error:
@@ -83,12 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.accuracy",
-        description="At each cutoff, train every model and peer on the earlier interactions of a CSV folder, let them "
+    parser = reading_parser(
+        "benchmarks.accuracy",
+        "At each cutoff, train every model and peer on the earlier interactions of a CSV folder, let them "
         "rank the events that start after it, and evaluate the lists by the bookings, saves and attendances that "
         "follow. Without a folder, evaluate on a synthetic city with four weekly cutoffs, a window of a week and a "
         "horizon of 60 days.",
+        example="FOLDER",
     )
     parser.add_argument("folder", type=Path, nargs="?", help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", action="append", default=[], help="time that counts as now; may be repeated")
@@ -126,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train the blend with so many seeds and average, 1..100 (default: 1)",
     )
     parser.add_argument("--out", type=Path, help="JSON file to write")
+    add_arguments(parser)
     return parser
 
 
@@ -185,12 +191,13 @@ def measure(
     models: Collection[str] = MODELS,
     *,
     seeds: int = 1,
+    options: ReadingOptions = _DEFAULTS,
 ) -> dict[str, Any]:
     """Metrics of `models` and `peers` on the folds of a folder, as JSON values; the blend's are means over seeds."""
     by_system: dict[str, list[Evaluation]] = defaultdict(list)
     by_seed: list[list[Evaluation]] = [[] for _ in range(seeds)]
     cutoffs, users_of_folds = [], []
-    for fold in folds(folder, plan, console):
+    for fold in folds(folder, plan, console, options):
         cutoffs.append(fold.cutoff.isoformat())
         users_of_folds.append((fold.user_ids, fold.warm))
         console.say(
@@ -236,8 +243,8 @@ def measure(
 
 def shown(result: dict[str, Any]) -> str:
     """Report of a result: a table of metrics, and a line per segment that compares the blend to the best peer."""
-    hidden = () if result["ids_only"] else ("recall_of_all",)
-    columns = {name: title.format(k=result["k"]) for name, title in _COLUMNS.items() if name not in hidden}
+    hidden = "one_date_ndcg" if result["ids_only"] else "recall_of_all"
+    columns = {name: title.format(k=result["k"]) for name, title in _COLUMNS.items() if name != hidden}
     rows: list[list[str]] = []
     for segment in USERS:
         of_segment = {name: by[segment] for name, by in result["systems"].items() if segment in by}

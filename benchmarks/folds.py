@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from jobs.console import Console
 from jobs.folder import read_dataset
+from jobs.options import ReadingOptions
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField
@@ -20,6 +21,7 @@ from shared.feedback.interactions import InteractionTable
 from shared.services.training.dataset import Dataset, TrainingSet
 
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
+_DEFAULTS: Final = ReadingOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Fold:
     hit_users, hit_columns : int64 of shape (h,) – index into `user_ids` and candidate column of each hit.
     warm : bool of shape (u,) – users with a booking, save or attendance before the cutoff.
     is_new : bool of shape (c,) – candidates without an interaction before the cutoff.
+    series : int32 of shape (c,) – codes of the candidates' series; -1 for none, and where attributes are removed.
     """
 
     cutoff: datetime
@@ -69,6 +72,7 @@ class Fold:
     hit_columns: NDArray[np.int64]
     warm: NDArray[np.bool_]
     is_new: NDArray[np.bool_]
+    series: NDArray[np.int32]
 
     def users(self) -> list[User]:
         """Profiles of the evaluated users, in the order of `user_ids`."""
@@ -83,17 +87,18 @@ class Fold:
         return relevant
 
 
-def folds(folder: Path, plan: Plan, console: Console) -> Iterator[Fold]:
-    """Folds of a folder in order of time; the folder is read again for each cutoff.
+def folds(folder: Path, plan: Plan, console: Console, options: ReadingOptions = _DEFAULTS) -> Iterator[Fold]:
+    """Folds of a folder in order of time; the folder is read again for each cutoff, by `options`.
 
     Raises `InvalidField` if a cutoff leaves no user to evaluate or no booking, save or attendance to learn from.
     """
-    hits = [hit for hit in read_dataset(folder, console, before=_EVER).interactions if hit.type.meaning.is_hit]
+    everything = read_dataset(folder, console, before=_EVER, options=options)
+    hits = [hit for hit in everything.interactions if hit.type.meaning.is_hit]
     if not hits:
         raise InvalidField("folder", str(folder), "interactions.csv with bookings, saves or attendances")
     for cutoff in sorted(plan.cutoffs) or [_quantile(hits, plan.share)]:
         # Warnings about the files have been printed by the first reading.
-        data = read_dataset(folder, Console(io.StringIO()), before=cutoff)
+        data = read_dataset(folder, Console(io.StringIO()), before=cutoff, options=options)
         end = _EVER if plan.window_days is None else cutoff + timedelta(days=plan.window_days)
         fold = _fold(data, [hit for hit in hits if cutoff <= hit.occurred_at < end], cutoff, plan)
         if not fold.user_ids or not fold.past.is_hit().any():
@@ -141,4 +146,5 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
         hit_columns=hit_columns,
         warm=np.isin(user_rows, before.user_rows[before.is_hit()]),
         is_new=~has_feedback(past, n)[candidates],
+        series=np.full(len(candidates), -1, np.int32) if plan.ids_only else catalog.fields["series"].at(candidates),
     )

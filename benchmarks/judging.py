@@ -13,6 +13,7 @@ from benchmarks.peers import Peer, PeerData
 from shared.evaluation.metrics import ndcg_and_recall, self_information, unlikeness
 from shared.ranking import topk
 from shared.ranking.batch import recommend_batch
+from shared.ranking.rerank import Cap, top_within
 from shared.selection.gate import difference
 from shared.services.training.dataset import fit
 from shared.settings import Settings
@@ -36,6 +37,7 @@ class Evaluation:
         min(k, relevant events), `recall_of_all` by all relevant events.
     new_ndcg : float64 of shape (u,) – NDCG where only events without feedback are relevant; NaN for users without
         such an event.
+    one_date_ndcg : float64 of shape (u,) – NDCG of the lists that hold one date of a series, as those of requests do.
     apart : `known` and `new` → float64 of shape (u,) – NDCG of the list and the hits restricted to candidates with,
         or without, feedback before the cutoff; NaN for users without such a hit.
     variety : segment → coverage, novelty and unlikeness of the lists of its users; see `evaluation.metrics`.
@@ -46,6 +48,7 @@ class Evaluation:
     recall: NDArray[np.float64]
     recall_of_all: NDArray[np.float64]
     new_ndcg: NDArray[np.float64]
+    one_date_ndcg: NDArray[np.float64]
     apart: Mapping[str, NDArray[np.float64]]
     variety: Mapping[str, Mapping[str, float]]
     fit_s: float
@@ -78,8 +81,14 @@ def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluati
     fit_s = time.perf_counter() - started
     column = np.full(len(catalog) + 1, -1)
     column[fold.candidates] = np.arange(len(fold.candidates))
-    lists = recommend_batch(recommender, fold.users(), past, fold.candidates, now=fold.cutoff, k=max(k, _LONG))
-    return evaluate(np.vstack([column[rows] for _, rows, _ in lists]), fold, k, fit_s)
+
+    def lists(size: int, per_series: int | None) -> NDArray[np.int64]:
+        made = recommend_batch(
+            recommender, fold.users(), past, fold.candidates, now=fold.cutoff, k=size, per_series=per_series
+        )
+        return np.vstack([column[rows] for _, rows, _ in made])
+
+    return evaluate(lists(max(k, _LONG), None), lists(k, 1), fold, fit_s)
 
 
 def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evaluation:
@@ -90,13 +99,17 @@ def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evalua
     event_rows = peer_data.event_rows[fold.candidates]
     order = np.argsort(event_rows)
     users = peer_data.rows_of(fold.user_ids)
-    shown = []
+    one_date = Cap(fold.series[order], 1)
+    shown, shown_one_date = [], []
     for begin in range(0, len(users), _CHUNK):
         chunk = users[begin : begin + _CHUNK]
         allowed = peer_data.taken[chunk][:, event_rows[order]].toarray() == 0
-        columns, _ = topk.top(np.asarray(score(chunk, event_rows[order]), np.float64), allowed, max(k, _LONG))
+        scores = np.asarray(score(chunk, event_rows[order]), np.float64)
+        columns, _ = topk.top(scores, allowed, max(k, _LONG))
         shown.append(np.where(columns >= 0, order[columns], -1))
-    return evaluate(np.vstack(shown), fold, k, fit_s)
+        columns, _ = top_within(scores, allowed, k, one_date)
+        shown_one_date.append(np.where(columns >= 0, order[columns], -1))
+    return evaluate(np.vstack(shown), np.vstack(shown_one_date), fold, fit_s)
 
 
 def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -112,6 +125,7 @@ def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
         recall=mean([evaluation.recall for evaluation in evaluations]),
         recall_of_all=mean([evaluation.recall_of_all for evaluation in evaluations]),
         new_ndcg=mean([evaluation.new_ndcg for evaluation in evaluations]),
+        one_date_ndcg=mean([evaluation.one_date_ndcg for evaluation in evaluations]),
         apart={kind: mean([evaluation.apart[kind] for evaluation in evaluations]) for kind in first.apart},
         variety={
             segment: {
@@ -134,26 +148,31 @@ def spread_of_seeds(by_seed: Sequence[Sequence[Evaluation]]) -> dict[str, float]
     return {"seeds": float(len(means)), "sd": deviation, "sd_to_mean": deviation / max(float(np.mean(means)), 1e-12)}
 
 
-def evaluate(lists: NDArray[np.integer], fold: Fold, k: int, fit_s: float) -> Evaluation:
-    """Metrics of lists of candidate columns, int of shape (u, m) with m ≥ min(k, c), -1 where a list ends.
+def evaluate(lists: NDArray[np.integer], one_date: NDArray[np.integer], fold: Fold, fit_s: float) -> Evaluation:
+    """Metrics of lists of candidate columns, -1 where a list ends.
 
-    The first k columns are the list; the rest serves the lists of known and of new candidates alone.
+    Parameters
+    ----------
+    lists : int of shape (u, m) with m ≥ k – the first k columns are the list; the rest serves the lists of known and of
+        new candidates alone.
+    one_date : int of shape (u, k) – lists with one date of each series.
     """
+    count, k = one_date.shape
     shown = lists[:, :k]
-    count, k = shown.shape
-    ndcg, recall, recall_of_all = np.empty(count), np.empty(count), np.empty(count)
+    ndcg, recall, recall_of_all, one_date_ndcg = np.empty((4, count))
     new_ndcg = np.full(count, np.nan)
     for begin in range(0, count, _CHUNK):
         chunk = slice(begin, min(begin + _CHUNK, count))
         relevant = fold.relevant(chunk.start, chunk.stop)
         ndcg[chunk], recall[chunk] = ndcg_and_recall(shown[chunk], relevant)
+        one_date_ndcg[chunk], _ = ndcg_and_recall(one_date[chunk], relevant)
         sizes = relevant.sum(axis=1)
         recall_of_all[chunk] = recall[chunk] * np.minimum(sizes, k) / sizes
         relevant &= fold.is_new
         users = np.flatnonzero(relevant.any(axis=1))
         new_ndcg[begin + users], _ = ndcg_and_recall(shown[begin + users], relevant[users])
     apart = {"known": _apart(lists, fold, ~fold.is_new, k), "new": _apart(lists, fold, fold.is_new, k)}
-    return Evaluation(ndcg, recall, recall_of_all, new_ndcg, apart, _variety(shown, fold), fit_s)
+    return Evaluation(ndcg, recall, recall_of_all, new_ndcg, one_date_ndcg, apart, _variety(shown, fold), fit_s)
 
 
 def _apart(lists: NDArray[np.integer], fold: Fold, kind: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
@@ -209,7 +228,7 @@ def summary(users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> dict[st
         if not in_segment.any():
             continue
         report[segment] = {"lists": float(in_segment.sum()), "lists_new_events": float(has_new.sum())}
-        for name in ("ndcg", "recall", "recall_of_all"):
+        for name in ("ndcg", "one_date_ndcg", "recall", "recall_of_all"):
             report[segment][name] = float(
                 np.concatenate([getattr(evaluation, name) for evaluation in evaluations])[in_segment].mean()
             )

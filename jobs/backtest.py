@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", type=Path, help="folder with events.csv, users.csv and interactions.csv")
     parser.add_argument("--cutoff", required=True, help="time that counts as now, such as 2016-04-16T00:00:00Z")
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
+    parser.add_argument(
+        "--per-series", type=int, help="at most this many dates of a series in a list, 1..1000 (default: all)"
+    )
     parser.add_argument("--horizon-days", type=float, help="only events that start within this many days")
     parser.add_argument(
         "--announced-later",
@@ -59,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cutoff = fields.required_time({"--cutoff": given.cutoff}, "--cutoff")
         if not 1 <= given.k <= 1_000:
             raise InvalidField("--k", given.k, "a whole number in 1..1000")
+        if given.per_series is not None and not 1 <= given.per_series <= 1_000:
+            raise InvalidField("--per-series", given.per_series, "a whole number in 1..1000")
         if not 0 <= given.seed < 2**32:
             raise InvalidField("--seed", given.seed, f"a whole number in 0..{2**32 - 1}")
         fields.number({"--horizon-days": given.horizon_days}, "--horizon-days", low=0, high=_MAX_HORIZON_DAYS)
@@ -94,7 +99,10 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, options: ReadingOptio
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(_COLUMNS)
         done = 0
-        for chunk, rows, scores in recommend_batch(recommender, users, past, candidates, now=cutoff, k=given.k):
+        lists = recommend_batch(
+            recommender, users, past, candidates, now=cutoff, k=given.k, per_series=given.per_series
+        )
+        for chunk, rows, scores in lists:
             for user, user_rows, user_scores in zip(chunk, rows, scores, strict=True):
                 event_ids = catalog.events.ids(user_rows[user_rows >= 0])
                 writer.writerows(

@@ -24,6 +24,7 @@ def recommend_batch(
     *,
     now: datetime,
     k: int,
+    per_series: int | None = None,
 ) -> Iterator[tuple[Sequence[User], NDArray[np.int64], NDArray[np.floating]]]:
     """Top-k lists of many users over one set of candidates, in chunks of users.
 
@@ -34,6 +35,8 @@ def recommend_batch(
     past : interactions before `now`; none may lie at or after it.
     candidates : int of shape (c,) – event rows of the recommender's catalog.
     k : length of the lists, at least 1.
+    per_series : greatest number of dates of one series in a list. None for no limit, as models are judged and learn:
+        many a hit is a second date of a series.
 
     Yields
     ------
@@ -45,5 +48,5 @@ def recommend_batch(
     for start in range(0, len(users), _CHUNK):
         chunk = users[start : start + _CHUNK]
         histories = Histories.of_table(chunk, past, now, newest=MAX_HISTORY)
-        rows, scores = recommender.rank(histories, offered, k)
+        rows, scores = recommender.rank(histories, offered, k, per_series=per_series)
         yield chunk, rows, scores

@@ -4,7 +4,7 @@ Whatever scores the events, every list is built by `build_list` and turned into 
 visibility mask once more. So no route can return an event that may not be shown.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.catalog import Catalog, moment
 from shared.entities import Placement, Rules
-from shared.ranking import cursor, reasons, topk
+from shared.ranking import cursor, reasons
 from shared.ranking.explanation import Reason
 from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
-from shared.ranking.rerank import diverse, within_caps
+from shared.ranking.rerank import Cap, best_within, diverse
 from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
@@ -87,8 +87,9 @@ def build_list(
     per_organizer = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
     # Series first: what its cap leaves out must not count for the organizer.
     caps = {"series": query.per_series, "organizer": min(per_organizer, default=None)}
-    known_caps = {field: cap for field, cap in caps.items() if cap is not None}
     before = np.concatenate([earlier, pins])
+    codes = candidates.static.codes
+    known_caps = [Cap(codes[field], limit, before) for field, limit in caps.items() if limit is not None]
     rest = _best(candidates, scores, allowed, query, caps=known_caps, k=query.k - len(pins), before=before)
     columns = np.concatenate([pins, rest])
     listed = rows[columns].astype(np.int64)
@@ -179,43 +180,24 @@ def _best(
     allowed: NDArray[np.bool_],
     query: ListQuery,
     *,
-    caps: Mapping[str, int],
+    caps: Sequence[Cap],
     k: int,
     before: NDArray[np.int64],
 ) -> NDArray[np.int64]:
-    """Columns of the best k candidates, int64, best first, within the caps by field and re-ranked for diversity.
+    """Columns of the best k candidates, int64, best first, within the caps and re-ranked for diversity.
 
     Parameters
     ----------
-    caps : by field, greatest number of events with the same value, those in `before` included.
     before : columns of the pinned events and of events on pages before.
     """
     if k < 1:
         return np.empty(0, np.int64)
-    codes = candidates.static.codes
-
-    def best(size: int) -> NDArray[np.int64]:
-        reach = 4 * size if caps else size
-        while True:
-            pool = kept = _top(scores, allowed, reach)
-            for field, cap in caps.items():
-                kept = kept[within_caps(codes[field][kept], cap, before=codes[field][before])]
-            if len(kept) >= size or len(pool) < reach:
-                return kept[:size]
-            reach *= 4
-
     if not query.diversity:
-        return best(k)
-    pool = best(max(_POOL, 3 * k))
+        return best_within(scores, allowed, k, caps)
+    pool = best_within(scores, allowed, max(_POOL, 3 * k), caps)
     similarities = similarity(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
     return pool[diverse(scores[pool], similarities, k, diversity=query.diversity)]
 
 
 def _part(candidates: Candidates, columns: NDArray[np.int64]) -> Candidates:
     return Candidates(candidates.catalog, candidates.rows[columns], candidates.now_s, candidates.popularity[columns])
-
-
-def _top(scores: NDArray[np.floating], allowed: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
-    columns, _ = topk.top(scores[None], allowed[None], k)
-    found: NDArray[np.int64] = columns[0][columns[0] >= 0]
-    return found

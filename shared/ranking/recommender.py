@@ -25,6 +25,7 @@ from shared.ranking import topk
 from shared.ranking.explanation import Causes, Reason, explain
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import ListQuery, Recommendation, Viewer
+from shared.ranking.rerank import Cap, top_within
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
@@ -102,9 +103,13 @@ class Recommender:
         return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
 
     def rank(
-        self, histories: Histories, candidates: Candidates, k: int
+        self, histories: Histories, candidates: Candidates, k: int, *, per_series: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
         """Top-k candidates for each of b users, without events that the user booked, attended or dismissed.
+
+        Parameters
+        ----------
+        per_series : greatest number of dates of one series in a list; None for no limit.
 
         Returns
         -------
@@ -113,7 +118,11 @@ class Recommender:
         """
         scores = self.scorer.score(UserBatch(histories, candidates))
         allowed = ~histories.consumed(len(self.catalog))[:, candidates.rows]
-        columns, best = topk.top(scores, allowed, k)
+        columns, best = (
+            topk.top(scores, allowed, k)
+            if per_series is None
+            else top_within(scores, allowed, k, Cap(candidates.static.codes["series"], per_series))
+        )
         rows = np.where(columns >= 0, candidates.rows[columns], -1) if columns.size else columns
         return rows, best
 

@@ -1,9 +1,69 @@
 """Re-ranking of ranked candidates: caps by group and maximal marginal relevance (MMR) for diversity."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import ranks_within_groups
+from shared.ranking import topk
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """Cap of a list: at most `limit` events of a group, those that come earlier in the list included.
+
+    Attributes
+    ----------
+    groups : int of shape (c,) – group of each candidate, -1 for none.
+    limit : greatest number of events of one group.
+    before : int64 of shape (s,) – columns of candidates that come earlier in the list, such as on pages before.
+    """
+
+    groups: NDArray[np.integer]
+    limit: int
+    before: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+
+def best_within(
+    scores: NDArray[np.floating], allowed: NDArray[np.bool_], k: int, caps: Sequence[Cap] = ()
+) -> NDArray[np.int64]:
+    """Columns of the best k of c candidates within caps, int64 of shape (at most k,), best first.
+
+    What an earlier cap leaves out does not count for a later one.
+
+    Parameters
+    ----------
+    scores : float of shape (c,), no NaN.
+    allowed : bool of shape (c,) – candidates that may be listed.
+
+    >>> weekly = Cap(np.array([7, 7, -1]), 1)
+    >>> best_within(np.array([3.0, 2.0, 1.0]), np.ones(3, np.bool_), 2, [weekly]).tolist()
+    [0, 2]
+    """
+    reach = 4 * k if caps else k
+    while True:
+        columns, _ = topk.top(scores[None], allowed[None], reach)
+        pool: NDArray[np.int64] = columns[0][columns[0] >= 0]
+        kept = pool
+        for cap in caps:
+            kept = kept[within_caps(cap.groups[kept], cap.limit, before=cap.groups[cap.before])]
+        if len(kept) >= k or len(pool) < reach:
+            return kept[:k]
+        reach *= 4
+
+
+def top_within(
+    scores: NDArray[np.floating], allowed: NDArray[np.bool_], k: int, cap: Cap
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Top-k columns of c candidates for each of b users within a cap, as `topk.top` without one."""
+    b, c = scores.shape
+    columns, best = np.full((b, min(k, c)), -1, np.int64), np.full((b, min(k, c)), -np.inf, scores.dtype)
+    for user in range(b):
+        found = best_within(scores[user], allowed[user], k, [cap])
+        columns[user, : len(found)], best[user, : len(found)] = found, scores[user, found]
+    return columns, best
 
 
 def within_caps(

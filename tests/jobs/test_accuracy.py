@@ -6,10 +6,12 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from jobs.sample import write_sample
 from shared.errors import InvalidField
 from shared.models.registry import MODELS
 from tests.examples import DAY, NOW
+from tests.jobs.spreadsheet import Dialect, export
 
 WINDOW_DAYS, HORIZON_DAYS, K = 10, 30, 5
 
@@ -186,6 +189,22 @@ def test_known_and_new_candidates_are_judged_apart(fold: Fold) -> None:
     assert metrics.apart["new"].tolist() == pytest.approx([1, math.nan, math.nan], nan_ok=True)
 
 
+def test_lists_with_one_date_of_a_series_are_judged_beside_those_with_all(small: Path, console: Console) -> None:
+    names = {"north": "Course", "east": "Course", "south": "Concert"}
+    events = [(name, at(EVENTS[name][0]), "jazz", names.get(name, name)) for name in EVENTS]
+    write(small / "events.csv", "event_id,starts_at,organizer_id,title", events)
+    plan = Plan(cutoffs=(NOW,), window_days=WINDOW_DAYS, horizon_days=HORIZON_DAYS)
+    [fold] = folds.folds(small, plan, console)
+    metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
+    # The list is east, north, or east, south with one date of the course. Ann takes east and south, the others north.
+    ideal = 1 + 1 / math.log2(3)
+    assert metrics.ndcg == pytest.approx([1 / ideal, 1 / math.log2(3), 1 / math.log2(3)])
+    assert metrics.one_date_ndcg.tolist() == pytest.approx([1, 0, 0])
+    [blind] = folds.folds(small, replace(plan, ids_only=True), console)
+    unknown = evaluate_peer(MOST_POPULAR, PeerData.of(blind), blind, 2)
+    assert unknown.one_date_ndcg.tolist() == unknown.ndcg.tolist()
+
+
 def test_metrics_of_several_seeds_are_averaged_with_their_spread(fold: Fold) -> None:
     popular, trending = (evaluate_peer(peer, PeerData.of(fold), fold, 2) for peer in (MOST_POPULAR, TRENDING))
     mean = mean_of_seeds([popular, trending])
@@ -232,15 +251,31 @@ def test_metrics_equal_those_computed_by_hand_from_backtest_lists(
     printed = capsys.readouterr().out
     assert set(systems) == set(MODELS)
     for model in MODELS:
-        rows = [row for cutoff in CUTOFFS for row in metrics_by_hand(city, cutoff, model, tmp_path / "recs.csv")]
+        rows, one_date = (
+            [row for cutoff in CUTOFFS for row in metrics_by_hand(city, cutoff, model, tmp_path / "recs.csv", *options)]
+            for options in ((), ("--per-series", "1"))
+        )
+        assert rows != one_date
         for segment, kept in (("all", (True, False)), ("warm", (True,)), ("cold", (False,))):
             mine = [row for row in rows if row[0] in kept]
             measures = systems[model][segment]
             assert measures["lists"] == len(mine) > 0
             assert measures["ndcg"] == pytest.approx(fmean(row[1] for row in mine))
             assert measures["recall"] == pytest.approx(fmean(row[2] for row in mine))
+            assert measures["one_date_ndcg"] == pytest.approx(fmean(row[1] for row in one_date if row[0] in kept))
         assert f"\n  {model} " in printed
         assert f"{systems[model]['all']['ndcg']:.4f}" in printed
+
+
+def test_a_folder_that_a_spreadsheet_exported_gives_the_same_figures(city: Path, tmp_path: Path) -> None:
+    berlin = Dialect(separator=";", decimal=",", dates="%d.%m.%Y %H:%M:%S", zone=ZoneInfo("Europe/Berlin"))
+    export(city, tmp_path / "export", replace(berlin, columns={"title": "name"}))
+    options = ("--map", "name=title", "--timezone", "Europe/Berlin")
+    plain, exported = (
+        run(folder, tmp_path / "accuracy.json", "--model", "popularity", *given)["systems"]["popularity"]["all"]
+        for folder, given in ((city, ()), (tmp_path / "export", options))
+    )
+    assert {**exported, "fit_s": 0} == {**plain, "fit_s": 0}
 
 
 def test_events_announced_later_are_candidates_on_request(city: Path, tmp_path: Path) -> None:
@@ -252,10 +287,12 @@ def test_events_announced_later_are_candidates_on_request(city: Path, tmp_path: 
     assert known["systems"]["popularity"]["all"]["lists"] < later["systems"]["popularity"]["all"]["lists"]
 
 
-def metrics_by_hand(city: Path, cutoff: datetime, model: str, out: Path) -> list[tuple[bool, float, float]]:
+def metrics_by_hand(
+    city: Path, cutoff: datetime, model: str, out: Path, *given: str
+) -> list[tuple[bool, float, float]]:
     """Warm flag, NDCG and recall of each evaluated user, computed from the files alone."""
     options = ["--cutoff", cutoff.isoformat(), "--model", model, "--k", str(K), "--horizon-days", str(HORIZON_DAYS)]
-    assert backtest.main([str(city), *options, "--out", str(out)]) == 0
+    assert backtest.main([str(city), *options, *given, "--out", str(out)]) == 0
     lists = defaultdict(list)
     for row in read(out):
         lists[row["user_id"]].append(row["event_id"])

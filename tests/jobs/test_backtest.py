@@ -139,6 +139,26 @@ def test_a_horizon_leaves_later_events_out(folder: Path, run: Run) -> None:
     assert set() < soon < everything
 
 
+def test_a_list_holds_as_many_dates_of_a_series_as_asked_for(folder: Path, run: Run) -> None:
+    events = read(folder / "events.csv")
+    for row in events[::2]:
+        row |= {"title": "Salsa course", "organizer_id": "club"}
+    write(folder / "events.csv", events)
+    course = {row["event_id"] for row in events[::2]}
+
+    def dates(*options: str) -> tuple[int, list[Row]]:
+        rows = read(run("--k", "10", *options))
+        return max(Counter(row["user_id"] for row in rows if row["event_id"] in course).values()), rows
+
+    assert dates()[0] > 2
+    for cap in (1, 2):
+        most, rows = dates("--per-series", str(cap))
+        assert most == cap
+        assert [int(row["rank"]) for row in rows[:3]] == [1, 2, 3]
+        by_user = [[float(row["score"]) for row in rows if row["user_id"] == user] for user in ("user_1", "user_2")]
+        assert all(scores == sorted(scores, reverse=True) for scores in by_user)
+
+
 def test_a_list_is_as_long_as_there_are_events(folder: Path, run: Run) -> None:
     to_come = [row for row in read(folder / "events.csv") if time_of(row, "starts_at") > _NOW]
     known = [row for row in to_come if time_of(row, "created_at") < _NOW]
@@ -162,6 +182,7 @@ def test_events_announced_later_are_listed_on_request(folder: Path, run: Run) ->
         (["--seed", "-1"], "--seed: expected a whole number in 0..4294967295, got -1"),
         (["--horizon-days", "-1"], "--horizon-days: expected a number in 0..36500, got -1"),
         (["--horizon-days", "nan"], "--horizon-days: expected a number in 0..36500, got nan"),
+        (["--per-series", "0"], "--per-series: expected a whole number in 1..1000, got 0"),
         (["--horizon-days", "1e12"], "--horizon-days: expected a number in 0..36500, got 1000000000000"),
     ],
 )
