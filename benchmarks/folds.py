@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from jobs.console import Console
 from jobs.folder import read_dataset
 from jobs.options import ReadingOptions
+from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField
@@ -100,7 +101,7 @@ def folds(folder: Path, plan: Plan, console: Console, options: ReadingOptions = 
         # Warnings about the files have been printed by the first reading.
         data = read_dataset(folder, Console(io.StringIO()), before=cutoff, options=options)
         end = _EVER if plan.window_days is None else cutoff + timedelta(days=plan.window_days)
-        fold = _fold(data, [hit for hit in hits if cutoff <= hit.occurred_at < end], cutoff, plan)
+        fold = _fold(data, [hit for hit in hits if cutoff <= hit.occurred_at < end], cutoff, plan, options.calendar())
         if not fold.user_ids or not fold.past.is_hit().any():
             raise InvalidField("--cutoff", cutoff.isoformat(), "a time with hits before and after it")
         yield fold
@@ -120,9 +121,9 @@ def _quantile(hits: Sequence[Interaction], share: float) -> datetime:
     return times[min(int(len(times) * share), len(times) - 1)].replace(microsecond=0)
 
 
-def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: Plan) -> Fold:
+def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: Plan, calendar: Calendar) -> Fold:
     # Start times decide about the candidates also when attributes are removed from the training data.
-    training_set = TrainingSet.of(data, now=cutoff)
+    training_set = TrainingSet.of(data, now=cutoff, calendar=calendar)
     catalog, past, n = training_set.catalog, training_set.table, len(training_set.catalog)
     cutoff_s = cutoff.timestamp()
     candidates = candidate_rows(

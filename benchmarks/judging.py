@@ -76,7 +76,12 @@ def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluati
     """Evaluation of a Marquee model, trained and applied as in `jobs.backtest` with this seed."""
     started = time.perf_counter()
     recommender, catalog, past = fit(
-        fold.data, model=model, now=fold.cutoff, half_life_days=Settings().half_life_days, seed=seed
+        fold.data,
+        model=model,
+        now=fold.cutoff,
+        half_life_days=Settings().half_life_days,
+        seed=seed,
+        calendar=fold.catalog.calendar,
     )
     fit_s = time.perf_counter() - started
     column = np.full(len(catalog) + 1, -1)

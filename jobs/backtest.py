@@ -82,7 +82,12 @@ def _backtest(given: argparse.Namespace, cutoff: datetime, options: ReadingOptio
     data = read_dataset(given.folder, console, before=cutoff, options=options)
     started = time.perf_counter()
     recommender, catalog, past = fit(
-        data, model=given.model, now=cutoff, half_life_days=Settings().half_life_days, seed=given.seed
+        data,
+        model=given.model,
+        now=cutoff,
+        half_life_days=Settings().half_life_days,
+        seed=given.seed,
+        calendar=options.calendar(),
     )
     console.say(f"fitted {given.model} on {len(past):,} interactions in {time.perf_counter() - started:.2f} s")
     candidates = candidate_rows(

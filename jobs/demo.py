@@ -157,7 +157,7 @@ def _serve(given: argparse.Namespace, options: ReadingOptions, folder: Path, con
         objects=f"folder:{folder / 'bucket'}",
         require_auth=False,
         refresh_s=1.0,
-        timezone=options.zone.key if options.zone else "",
+        timezone=options.calendar().timezone,
     )
     wired = wiring.build(settings)
     data = given.data

@@ -10,6 +10,7 @@ from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from jobs.naming import SCHEMA_FILE, read_pairs
+from shared.catalog.calendar import Calendar
 from shared.entities.fields import zone_names
 from shared.errors import InvalidField
 
@@ -113,6 +114,10 @@ class ReadingOptions:
             zone=None if given.timezone is None else _zone(given.timezone),
             max_rejected=MaxRejected() if given.max_rejected is None else MaxRejected.parse(given.max_rejected),
         )
+
+    def calendar(self) -> Calendar:
+        """Local time of events that name no zone: that of local times, or solar time."""
+        return Calendar(self.zone.key if self.zone else "")
 
     def in_zone_of(self, name: str) -> Self:
         """Options with the time zone of a deployment, an IANA name, where none is given; unchanged for no name."""

@@ -22,6 +22,7 @@ from benchmarks.judging import evaluate_peer, mean_of_seeds, spread_of_seeds
 from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
 from jobs import backtest
 from jobs.console import Console
+from jobs.options import ReadingOptions
 from jobs.sample import write_sample
 from shared.errors import InvalidField
 from shared.models.registry import MODELS
@@ -118,6 +119,12 @@ def test_the_default_cutoff_follows_the_share_and_without_a_window_all_later_hit
     assert fold.cutoff == NOW
     assert fold.catalog.events.ids(fold.candidates) == ["east", "far", "north", "south"]
     assert len(fold.hit_columns) == 6
+
+
+def test_the_time_zone_is_that_of_events_that_name_none(small: Path, console: Console) -> None:
+    plan = Plan(cutoffs=(NOW,), horizon_days=HORIZON_DAYS)
+    [fold] = folds.folds(small, plan, console, ReadingOptions(zone=ZoneInfo("Asia/Tokyo")))
+    assert fold.catalog.calendar.timezone == "Asia/Tokyo"
 
 
 def test_a_cutoff_before_or_after_everything_is_refused(small: Path, console: Console) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from jobs.backtest import main
 from jobs.sample import write_sample
 from shared.entities import InteractionType
 from shared.models.registry import MODELS
+from shared.services.training.dataset import fit
 
 CUTOFF = "2026-05-01T12:00:00Z"
 _NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -137,6 +139,20 @@ def test_a_horizon_leaves_later_events_out(folder: Path, run: Run) -> None:
     soon = {row["event_id"] for row in read(run("--k", "1000", "--horizon-days", "10"))}
     assert soon == {event_id for event_id in everything if starts[event_id] <= _NOW + timedelta(days=10)}
     assert set() < soon < everything
+
+
+def test_the_time_zone_is_that_of_events_that_name_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    zones = []
+
+    def spied(*arguments: Any, **options: Any) -> Any:
+        fitted = fit(*arguments, **options)
+        zones.append(fitted[1].calendar.timezone)
+        return fitted
+
+    monkeypatch.setattr("jobs.backtest.fit", spied)
+    run("--model", "popularity")
+    run("--model", "popularity", "--timezone", "Asia/Tokyo")
+    assert zones == ["", "Asia/Tokyo"]
 
 
 def test_a_list_holds_as_many_dates_of_a_series_as_asked_for(folder: Path, run: Run) -> None:

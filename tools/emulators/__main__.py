@@ -32,9 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = ReadingOptions.parse(given)
     except InvalidField as error:
         parser.error(str(error))
-    zone = options.zone.key if options.zone else ""
     try:
-        with interruptible(), emulator_suite(hosting_port=given.port, timezone=zone) as suite:
+        with interruptible(), emulator_suite(hosting_port=given.port, timezone=options.calendar().timezone) as suite:
             _fill(suite, given.data, same_arguments(given))
             print(
                 f"web page   {suite.hosting}",

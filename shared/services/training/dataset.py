@@ -125,8 +125,14 @@ def _learned(
 
 
 def fit(
-    data: Dataset, *, model: str, now: datetime, half_life_days: float, seed: int = 0
+    data: Dataset,
+    *,
+    model: str,
+    now: datetime,
+    half_life_days: float,
+    seed: int = 0,
+    calendar: Calendar | None = None,
 ) -> tuple[Recommender, Catalog, InteractionTable]:
     """Recommender with the named model, fitted to all of `data` before `now`, with its catalog and interactions."""
-    training_set = TrainingSet.of(data, now=now, seed=seed)
+    training_set = TrainingSet.of(data, now=now, seed=seed, calendar=calendar)
     return training_set.fit(model, now, half_life_days=half_life_days), training_set.catalog, training_set.table
