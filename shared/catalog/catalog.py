@@ -363,11 +363,19 @@ def moment(posix_seconds: float) -> datetime | None:
 
 
 def _series(event: Event, local_s: float) -> str:
-    """Series key: hash of organizer and title or, without a title, of organizer, venue and time of the week."""
+    """Series key: hash of organizer and title or, without a title, of organizer, venue and time of the week.
+
+    Where no organizer is known, those of one title at a venue are a series.
+    """
     if not event.organizer_id:
-        return ""
+        name = name_key(event.title)
+        return _hashed(f"\n{event.venue_id}\n{name}") if event.venue_id and name else ""
     name = name_key(event.title) or f"{event.venue_id} {_slot(local_s)} {_hour(local_s)}"
-    return blake2b(f"{event.organizer_id}\n{name}".encode(), digest_size=8).hexdigest()
+    return _hashed(f"{event.organizer_id}\n{name}")
+
+
+def _hashed(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _cell(event: Event, cells_a_degree: int) -> str:

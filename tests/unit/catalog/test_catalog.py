@@ -215,6 +215,17 @@ def test_events_of_equal_organizer_and_title_or_time_of_the_week_form_a_series()
     )
     assert same == again != other
     assert nobody == -1
+    at_venue, again, elsewhere, untitled_there = series(
+        an_event("a", title="Jam", venue_id="v"),
+        an_event("b", title="jam ", venue_id="v"),
+        an_event("c", title="Jam", venue_id="w"),
+        an_event("d", title="", venue_id="v"),
+    )
+    assert at_venue == again != elsewhere
+    assert untitled_there == -1
+    # An organizer and a venue may have the same id.
+    organized, held = series(an_event("a", title="Jam", organizer_id="v"), an_event("b", title="Jam", venue_id="v"))
+    assert organized != held
     untitled = [
         an_event(f"{n}", title="", organizer_id="o", venue_id="v", starts_at=NOW + days * DAY)
         for n, days in enumerate((0, 7, 1))
