@@ -14,7 +14,7 @@ from shared.adapters.breaker import Breaker
 from shared.entities import Keys, KeySource
 from shared.entities.erasures import former_pseudonym, pseudonyms
 from shared.entities.fields import Document
-from shared.errors import InvalidField, SettingsError, StoreUnavailable
+from shared.errors import InvalidField, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
@@ -88,6 +88,8 @@ _MIGRATIONS = {
     4: ("DROP TABLE IF EXISTS counted", *_REGISTERS, *_FRIENDS, "PRAGMA user_version = 5"),
 }
 """Statements that bring the schema of an earlier version to that of the next one."""
+_FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""Errors of a file: the library's, and those of reading its messages, which quote names from damaged schemas."""
 
 
 class Database:
@@ -124,7 +126,7 @@ class Database:
                 yield connection
             except BaseException:
                 # Of a damaged file nothing may be left to undo.
-                with suppress(sqlite3.DatabaseError):
+                with suppress(*_FAILURES):
                     connection.rollback()
                 raise
             connection.commit()
@@ -205,7 +207,7 @@ class Database:
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             # Faults of a statement, not of the file.
             raise
-        except sqlite3.DatabaseError as error:
+        except _FAILURES as error:
             if not _is_busy(error):
                 self._reopen()
             raise StoreUnavailable(f"{self._path}: {error}") from error
@@ -243,7 +245,7 @@ class Database:
                 connection.execute(statement)
             version += 1
         if version not in (0, _SCHEMA_VERSION):
-            raise SettingsError(
+            raise StoreUnavailable(
                 f"sqlite:{self._path}: expected schema version {_SCHEMA_VERSION}, got {version};"
                 " name another file and load the data again"
             )
@@ -258,7 +260,7 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def _is_busy(error: sqlite3.DatabaseError) -> bool:
+def _is_busy(error: Exception) -> bool:
     """Whether another connection holds a lock, with any of the extended codes of SQLite."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
