@@ -78,7 +78,7 @@ def _figures(trained: Path) -> dict[str, list[int]]:
     return {
         "ID tokens": [len(tokens.ID_TOKENS), *at_random],
         "App Check tokens": [len(tokens.APP_TOKENS)],
-        "servers of": [len(tokens.KEYLESS)],
+        "servers of": [len(tokens.KEYLESS), tokens.AT_ONCE],
         "acting for": [
             *map(
                 len,
@@ -101,6 +101,8 @@ def _figures(trained: Path) -> dict[str, list[int]]:
         "documents that admins": [admins, len(test_admins.WRONG) + 1],
         "writes to": _cases(test_hanging_stores.test_a_stopped_firestore_stops_what_needs_it_alone),
         "bodies": [len(test_slow_bodies.PROMISED), THREADS * 2],
+        "answers": [THREADS * 2],
+        "chunks": [len(test_slow_bodies.MALFORMED), len(test_slow_bodies.TARGETS)],
         "damaged SQLite": [len(test_damaged_files.DAMAGE), _drawn(test_damaged_files.test_no_damage_fails_a_list)],
         "SQLite files": [len(_cases(test_damaged_files.test_a_file_that_takes_no_writes_fails_no_list))],
         "other hosts": [

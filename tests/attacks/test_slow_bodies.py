@@ -29,6 +29,14 @@ PROMISED: dict[str, bytes] = {
 }
 
 
+TARGETS = {
+    "POST /api/v1/interactions": 400,
+    "PUT /api/v1/rules": 400,
+    "POST /api/v1/nowhere": 404,
+    "GET /api/v1/health": 200,
+    "POST /api/v1/health": 405,
+    "GET /favicon.ico": 404,
+}
 QUICK = ("a part", "to a path that takes none", "for an icon", "too much")
 CHUNKED = "Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 MALFORMED = {
@@ -84,14 +92,7 @@ def test_of_bodies_that_are_promised_at_once_no_more_than_half_the_threads_wait(
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_body_is_a_bad_request_and_no_failure(url: str, name: str) -> None:
-    for target, status in (
-        ("POST /api/v1/interactions", 400),
-        ("PUT /api/v1/rules", 400),
-        ("POST /api/v1/nowhere", 404),
-        ("GET /api/v1/health", 200),
-        ("POST /api/v1/health", 405),
-        ("GET /favicon.ico", 404),
-    ):
+    for target, status in TARGETS.items():
         with connections(url, 1, f"{target} HTTP/1.1\r\n{CHUNKED}{MALFORMED[name]}".encode()) as [connection]:
             assert answered(connection)[0] == status, target
 

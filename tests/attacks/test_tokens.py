@@ -459,6 +459,7 @@ def test_an_entry_says_nothing_about_its_user(client: FlaskClient) -> None:
     assert accepted == ["save:5:alice:x"]
 
 
+AT_ONCE = 12
 KEYLESS: dict[str, KeyServer] = {
     "fails": KeyServer(GOOD, (500, b"<html>")),
     "is missing": KeyServer(GOOD, (404, b"")),
@@ -505,8 +506,8 @@ def test_many_wait_for_keys_no_longer_than_one_and_leave_no_thread(name: str, ki
                 verify(token)
             return time.monotonic() - started
 
-        with ThreadPoolExecutor(12) as pool:
-            assert max(pool.map(wait, range(12))) < KEYS_S * 2
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            assert max(pool.map(wait, range(AT_ONCE))) < KEYS_S * 2
         give_up = time.monotonic() + KEYS_S
         while (left := [thread.name for thread in threading.enumerate() if thread.name == NAME]) and (
             time.monotonic() < give_up
