@@ -245,6 +245,7 @@ class Database:
                 connection.execute(statement)
             version += 1
         if version not in (0, _SCHEMA_VERSION):
+            # A flipped bit of the file's head as well as a file of a later version: lists do without either.
             raise StoreUnavailable(
                 f"sqlite:{self._path}: expected schema version {_SCHEMA_VERSION}, got {version};"
                 " name another file and load the data again"
