@@ -19,6 +19,9 @@ from tools.emulators.programs import ROOT
 PUBLIC: Final = frozenset({"allUsers", "allAuthenticatedUsers"})
 """Members that stand for everybody: with and without an account of Google, whoever that is."""
 
+UNCHECKED: Final = "run.googleapis.com/invoker-iam-disabled"
+"""Annotation of a service that Cloud Run lets everybody invoke: Google's other way to make one public."""
+
 _TIMEOUT_S: Final = 60.0
 
 
@@ -33,29 +36,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
         nargs="*",
         type=Path,
         metavar="SERVICE.json",
-        help="output of `gcloud run services get-iam-policy SERVICE --format=json`, in a file of the service's name "
-        "(default: gcloud is asked for every private function)",
+        help="output of `gcloud run services get-iam-policy SERVICE --format=json`, and of `describe` likewise, in "
+        "files named after the service up to the first dot (default: gcloud is asked for every private function)",
     )
     parser.add_argument("--project", help="project of the deployment (default: gcloud's)")
     parser.add_argument("--region", help="region of the functions (default: that of functions.yaml)")
     given = parser.parse_args(arguments)
     regions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text(encoding="utf-8")))
-    problems: list[str] = []
+    problems: dict[str, list[str]] = {}
+    described: set[str] = set()
     try:
-        for service, policy in _policies(given, regions):
+        for service, document in _documents(given, regions):
             place = f"--region={given.region or regions.get(service, 'REGION')}"
             place += f" --project={given.project}" if given.project else ""
-            opened = public_grants(policy)
-            problems += [
-                f"{service}: {member} has {role}; {remedy(service, member, role, place)}" for member, role in opened
-            ]
-            print(f"{service}: {'OPEN to everybody' if opened else 'closed'}")
+            found = problems.setdefault(service, [])
+            if is_description(document):
+                described.add(service)
+                if is_unchecked(document):
+                    command = f"gcloud run services update {service} {place} --invoker-iam-check"
+                    found.append(f"{service}: Cloud Run does not check who invokes it; run `{command}`")
+                continue
+            for member, role in public_grants(document):
+                found.append(f"{service}: {member} has {role}; {remedy(service, member, role, place)}")
     except (ValueError, OSError, subprocess.SubprocessError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    return 1 if problems else 0
+    for service, found in problems.items():
+        closed = (
+            "closed" if service in described else "closed, if Cloud Run checks its invokers: give its description, too"
+        )
+        print(f"{service}: {'OPEN to everybody' if found else closed}")
+        for problem in found:
+            print(problem, file=sys.stderr)
+    return 1 if any(problems.values()) else 0
 
 
 def private_functions(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -88,36 +101,55 @@ def public_grants(policy: Mapping[str, Any]) -> list[tuple[str, str]]:
     return found
 
 
+def is_description(document: Mapping[str, Any]) -> bool:
+    """Whether a document describes a service, and is no IAM policy, which has no metadata."""
+    return "metadata" in document
+
+
+def is_unchecked(description: Mapping[str, Any]) -> bool:
+    """Whether Cloud Run lets everybody invoke a service whatever its policy; raises `ValueError` for no description.
+
+    >>> is_unchecked({"metadata": {"annotations": {"run.googleapis.com/invoker-iam-disabled": "true"}}})
+    True
+    """
+    metadata = description["metadata"]
+    annotations = metadata.get("annotations", {}) if isinstance(metadata, dict) else None
+    if not isinstance(annotations, dict):
+        raise ValueError(f"expected the description of a service with annotations, got {str(description)[:200]}")
+    return str(annotations.get(UNCHECKED, "false")).lower() != "false"
+
+
 def remedy(service: str, member: str, role: str, place: str) -> str:
     """Command that takes a role from a member."""
     return f"run `gcloud run services remove-iam-policy-binding {service} {place} --member={member} --role={role}`"
 
 
-def _policies(given: argparse.Namespace, regions: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Policy of each service, from files or from gcloud."""
+def _documents(given: argparse.Namespace, regions: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Policy and description of each service, from files or from gcloud."""
     for path in given.policies:
-        yield path.stem, _parsed(path.read_bytes(), str(path))
+        yield path.name.partition(".")[0], _parsed(path.read_bytes(), str(path))
     if given.policies:
         return
     for service, region in regions.items():
-        command = ["gcloud", "run", "services", "get-iam-policy", service, f"--region={given.region or region}"]
-        command += ["--format=json", *([f"--project={given.project}"] if given.project else [])]
-        try:
-            done = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_S)
-        except FileNotFoundError as error:
-            raise OSError("gcloud is not installed; save the policies elsewhere and name the files") from error
-        if done.returncode:
-            raise OSError(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
-        yield service, _parsed(done.stdout, " ".join(command))
+        for verb in ("get-iam-policy", "describe"):
+            command = ["gcloud", "run", "services", verb, service, f"--region={given.region or region}"]
+            command += ["--format=json", *([f"--project={given.project}"] if given.project else [])]
+            try:
+                done = subprocess.run(command, capture_output=True, check=False, timeout=_TIMEOUT_S)
+            except FileNotFoundError as error:
+                raise OSError("gcloud is not installed; save the policies elsewhere and name the files") from error
+            if done.returncode:
+                raise OSError(f"{' '.join(command)}: {done.stderr.decode(errors='replace').strip()}")
+            yield service, _parsed(done.stdout, " ".join(command))
 
 
 def _parsed(data: bytes, name: str) -> dict[str, Any]:
     try:
         policy = json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{name}: expected the JSON of an IAM policy, got {data[:80]!r}") from error
+        raise ValueError(f"{name}: expected the JSON of an IAM policy or of a service, got {data[:80]!r}") from error
     if not isinstance(policy, dict) or not policy:
-        raise ValueError(f"{name}: expected the JSON of an IAM policy, got {data[:80]!r}")
+        raise ValueError(f"{name}: expected the JSON of an IAM policy or of a service, got {data[:80]!r}")
     return policy
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.check_deployment import main, private_functions
+from tools.check_deployment import UNCHECKED, main, private_functions
 from tools.emulators.programs import ROOT
 
 SCHEDULER = "serviceAccount:scheduler@city.iam.gserviceaccount.com"
@@ -51,12 +51,40 @@ def test_a_policy_that_lets_everybody_in_fails(
     assert ("monitor: closed" in said.out) == (status == 0)
 
 
+@pytest.mark.parametrize(
+    ("metadata", "status"),
+    [
+        ({}, 0),
+        ({"annotations": {}}, 0),
+        ({"annotations": {UNCHECKED: "false"}}, 0),
+        ({"annotations": {UNCHECKED: "true"}}, 1),
+        ({"annotations": {UNCHECKED: True}}, 1),
+        ({"annotations": None}, 2),
+        ("monitor", 2),
+    ],
+)
+def test_a_service_whose_invokers_nobody_checks_fails_whatever_its_policy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], metadata: Any, status: int
+) -> None:
+    policy, description = tmp_path / "monitor.json", tmp_path / "monitor.service.json"
+    policy.write_text(json.dumps(_policy(SCHEDULER)))
+    description.write_text(json.dumps({"kind": "Service", "metadata": metadata}))
+    assert main([str(policy), str(description)]) == status
+    said = capsys.readouterr()
+    assert ("monitor: closed\n" in said.out) == (status == 0)
+    if status == 1:
+        assert "run `gcloud run services update monitor --region=us-central1 --invoker-iam-check`" in said.err
+    # A policy alone does not tell.
+    assert main([str(policy)]) == 0
+    assert "give its description" in capsys.readouterr().out
+
+
 def test_what_is_no_policy_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("", "ERROR: (gcloud.run)", "[" * 2_000):
         (tmp_path / "retrain.json").write_text(text)
         assert main([str(tmp_path / "retrain.json")]) == 2
     assert main([str(tmp_path / "missing.json")]) == 2
-    assert "expected the JSON of an IAM policy" in capsys.readouterr().err
+    assert "expected the JSON of an IAM policy or of a service" in capsys.readouterr().err
 
 
 def test_every_function_but_the_api_is_checked_with_gcloud(tmp_path: Path) -> None:
@@ -71,7 +99,9 @@ def test_every_function_but_the_api_is_checked_with_gcloud(tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     calls = (tmp_path / "calls").read_text().splitlines()
     assert calls == [
-        f"run services get-iam-policy {name} --region=europe-west1 --format=json --project=city" for name in functions
+        f"run services {verb} {name} --region=europe-west1 --format=json --project=city"
+        for name in functions
+        for verb in ("get-iam-policy", "describe")
     ]
 
 
