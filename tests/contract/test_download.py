@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -356,3 +357,45 @@ def test_the_error_names_the_object_that_could_not_be_read(server: Server) -> No
     with pytest.raises(StoreUnavailable, match=r"^gs://bucket: models/current\.json: expected 200 or 404, got 403"):
         objects.read("models/current.json")
     objects.close()
+
+
+def _slowly(first: bytes) -> Say:
+    """Response that begins with `first` and goes on with a byte now and then, without end."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(first)
+        with suppress(OSError):
+            while not ENDED.wait(0.05):
+                handler.wfile.write(b"1")
+
+    return answer
+
+
+ENDED: Final = Event()
+SLOW: Final = {
+    "status": b"HTTP/1.1 2",
+    "head": b"HTTP/1.1 200 OK\r\nX-A: ",
+    "head of a missing object": b"HTTP/1.1 404 Not Found\r\nX-A: ",
+    "body": b"HTTP/1.1 200 OK\r\nx-goog-generation: 7\r\nContent-Length: 900\r\n\r\n",
+    "size of a chunk": b"HTTP/1.1 200 OK\r\nx-goog-generation: 7\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "message": b"HTTP/1.1 403 Forbidden\r\nContent-Length: 900\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_a_byte_now_and_then_wins_a_server_no_time(server: Server, downloads: Downloads, name: str) -> None:
+    server.lines = [_slowly(SLOW[name])]
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        downloads.read("x", deadline_s=0.5)
+    assert time.monotonic() - started < 1.5
+
+
+def test_a_byte_now_and_then_wins_the_server_of_tokens_no_time(server: Server) -> None:
+    server.lines = [_slowly(b"HTTP/1.1 200 OK\r\nMetadata-Flavor: ")]
+    environ = {"K_SERVICE": "api", "K_CONFIGURATION": "api", "GCE_METADATA_HOST": server.address}
+    started = time.monotonic()
+    with pytest.raises(StoreUnavailable):
+        Tokens(environ, timeout_s=0.5).current()
+    assert time.monotonic() - started < 1.5

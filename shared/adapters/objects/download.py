@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import certifi
 import google_crc32c
 
+from shared.adapters.objects.timelimit import ended_at
 from shared.adapters.objects.tokens import Tokens
 from shared.errors import SettingsError, StoreUnavailable
 from shared.ports import Blob
@@ -63,7 +64,7 @@ class Downloads:
     def read(self, name: str, *, deadline_s: float | None = None) -> Blob | None:
         """Object by name, None for a missing object; raises `StoreUnavailable`.
 
-        `deadline_s` are the seconds that this read may take; None for the default. The last attempt may add a silence
+        `deadline_s` are the seconds that this read may take; None for the default. Connecting may add
         as long as what was left, at most 10 s.
         """
         deadline_s = deadline_s or self._deadline_s
@@ -96,13 +97,14 @@ class Downloads:
         connection = self._connected(give_up)
         is_whole = False
         try:
-            connection.request("GET", f"{self._path}{quote(name, safe='')}?alt=media", headers=headers)
-            if connection.sock:
-                # Connecting took some of the time.
-                connection.sock.settimeout(_silence_s(give_up))
-            answer = connection.getresponse()
-            blob = self._blob(answer, give_up) if answer.status == 200 else None
-            said = b"" if blob is not None else answer.read(_SHOWN)
+            with ended_at(connection, give_up):
+                connection.request("GET", f"{self._path}{quote(name, safe='')}?alt=media", headers=headers)
+                if connection.sock:
+                    # Connecting took some of the time.
+                    connection.sock.settimeout(_silence_s(give_up))
+                answer = connection.getresponse()
+                blob = self._blob(answer, give_up) if answer.status == 200 else None
+                said = b"" if blob is not None else answer.read(_SHOWN)
             # The body of an error may be longer than what was read; then the connection cannot be reused.
             is_whole = answer.isclosed()
         finally:
@@ -127,7 +129,9 @@ class Downloads:
             body.write(piece)
             self._check_size(body.tell())
             if time.monotonic() > give_up:
-                raise TimeoutError(f"{body.tell()} of {expected} bytes came in time")
+                break
+        if time.monotonic() > give_up:
+            raise TimeoutError(f"{body.tell()} of {expected} bytes came in time")
         data = body.getvalue()
         if expected is not None and len(data) != expected:
             raise IncompleteRead(b"", expected - len(data))

@@ -8,6 +8,7 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 
+from shared.adapters.objects.timelimit import ended_at
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s
 from shared.settings import is_on_google_cloud
@@ -65,11 +66,13 @@ class Tokens:
                 self._usable_until = 0.0
 
     def _from_metadata(self) -> tuple[str, float]:
-        connection = HTTPConnection(self._host, timeout=remaining_s(self._timeout_s))
+        seconds = remaining_s(self._timeout_s)
+        connection = HTTPConnection(self._host, timeout=seconds)
         try:
-            connection.request("GET", _PATH, headers={_FLAVOR: "Google"})
-            answer = connection.getresponse()
-            data = answer.read(_MAX_BYTES)
+            with ended_at(connection, time.monotonic() + seconds):
+                connection.request("GET", _PATH, headers={_FLAVOR: "Google"})
+                answer = connection.getresponse()
+                data = answer.read(_MAX_BYTES)
             if answer.status != 200 or answer.headers[_FLAVOR] != "Google":
                 raise StoreUnavailable(f"{self._host}: expected a token, got {answer.status} {data[:80]!r}")
             document = json.loads(data)

@@ -1,0 +1,35 @@
+"""Time limit of HTTP connections: the end of one whose server never falls silent and never comes to an end."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.client import HTTPConnection
+from socket import SHUT_RDWR
+from threading import Event, Timer
+
+
+@contextmanager
+def ended_at(connection: HTTPConnection, give_up: float) -> Iterator[None]:
+    """Block in which a connection is used until `give_up`, seconds of the monotonic clock; then reads find its end.
+
+    Raises `TimeoutError` where that came first, since the head of an answer that ends early may look whole. A timeout
+    of the connection bounds each silence, not their number: an answer's head may come byte by byte.
+    """
+    is_late = Event()
+
+    def end() -> None:
+        is_late.set()
+        # One that still connects has a timeout for that.
+        if connected := connection.sock:
+            with suppress(OSError):  # it may be over
+                connected.shutdown(SHUT_RDWR)
+
+    timer = Timer(max(give_up - time.monotonic(), 0), end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if is_late.is_set():
+        raise TimeoutError("the answer did not come in time")
