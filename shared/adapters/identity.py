@@ -13,13 +13,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters.breaker import Breaker
-from shared.adapters.publickeys import PublicKeys
 from shared.adapters.webtoken import LEEWAY_S, check_token
 from shared.errors import StoreUnavailable, Unauthenticated
 from shared.ports import Caller, remaining_s
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what only requests with a token need, which many first requests of an instance have not
     from jwt import PyJWKSet
+
+    from shared.adapters.publickeys import PublicKeys
 
 KEYS_S: Final = 1.0
 """Seconds that the server of the public keys may take; instances ask it every few hours."""
@@ -85,6 +86,8 @@ class FirebaseIdentity:
         """Key of App Check by its id; one that is unknown may have been published since they were fetched."""
         from firebase_admin.app_check import _AppCheckService
 
+        from shared.adapters.publickeys import PublicKeys
+
         with self._lock:
             if self._app_keys is None:
                 url = _AppCheckService._JWKS_URL  # noqa: SLF001  # the SDK has no public name for it
@@ -127,6 +130,8 @@ class _Certificates:
 
     def __call__(self, url: str, **_: object) -> "_Answer":
         """Answer of a server that was right, since `PublicKeys` raises an error for all others."""
+        from shared.adapters.publickeys import PublicKeys
+
         with self._lock:
             certificates = self._by_url.setdefault(url, PublicKeys(url, json.loads))
         return _Answer(certificates.body(remaining_s(KEYS_S)))
