@@ -304,15 +304,27 @@ class States(RuleBasedStateMachine):
         effective = [replace(entry, interaction_id=entry.expected_id()) for entry in effective]
         assert received.accepted == [entry.interaction_id for entry in effective]
         assert len(received.rejected) == len(made) - len(timely)
-        last: dict[str, Interaction] = {}
-        for entry in effective:
-            before = last.setdefault(entry.interaction_id, entry)
-            if entry.type in STATES and is_later(entry, before):
-                last[entry.interaction_id] = entry
+        # By the times that the client gave, which may be ahead, and at equal times by place: the later one holds.
+        order = sorted(range(len(timely)), key=lambda place: (timely[place].occurred_at, place))
+        last = {entry.interaction_id: entry for entry in reversed(effective) if entry.type not in STATES}
+        followed: dict[str, set[int]] = {}
+        for number, place in enumerate(order):
+            entry = effective[place]
+            if entry.type not in STATES:
+                continue
+            key = entry.interaction_id
+            before = last.get(key)
+            if before and (before.type, before.value) != (entry.type, entry.value):
+                followed[key] = {earlier for earlier in order[:number] if effective[earlier].interaction_id == key}
+            last[key] = entry
         for entry in last.values():
             self._hold(entry, recorded_at=self.now)
-        states = [entry for entry in effective if entry.type in STATES]
-        outlived = [entry.interaction_id for entry in states if is_later(self.held[entry.interaction_id], entry)]
+        outlived = [
+            entry.interaction_id
+            for place, entry in enumerate(effective)
+            if entry.type in STATES
+            and (place in followed.get(entry.interaction_id, ()) or is_later(self.held[entry.interaction_id], entry))
+        ]
         assert received.superseded == outlived
 
     def _counts_for_good(self, entry: Interaction) -> bool:
