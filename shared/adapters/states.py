@@ -21,7 +21,9 @@ def results_of(interactions: Sequence[Interaction], results: Mapping[str, Append
     counted = set[str]()
     for interaction in interactions:
         key = interaction.interaction_id
-        if interaction == last[key] and key not in counted:
+        # What outlives a state outlives its repetition in the same request, too.
+        is_outlived = results[key] is Appended.SUPERSEDED
+        if interaction == last[key] and (is_outlived or key not in counted):
             counted.add(key)
             found.append(results[key])
         else:
