@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import TypeVar
@@ -93,7 +94,7 @@ def restore(
 
 def _is_deleted(event: Event) -> bool:
     """Event that was deleted or unreadable when a training read it: the ledger has only that it is hidden."""
-    return event.status is Status.HIDDEN and event == Event(event_id=event.event_id, status=Status.HIDDEN)
+    return replace(event, updated_at=None, dropped=()) == Event(event_id=event.event_id, status=Status.HIDDEN)
 
 
 def _put(name: str, items: Iterable[_Item], put: Callable[[Sequence[_Item]], Written], console: Console) -> list[str]:

@@ -13,7 +13,7 @@ from jobs.console import Console
 from jobs.restore import main, restore
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.stores import open_documents
-from shared.entities import EventCounts, Status, User
+from shared.entities import Event, EventCounts, Status, User
 from shared.errors import ArtifactError
 from shared.ports import Documents
 from shared.services.ingest.reconcile import reconcile
@@ -118,6 +118,21 @@ def test_what_was_written_since_the_loss_wins(store: Documents, tmp_path: Path) 
     assert not fresh.users.profile("yoga_fan_2", timeout_s=1).history, "erased since"
     assert "yoga_fan_2" not in {user.user_id for user in fresh.users.changed_since(None)}
     assert fresh.interactions.get([new.interaction_id])[new.interaction_id].occurred_at == LATER
+    fresh.close()
+
+
+def test_what_was_deleted_before_the_loss_stays_deleted(store: Documents, tmp_path: Path) -> None:
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    # A training reads a deleted event as one that is hidden and has nothing but the time of that.
+    store.events.put(
+        [Event(event_id="deleted", status=Status.HIDDEN), an_event("hidden", status=Status.HIDDEN)], now=NOW
+    )
+    train(store, FolderObjects(bucket), model="popularity", now=NOW)
+    fresh = documents()
+    restore(fresh, FolderObjects(bucket), now=LATER, console=Console(StringIO()))
+    assert fresh.events.get("deleted") is None
+    assert fresh.events.get("hidden") is not None
     fresh.close()
 
 
