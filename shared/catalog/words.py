@@ -24,7 +24,6 @@ _UNSPACED: Final = regex.compile(
 _MAY_BE_UNSPACED: Final = re.compile("[\u0e00-\U0010ffff]")
 """Characters from Thai on, which spares texts in Latin, Greek, Cyrillic, Arabic or Devanagari the slower search."""
 _GRAPHEME: Final = regex.compile(r"\X\p{M}*")
-_JOINING: Final = regex.compile(r"\p{M}")
 _LETTER: Final = regex.compile(r"\p{L}")
 _SYLLABLE: Final = regex.compile(r"[\p{Hangul}\p{Ethiopic}\p{Yi}]")
 _ELISION: Final = re.compile(
@@ -82,5 +81,8 @@ def _without_elisions(found: list[str], text: str) -> list[str]:
 
 
 def _bigrams(run: str) -> list[str]:
-    graphemes: Sequence[str] = _GRAPHEME.findall(run) if _JOINING.search(run) else run
+    graphemes: Sequence[str] = run
+    if not run.isalpha():
+        # Symbols, and marks that follow no letter, are graphemes, too, but no part of a word.
+        graphemes = [grapheme for grapheme in _GRAPHEME.findall(run) if _LETTER.search(grapheme)]
     return [first + second for first, second in pairwise(graphemes)] if len(graphemes) > 1 else list(graphemes)

@@ -1,5 +1,6 @@
 """Words of texts in every script."""
 
+import sys
 from itertools import pairwise
 from unicodedata import category, normalize
 
@@ -115,6 +116,12 @@ def test_words_in_ascii_are_those_of_the_annex(text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs", "Cn"])), st.sampled_from(FORMS))
 def test_words_do_not_depend_on_the_normal_form(text: str, form: str) -> None:
     assert words(normalize(form, text)) == words(text)  # type: ignore[arg-type]  # one of the four
+
+
+def test_no_character_alone_or_repeated_is_a_word_without_a_letter() -> None:
+    assigned = [chr(code) for code in range(sys.maxunicode + 1) if category(chr(code)) not in {"Cs", "Cn", "Co"}]
+    found = {word for character in assigned for number in (1, 2, 3) for word in words(character * number)}
+    assert [word for word in found if not any(category(letter).startswith("L") for letter in word)] == []
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cn"])))
