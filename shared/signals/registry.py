@@ -8,9 +8,8 @@ from shared.signals.affinity import Count, Interest, Rate, Recent, Share
 from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Similarity
 from shared.signals.demographics import DeclaredRidge
 from shared.signals.distance_price import Budget, Nearness
-from shared.signals.ease import Ease
 from shared.signals.friends import FriendsGoing
-from shared.signals.item_graph import GraphFilter
+from shared.signals.item_graph import EventGraph, ValueGraph
 from shared.signals.novelty import Freshness, PassedOver, Unseen
 from shared.signals.popularity import Likes, LikesPerEvent, PopularityRank
 from shared.signals.signal import EventSignal, UserSignal
@@ -34,9 +33,10 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Likes("rising", half_life_days=3),
     Likes("likes", half_life_days=np.inf),
     Interest(),
-    Ease("organizer"),
     *(SpectralBand(band) for band in BANDS),
-    GraphFilter(),
+    EventGraph(),
+    ValueGraph("organizer"),
+    ValueGraph("venue"),
     Similarity("tags"),
     Similarity("title"),
     Similarity("text"),
@@ -63,6 +63,7 @@ RETIRED: Final = frozenset(
         "count_series",
         "count_venue",
         "dismissals",
+        "ease_organizer",
         "ease_venue",
         "followed_tags",
         "friends",

@@ -38,7 +38,7 @@ def test_groups_and_parameters_do_not_depend_on_what_was_replayed_before() -> No
     assert before_cutoff
     assert every
     _assert_same(before_cutoff, every.where(every.windows <= before_cutoff.windows.max()))
-    for name in ("likes", "ease_organizer"):
+    for name in ("likes", "shared_people_organizer"):
         params, expected = reused.params(name, NOW), fresh.params(name, NOW)
         assert all((params[key] == expected[key]).all() for key in params)
 

@@ -204,20 +204,29 @@ def test_spectral_bands_project_on_the_singular_vectors() -> None:
         assert not any(world.of_user("neighbours_256", user).values())
 
 
-def test_ease_regresses_each_value_on_all_others() -> None:
+@pytest.mark.parametrize("field", ["organizer", "venue"])
+def test_values_that_share_people_are_found_without_having_been_there(field: str) -> None:
     world = World(*_crowd(np.random.default_rng(3)))
-    field = world.catalog.fields["organizer"]
-    counts = np.zeros((len(world.table.users), len(field.names)))
-    np.add.at(counts, (world.table.user_rows, field.codes[world.table.event_rows]), 1)
-    counts = np.log1p(counts)
-    solved = np.zeros((8, 8))
-    for target in range(8):  # each organizer regressed on the others alone
-        others = [number for number in range(8) if number != target]
-        known = counts[:, others]
-        solved[others, target] = np.linalg.solve(known.T @ known + 20 * np.eye(7), known.T @ counts[:, target])
+    codes, size = world.catalog.fields[field].codes, len(world.catalog.fields[field].names)
+    matrix = np.zeros((len(world.table.users), size))
+    matrix[world.table.user_rows, codes[world.table.event_rows]] = 1
+    normalized = matrix / np.sqrt(matrix.sum(axis=1, keepdims=True)) / np.sqrt(matrix.sum(axis=0))
+    similar = (normalized.T @ normalized) ** 0.7
+    np.fill_diagonal(similar, 0)
     for row in (0, 5):
-        scores = world.of_user("ease_organizer", User(user_id=world.table.users.ids()[row]))
-        assert list(scores.values()) == pytest.approx((counts[row] @ solved)[field.codes], abs=2e-3)
+        scores = world.of_user(f"shared_people_{field}", User(user_id=world.table.users.ids()[row]))
+        expected = (matrix[row] @ similar / matrix[row].sum())[codes]
+        assert list(scores.values()) == pytest.approx(expected, rel=2e-3, abs=1e-4)
+
+
+def test_followed_organizers_share_people_with_others() -> None:
+    events = [an_event(f"e{number}", organizer_id=f"o{number}") for number in range(3)]
+    follow = InteractionType.FOLLOW
+    done = [an_interaction(user, "", follow, organizer_id=f"o{number}") for user in ("u", "v") for number in (0, 1)]
+    world = World(events, [*done, an_interaction("w", "", follow, organizer_id="o0")])
+    scores = world.of_user("shared_people_organizer", User(user_id="w"))
+    # Two of the three followers of o0 follow o1, too, each with half a weight: 2 / 2 / √(3 · 2), to the power 0.7.
+    assert scores == {"e0": 0, "e1": pytest.approx((1 / 6**0.5) ** 0.7, rel=2e-3), "e2": 0}
 
 
 def test_declared_tags_predict_the_events_of_users_who_declare_the_same_tags() -> None:
