@@ -6,20 +6,27 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits
 
-from benchmarks.folds import Plan, folds
+from benchmarks.folds import Fold, Plan, folds, stretches
 from benchmarks.judging import (
+    ALL,
     COLD,
+    DISCOVERY,
+    FAMILIAR,
+    KNOWN,
     NEW,
+    PARTS,
     USERS,
+    WARM,
     Evaluation,
     compare,
     evaluate_model,
@@ -27,9 +34,12 @@ from benchmarks.judging import (
     evaluated_users,
     mean_of_seeds,
     spread_of_seeds,
+    strongest,
     summary,
 )
-from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
+from benchmarks.peer_data import PeerData
+from benchmarks.peers import PEERS, SIMPLE, Peer
+from benchmarks.tuning import Stretch
 from jobs.console import Console, table
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
@@ -44,15 +54,25 @@ _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3,
 _SAMPLE: Final = Plan(cutoffs=_SAMPLE_CUTOFFS, window_days=7, horizon_days=60)
 _DEFAULTS: Final = ReadingOptions()
 _INSTALL: Final = "venv/bin/pip install -r benchmarks/requirements.txt"
-_TITLES: Final = {"all": "all users", "warm": "warm users", "cold": "cold users"}
+_TITLES: Final = {ALL: "all users", WARM: "warm users", COLD: "cold users"}
+_PARTS: Final = {
+    **_TITLES,
+    KNOWN: "known candidates",
+    NEW: "new candidates",
+    FAMILIAR: "known organizers",
+    DISCOVERY: "discovery",
+}
 _COLUMNS: Final = {
     "ndcg": "NDCG@{k}",
     "one_date_ndcg": "one date",
     "recall": "recall@{k}",
     "recall_of_all": "hits/taken",
-    "ndcg_new_events": "NDCG new",
+    "ndcg_new": "NDCG new",
     "ndcg_known_apart": "known only",
     "ndcg_new_apart": "new only",
+    "ndcg_discovery": "discovery",
+    "ndcg_familiar_apart": "known org. only",
+    "ndcg_discovery_apart": "disc. only",
     "coverage": "coverage",
     "novelty": "novelty",
     "unlikeness": "differ",
@@ -193,17 +213,23 @@ def measure(
     seeds: int = 1,
     options: ReadingOptions = _DEFAULTS,
 ) -> dict[str, Any]:
-    """Metrics of `models` and `peers` on the folds of a folder, as JSON values; the blend's are means over seeds."""
+    """Metrics of `models` and `peers` on the folds of a folder, as JSON values; the blend's are means over seeds.
+
+    Peers are tuned once, before the first cutoff.
+    """
     by_system: dict[str, list[Evaluation]] = defaultdict(list)
     by_seed: list[list[Evaluation]] = [[] for _ in range(seeds)]
-    cutoffs, users_of_folds = [], []
+    cutoffs: list[str] = []
+    users_of_folds = []
     for fold in folds(folder, plan, console, options):
-        cutoffs.append(fold.cutoff.isoformat())
-        users_of_folds.append((fold.user_ids, fold.warm))
         console.say(
             f"{fold.cutoff:%Y-%m-%d}: {len(fold.past):,} interactions before, "
             f"{len(fold.candidates):,} candidates, {len(fold.user_ids):,} users to evaluate"
         )
+        if not cutoffs:
+            peers = _tuned(peers, fold, plan, console)
+        cutoffs.append(fold.cutoff.isoformat())
+        users_of_folds.append((fold.user_ids, fold.warm))
         for model in models:
             # Only the blend draws anything.
             of_seeds = [
@@ -217,14 +243,12 @@ def measure(
         if peers:
             peer_data = PeerData.of(fold)
         for peer in peers:
-            # implicit and LightFM start their own threads, which the threads of BLAS would slow down.
-            with threadpool_limits(1, user_api="blas"):
+            with _threads():
                 by_system[peer.name].append(evaluate_peer(peer, peer_data, fold, k))
             console.say(f"  {peer.name}: fitted in {by_system[peer.name][-1].fit_s:.1f} s")
     users = evaluated_users(users_of_folds)
-    of_peers = {peer.name: by_system[peer.name] for peer in peers}
-    popular = {peer.name: by_system[peer.name] for peer in peers if peer in (MOST_POPULAR, TRENDING)}
-    ours = by_system[Blend.name] if Blend.name in models else []
+    is_compared = Blend.name in models
+    by_peer = {peer.name: compare(users, by_system[Blend.name], by_system[peer.name]) for peer in peers if is_compared}
     return {
         "cutoffs": cutoffs,
         "window_days": plan.window_days,
@@ -235,14 +259,38 @@ def measure(
         "cpus": os.cpu_count(),
         "python": platform.python_version(),
         "systems": {name: summary(users, evaluations) for name, evaluations in by_system.items()},
-        "blend_over_seeds": spread_of_seeds(by_seed) if ours else {},
-        "blend_to_best_peer": compare(users, ours, of_peers, (*USERS, NEW)),
-        "blend_to_popular": compare(users, ours, popular, (COLD,)),
+        "settings": {peer.name: dict(peer.settings) for peer in peers if peer.settings},
+        "seeds": seeds,
+        "blend_over_seeds": spread_of_seeds(users, by_seed) if is_compared else {},
+        "blend_to_simple": strongest(by_peer, [peer.name for peer in SIMPLE]),
+        "blend_to_best_peer": strongest(by_peer, list(by_peer)),
+        "blend_to_peers": by_peer,
     }
 
 
+def _tuned(peers: Sequence[Peer], first: Fold, plan: Plan, console: Console) -> list[Peer]:
+    """Peers with settings chosen before the cutoff of the first fold."""
+    if not any(peer.tune for peer in peers):
+        return list(peers)
+    earlier = [Stretch.of(stretch) for stretch in stretches(first, plan)]
+    tuned = []
+    for peer in peers:
+        started = time.perf_counter()
+        with _threads():
+            tuned.append(peer.tuned(earlier))
+        if peer.tune:
+            console.say(f"  {peer.name}: tuned in {time.perf_counter() - started:.1f} s")
+    return tuned
+
+
+def _threads() -> AbstractContextManager[Any]:
+    # implicit and LightFM start their own threads, which the threads of BLAS would slow down.
+    limits: AbstractContextManager[Any] = threadpool_limits(1, user_api="blas")
+    return limits
+
+
 def shown(result: dict[str, Any]) -> str:
-    """Report of a result: a table of metrics, and a line per segment that compares the blend to the best peer."""
+    """Report of a result: metrics of all systems by segment, and the blend compared to each peer by part."""
     hidden = "one_date_ndcg" if result["ids_only"] else "recall_of_all"
     columns = {name: title.format(k=result["k"]) for name, title in _COLUMNS.items() if name != hidden}
     rows: list[list[str]] = []
@@ -254,23 +302,27 @@ def shown(result: dict[str, Any]) -> str:
         rows += [[f"  {name}", *(_cell(by, column) for column in columns)] for name, by in of_segment.items()]
     lines = [f"{result['data']}; cutoffs {', '.join(cutoff[:10] for cutoff in result['cutoffs'])}"]
     lines.append(table(["", *columns.values()], rows))
-    if result["blend_over_seeds"].get("seeds", 1) > 1:
-        spread = result["blend_over_seeds"]
-        lines.append(
-            f"blend over {spread['seeds']:.0f} seeds: standard deviation of NDCG {spread['sd']:.4f}, "
-            f"{spread['sd_to_mean']:.1%} of the mean"
-        )
-    lines += [_lead(segment, lead) for segment, lead in result["blend_to_best_peer"].items()]
-    lines += [_lead(f"{COLD}, of the popular", lead) for lead in result["blend_to_popular"].values()]
+    if result["seeds"] > 1 and result["blend_over_seeds"]:
+        spreads = [
+            [_PARTS[part], f"{spread['mean']:.4f}", f"{spread['sd']:.4f}", f"{spread['sd_to_mean']:.1%}"]
+            for part, spread in result["blend_over_seeds"].items()
+        ]
+        lines.append(table([f"blend over {result['seeds']} seeds", "mean NDCG", "sd", "sd / mean"], spreads))
+    if result["blend_to_peers"]:
+        parts = [part for part in PARTS if part in next(iter(result["blend_to_peers"].values()))]
+        leads = [[name, *(_lead(by[part]) for part in parts)] for name, by in result["blend_to_peers"].items()]
+        lines.append(table(["blend to", *(_PARTS[part] for part in parts)], leads))
+    for title, name in (("strongest simple baseline", "blend_to_simple"), ("best peer", "blend_to_best_peer")):
+        lines += [
+            f"{_PARTS[part]}: blend {lead['ours']:.4f}, {title} {lead['peer']:.4f} ({lead['best_peer']}), {_lead(lead)}"
+            for part, lead in result[name].items()
+        ]
     return "\n".join(lines)
 
 
-def _lead(segment: str, lead: dict[str, Any]) -> str:
+def _lead(lead: dict[str, Any]) -> str:
     ratio = f"×{lead['ratio']:.2f}" if lead["ratio"] else "–"
-    return (
-        f"{segment}: blend {lead['ours']:.4f}, best peer {lead['peer']:.4f} ({lead['best_peer']}), {ratio}, "
-        f"{lead['mean']:+.4f} (95 %: {lead['low']:+.4f} to {lead['high']:+.4f}, {lead['users']:,} users)"
-    )
+    return f"{ratio} {lead['mean']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})"
 
 
 def _cell(measures: dict[str, float], name: str) -> str:

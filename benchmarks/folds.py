@@ -4,10 +4,12 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from jobs.console import Console
@@ -15,13 +17,16 @@ from jobs.folder import read_dataset
 from jobs.options import ReadingOptions
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
-from shared.entities import Event, Interaction, User
+from shared.entities import Event, Interaction, InteractionType, User
 from shared.errors import InvalidField
 from shared.evaluation.holdout import candidate_rows, first_hits, has_feedback
 from shared.feedback.interactions import InteractionTable
+from shared.feedback.weights import CODES
 from shared.services.training.dataset import Dataset, TrainingSet
 
 _EVER: Final = datetime.max.replace(tzinfo=UTC)
+_STRETCHES: Final = (0.76, 0.88, 1.0)
+"""Bounds of the two stretches before a cutoff on which peers are tuned, as shares of the hits before it."""
 _DEFAULTS: Final = ReadingOptions()
 
 
@@ -53,18 +58,24 @@ class Fold:
     Attributes
     ----------
     cutoff : aware time; `data` has the interactions before it, and all events and users.
-    data : training data.
-    catalog, past : events and interactions of `data` as columns; event rows are rows of this catalog.
+    data : training data, without attributes if the plan removes them.
+    complete : the same with attributes.
+    catalog, past : events and interactions of `data` as columns; event rows are rows of this catalog. Interactions are
+        those of all accounts, while models do not learn from fresh ones, see `feedback/accounts.py`.
     candidates : int64 of shape (c,), ascending – rows of the candidate events, see `evaluation/holdout.py`.
     user_ids : the u evaluated users, who have a hit in the window, see `evaluation/holdout.py`.
     hit_users, hit_columns : int64 of shape (h,) – index into `user_ids` and candidate column of each hit.
     warm : bool of shape (u,) – users with a booking, save or attendance before the cutoff.
     is_new : bool of shape (c,) – candidates without an interaction before the cutoff.
     series : int32 of shape (c,) – codes of the candidates' series; -1 for none, and where attributes are removed.
+    organizers : int32 of shape (c,) – codes of the candidates' organizers; -1 as for series.
+    knows : CSR, bool of shape (u, organizers) – organizers of whom a user had booked, saved or attended an event, or
+        whom they had followed, before the cutoff, undone or not.
     """
 
     cutoff: datetime
     data: Dataset
+    complete: Dataset
     catalog: Catalog
     past: InteractionTable
     candidates: NDArray[np.int64]
@@ -74,6 +85,8 @@ class Fold:
     warm: NDArray[np.bool_]
     is_new: NDArray[np.bool_]
     series: NDArray[np.int32]
+    organizers: NDArray[np.int32]
+    knows: sp.csr_matrix[Any]
 
     def users(self) -> list[User]:
         """Profiles of the evaluated users, in the order of `user_ids`."""
@@ -86,6 +99,23 @@ class Fold:
         relevant = np.zeros((end - begin, len(self.candidates)), np.bool_)
         relevant[self.hit_users[in_range] - begin, self.hit_columns[in_range]] = True
         return relevant
+
+    def is_familiar(self, begin: int, end: int) -> NDArray[np.bool_]:
+        """Mask of the candidates of organizers whom the users `begin`..`end` − 1 know, bool of shape (end − begin, c).
+
+        Only warm users are asked about: for cold-start users all is False here and in `is_discovery`.
+        """
+        return self._of_organizers(begin, end, known=True)
+
+    def is_discovery(self, begin: int, end: int) -> NDArray[np.bool_]:
+        """Mask of the candidates of organizers whom warm users do not know, bool of shape (end − begin, c)."""
+        return self._of_organizers(begin, end, known=False)
+
+    def _of_organizers(self, begin: int, end: int, *, known: bool) -> NDArray[np.bool_]:
+        # The last column stands for candidates without an organizer, who are of neither kind.
+        knows = np.hstack([self.knows[begin:end].toarray(), np.full((end - begin, 1), not known)])
+        of_kind: NDArray[np.bool_] = knows[:, self.organizers] == known
+        return of_kind & self.warm[begin:end, None]
 
 
 def folds(folder: Path, plan: Plan, console: Console, options: ReadingOptions = _DEFAULTS) -> Iterator[Fold]:
@@ -107,6 +137,24 @@ def folds(folder: Path, plan: Plan, console: Console, options: ReadingOptions = 
         yield fold
 
 
+def stretches(fold: Fold, plan: Plan) -> list[Fold]:
+    """Folds of two stretches of time just before the cutoff of `fold`, on which peers are tuned, in order of time.
+
+    They are made of the training data of `fold` alone, with the candidates of `plan`. A stretch without an evaluated
+    user, or without anything to learn from, is left out.
+    """
+    interactions = fold.complete.interactions
+    hits = sorted((hit for hit in interactions if hit.type.meaning.is_hit), key=lambda hit: hit.occurred_at)
+    bounds = [hits[int(len(hits) * share)].occurred_at if share < 1 else fold.cutoff for share in _STRETCHES]
+    found = []
+    for begin, end in pairwise(bounds):
+        earlier = tuple(entry for entry in interactions if entry.occurred_at < begin)
+        later = [hit for hit in hits if begin <= hit.occurred_at < end]
+        data = Dataset(fold.complete.events, fold.complete.users, earlier)
+        found.append(_fold(data, later, begin, plan, fold.catalog.calendar))
+    return [stretch for stretch in found if stretch.user_ids and stretch.past.is_hit().any()]
+
+
 def without_attributes(data: Dataset) -> Dataset:
     """Dataset reduced to ids and interactions: events and users lose all attributes."""
     return Dataset(
@@ -123,9 +171,8 @@ def _quantile(hits: Sequence[Interaction], share: float) -> datetime:
 
 def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: Plan, calendar: Calendar) -> Fold:
     # Start times decide about the candidates also when attributes are removed from the training data.
-    training_set = TrainingSet.of(data, now=cutoff, calendar=calendar)
-    catalog, past, n = training_set.catalog, training_set.table, len(training_set.catalog)
-    cutoff_s = cutoff.timestamp()
+    catalog = TrainingSet.of(data, now=cutoff, calendar=calendar).catalog
+    cutoff_s, n = cutoff.timestamp(), len(catalog)
     candidates = candidate_rows(
         catalog,
         cutoff_s,
@@ -133,12 +180,17 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
         known_by_s=np.inf if plan.announced_later else None,
     )
     table = InteractionTable.of([*data.interactions, *later], catalog)
-    before = table.before(cutoff)
+    past, before = table.between(-np.inf, cutoff_s), table.before(cutoff)
     user_of_hit, hit_columns = first_hits(before, table.between(cutoff_s, np.inf), candidates, n)
     user_rows, hit_users = np.unique(user_of_hit, return_inverse=True)
+    unknown = np.full(len(candidates), -1, np.int32)
+    codes = {
+        name: unknown if plan.ids_only else catalog.fields[name].at(candidates) for name in ("series", "organizer")
+    }
     return Fold(
         cutoff=cutoff,
         data=without_attributes(data) if plan.ids_only else data,
+        complete=data,
         catalog=catalog,
         past=past,
         candidates=candidates,
@@ -147,5 +199,18 @@ def _fold(data: Dataset, later: Sequence[Interaction], cutoff: datetime, plan: P
         hit_columns=hit_columns,
         warm=np.isin(user_rows, before.user_rows[before.is_hit()]),
         is_new=~has_feedback(past, n)[candidates],
-        series=np.full(len(candidates), -1, np.int32) if plan.ids_only else catalog.fields["series"].at(candidates),
+        series=codes["series"],
+        organizers=codes["organizer"],
+        knows=_knows(past, user_rows, catalog),
     )
+
+
+def _knows(past: InteractionTable, user_rows: NDArray[np.int64], catalog: Catalog) -> sp.csr_matrix[Any]:
+    """Organizers that users know, see `Fold.knows`; `user_rows` are ascending rows of the table's users."""
+    follows = past.codes == CODES[InteractionType.FOLLOW]
+    organizers = np.where(follows, past.organizer_rows, catalog.fields["organizer"].at(past.event_rows))
+    is_meant = (follows | past.is_hit()) & (organizers >= 0) & np.isin(past.user_rows, user_rows)
+    users = np.searchsorted(user_rows, past.user_rows[is_meant])
+    shape = (len(user_rows), len(catalog.organizers))
+    # Conversion to CSR adds repeats up, as bool it keeps them True.
+    return sp.csr_matrix((np.ones(len(users), np.bool_), (users, organizers[is_meant])), shape=shape)

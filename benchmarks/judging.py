@@ -1,7 +1,7 @@
 """Evaluation of systems on folds: accuracy per user, and coverage, novelty and diversity per segment."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.folds import Fold
-from benchmarks.peers import Peer, PeerData
-from shared.evaluation.metrics import ndcg_and_recall, self_information, unlikeness
+from benchmarks.peer_data import PeerData
+from benchmarks.peers import Peer
+from shared.evaluation.metrics import ndcg_and_recall, restricted, self_information, unlikeness
 from shared.ranking import topk
 from shared.ranking.batch import recommend_batch
 from shared.ranking.rerank import Cap, top_within
@@ -18,13 +19,26 @@ from shared.selection.gate import difference
 from shared.services.training.dataset import fit
 from shared.settings import Settings
 
-ALL, WARM, COLD, NEW = "all", "warm", "cold", "new events"
+ALL, WARM, COLD = "all", "warm", "cold"
 USERS: Final = (ALL, WARM, COLD)
 """Segments: all users, warm users and cold-start users (without a hit before the cutoff)."""
 
+KNOWN, NEW, FAMILIAR, DISCOVERY = "known", "new", "familiar", "discovery"
+KINDS: Final[Mapping[str, Callable[[Fold, int, int], NDArray[np.bool_]]]] = {
+    KNOWN: lambda fold, begin, end: np.broadcast_to(~fold.is_new, (end - begin, len(fold.is_new))),
+    NEW: lambda fold, begin, end: np.broadcast_to(fold.is_new, (end - begin, len(fold.is_new))),
+    FAMILIAR: lambda fold, begin, end: fold.is_familiar(begin, end),
+    DISCOVERY: lambda fold, begin, end: fold.is_discovery(begin, end),
+}
+"""Kinds of candidates by name, as masks for the users `begin`..`end` − 1: with and without feedback before the cutoff;
+of organizers whom warm users know and do not know."""
+
+PARTS: Final = (*USERS, *KINDS)
+"""Parts of a comparison: segments of users, and lists and hits restricted to a kind of candidates."""
+
 _CHUNK: Final = 64
-_LONG: Final = 300
-"""Length of the lists that are restricted to known or to new candidates: long enough to leave k of either kind."""
+_LONG: Final = 1_000
+"""Length of the lists that are restricted to a kind of candidates, so that k of the kind are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +49,11 @@ class Evaluation:
     ----------
     ndcg, recall, recall_of_all : float64 of shape (u,) – per evaluated user; `recall` divides the hits in the list by
         min(k, relevant events), `recall_of_all` by all relevant events.
-    new_ndcg : float64 of shape (u,) – NDCG where only events without feedback are relevant; NaN for users without
-        such an event.
+    within : kind → float64 of shape (u,) – NDCG of the whole list where only hits of the kind are relevant; NaN for
+        users without such a hit. Kinds are those of `KINDS`.
     one_date_ndcg : float64 of shape (u,) – NDCG of the lists that hold one date of a series, as those of requests do.
-    apart : `known` and `new` → float64 of shape (u,) – NDCG of the list and the hits restricted to candidates with,
-        or without, feedback before the cutoff; NaN for users without such a hit.
+    apart : kind → float64 of shape (u,) – NDCG of the list and the hits restricted to candidates of the kind; NaN for
+        users without such a hit.
     variety : segment → coverage, novelty and unlikeness of the lists of its users; see `evaluation.metrics`.
     fit_s : training time in seconds.
     """
@@ -47,7 +61,7 @@ class Evaluation:
     ndcg: NDArray[np.float64]
     recall: NDArray[np.float64]
     recall_of_all: NDArray[np.float64]
-    new_ndcg: NDArray[np.float64]
+    within: Mapping[str, NDArray[np.float64]]
     one_date_ndcg: NDArray[np.float64]
     apart: Mapping[str, NDArray[np.float64]]
     variety: Mapping[str, Mapping[str, float]]
@@ -101,19 +115,17 @@ def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evalua
     started = time.perf_counter()
     score = peer.fit(peer_data)
     fit_s = time.perf_counter() - started
-    event_rows = peer_data.event_rows[fold.candidates]
-    order = np.argsort(event_rows)
     users = peer_data.rows_of(fold.user_ids)
-    one_date = Cap(fold.series[order], 1)
+    one_date = Cap(fold.series[peer_data.columns], 1)
     shown, shown_one_date = [], []
     for begin in range(0, len(users), _CHUNK):
         chunk = users[begin : begin + _CHUNK]
-        allowed = peer_data.taken[chunk][:, event_rows[order]].toarray() == 0
-        scores = np.asarray(score(chunk, event_rows[order]), np.float64)
+        allowed = peer_data.allowed(chunk)
+        scores = np.asarray(score(chunk, peer_data.candidates), np.float64)
         columns, _ = topk.top(scores, allowed, max(k, _LONG))
-        shown.append(np.where(columns >= 0, order[columns], -1))
+        shown.append(np.where(columns >= 0, peer_data.columns[columns], -1))
         columns, _ = top_within(scores, allowed, k, one_date)
-        shown_one_date.append(np.where(columns >= 0, order[columns], -1))
+        shown_one_date.append(np.where(columns >= 0, peer_data.columns[columns], -1))
     return evaluate(np.vstack(shown), np.vstack(shown_one_date), fold, fit_s)
 
 
@@ -129,7 +141,7 @@ def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
         ndcg=mean([evaluation.ndcg for evaluation in evaluations]),
         recall=mean([evaluation.recall for evaluation in evaluations]),
         recall_of_all=mean([evaluation.recall_of_all for evaluation in evaluations]),
-        new_ndcg=mean([evaluation.new_ndcg for evaluation in evaluations]),
+        within={kind: mean([evaluation.within[kind] for evaluation in evaluations]) for kind in first.within},
         one_date_ndcg=mean([evaluation.one_date_ndcg for evaluation in evaluations]),
         apart={kind: mean([evaluation.apart[kind] for evaluation in evaluations]) for kind in first.apart},
         variety={
@@ -143,14 +155,20 @@ def mean_of_seeds(evaluations: Sequence[Evaluation]) -> Evaluation:
     )
 
 
-def spread_of_seeds(by_seed: Sequence[Sequence[Evaluation]]) -> dict[str, float]:
-    """Number of seeds, and standard deviation over seeds of the mean NDCG, absolute and divided by their mean.
+def spread_of_seeds(users: EvaluatedUsers, by_seed: Sequence[Sequence[Evaluation]]) -> dict[str, dict[str, float]]:
+    """Mean over seeds of the NDCG of each part, and its standard deviation, absolute and divided by the mean.
 
-    `by_seed` holds the evaluations of all folds for each seed.
+    `by_seed` holds the evaluations of all folds for each seed. Parts without users are left out.
     """
-    means = [float(np.concatenate([fold.ndcg for fold in folds]).mean()) for folds in by_seed]
-    deviation = float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
-    return {"seeds": float(len(means)), "sd": deviation, "sd_to_mean": deviation / max(float(np.mean(means)), 1e-12)}
+    report = {}
+    for part in PARTS:
+        values = [_of_folds(part, users, evaluations) for evaluations in by_seed]
+        if np.isnan(values[0]).all():
+            continue
+        means = [float(np.nanmean(of_seed)) for of_seed in values]
+        mean, deviation = float(np.mean(means)), float(np.std(means, ddof=1)) if len(means) > 1 else 0.0
+        report[part] = {"mean": mean, "sd": deviation, "sd_to_mean": deviation / max(mean, 1e-12)}
+    return report
 
 
 def evaluate(lists: NDArray[np.integer], one_date: NDArray[np.integer], fold: Fold, fit_s: float) -> Evaluation:
@@ -158,14 +176,14 @@ def evaluate(lists: NDArray[np.integer], one_date: NDArray[np.integer], fold: Fo
 
     Parameters
     ----------
-    lists : int of shape (u, m) with m ≥ k – the first k columns are the list; the rest serves the lists of known and of
-        new candidates alone.
+    lists : int of shape (u, m) with m ≥ k – the first k columns are the list; the rest serves the lists that are
+        restricted to a kind of candidates.
     one_date : int of shape (u, k) – lists with one date of each series.
     """
     count, k = one_date.shape
     shown = lists[:, :k]
     ndcg, recall, recall_of_all, one_date_ndcg = np.empty((4, count))
-    new_ndcg = np.full(count, np.nan)
+    within, apart = ({kind: np.full(count, np.nan) for kind in KINDS} for _ in range(2))
     for begin in range(0, count, _CHUNK):
         chunk = slice(begin, min(begin + _CHUNK, count))
         relevant = fold.relevant(chunk.start, chunk.stop)
@@ -173,25 +191,15 @@ def evaluate(lists: NDArray[np.integer], one_date: NDArray[np.integer], fold: Fo
         one_date_ndcg[chunk], _ = ndcg_and_recall(one_date[chunk], relevant)
         sizes = relevant.sum(axis=1)
         recall_of_all[chunk] = recall[chunk] * np.minimum(sizes, k) / sizes
-        relevant &= fold.is_new
-        users = np.flatnonzero(relevant.any(axis=1))
-        new_ndcg[begin + users], _ = ndcg_and_recall(shown[begin + users], relevant[users])
-    apart = {"known": _apart(lists, fold, ~fold.is_new, k), "new": _apart(lists, fold, fold.is_new, k)}
-    return Evaluation(ndcg, recall, recall_of_all, new_ndcg, one_date_ndcg, apart, _variety(shown, fold), fit_s)
-
-
-def _apart(lists: NDArray[np.integer], fold: Fold, kind: NDArray[np.bool_], k: int) -> NDArray[np.float64]:
-    """NDCG@k of lists and hits restricted to the candidates of a kind, float64 of shape (u,), NaN without a hit."""
-    ndcg = np.full(len(lists), np.nan)
-    is_of_kind = (lists >= 0) & kind[lists]
-    # A stable sort by "is not of the kind" moves a list's entries of the kind to its front, in their order.
-    order = np.argsort(~is_of_kind, axis=1, kind="stable")[:, :k]
-    restricted = np.where(np.take_along_axis(is_of_kind, order, 1), np.take_along_axis(lists, order, 1), -1)
-    for begin in range(0, len(lists), _CHUNK):
-        relevant = fold.relevant(begin, min(begin + _CHUNK, len(lists))) & kind
-        users = np.flatnonzero(relevant.any(axis=1))
-        ndcg[begin + users], _ = ndcg_and_recall(restricted[begin + users], relevant[users])
-    return ndcg
+        for kind, mask in KINDS.items():
+            is_of_kind = mask(fold, chunk.start, chunk.stop)
+            hits = relevant & is_of_kind
+            has_hit = np.flatnonzero(hits.any(axis=1))
+            hits, listed = hits[has_hit], lists[chunk][has_hit]
+            entries = np.take_along_axis(is_of_kind[has_hit], listed, axis=1)
+            within[kind][begin + has_hit], _ = ndcg_and_recall(listed[:, :k], hits)
+            apart[kind][begin + has_hit], _ = ndcg_and_recall(restricted(listed, entries, k), hits)
+    return Evaluation(ndcg, recall, recall_of_all, within, one_date_ndcg, apart, _variety(shown, fold), fit_s)
 
 
 def _variety(shown: NDArray[np.integer], fold: Fold) -> dict[str, dict[str, float]]:
@@ -225,24 +233,25 @@ def summary(users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> dict[st
 
     Accuracy is averaged over all pairs of a user and a cutoff; variety and training time are averaged over cutoffs.
     """
-    new_ndcg = np.concatenate([evaluation.new_ndcg for evaluation in evaluations])
     report: dict[str, dict[str, float]] = {}
     for segment in USERS:
         in_segment = users.of(segment)
-        has_new = in_segment & ~np.isnan(new_ndcg)
         if not in_segment.any():
             continue
-        report[segment] = {"lists": float(in_segment.sum()), "lists_new_events": float(has_new.sum())}
+        report[segment] = {"lists": float(in_segment.sum())}
         for name in ("ndcg", "one_date_ndcg", "recall", "recall_of_all"):
             report[segment][name] = float(
                 np.concatenate([getattr(evaluation, name) for evaluation in evaluations])[in_segment].mean()
             )
-        for kind in ("known", "new"):
-            apart = np.concatenate([evaluation.apart[kind] for evaluation in evaluations])[in_segment]
-            if not np.isnan(apart).all():
+        for kind in KINDS:
+            within, apart = (
+                np.concatenate([by_kind[kind] for by_kind in values])[in_segment]
+                for values in ([one.within for one in evaluations], [one.apart for one in evaluations])
+            )
+            report[segment][f"lists_{kind}"] = float((~np.isnan(within)).sum())
+            if report[segment][f"lists_{kind}"]:
+                report[segment][f"ndcg_{kind}"] = float(np.nanmean(within))
                 report[segment][f"ndcg_{kind}_apart"] = float(np.nanmean(apart))
-        if has_new.any():
-            report[segment]["ndcg_new_events"] = float(new_ndcg[has_new].mean())
         varieties = [evaluation.variety[segment] for evaluation in evaluations if segment in evaluation.variety]
         for name in varieties[0] if varieties else ():
             report[segment][name] = float(np.mean([variety[name] for variety in varieties]))
@@ -250,35 +259,39 @@ def summary(users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> dict[st
     return report
 
 
-def compare(
-    users: EvaluatedUsers,
-    ours: Sequence[Evaluation],
-    peers: Mapping[str, Sequence[Evaluation]],
-    segments: Sequence[str],
-) -> dict[str, dict[str, Any]]:
-    """Comparison with the best peer by segment: the peer with the highest NDCG, and the paired difference to it.
+Leads = Mapping[str, Mapping[str, Any]]
+"""Comparison to a peer by part: `ours`, `peer`, their `ratio` (None if `peer` is 0), and the paired difference with its
+interval, see `gate.Difference`."""
 
-    The segment `NEW` is all users, evaluated on events without feedback. The result is empty without ndcg or peer
-    metrics. The interval of the difference is that of `gate.difference`.
-    """
+
+def compare(users: EvaluatedUsers, ours: Sequence[Evaluation], peer: Sequence[Evaluation]) -> Leads:
+    """Comparison of a system to a peer for each part that has users; intervals are those of `gate.difference`."""
     report: dict[str, dict[str, Any]] = {}
-    if not ours or not peers:
-        return report
-    for segment in segments:
-        field = "new_ndcg" if segment == NEW else "ndcg"
-        ndcg = np.concatenate([getattr(evaluation, field) for evaluation in ours])
-        in_segment = ~np.isnan(ndcg) if segment == NEW else users.of(segment)
-        if not in_segment.any():
+    for part in PARTS:
+        mine, theirs = (_of_folds(part, users, evaluations) for evaluations in (ours, peer))
+        inside = ~np.isnan(mine)
+        if not inside.any():
             continue
-        ndcg_of_peers = {
-            name: np.concatenate([getattr(evaluation, field) for evaluation in evaluations])[in_segment]
-            for name, evaluations in peers.items()
-        }
-        best = max(ndcg_of_peers, key=lambda name: (ndcg_of_peers[name].mean(), name))
-        _, owners = np.unique(users.owners[in_segment], return_inverse=True)
-        lead = difference(ndcg[in_segment], ndcg_of_peers[best], owners=owners)
-        peer = float(ndcg_of_peers[best].mean())
-        ratio = float(ndcg[in_segment].mean()) / peer if peer else None
-        report[segment] = {"best_peer": best, "peer": peer, "ours": float(ndcg[in_segment].mean()), "ratio": ratio}
-        report[segment] |= asdict(lead)
+        _, owners = np.unique(users.owners[inside], return_inverse=True)
+        lead = difference(mine[inside], theirs[inside], owners=owners)
+        of_us, of_peer = float(mine[inside].mean()), float(theirs[inside].mean())
+        report[part] = {"ours": of_us, "peer": of_peer, "ratio": of_us / of_peer if of_peer else None, **asdict(lead)}
     return report
+
+
+def strongest(by_peer: Mapping[str, Leads], names: Collection[str]) -> dict[str, dict[str, Any]]:
+    """Comparison to the best peer among `names` by part: the one with the highest NDCG, named as `best_peer`."""
+    among = {name: leads for name, leads in by_peer.items() if name in names}
+    report: dict[str, dict[str, Any]] = {}
+    for part in next(iter(among.values()), {}):
+        best = max(among, key=lambda name: (among[name][part]["peer"], name))
+        report[part] = {"best_peer": best, **among[best][part]}
+    return report
+
+
+def _of_folds(part: str, users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> NDArray[np.float64]:
+    """NDCG of a part over all folds, float64 of shape (n,); NaN for users who are not in it."""
+    if part in KINDS:
+        return np.concatenate([evaluation.apart[part] for evaluation in evaluations])
+    ndcg = np.concatenate([evaluation.ndcg for evaluation in evaluations])
+    return np.where(users.of(part), ndcg, np.nan)

@@ -1,13 +1,14 @@
 """Baseline recommenders for comparison: simple rankings, and two libraries of `benchmarks/requirements.txt`.
 
-Peers learn from the binary matrix of bookings, saves and attendances before a cutoff, and from the organizer, venue,
-category, subcategory, tags and three-hour slot of the week of events. Events that a user has taken are left out.
+Peers learn from `peer_data.PeerData`. Tuned ones choose their settings on stretches of time before the first cutoff.
+Lists leave out the events that a user has taken.
 """
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
+from itertools import pairwise, product
 from typing import Any, Final, Self
 
 import numpy as np
@@ -15,75 +16,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import svds
 
-from benchmarks.folds import Fold
-from shared.entities import Event
-from shared.feedback.interactions import DAY_S
+from benchmarks import simple_peers
+from benchmarks.peer_data import PeerData
+from benchmarks.tuning import Fit, Score, Stretch, best_setting
 
 _TRENDING_DAYS: Final = 7.0
 _FACTORS: Final = 50
 _EPSILON: Final = 1e-9
-
-Score = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[Any]]
-"""Scoring function: rows of b users and of c events → scores of shape (b, c)."""
-
-
-@dataclass(frozen=True)
-class PeerData:
-    """Training data of peers; users and events in file order, which also breaks ties.
-
-    Attributes
-    ----------
-    user_rows : row of each user by id.
-    event_rows : int64 of shape (n,) – row of each event of the fold's catalog in the matrices below.
-    user_items : CSR, float32 of shape (users, n) – 1 where a user booked, saved or attended an event.
-    taken : CSR, float32 of shape (users, n) – 1 where a user booked or attended an event, which lists leave out.
-    events, age_days : int64 and float64 of shape (h,) – event row and age of each hit, repeats included.
-    attributes : CSR, float32 of shape (n, m) – 1 where an event has an attribute; m is 0 without attributes.
-    wait_s : float64 of shape (n,) – seconds from the cutoff to the start.
-    """
-
-    user_rows: dict[str, int]
-    event_rows: NDArray[np.int64]
-    user_items: sp.csr_matrix[Any]
-    taken: sp.csr_matrix[Any]
-    events: NDArray[np.int64]
-    age_days: NDArray[np.float64]
-    attributes: sp.csr_matrix[Any]
-    wait_s: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, fold: Fold) -> Self:
-        """Training data of a fold, with rows for the evaluated users too."""
-        catalog, past, data = fold.catalog, fold.past, fold.data
-        user_ids = dict.fromkeys([*data.users, *past.users.ids(), *fold.user_ids])
-        user_rows = {user_id: row for row, user_id in enumerate(user_ids)}
-        events = {event.event_id: event for event in data.events}
-        order = catalog.events.rows(list(dict.fromkeys([*events, *catalog.events.ids()])))
-        event_rows = np.empty(len(order), np.int64)
-        event_rows[order] = np.arange(len(order))
-        hits = past.is_hit()
-        row_of_user = np.array([user_rows[key] for key in past.users.ids()], np.int64)
-        shape = (len(user_rows), len(order))
-        user_items, taken = (
-            _ones(row_of_user[past.user_rows[which]], event_rows[past.event_rows[which]], shape)
-            for which in (hits, past.takes_event())
-        )
-        user_items.data[:] = 1
-        ids = catalog.events.ids(order)
-        return cls(
-            user_rows=user_rows,
-            event_rows=event_rows,
-            user_items=user_items,
-            taken=taken,
-            events=event_rows[past.event_rows[hits]],
-            age_days=(fold.cutoff.timestamp() - past.occurred_at[hits]) / DAY_S,
-            attributes=_attributes([events.get(event_id) or Event(event_id=event_id) for event_id in ids]),
-            wait_s=catalog.starts_at[order] - fold.cutoff.timestamp(),
-        )
-
-    def rows_of(self, user_ids: Iterable[str]) -> NDArray[np.int64]:
-        """Rows of users, int64, in the order of `user_ids`."""
-        return np.array([self.user_rows[user_id] for user_id in user_ids], np.int64)
 
 
 def _most_popular(data: PeerData) -> Score:
@@ -113,12 +52,6 @@ def _svd(data: PeerData) -> Score:
     return lambda users, events: (user_items[users] @ vectors) @ vectors[events].T
 
 
-def _cosine(data: PeerData) -> Score:
-    users_attributes = _unit_rows(data.user_items @ data.attributes)
-    attributes = _unit_rows(data.attributes)
-    return lambda users, events: (users_attributes[users] @ attributes[events].T).toarray()
-
-
 def _als(data: PeerData) -> Score:
     from implicit.als import AlternatingLeastSquares
 
@@ -139,23 +72,60 @@ def _bm25(data: PeerData) -> Score:
     return lambda users, events: (data.user_items[users] @ model.similarity)[:, events].toarray()
 
 
-def _warp_ids(data: PeerData) -> Score:
-    event_ids = sp.identity(data.user_items.shape[1], dtype=np.float32, format="csr")
-    return _warp(data, sp.csr_matrix(sp.hstack([event_ids, data.attributes])))
+@dataclass(frozen=True, slots=True)
+class _WarpSetting:
+    """Settings of LightFM.
+
+    Attributes
+    ----------
+    with_ids : give each event a factor of its own beside those of its attributes.
+    l2 : penalty on the factors of events.
+    epochs : passes over the hits.
+    """
+
+    with_ids: bool = False
+    l2: float = 0.0
+    epochs: int = 40
 
 
-def _warp_attributes(data: PeerData) -> Score:
-    return _warp(data, data.attributes)
+_WARP_EPOCHS: Final = (10, 20, 40, 80)
 
 
-def _warp(data: PeerData, features: sp.csr_matrix[Any]) -> Score:
+def _warp(data: PeerData) -> Score:
+    setting = _WarpSetting(with_ids=not data.attributes.shape[1])
+    return next(_warps(data, setting, (setting.epochs,)))
+
+
+def _tuned_warp(stretches: Sequence[Stretch]) -> tuple[Fit, dict[str, Any]]:
+    """LightFM with the settings that were best on the latest stretch, and these settings."""
+    if not stretches:
+        return _warp, {}
+    latest = stretches[-1]
+    settings, ndcg = [], []
+    for with_ids, l2 in product((False, True) if latest.data.attributes.shape[1] else (True,), (0.0, 1e-5)):
+        tried = [_WarpSetting(with_ids, l2, epochs) for epochs in _WARP_EPOCHS]
+        settings += tried
+        ndcg += [float(latest.ndcg(score).mean()) for score in _warps(latest.data, tried[0], _WARP_EPOCHS)]
+    chosen = best_setting(settings, ndcg)
+    return lambda data: next(_warps(data, chosen, (chosen.epochs,))), asdict(chosen)
+
+
+def _warps(data: PeerData, setting: _WarpSetting, epochs: Sequence[int]) -> Iterator[Score]:
+    """Scoring functions of one LightFM model after each of the ascending numbers of epochs."""
     from lightfm import LightFM
 
-    model = LightFM(no_components=64, loss="warp", random_state=0)
-    model.fit(data.user_items, item_features=features, epochs=40, num_threads=2)
-    biases, vectors = model.get_item_representations(features)
-    _, user_vectors = model.get_user_representations()
-    return lambda users, events: user_vectors[users] @ vectors[events].T + biases[events]
+    ids = sp.identity(data.user_items.shape[1], dtype=np.float32, format="csr")
+    features = sp.csr_matrix(sp.hstack([ids, data.attributes])) if setting.with_ids else data.attributes
+    model = LightFM(no_components=64, loss="warp", item_alpha=setting.l2, random_state=0)
+    for done, until in pairwise((0, *epochs)):
+        model.fit_partial(data.user_items, item_features=features, epochs=until - done, num_threads=2)
+        biases, vectors = model.get_item_representations(features)
+        _, of_users = model.get_user_representations()
+        yield _warp_score(biases, vectors, of_users)
+
+
+def _warp_score(biases: NDArray[Any], vectors: NDArray[Any], of_users: NDArray[Any]) -> Score:
+    return lambda users, events: of_users[users] @ vectors[events].T + biases[events]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,17 +138,29 @@ class Peer:
     fit : trains and returns the scoring function.
     package, module : required package and its module, "" for none.
     needs_attributes : True if it cannot learn from ids alone.
+    tune : chooses settings on stretches of time, of which there may be none, and returns the `fit` with them and the
+        settings as JSON values; None for a peer without settings to choose.
+    settings : chosen settings, empty before tuning.
     """
 
     name: str
-    fit: Callable[[PeerData], Score]
+    fit: Fit
     package: str = ""
     module: str = ""
     needs_attributes: bool = False
+    tune: Callable[[Sequence[Stretch]], tuple[Fit, dict[str, Any]]] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def is_installed(self) -> bool:
         """Availability: True if the required module is installed."""
         return not self.module or find_spec(self.module) is not None
+
+    def tuned(self, stretches: Sequence[Stretch]) -> Self:
+        """Peer with settings that were chosen on `stretches`."""
+        if self.tune is None:
+            return self
+        fit, settings = self.tune(stretches)
+        return replace(self, fit=fit, settings=settings)
 
 
 _IMPLICIT: Final = ("implicit", "implicit")
@@ -186,50 +168,26 @@ _LIGHTFM: Final = ("lightfm-next", "lightfm")
 
 MOST_POPULAR: Final = Peer("most popular", _most_popular)
 TRENDING: Final = Peer("trending, 7 days", _trending)
+ONE_LINE_FORMULA: Final = Peer("one-line formula", simple_peers.one_line_formula, needs_attributes=True)
+HAND_FEATURES: Final = Peer(
+    "hand features, tuned", simple_peers.hand_features, needs_attributes=True, tune=simple_peers.tuned_hand_features
+)
+SIMPLE: Final = (ONE_LINE_FORMULA, HAND_FEATURES)
+"""Simple baselines, against whose better one the blend is measured first of all."""
+
 PEERS: Final = (
     MOST_POPULAR,
     TRENDING,
     Peer("soonest", _soonest),
+    *SIMPLE,
+    Peer(
+        "attribute cosine, tuned",
+        simple_peers.attribute_cosine,
+        needs_attributes=True,
+        tune=simple_peers.tuned_attribute_cosine,
+    ),
     Peer("SVD-50 cosine", _svd),
-    Peer("attribute cosine", _cosine, needs_attributes=True),
     Peer("implicit ALS", _als, *_IMPLICIT),
     Peer("implicit BM25", _bm25, *_IMPLICIT),
-    Peer("LightFM WARP, id + attributes", _warp_ids, *_LIGHTFM),
-    Peer("LightFM WARP, attributes", _warp_attributes, *_LIGHTFM, needs_attributes=True),
+    Peer("LightFM WARP, tuned", _warp, *_LIGHTFM, tune=_tuned_warp),
 )
-
-
-def _attributes(events: Iterable[Event]) -> sp.csr_matrix[Any]:
-    """One-hot attributes of events, CSR float32 of shape (n, m): a column per value, in order of appearance."""
-    events = list(events)
-    blocks: list[list[list[str]]] = [
-        [[event.organizer_id] for event in events],
-        [[event.venue_id] for event in events],
-        [[_slot(event)] for event in events],
-        [[*event.tags] for event in events],
-        [[event.category] for event in events],
-        [[event.subcategory] for event in events],
-    ]
-    columns: dict[tuple[int, str], int] = {}
-    cells = [
-        (row, columns.setdefault((number, value), len(columns)))
-        for number, block in enumerate(blocks)
-        for row, values in enumerate(block)
-        for value in values
-        if value
-    ]
-    rows, cell_columns = np.array(cells, np.int64).reshape(-1, 2).T
-    return _ones(rows, cell_columns, (len(events), len(columns)))
-
-
-def _slot(event: Event) -> str:
-    return f"{(event.starts_at.weekday() * 24 + event.starts_at.hour) // 3}" if event.starts_at else ""
-
-
-def _ones(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[int, int]) -> sp.csr_matrix[Any]:
-    return sp.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-
-
-def _unit_rows(matrix: sp.csr_matrix[Any]) -> sp.csr_matrix[Any]:
-    lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
-    return sp.csr_matrix(sp.diags(1 / np.maximum(lengths, _EPSILON)) @ matrix)

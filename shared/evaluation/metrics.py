@@ -55,6 +55,25 @@ def of_hits(
     return ndcg, recall
 
 
+def restricted(lists: NDArray[np.integer], is_of_kind: NDArray[np.bool_], k: int) -> NDArray[np.int64]:
+    """Lists of b users restricted to the entries of a kind, in their order, int64 of shape (b, min(k, m)).
+
+    Parameters
+    ----------
+    lists : int of shape (b, m) – candidate columns, best first, -1 where a list ends early; long enough to hold k of
+        the kind.
+    is_of_kind : bool of shape (b, m) – entries that stay.
+
+    >>> restricted(np.array([[4, 2, 0, 3]]), np.array([[True, False, True, True]]), 2).tolist()
+    [[4, 0]]
+    """
+    kept = is_of_kind & (lists >= 0)
+    # A stable sort by "is not of the kind" moves a list's entries of the kind to its front, in their order.
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :k]
+    front = np.take_along_axis(lists, order, 1).astype(np.int64)
+    return np.where(np.take_along_axis(kept, order, 1), front, -1)
+
+
 def self_information(takers: NDArray[np.integer], n_users: int) -> NDArray[np.float64]:
     """Self-information (novelty) of each event in bits: −log2 of the share of users who took it, float64 of shape (n,).
 

@@ -18,8 +18,9 @@ import pytest
 
 from benchmarks import accuracy, folds
 from benchmarks.folds import Fold, Plan
-from benchmarks.judging import evaluate_peer, mean_of_seeds, spread_of_seeds
-from benchmarks.peers import MOST_POPULAR, PEERS, TRENDING, Peer, PeerData
+from benchmarks.judging import PARTS, evaluate_peer, evaluated_users, mean_of_seeds, spread_of_seeds
+from benchmarks.peer_data import PeerData
+from benchmarks.peers import MOST_POPULAR, PEERS, SIMPLE, TRENDING, Peer
 from jobs import backtest
 from jobs.console import Console
 from jobs.options import ReadingOptions
@@ -141,7 +142,7 @@ def test_a_cutoff_before_or_after_everything_is_refused(small: Path, console: Co
         ("trending, 7 days", ["north", "east", "south"], ["north", "east", "south"]),
         ("soonest", ["north", "south", "east"], ["north", "south", "east"]),
         # The past event of ann has the organizer of east and the weekday of south.
-        ("attribute cosine", ["east", "south", "north"], ["east", "north", "south"]),
+        ("attribute cosine, tuned", ["east", "south", "north"], ["east", "north", "south"]),
     ],
 )
 def test_simple_peers_rank_candidates_by_their_criterion(
@@ -179,8 +180,7 @@ def test_metrics_compare_lists_with_hits(fold: Fold) -> None:
     assert metrics.recall_of_all.tolist() == [0.5, 1.0, 1.0]
     assert evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 1).recall_of_all.tolist() == [0.5, 0.0, 0.0]
     # South, the relevant event without feedback, is not in the list of ann.
-    assert metrics.new_ndcg[0] == 0
-    assert np.isnan(metrics.new_ndcg[1:]).all()
+    assert metrics.within["new"].tolist() == pytest.approx([0, math.nan, math.nan], nan_ok=True)
     # Of five users with hits, two have east and one has north.
     assert metrics.variety["all"] == {
         "coverage": pytest.approx(2 / 3),
@@ -194,6 +194,29 @@ def test_known_and_new_candidates_are_judged_apart(fold: Fold) -> None:
     # The list is east, north, south; nobody had touched south. Ann takes east and south, bob and gus take north.
     assert metrics.apart["known"].tolist() == pytest.approx([1, 1 / math.log2(3), 1 / math.log2(3)])
     assert metrics.apart["new"].tolist() == pytest.approx([1, math.nan, math.nan], nan_ok=True)
+
+
+def test_hits_at_organizers_that_a_user_knows_and_does_not_know_are_judged_apart(small: Path, console: Console) -> None:
+    rows = read(small / "interactions.csv")
+    follows = [("bob", "jazz", "follow", -9), ("ann", "rock", "follow", -9), ("ann", "rock", "unfollow", -8)]
+    interactions = [(row["user_id"], row["event_id"], "", row["type"], row["occurred_at"]) for row in rows]
+    interactions += [(user, "", organizer, kind, at(days)) for user, organizer, kind, days in follows]
+    interactions += [("bob", "east", "", "booking", at(5)), ("ann", "east", "", "view", at(-1))]
+    write(small / "interactions.csv", "user_id,event_id,organizer_id,type,occurred_at", interactions)
+    plan = Plan(cutoffs=(NOW,), window_days=WINDOW_DAYS, horizon_days=HORIZON_DAYS)
+    [fold] = folds.folds(small, plan, console)
+    # Candidates are east of rock, north and south of jazz. Ann knows rock, bob knows jazz; gus is a cold-start user.
+    assert fold.is_familiar(0, 3).tolist() == [[True, False, False], [False, True, True], [False, False, False]]
+    assert fold.is_discovery(0, 3).tolist() == [[False, True, True], [True, False, False], [False, False, False]]
+    metrics = evaluate_peer(MOST_POPULAR, PeerData.of(fold), fold, 2)
+    # The list is east, north, south; ann takes east and south, bob north and east.
+    nan = math.nan
+    assert metrics.apart["familiar"].tolist() == pytest.approx([1, 1, nan], nan_ok=True)
+    assert metrics.apart["discovery"].tolist() == pytest.approx([1 / math.log2(3), 1, nan], nan_ok=True)
+    assert metrics.within["familiar"].tolist() == pytest.approx([1, 1 / math.log2(3), nan], nan_ok=True)
+    assert metrics.within["discovery"].tolist() == pytest.approx([0, 1, nan], nan_ok=True)
+    [blind] = folds.folds(small, replace(plan, ids_only=True), console)
+    assert not (blind.is_familiar(0, 3) | blind.is_discovery(0, 3)).any()
 
 
 def test_lists_with_one_date_of_a_series_are_judged_beside_those_with_all(small: Path, console: Console) -> None:
@@ -217,10 +240,19 @@ def test_metrics_of_several_seeds_are_averaged_with_their_spread(fold: Fold) -> 
     mean = mean_of_seeds([popular, trending])
     assert mean.ndcg.tolist() == pytest.approx(((popular.ndcg + trending.ndcg) / 2).tolist())
     assert mean.apart["new"].tolist() == pytest.approx(popular.apart["new"].tolist(), nan_ok=True)
-    spread = spread_of_seeds([[popular], [trending]])
-    assert spread["seeds"] == 2
-    assert spread["sd"] == pytest.approx(abs(popular.ndcg.mean() - trending.ndcg.mean()) / math.sqrt(2))
-    assert spread_of_seeds([[popular]])["sd"] == 0
+    users = evaluated_users([(fold.user_ids, fold.warm)])
+    spread = spread_of_seeds(users, [[popular], [trending]])
+    assert spread.keys() == set(PARTS)
+    for part, of_part in {
+        "all": (popular.ndcg, trending.ndcg),
+        "warm": (popular.ndcg[:2], trending.ndcg[:2]),
+        "known": (popular.apart["known"], trending.apart["known"]),
+        "discovery": (popular.apart["discovery"][:1], trending.apart["discovery"][:1]),
+    }.items():
+        means = [float(ndcg.mean()) for ndcg in of_part]
+        assert spread[part]["mean"] == pytest.approx(fmean(means))
+        assert spread[part]["sd"] == pytest.approx(abs(means[0] - means[1]) / math.sqrt(2))
+    assert spread_of_seeds(users, [[popular]])["all"]["sd"] == 0
 
 
 def test_a_missing_peer_is_reported_with_its_install_command() -> None:
@@ -355,22 +387,30 @@ def without_times(result: dict[str, Any]) -> dict[str, Any]:
     return {segment: {**measures, "fit_s": None} for segment, measures in by_segment.items()}
 
 
-def test_the_blend_is_compared_to_the_best_peer_of_each_segment(city: Path, console: Console) -> None:
+def test_the_blend_is_compared_to_each_peer_and_to_the_best_in_each_part(city: Path, console: Console) -> None:
     plan = Plan(cutoffs=CUTOFFS, window_days=WINDOW_DAYS, horizon_days=HORIZON_DAYS, announced_later=True)
     peers = [peer for peer in PEERS if not peer.module]
-    result = accuracy.measure(city, plan, peers, K, console, ["blend"])
-    for segment in ("all", "warm", "cold"):
-        best = result["blend_to_best_peer"][segment]
-        figures = {name: by[segment]["ndcg"] for name, by in result["systems"].items()}
+    result = accuracy.measure(city, plan, peers, K, console, ["blend"], seeds=2)
+    names = {"all": ("all", "ndcg"), "warm": ("warm", "ndcg"), "cold": ("cold", "ndcg")}
+    names |= {kind: ("all", f"ndcg_{kind}_apart") for kind in ("known", "new", "familiar", "discovery")}
+    for part, (segment, measure) in names.items():
+        figures = {name: by[segment][measure] for name, by in result["systems"].items()}
         ours = figures.pop("blend")
-        assert best["peer"] == pytest.approx(max(figures.values())) == pytest.approx(figures[best["best_peer"]])
-        assert best["mean"] == pytest.approx(ours - best["peer"])
-        assert best["low"] <= best["mean"] <= best["high"]
-        assert best["ratio"] == (pytest.approx(ours / best["peer"]) if best["peer"] else None)
-    assert set(result["blend_to_popular"]) == {"cold"}
-    assert result["blend_to_best_peer"]["new events"]["ours"] == pytest.approx(
-        result["systems"]["blend"]["all"]["ndcg_new_events"]
-    )
+        assert result["blend_over_seeds"][part]["mean"] == pytest.approx(ours)
+        for name, figure in figures.items():
+            lead = result["blend_to_peers"][name][part]
+            assert (lead["ours"], lead["peer"]) == (pytest.approx(ours), pytest.approx(figure))
+            assert lead["mean"] == pytest.approx(ours - figure)
+            assert lead["low"] <= lead["mean"] <= lead["high"]
+            assert lead["ratio"] == (pytest.approx(ours / figure) if figure else None)
+        best = result["blend_to_best_peer"][part]
+        assert best["peer"] == pytest.approx(max(figures.values()))
+        assert best == {"best_peer": best["best_peer"], **result["blend_to_peers"][best["best_peer"]][part]}
+        simple = result["blend_to_simple"][part]
+        assert simple["peer"] == pytest.approx(max(figures[peer.name] for peer in SIMPLE))
+    printed = accuracy.shown({"data": "a city", **result})
+    assert "all users: blend" in printed
+    assert "strongest simple baseline" in printed
 
 
 @pytest.mark.parametrize(
