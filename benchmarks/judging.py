@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from benchmarks.folds import Fold
 from benchmarks.peer_data import PeerData
 from benchmarks.peers import Peer
-from shared.evaluation.metrics import ndcg_and_recall, restricted, self_information, unlikeness
+from shared.evaluation.metrics import LONG, ndcg_and_recall, restricted, self_information, unlikeness
 from shared.ranking import topk
 from shared.ranking.batch import recommend_batch
 from shared.ranking.rerank import Cap, top_within
@@ -37,8 +37,6 @@ PARTS: Final = (*USERS, *KINDS)
 """Parts of a comparison: segments of users, and lists and hits restricted to a kind of candidates."""
 
 _CHUNK: Final = 64
-_LONG: Final = 1_000
-"""Length of the lists that are restricted to a kind of candidates, so that k of the kind are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluati
         )
         return np.vstack([column[rows] for _, rows, _ in made])
 
-    return evaluate(lists(max(k, _LONG), None), lists(k, 1), fold, fit_s)
+    return evaluate(lists(max(k, LONG), None), lists(k, 1), fold, fit_s)
 
 
 def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evaluation:
@@ -122,7 +120,7 @@ def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evalua
         chunk = users[begin : begin + _CHUNK]
         allowed = peer_data.allowed(chunk)
         scores = np.asarray(score(chunk, peer_data.candidates), np.float64)
-        columns, _ = topk.top(scores, allowed, max(k, _LONG))
+        columns, _ = topk.top(scores, allowed, max(k, LONG))
         shown.append(np.where(columns >= 0, peer_data.columns[columns], -1))
         columns, _ = top_within(scores, allowed, k, one_date)
         shown_one_date.append(np.where(columns >= 0, peer_data.columns[columns], -1))

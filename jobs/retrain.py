@@ -62,7 +62,10 @@ def _report(document: RunDocument) -> Iterator[str]:
     judged = {name: metrics for name, metrics in document.metrics.items() if name != "ratings"}
     if judged:
         names = list(dict.fromkeys(name for metrics in judged.values() for name in metrics))
-        rows = [[model, *(f"{metrics.get(name, 0):.4g}" for name in names)] for model, metrics in judged.items()]
+        rows = [
+            [model, *(f"{metrics[name]:.4g}" if name in metrics else "–" for name in names)]
+            for model, metrics in judged.items()
+        ]
         yield table(["latest window", *names], rows)
     if document.comparisons:
         columns = ("users", "mean", "low", "high")

@@ -82,20 +82,20 @@ class Holdout:
     ----------
     cutoff : models are trained on the interactions before it.
     user_rows : int64 of shape (u,) – evaluated users, ascending rows of the table's users.
-    candidates : int64 of shape (c,) – ascending rows of the candidate events, see `candidate_rows`.
+    candidates : int64 of shape (c,) – rows of the candidate events, see `candidate_rows`.
+    is_new : bool of shape (c,) – True for candidates without any interaction before the cutoff.
     owners : int64 of shape (h,) – index of the hit's user in `user_rows`, ascending.
-    hits : int64 of shape (h,) – event row of each hit, see `first_hits`.
+    columns : int64 of shape (h,) – candidate column of each hit, see `first_hits`.
     warm : bool of shape (u,) – True for users with a positive before the cutoff.
-    is_new : bool of shape (h,) – True for hits on events without any interaction before the cutoff.
     """
 
     cutoff: datetime
     user_rows: NDArray[np.int64]
     candidates: NDArray[np.int64]
-    owners: NDArray[np.int64]
-    hits: NDArray[np.int64]
-    warm: NDArray[np.bool_]
     is_new: NDArray[np.bool_]
+    owners: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    warm: NDArray[np.bool_]
 
     @classmethod
     def of(cls, table: InteractionTable, catalog: Catalog, cutoff: datetime, *, seed: int = 0) -> Self:
@@ -111,9 +111,10 @@ class Holdout:
         if len(users) > MAX_JUDGED:
             users = np.sort(np.random.default_rng(seed).choice(users, MAX_JUDGED, replace=False))
         is_judged = np.isin(user_of_hit, users)
-        owners, hits = np.searchsorted(users, user_of_hit[is_judged]), candidates[columns[is_judged]]
+        owners = np.searchsorted(users, user_of_hit[is_judged])
         warm = np.isin(users, past.user_rows[past.is_hit()])
-        return cls(cutoff, users, candidates, owners, hits, warm, ~has_feedback(past, len(catalog))[hits])
+        is_new = ~has_feedback(past, len(catalog))[candidates]
+        return cls(cutoff, users, candidates, is_new, owners, columns[is_judged], warm)
 
     def __len__(self) -> int:
         return len(self.user_rows)

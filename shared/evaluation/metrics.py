@@ -5,9 +5,13 @@ binary gains: DCG@k = Σ rel_i / log2(i + 1), divided by the best DCG@k that the
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+LONG: Final = 1_000
+"""Length of lists that are to be restricted to a kind of candidates: most still hold ten of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +64,7 @@ def restricted(lists: NDArray[np.integer], is_of_kind: NDArray[np.bool_], k: int
 
     Parameters
     ----------
-    lists : int of shape (b, m) – candidate columns, best first, -1 where a list ends early; long enough to hold k of
-        the kind.
+    lists : int of shape (b, m) – candidate columns, best first, -1 where a list ends early, see `LONG`.
     is_of_kind : bool of shape (b, m) – entries that stay.
 
     >>> restricted(np.array([[4, 2, 0, 3]]), np.array([[True, False, True, True]]), 2).tolist()

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.selection.judging import SEGMENTS, Scores
+from shared.selection.judging import REPORTED, SEGMENTS, Scores
 
 MIN_USERS: Final = 20
 """Smallest segment on which a challenger can be refused; with fewer users the interval is too wide to decide."""
@@ -43,7 +43,8 @@ class Verdict:
     ----------
     publish : True if the challenger may serve.
     reason : text for the run document.
-    differences : differences of NDCG by baseline and segment, such as "served warm" or "popularity all".
+    differences : differences of NDCG by baseline and name in `judging.REPORTED`, such as "served warm" or "popularity
+        known_candidates".
     """
 
     publish: bool
@@ -87,7 +88,7 @@ def decide(challenger: Scores, *, served: Scores | None, popular: Scores | None)
 
     It is refused if in any segment of at least `MIN_USERS` users the whole interval of its difference to the incumbent
     lies below 0, or if its mean NDCG over all users does not exceed that of popularity. With fewer than `MIN_USERS`
-    users in all it is published.
+    users in all it is published. Known and new candidates apart are reported; they decide nothing.
 
     Parameters
     ----------
@@ -98,7 +99,7 @@ def decide(challenger: Scores, *, served: Scores | None, popular: Scores | None)
         f"{name} {segment}": difference(challenger.ndcg[segment], baseline.ndcg[segment])
         for name, baseline in (("served", served), ("popularity", popular))
         if baseline is not None
-        for segment in SEGMENTS
+        for segment in REPORTED
     }
     judged = len(challenger.ndcg["all"])
     if judged < MIN_USERS:

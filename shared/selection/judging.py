@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.entities import User
 from shared.evaluation.holdout import Holdout
-from shared.evaluation.metrics import of_hits
+from shared.evaluation.metrics import LONG, of_hits, restricted
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
 from shared.ranking.batch import recommend_batch
@@ -23,7 +23,14 @@ K: Final = 10
 """Length of the evaluated lists."""
 
 SEGMENTS: Final = ("all", "warm", "cold", "new_events")
-"""Segments: all users; users with and without a hit before the cutoff; hits on events without earlier interactions."""
+"""Segments by which the gate decides: all users; users with and without a hit before the cutoff; hits on events
+without earlier interactions."""
+
+KINDS: Final = ("known_candidates", "new_candidates")
+"""Kinds of candidates, with and without earlier interactions, to which lists and hits are restricted for the report."""
+
+REPORTED: Final = (*SEGMENTS, *KINDS)
+"""Segments and kinds whose NDCG and differences a training reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Scores:
 
     Attributes
     ----------
-    ndcg : NDCG@10 of each user by segment, float64 of shape (users of the segment,), in one order for all models.
+    ndcg : NDCG@10 of each user by name in `REPORTED`, float64 of shape (users with such hits,), in one order for all
+        models.
     recall : mean recall@10.
     coverage : share of the candidates that are in any list, 0..1.
     listed : float of shape (m,) – scores of listed events, at most `MAX_LISTED`.
@@ -47,7 +55,7 @@ class Scores:
         """Mean metrics by name, for the manifest and the run document; segments without users are left out."""
         metrics = {"users": float(len(self.ndcg["all"])), f"ndcg@{K}": _mean(self.ndcg["all"])}
         metrics |= {f"recall@{K}": self.recall, "coverage": self.coverage}
-        metrics |= {f"ndcg@{K} {name}": _mean(self.ndcg[name]) for name in SEGMENTS[1:] if len(self.ndcg[name])}
+        metrics |= {f"ndcg@{K} {name}": _mean(self.ndcg[name]) for name in REPORTED[1:] if len(self.ndcg[name])}
         return metrics
 
 
@@ -72,30 +80,50 @@ def judge(
     judged = [users.get(key) or User(user_id=key) for key in table.users.ids(holdout.user_rows)]
     chunks = [
         (rows, scores)
-        for _, rows, scores in recommend_batch(model, judged, past, holdout.candidates, now=holdout.cutoff, k=k)
+        for _, rows, scores in recommend_batch(
+            model, judged, past, holdout.candidates, now=holdout.cutoff, k=max(k, LONG)
+        )
     ]
-    listed = np.vstack([rows for rows, _ in chunks]) if chunks else np.empty((0, k), np.int64)
-    listed_scores = np.concatenate([scores[rows >= 0] for rows, scores in chunks]) if chunks else np.empty(0)
-    n = max(len(catalog), 1)
-    cells = np.arange(len(listed))[:, None] * n + listed
-    relevant = holdout.owners * n + holdout.hits
-    is_hit = np.isin(cells, relevant) & (listed >= 0)
-    is_new_hit = np.isin(cells, relevant[holdout.is_new]) & (listed >= 0)
-    counts = np.bincount(holdout.owners, minlength=len(holdout))
-    new_counts = np.bincount(holdout.owners[holdout.is_new], minlength=len(holdout))
-    ndcg, recall = of_hits(is_hit, counts)
-    new_ndcg, _ = of_hits(is_new_hit, new_counts)
+    column = np.full(len(catalog) + 1, -1)
+    column[holdout.candidates] = np.arange(len(holdout.candidates))
+    lists = np.vstack([column[rows] for rows, _ in chunks]) if chunks else np.empty((0, k), np.int64)
+    shown = lists[:, :k]
+    listed_scores = np.concatenate([scores[:, :k][rows[:, :k] >= 0] for rows, scores in chunks] or [np.empty(0)])
+    ndcg, recall, _ = _of_lists(shown, holdout, np.ones_like(holdout.is_new))
+    new_ndcg, _, has_new = _of_lists(shown, holdout, holdout.is_new)
+    by_name = {
+        "all": ndcg,
+        "warm": ndcg[holdout.warm],
+        "cold": ndcg[~holdout.warm],
+        "new_events": new_ndcg[has_new],
+    }
+    for kind, mask in zip(KINDS, (~holdout.is_new, holdout.is_new), strict=True):
+        of_kind, _, has_hit = _of_lists(restricted(lists, mask[lists], k), holdout, mask)
+        by_name[kind] = of_kind[has_hit]
     return Scores(
-        {
-            "all": ndcg,
-            "warm": ndcg[holdout.warm],
-            "cold": ndcg[~holdout.warm],
-            "new_events": new_ndcg[new_counts > 0],
-        },
+        by_name,
         _mean(recall),
-        len(np.unique(listed[listed >= 0])) / max(len(holdout.candidates), 1),
+        len(np.unique(shown[shown >= 0])) / max(len(holdout.candidates), 1),
         listed_scores[:MAX_LISTED],
     )
+
+
+def _of_lists(
+    lists: NDArray[np.int64], holdout: Holdout, mask: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """NDCG and recall by user of lists of candidate columns where the hits on candidates in `mask` are relevant.
+
+    Returns
+    -------
+    ndcg, recall : float64 of shape (u,); 0 for a user without such a hit.
+    has_hit : bool of shape (u,) – users with such a hit.
+    """
+    kept, size = mask[holdout.columns], max(len(holdout.candidates), 1)
+    owners = holdout.owners[kept]
+    cells = np.arange(len(lists))[:, None] * size + lists
+    is_hit = np.isin(cells, owners * size + holdout.columns[kept]) & (lists >= 0)
+    counts = np.bincount(owners, minlength=len(holdout))
+    return *of_hits(is_hit, counts), counts > 0
 
 
 def judge_served(
@@ -116,7 +144,7 @@ def judge_served(
     )
     popular = popularity(table.before(holdout.cutoff), len(catalog))
     model = replace(served, popularity=np.append(popular, 0.0)[rows])
-    served_holdout = replace(holdout, candidates=known[holdout.candidates], hits=known[holdout.hits])
+    served_holdout = replace(holdout, candidates=known[holdout.candidates])
     return judge(model, served_holdout, translated, served.catalog, users)
 
 

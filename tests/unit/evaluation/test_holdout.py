@@ -33,6 +33,12 @@ def _named(rows: np.ndarray) -> list[str]:
     return CATALOG.events.ids(rows)
 
 
+def _hits(holdout: Holdout) -> list[tuple[str, bool]]:
+    """Event of each hit, and whether it is new."""
+    events = _named(holdout.candidates[holdout.columns])
+    return list(zip(events, holdout.is_new[holdout.columns].tolist(), strict=True))
+
+
 def test_the_latest_share_of_hits_lies_after_the_cutoff() -> None:
     given = [an_interaction(f"u{n}", "soon", occurred_at=NOW + n * DAY) for n in range(10)]
     given += [an_interaction("u", "soon", VIEW, occurred_at=NOW + 99 * DAY)]
@@ -84,7 +90,7 @@ def test_repeated_hits_count_once_and_hits_on_other_events_do_not_count() -> Non
     ]
     table = InteractionTable.of(given, CATALOG)
     holdout = Holdout.of(table, CATALOG, NOW)
-    assert (_named(holdout.hits), holdout.owners.tolist(), holdout.is_new.tolist()) == (["soon"], [0], [True])
+    assert (_hits(holdout), holdout.owners.tolist()) == ([("soon", True)], [0])
 
 
 def test_a_hit_is_new_without_any_interaction_before_the_cutoff_and_a_user_is_warm_with_a_positive() -> None:
@@ -96,7 +102,7 @@ def test_a_hit_is_new_without_any_interaction_before_the_cutoff_and_a_user_is_wa
     holdout = Holdout.of(table, CATALOG, NOW)
     assert table.users.ids(holdout.user_rows) == ["u", "v"]
     assert holdout.warm.tolist() == [False, True]
-    assert list(zip(_named(holdout.hits), holdout.is_new.tolist(), strict=True)) == [
+    assert _hits(holdout) == [
         ("quiet", True),
         ("soon", False),
         ("soon", False),

@@ -11,7 +11,7 @@ from shared.feedback.interactions import InteractionTable
 from shared.models.registry import MODELS
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, decide, difference
-from shared.selection.judging import SEGMENTS, Scores, judge, judge_served
+from shared.selection.judging import KINDS, REPORTED, SEGMENTS, Scores, judge, judge_served
 from tests import laws
 from tests.examples import DAY, NOW, an_event, an_interaction
 
@@ -20,7 +20,7 @@ GOOD = RNG.uniform(0.3, 0.9, 200)
 
 
 def _scores(ndcg: NDArray[np.float64], **segments: NDArray[np.float64]) -> Scores:
-    return Scores({**dict.fromkeys(SEGMENTS, ndcg), **segments}, 0.5, 0.5, np.empty(0))
+    return Scores({**dict.fromkeys(REPORTED, ndcg), **segments}, 0.5, 0.5, np.empty(0))
 
 
 def test_equal_models_have_difference_zero() -> None:
@@ -43,7 +43,7 @@ def test_a_better_challenger_passes() -> None:
     assert verdict.publish
     assert verdict.reason.startswith("passed; served all: +0.0500")
     assert set(verdict.comparisons()) == {
-        f"{name} {segment}" for name in ("served", "popularity") for segment in SEGMENTS
+        f"{name} {segment}" for name in ("served", "popularity") for segment in REPORTED
     }
 
 
@@ -64,6 +64,13 @@ def test_a_challenger_worse_in_one_segment_is_refused_with_its_name(segment: str
     few = MIN_USERS - 1
     served = _scores(GOOD, **{segment: GOOD[:few]})
     assert decide(_scores(GOOD, **{segment: GOOD[:few] - 0.1}), served=served, popular=None).publish
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_known_and_new_candidates_are_reported_and_refuse_nothing(kind: str) -> None:
+    verdict = decide(_scores(GOOD, **{kind: GOOD - 0.1}), served=_scores(GOOD), popular=None)
+    assert verdict.publish
+    assert verdict.comparisons()[f"served {kind}"]["mean"] == pytest.approx(-0.1)
 
 
 def test_a_challenger_that_does_not_beat_popularity_is_refused() -> None:
@@ -104,6 +111,11 @@ def test_ndcg_and_recall_agree_with_known_answers() -> None:
     assert scores.ndcg["all"].tolist() == [pytest.approx((1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3)))]
     assert scores.ndcg["new_events"].tolist() == [pytest.approx(1 / np.log2(4))]
     assert scores.metrics()["recall@10"] == 1
+    # Popularity lists a, b, c: a and b are known, and c alone is new.
+    assert {kind: scores.ndcg[kind].tolist() for kind in KINDS} == {"known_candidates": [1.0], "new_candidates": [1.0]}
+    _, scores = _evaluated([an_interaction("u", "b", occurred_at=NOW), an_interaction("v", "c", occurred_at=NOW)])
+    assert scores.metrics()["ndcg@10 known_candidates"] == pytest.approx(1 / np.log2(3))
+    assert scores.metrics()["ndcg@10 new_candidates"] == 1
 
 
 def test_segments_separate_warm_from_cold_users() -> None:
@@ -113,7 +125,8 @@ def test_segments_separate_warm_from_cold_users() -> None:
     # The event that the warm user booked is left out of their list, so their hit is first.
     assert scores.ndcg["warm"].tolist() == [1.0]
     assert scores.ndcg["cold"].tolist() == [pytest.approx(1 / np.log2(3))]
-    assert set(scores.metrics()) == {"users", "ndcg@10", "recall@10", "coverage", "ndcg@10 warm", "ndcg@10 cold"}
+    of_segments = {f"ndcg@10 {name}" for name in ("warm", "cold", "known_candidates")}
+    assert set(scores.metrics()) == {"users", "ndcg@10", "recall@10", "coverage", *of_segments}
 
 
 def test_ended_events_earlier_hits_and_views_are_not_in_the_holdout() -> None:
@@ -147,6 +160,6 @@ def test_judge_served_agrees_with_judge_after_the_catalog_changed(
     expected = judge(fitted, holdout, table, catalog, data.users)
     served = fitted.with_events([an_event("0 sorts before all", starts_at=NOW - 90 * DAY)])
     found = judge_served(served, holdout, table, catalog, data.users)
-    for segment in SEGMENTS:
+    for segment in REPORTED:
         assert found.ndcg[segment].tolist() == pytest.approx(expected.ndcg[segment].tolist())
     assert len(holdout) > MIN_USERS

@@ -20,6 +20,7 @@ from shared.models.baselines import TruncatedSVD
 from shared.models.registry import MODELS
 from shared.ports import Documents, ObjectStore
 from shared.selection.gate import Verdict
+from shared.selection.judging import KINDS, REPORTED
 from shared.services import registry
 from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.sign_in import sign_in
@@ -92,7 +93,8 @@ def test_the_run_document_and_the_manifest_record_the_run(store: Documents, obje
     assert list(document.phases) == ["read", "compact", "load", "trial", "drift", "fit", "check", "publish"]
     assert set(MODELS) == document.metrics.keys()
     assert document.metrics["blend"]["ndcg@10"] > document.metrics["popularity"]["ndcg@10"] + 0.1
-    assert set(document.comparisons) == {f"popularity {segment}" for segment in ("all", "warm", "cold", "new_events")}
+    assert set(document.comparisons) == {f"popularity {name}" for name in REPORTED}
+    assert f"ndcg@10 {KINDS[0]}" in document.metrics["blend"]
     manifest = Manifest.from_json(known(objects.read(f"models/{document.version}/manifest.json")).data)
     assert (manifest.trained_at, manifest.watermark, manifest.counts) == (NOW, NOW, counts)
     assert manifest.metrics == document.metrics
