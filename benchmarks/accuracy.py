@@ -24,7 +24,6 @@ from benchmarks.judging import (
     FAMILIAR,
     KNOWN,
     NEW,
-    PARTS,
     USERS,
     WARM,
     Evaluation,
@@ -309,9 +308,10 @@ def shown(result: dict[str, Any]) -> str:
         ]
         lines.append(table([f"blend over {result['seeds']} seeds", "mean NDCG", "sd", "sd / mean"], spreads))
     if result["blend_to_peers"]:
-        parts = [part for part in PARTS if part in next(iter(result["blend_to_peers"].values()))]
-        leads = [[name, *(_lead(by[part]) for part in parts)] for name, by in result["blend_to_peers"].items()]
-        lines.append(table(["blend to", *(_PARTS[part] for part in parts)], leads))
+        first = next(iter(result["blend_to_peers"].values()))
+        titles = [f"{_PARTS[part]} ({first[part]['lists']:,} lists)" for part in first]
+        leads = [[name, *(_lead(by[part]) for part in first)] for name, by in result["blend_to_peers"].items()]
+        lines.append(table(["blend to", *titles], leads))
     for title, name in (("strongest simple baseline", "blend_to_simple"), ("best peer", "blend_to_best_peer")):
         lines += [
             f"{_PARTS[part]}: blend {lead['ours']:.4f}, {title} {lead['peer']:.4f} ({lead['best_peer']}), {_lead(lead)}"

@@ -258,8 +258,8 @@ def summary(users: EvaluatedUsers, evaluations: Sequence[Evaluation]) -> dict[st
 
 
 Leads = Mapping[str, Mapping[str, Any]]
-"""Comparison to a peer by part: `ours`, `peer`, their `ratio` (None if `peer` is 0), and the paired difference with its
-interval, see `gate.Difference`."""
+"""Comparison to a peer by part: number of `lists`, NDCG `ours` and `peer`, their `ratio` (None if `peer` is 0), and the
+paired difference with its interval, see `gate.Difference`."""
 
 
 def compare(users: EvaluatedUsers, ours: Sequence[Evaluation], peer: Sequence[Evaluation]) -> Leads:
@@ -273,7 +273,8 @@ def compare(users: EvaluatedUsers, ours: Sequence[Evaluation], peer: Sequence[Ev
         _, owners = np.unique(users.owners[inside], return_inverse=True)
         lead = difference(mine[inside], theirs[inside], owners=owners)
         of_us, of_peer = float(mine[inside].mean()), float(theirs[inside].mean())
-        report[part] = {"ours": of_us, "peer": of_peer, "ratio": of_us / of_peer if of_peer else None, **asdict(lead)}
+        ratio = of_us / of_peer if of_peer else None
+        report[part] = {"lists": int(inside.sum()), "ours": of_us, "peer": of_peer, "ratio": ratio, **asdict(lead)}
     return report
 
 

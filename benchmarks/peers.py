@@ -22,6 +22,8 @@ from benchmarks.tuning import Fit, Score, Stretch, best_setting
 
 _TRENDING_DAYS: Final = 7.0
 _FACTORS: Final = 50
+_WARP_L2: Final = 1e-5
+"""Penalty on the factors of events."""
 _EPSILON: Final = 1e-9
 
 
@@ -79,15 +81,16 @@ class _WarpSetting:
     Attributes
     ----------
     with_ids : give each event a factor of its own beside those of its attributes.
-    l2 : penalty on the factors of events.
+    learning_rate : step of the gradient.
     epochs : passes over the hits.
     """
 
     with_ids: bool = False
-    l2: float = 0.0
+    learning_rate: float = 0.05
     epochs: int = 40
 
 
+_WARP_RATES: Final = (0.05, 0.02)
 _WARP_EPOCHS: Final = (10, 20, 40, 80)
 
 
@@ -97,15 +100,19 @@ def _warp(data: PeerData) -> Score:
 
 
 def _tuned_warp(stretches: Sequence[Stretch]) -> tuple[Fit, dict[str, Any]]:
-    """LightFM with the settings that were best on the latest stretch, and these settings."""
+    """LightFM with the settings that were best on the stretches, and these settings."""
     if not stretches:
         return _warp, {}
-    latest = stretches[-1]
-    settings, ndcg = [], []
-    for with_ids, l2 in product((False, True) if latest.data.attributes.shape[1] else (True,), (0.0, 1e-5)):
-        tried = [_WarpSetting(with_ids, l2, epochs) for epochs in _WARP_EPOCHS]
+    has_attributes = all(stretch.data.attributes.shape[1] for stretch in stretches)
+    settings: list[_WarpSetting] = []
+    ndcg: list[float] = []
+    for with_ids, rate in product((False, True) if has_attributes else (True,), _WARP_RATES):
+        tried = [_WarpSetting(with_ids, rate, epochs) for epochs in _WARP_EPOCHS]
         settings += tried
-        ndcg += [float(latest.ndcg(score).mean()) for score in _warps(latest.data, tried[0], _WARP_EPOCHS)]
+        by_stretch = [
+            [stretch.ndcg(score) for score in _warps(stretch.data, tried[0], _WARP_EPOCHS)] for stretch in stretches
+        ]
+        ndcg += [float(np.concatenate(values).mean()) for values in zip(*by_stretch, strict=True)]
     chosen = best_setting(settings, ndcg)
     return lambda data: next(_warps(data, chosen, (chosen.epochs,))), asdict(chosen)
 
@@ -116,7 +123,9 @@ def _warps(data: PeerData, setting: _WarpSetting, epochs: Sequence[int]) -> Iter
 
     ids = sp.identity(data.user_items.shape[1], dtype=np.float32, format="csr")
     features = sp.csr_matrix(sp.hstack([ids, data.attributes])) if setting.with_ids else data.attributes
-    model = LightFM(no_components=64, loss="warp", item_alpha=setting.l2, random_state=0)
+    model = LightFM(
+        no_components=64, loss="warp", learning_rate=setting.learning_rate, item_alpha=_WARP_L2, random_state=0
+    )
     for done, until in pairwise((0, *epochs)):
         model.fit_partial(data.user_items, item_features=features, epochs=until - done, num_threads=2)
         biases, vectors = model.get_item_representations(features)

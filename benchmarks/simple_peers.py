@@ -218,8 +218,10 @@ def attribute_cosine(data: PeerData) -> Score:
 
 def tuned_attribute_cosine(stretches: Sequence[Stretch]) -> tuple[Fit, dict[str, Any]]:
     """Attribute cosine with the half-life and the weights of attributes that were best, and these settings."""
+    if not stretches:
+        return attribute_cosine, {}
     ndcg = [
-        sum(float(stretch.ndcg(_cosine(stretch.data, setting)).mean()) for stretch in stretches)
+        float(np.concatenate([stretch.ndcg(_cosine(stretch.data, setting)) for stretch in stretches]).mean())
         for setting in _COSINE_GRID
     ]
     chosen = best_setting(_COSINE_GRID, ndcg)

@@ -1,13 +1,13 @@
 """Tuned peers and simple baselines: features against hand-made figures, and tuning that never looks past the cutoff."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks import accuracy, folds, peers, simple_peers
 from benchmarks.folds import Fold, Plan
@@ -15,7 +15,7 @@ from benchmarks.judging import evaluate_peer
 from benchmarks.peer_data import PeerData
 from benchmarks.peers import HAND_FEATURES, ONE_LINE_FORMULA, PEERS, Peer
 from benchmarks.simple_peers import HandFeatures
-from benchmarks.tuning import Ranking, Stretch, coordinate_ascent
+from benchmarks.tuning import Ranking, Score, Stretch, coordinate_ascent
 from jobs.console import Console
 from jobs.sample import write_sample
 from shared.entities import Event, Interaction, InteractionType, User
@@ -187,29 +187,31 @@ def test_tuning_gains_on_the_stretches_that_it_is_done_on(peer: Peer, fold: Fold
     assert peer.tuned([]).fit(PeerData.of(fold)) is not None
 
 
-def test_settings_of_lightfm_are_those_that_were_best_on_the_latest_stretch(
+def test_settings_of_lightfm_are_those_that_were_best_on_the_stretches(
     fold: Fold, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A stand-in for the library, which need not be installed, ranks rightly with one setting only.
     [peer] = [peer for peer in PEERS if peer.module == "lightfm"]
     earlier = [Stretch.of(stretch) for stretch in folds.stretches(fold, PLAN)]
-    best = peers._WarpSetting(with_ids=True, l2=1e-5, epochs=20)
-    relevant = earlier[-1].relevant(np.arange(len(earlier[-1].fold.user_ids)))
-    rows = earlier[-1].data.rows_of(earlier[-1].fold.user_ids)
+    best = peers._WarpSetting(with_ids=True, learning_rate=0.02, epochs=20)
     fitted: list[peers._WarpSetting] = []
 
-    def warps(_: PeerData, setting: Any, epochs: Any) -> Iterator[Any]:
+    def warps(data: PeerData, setting: peers._WarpSetting, epochs: Sequence[int]) -> Iterator[Score]:
+        [stretch] = [stretch for stretch in earlier if stretch.data is data]
+        rows = data.rows_of(stretch.fold.user_ids)
+        relevant = stretch.relevant(np.argsort(rows)).astype(np.float64)
         for until in epochs:
             fitted.append(replace(setting, epochs=until))
-            is_best = fitted[-1] == best
-            yield lambda users, events, is_best=is_best: (1 if is_best else -1) * relevant[np.searchsorted(rows, users)]
+            yield _looked_up(np.sort(rows), relevant if fitted[-1] == best else -relevant)
 
     monkeypatch.setattr(peers, "_warps", warps)
-    order = np.argsort(rows)
-    relevant, rows = relevant[order].astype(float), rows[order]
-    tuned = peer.tuned(earlier)
-    assert tuned.settings == {"with_ids": True, "l2": 1e-5, "epochs": 20}
-    assert len(set(fitted)) == 16
+    assert peer.tuned(earlier).settings == {"with_ids": True, "learning_rate": 0.02, "epochs": 20}
+    assert len(fitted) == 2 * len(set(fitted)) == 32
+    assert peer.tuned([]).settings == {}
+
+
+def _looked_up(rows: NDArray[np.int64], scores: NDArray[np.float64]) -> Score:
+    return lambda users, _: scores[np.searchsorted(rows, users)]
 
 
 def test_settings_of_peers_are_reported(city: Path) -> None:
