@@ -59,7 +59,7 @@ _PARTS: Final = {
     KNOWN: "known candidates",
     NEW: "new candidates",
     FAMILIAR: "known organizers",
-    DISCOVERY: "discovery",
+    DISCOVERY: "unknown organizers",
 }
 _COLUMNS: Final = {
     "ndcg": "NDCG@{k}",
@@ -70,8 +70,8 @@ _COLUMNS: Final = {
     "ndcg_known_apart": "known only",
     "ndcg_new_apart": "new only",
     "ndcg_discovery": "discovery",
-    "ndcg_familiar_apart": "known org. only",
-    "ndcg_discovery_apart": "disc. only",
+    "ndcg_familiar_apart": "known org.",
+    "ndcg_discovery_apart": "unknown org.",
     "coverage": "coverage",
     "novelty": "novelty",
     "unlikeness": "differ",

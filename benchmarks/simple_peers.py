@@ -23,7 +23,7 @@ _LONGEST_WAIT_DAYS: Final = 3_650.0
 _SHRINKAGE: Final = 3.0
 """Events of mean popularity that are added to those of each organizer."""
 _SEGMENT_USERS: Final = 400
-"""Users of a segment by whom weights are tuned, at most, per stretch."""
+"""Users of a segment by whom weights are tuned, at most, per stretch; with fewer, weights depend on who is drawn."""
 _EPSILON: Final = 1e-9
 
 HAND_FEATURES: Final[dict[str, float]] = {

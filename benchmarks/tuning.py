@@ -53,11 +53,16 @@ class Stretch:
         return np.concatenate(values)
 
     def relevant(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Relevance of the candidates in the order of `data.candidates`, bool of shape (b, c), for indices of users."""
-        relevant = np.zeros((len(self.fold.user_ids), len(self.data.candidates)), np.bool_)
-        column = np.argsort(self.data.columns)
-        relevant[self.fold.hit_users, column[self.fold.hit_columns]] = True
-        return relevant[users]
+        """Relevance of the candidates in the order of `data.candidates`, bool of shape (b, c).
+
+        `users` are b distinct indices of evaluated users.
+        """
+        row = np.full(len(self.fold.user_ids), -1)
+        row[users] = np.arange(len(users))
+        rows, columns = row[self.fold.hit_users], np.argsort(self.data.columns)[self.fold.hit_columns]
+        relevant = np.zeros((len(users), len(self.data.candidates)), np.bool_)
+        relevant[rows[rows >= 0], columns[rows >= 0]] = True
+        return relevant
 
 
 def drawn(users: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
