@@ -92,6 +92,8 @@ class _WarpSetting:
 
 _WARP_RATES: Final = (0.05, 0.02)
 _WARP_EPOCHS: Final = (10, 20, 40, 80)
+_WARP_HITS: Final = 30_000
+"""Hits on which settings are tried, at most: more would take many minutes."""
 
 
 def _warp(data: PeerData) -> Score:
@@ -110,7 +112,8 @@ def _tuned_warp(stretches: Sequence[Stretch]) -> tuple[Fit, dict[str, Any]]:
         tried = [_WarpSetting(with_ids, rate, epochs) for epochs in _WARP_EPOCHS]
         settings += tried
         by_stretch = [
-            [stretch.ndcg(score) for score in _warps(stretch.data, tried[0], _WARP_EPOCHS)] for stretch in stretches
+            [stretch.ndcg(score) for score in _warps(stretch.some_data(_WARP_HITS), tried[0], _WARP_EPOCHS)]
+            for stretch in stretches
         ]
         ndcg += [float(np.concatenate(values).mean()) for values in zip(*by_stretch, strict=True)]
     chosen = best_setting(settings, ndcg)

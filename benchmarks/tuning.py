@@ -1,10 +1,11 @@
 """Tuning of peers on stretches of time before the first cutoff: grid search and coordinate ascent of NDCG@10."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self, TypeVar
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks.folds import Fold
@@ -41,16 +42,38 @@ class Stretch:
 
     def ndcg(self, score: Score) -> NDArray[np.float64]:
         """NDCG@10 of a scoring function, float64 of shape (at most `_SAMPLE`,), of the same users for all functions."""
-        users = drawn(np.arange(len(self.fold.user_ids)), _SAMPLE)
-        rows = self.data.rows_of(self.fold.user_ids)
+        users = self._judged()
+        rows = self.data.rows_of(self.fold.user_ids)[users]
         relevant = self.relevant(users)
         values = []
         for begin in range(0, len(users), _CHUNK):
             chunk = slice(begin, begin + _CHUNK)
-            asked = rows[users[chunk]]
+            asked = rows[chunk]
             scores = np.asarray(score(asked, self.data.candidates), np.float64)
             values.append(_ndcg(scores, self.data.allowed(asked), relevant[chunk]))
         return np.concatenate(values)
+
+    def some_data(self, limit: int) -> PeerData:
+        """Training data with at most `limit` hits, for peers that train slowly, unless the users of `ndcg` have more.
+
+        Whole users are kept: those of `ndcg`, and others who are drawn. Only `user_items` is reduced.
+        """
+        user_items = self.data.user_items
+        if user_items.nnz <= limit:
+            return self.data
+        judged = self.data.rows_of(self.fold.user_ids)[self._judged()]
+        others = np.setdiff1d(np.arange(user_items.shape[0]), judged)
+        order = np.append(judged, np.random.default_rng(0).permutation(others))
+        fits = np.cumsum(np.diff(user_items.indptr)[order]) <= limit
+        fits[: len(judged)] = True
+        kept = np.zeros(user_items.shape[0], np.float32)
+        kept[order[fits]] = 1
+        some = sp.csr_matrix(sp.diags(kept) @ user_items)
+        some.eliminate_zeros()
+        return replace(self.data, user_items=some)
+
+    def _judged(self) -> NDArray[np.int64]:
+        return drawn(np.arange(len(self.fold.user_ids)), _SAMPLE)
 
     def relevant(self, users: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Relevance of the candidates in the order of `data.candidates`, bool of shape (b, c).

@@ -214,6 +214,20 @@ def _looked_up(rows: NDArray[np.int64], scores: NDArray[np.float64]) -> Score:
     return lambda users, _: scores[np.searchsorted(rows, users)]
 
 
+def test_data_of_some_users_have_whole_users_and_those_by_whom_settings_are_compared(fold: Fold) -> None:
+    stretch = Stretch.of(folds.stretches(fold, PLAN)[1])
+    everything = stretch.data.user_items
+    assert stretch.some_data(everything.nnz) is stretch.data
+    counts = np.diff(everything.indptr)
+    judged = stretch.data.rows_of(stretch.fold.user_ids)
+    for limit in (0, int(counts[judged].sum()) + 20):
+        found = np.diff(stretch.some_data(limit).user_items.indptr)
+        assert ((found == 0) | (found == counts)).all()
+        assert (found[judged] == counts[judged]).all()
+        assert found.sum() <= max(limit, counts[judged].sum())
+    assert found.sum() > counts[judged].sum()
+
+
 def test_settings_of_peers_are_reported(city: Path) -> None:
     said = io.StringIO()
     result = accuracy.measure(city, PLAN, TUNED, 10, Console(said), ["popularity"])
