@@ -39,9 +39,9 @@ def of_profiled(columns: InteractionColumns, unprofiled: NDArray[np.bytes_]) -> 
 def of_established(columns: InteractionColumns, *, now: datetime) -> InteractionColumns:
     """Columns of the interactions of established accounts: without visitors and accounts of a single day at `now`.
 
-    An account is established when its first interaction is a day old, or when it acted on two UTC days. Times are those
-    of the store's clock, since a client chooses its own; for loaded interactions they are those of the source. What a
-    visitor did counts from the sign-in.
+    An account is established when its first interaction is a day old, or when it acted on two UTC days, by the store's
+    clock, since a client chooses its own times. So is one of which anything was loaded, however lately that occurred:
+    the operator vouches for it. What a visitor did counts from the sign-in.
     """
     is_established = established(columns, now=now)
     return columns if is_established.all() else columns.where(is_established[columns.user_rows])
@@ -52,15 +52,13 @@ def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.boo
     is_recent = columns.recorded_at - columns.occurred_at <= MAX_AGE.total_seconds()
     is_unknown = (columns.origins == ORIGINS[Origin.CLIENT]) & ~is_recent
     is_loaded = (columns.origins == ORIGINS[Origin.LOAD]) | is_unknown | np.isnan(columns.recorded_at)
-    acted_at = np.where(is_loaded, columns.occurred_at, columns.recorded_at)
+    acted_at = np.where(is_loaded, -np.inf, columns.recorded_at)
     n = len(columns.users)
     first, last = np.full(n, np.inf), np.full(n, -np.inf)
     np.minimum.at(first, columns.user_rows, acted_at)
     np.maximum.at(last, columns.user_rows, acted_at)
     is_account = ~np.char.startswith(columns.users.keys, anonymous("").encode())
     is_old = first <= now.timestamp() - _OLD_ENOUGH_S
-    # Users of the vocabulary without an interaction have no days: infinity is on none.
-    acts = np.isfinite(first)
-    days = [np.floor(np.where(acts, moment, 0) / DAY_S) for moment in (first, last)]
-    mask: NDArray[np.bool_] = is_account & (is_old | (days[0] < days[1]))
+    # Users of the vocabulary without an interaction have no last day, which is not later than the first.
+    mask: NDArray[np.bool_] = is_account & (is_old | (np.floor(first / DAY_S) < np.floor(last / DAY_S)))
     return mask

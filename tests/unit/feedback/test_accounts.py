@@ -42,19 +42,23 @@ def test_back_dated_interactions_do_not_make_an_account_older() -> None:
 
 
 @pytest.mark.parametrize("recorded_at", [None, NOW])
-def test_loaded_interactions_have_the_times_of_their_source(recorded_at: datetime | None) -> None:
+def test_loaded_interactions_establish_an_account(recorded_at: datetime | None) -> None:
     given = [an_interaction("loaded", occurred_at=NOW - MAX_AGE - HOUR, recorded_at=recorded_at)]
     assert _kept(given) == {"loaded"}
     assert is_loaded(given[0]) == (recorded_at is not None)
 
 
+def test_rows_of_files_establish_accounts_of_the_last_hour_too() -> None:
+    assert _kept([an_interaction("new", occurred_at=NOW - HOUR, recorded_at=None)]) == {"new"}
+
+
 @pytest.mark.parametrize("age", [HOUR, DAY, MAX_AGE, MAX_AGE + HOUR])
-def test_the_origin_of_a_version_says_whose_clock_counts(age: timedelta) -> None:
+def test_the_origin_of_a_version_says_what_was_loaded(age: timedelta) -> None:
     given = [
         an_interaction(origin.name, occurred_at=NOW - age, recorded_at=NOW - HOUR, origin=origin) for origin in Origin
     ]
     of_clients = {"CLIENT"} if age > MAX_AGE + HOUR else set[str]()
-    assert _kept(given) == of_clients | ({"LOAD"} if age >= DAY else set())
+    assert _kept(given) == of_clients | {"LOAD"}
     loaded = {entry.user_id for entry in given if is_loaded(entry)}
     assert loaded == of_clients | {"LOAD"}
 
