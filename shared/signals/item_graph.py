@@ -28,6 +28,8 @@ _SIMILARITY_POWER: Final = 0.7
 """Exponent of the similarities; below 1 it lifts weak ones."""
 _NEIGHBOURS: Final = 200
 """Neighbours that are stored of each item: bounds the size of the model."""
+_FOLLOW: Final = 0.5
+"""Weight of a followed organizer of which the user liked nothing, in bookings."""
 _CHUNK: Final = 2_000
 """Items whose similarities are computed at once: bounds memory."""
 
@@ -43,12 +45,10 @@ class GraphFilter(UserSignal):
     Attributes
     ----------
     items : name of the array of the items that have neighbours.
-    is_mean : whether the sum is divided by the number of the user's items.
     """
 
     source = "collaborative"
     items: ClassVar[str]
-    is_mean: ClassVar[bool]
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Neighbour lists (CSR): `items` int32 of shape (k,), ascending; `starts` int64 of shape (k + 1,).
@@ -71,6 +71,10 @@ class GraphFilter(UserSignal):
     def known(self, items: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Items that users of a batch have: positions in `items`, int64 of shape (t,); rows of R, float32 (b, t)."""
         raise NotImplementedError
+
+    def weights(self, items: NDArray[np.integer], known: NDArray[np.float32], _batch: UserBatch) -> NDArray[np.float32]:
+        """Weights of the `known` items in the sum, float32 of shape (b, t), 0 where the user does not have the item."""
+        return known
 
     def columns(self, items: NDArray[np.integer], candidates: Candidates) -> NDArray[np.int64]:
         """Columns of the score term of k items, int64 of shape (k,), -1 where no candidate has the item."""
@@ -116,9 +120,9 @@ class GraphFilter(UserSignal):
         kept, of_kept = np.unique(columns, return_inverse=True)
         users, of_rows = np.nonzero(known)
         of_items = neighbours.with_values(of_kept, weights.astype(np.float32)).rows(of_rows)
-        users = np.repeat(users, of_items.lengths())
-        scores = scatter(users, *of_items.values, (len(batch), len(kept)))
-        yield self.term(scores / np.maximum(known.sum(axis=1), 1)[:, None] if self.is_mean else scores, kept)
+        lengths, (places, similarities) = of_items.lengths(), of_items.values
+        own = self.weights(params[self.items][rows], known, batch)[users, of_rows].repeat(lengths)
+        yield self.term(scatter(users.repeat(lengths), places, own * similarities, (len(batch), len(kept))), kept)
 
 
 class EventGraph(GraphFilter):
@@ -126,7 +130,6 @@ class EventGraph(GraphFilter):
 
     name = "shared_people"
     items = "events"
-    is_mean = False
 
     def matrix(self, data: TrainingData) -> "csr_array":
         """User × event matrix, see `TrainingData.liked_matrix`."""
@@ -153,12 +156,12 @@ class EventGraph(GraphFilter):
 class ValueGraph(GraphFilter):
     """Graph filter over the values of a field: users have the values of events that they liked, and who they follow.
 
-    A user's score of a value is the mean similarity to the user's values. It finds what the user has not been to yet,
-    organizers above all, so that a new event of such an organizer is found, too.
+    A user's score of a value is the mean similarity to the user's values, weighted by their decayed likes, or
+    `_FOLLOW` for an organizer that is followed alone. It finds what the user has not been to yet, organizers above all,
+    so that a new event of such an organizer is found, too.
     """
 
     items = "codes"
-    is_mean = True
 
     def __init__(self, field: str) -> None:
         self.name = f"shared_people_{field}"
@@ -199,6 +202,17 @@ class ValueGraph(GraphFilter):
         rows = np.zeros((len(batch), len(found)), np.float32)
         rows[users[places >= 0], local] = 1
         return found, rows
+
+    def weights(self, items: NDArray[np.integer], known: NDArray[np.float32], batch: UserBatch) -> NDArray[np.float32]:
+        """Shares of the user's decayed likes and follows that went to each value, float32 of shape (b, t), 0..1."""
+        codes = batch.candidates.catalog.fields[self._field].trained_at(batch.events[0])
+        places = positions_of(items, codes)[batch.events[1]]
+        entries = batch.liked[places >= 0]
+        likes = scatter(batch.user_of_entry[entries], places[places >= 0], batch.likes[entries], known.shape)
+        # What is known without a like is followed.
+        likes = np.where((known > 0) & (likes == 0), _FOLLOW, likes)
+        shares: NDArray[np.float32] = (likes / np.maximum(likes.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
+        return shares
 
     def columns(self, items: NDArray[np.integer], candidates: Candidates) -> NDArray[np.int64]:
         """Positions among the candidates' values."""
