@@ -76,15 +76,19 @@ class LikesPerEvent(EventSignal):
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters `means` float32 of shape (m + 1,): damped mean likes of each of m values, the last for unknown."""
         weights = data.freshness_of_past if self._past_only else data.freshness
-        field = data.catalog.fields[self._field]
+        field, likes_by_event = data.catalog.fields[self._field], self.likes(data)
         known = field.codes >= 0
-        mean = float(data.likes_by_event @ weights / max(weights.sum(), 1e-9))
+        mean = float(likes_by_event @ weights / max(weights.sum(), 1e-9))
         likes, events = (
             np.bincount(field.codes[known], weights=values[known], minlength=len(field.names))
-            for values in (data.likes_by_event * weights, weights)
+            for values in (likes_by_event * weights, weights)
         )
         means = (likes + self._damping * mean) / (events + self._damping)
         return {"means": np.append(means, mean).astype(np.float32)}
+
+    def likes(self, data: TrainingData) -> NDArray[np.float64]:
+        """Likes of each event, float64 of shape (n_events,)."""
+        return data.likes_by_event
 
     def check(self, params: SignalParams, catalog: Catalog) -> None:
         """Raise `ValueError` where `means` does not fit the catalog."""
@@ -93,3 +97,25 @@ class LikesPerEvent(EventSignal):
     def score(self, params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Standardized log mean likes of c candidates, float32 of shape (c,)."""
         return standardized(np.log(_FLOOR + params["means"][candidates.static.trained_codes[self._field]]))
+
+
+class NewcomersPerEvent(LikesPerEvent):
+    """Log mean number of newcomers to events with the same value of a field, standardized over the candidates.
+
+    A newcomer to an event had liked no event with this value before. Of two organizers with the same attendance, the
+    one whose guests are new each time is easier to discover than the one that the same people come back to.
+    """
+
+    def __init__(self, field: str, *, damping: float) -> None:
+        super().__init__(field, damping=damping)
+        self.name = f"newcomers_{field}"
+
+    def likes(self, data: TrainingData) -> NDArray[np.float64]:
+        """Newcomers to each event, float64 of shape (n_events,)."""
+        table, field = data.table, data.catalog.fields[self._field]
+        rows = table.event_rows[data.liked]
+        order = np.lexsort((rows, table.occurred_at[data.liked]))
+        users = table.user_rows[data.liked[order]].astype(np.int64)
+        # Plus one, since the code of events without a value is -1.
+        _, first = np.unique(users * (len(field.names) + 1) + field.codes[rows[order]] + 1, return_index=True)
+        return np.bincount(rows[order[first]], minlength=len(data.catalog)).astype(np.float64)

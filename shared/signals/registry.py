@@ -11,7 +11,7 @@ from shared.signals.distance_price import Budget, Nearness
 from shared.signals.friends import FriendsGoing
 from shared.signals.item_graph import EventGraph, ValueGraph
 from shared.signals.novelty import Freshness, PassedOver, Unseen
-from shared.signals.popularity import Likes, LikesPerEvent, PopularityRank
+from shared.signals.popularity import Likes, LikesPerEvent, NewcomersPerEvent, PopularityRank
 from shared.signals.signal import EventSignal, UserSignal
 from shared.signals.singular_vectors import BANDS
 from shared.signals.spectral import SpectralBand
@@ -49,6 +49,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Budget(),
     PopularityRank(),
     LikesPerEvent("organizer", damping=3),
+    NewcomersPerEvent("organizer", damping=3),
     LikesPerEvent("slot", damping=10, past_only=True),
     Soonness(),
     Beyond(30),

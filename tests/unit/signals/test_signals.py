@@ -208,14 +208,15 @@ def test_spectral_bands_project_on_the_singular_vectors() -> None:
 def test_values_that_share_people_are_found_without_having_been_there(field: str) -> None:
     world = World(*_crowd(np.random.default_rng(3)))
     codes, size = world.catalog.fields[field].codes, len(world.catalog.fields[field].names)
-    matrix = np.zeros((len(world.table.users), size))
-    matrix[world.table.user_rows, codes[world.table.event_rows]] = 1
+    likes = np.zeros((len(world.table.users), size))
+    np.add.at(likes, (world.table.user_rows, codes[world.table.event_rows]), 1)
+    matrix = (likes > 0).astype(float)
     normalized = matrix / np.sqrt(matrix.sum(axis=1, keepdims=True)) / np.sqrt(matrix.sum(axis=0))
     similar = (normalized.T @ normalized) ** 0.7
     np.fill_diagonal(similar, 0)
     for row in (0, 5):
         scores = world.of_user(f"shared_people_{field}", User(user_id=world.table.users.ids()[row]))
-        expected = (matrix[row] @ similar / matrix[row].sum())[codes]
+        expected = (likes[row] @ similar / likes[row].sum())[codes]
         assert list(scores.values()) == pytest.approx(expected, rel=2e-3, abs=1e-4)
 
 
@@ -227,6 +228,28 @@ def test_followed_organizers_share_people_with_others() -> None:
     scores = world.of_user("shared_people_organizer", User(user_id="w"))
     # Two of the three followers of o0 follow o1, too, each with half a weight: 2 / 2 / √(3 · 2), to the power 0.7.
     assert scores == {"e0": 0, "e1": pytest.approx((1 / 6**0.5) ** 0.7, rel=2e-3), "e2": 0}
+
+
+def test_newcomers_are_those_who_liked_nothing_of_the_organizer_before() -> None:
+    events = [an_event(f"{who}{n}", organizer_id=who, starts_at=NOW - (3 - n) * DAY) for who in "ab" for n in range(3)]
+    # All six have two guests: those of a are new each time, and b has the same two three times.
+    done = [
+        an_interaction(f"{n}{guest}" if who == "a" else guest, f"{who}{n}", occurred_at=NOW - (9 - n) * DAY)
+        for who in "ab"
+        for n in range(3)
+        for guest in "xy"
+    ]
+    done.append(an_interaction("0x", "a0", VIEW, occurred_at=NOW - 8 * DAY))  # again, and so no newcomer
+    world = World([*events, an_event("c", starts_at=NOW + DAY)], done)
+    means = world.params("newcomers_organizer")["means"]
+    weights = world.data.freshness
+    a, b = (weights[[world.catalog.events.ids().index(f"{who}{n}") for n in range(3)]] for who in "ab")
+    mean = (2 * a.sum() + 2 * b[0]) / weights.sum()
+    assert means.tolist() == pytest.approx(
+        [(2 * a.sum() + 3 * mean) / (a.sum() + 3), (2 * b[0] + 3 * mean) / (b.sum() + 3), mean], rel=1e-5
+    )
+    scores = world.of_events("newcomers_organizer")
+    assert scores["a0"] > scores["b0"]
 
 
 def test_declared_tags_predict_the_events_of_users_who_declare_the_same_tags() -> None:
