@@ -23,6 +23,7 @@ from tests.attacks import (
     test_slow_bodies,
     test_tokens,
 )
+from tests.contract import test_download
 
 ROOT: Final = Path(__file__).parents[2]
 _ROUNDED: Final = 1.2
@@ -100,6 +101,7 @@ def _figures(trained: Path) -> dict[str, list[int]]:
         ],
         "documents that admins": [admins, len(test_admins.WRONG) + 1],
         "writes to": _cases(test_hanging_stores.test_a_stopped_firestore_stops_what_needs_it_alone),
+        "buckets and": [len(test_download.SLOW) + 1],
         "bodies": [len(test_slow_bodies.PROMISED), THREADS * 2],
         "answers": [THREADS * 2],
         "chunks": [len(test_slow_bodies.MALFORMED), len(test_slow_bodies.TARGETS)],

@@ -22,6 +22,9 @@ from tests.jobs.spreadsheet import Dialect, export
 from tools.emulators import __main__ as emulators
 from tools.emulators.programs import ROOT
 
+MAKE = ["make", "--dry-run", "--no-print-directory"]
+"""Command that shows what a target runs, alone also where another make runs the tests."""
+
 
 @pytest.mark.parametrize("name", ["load", "retrain", "rollback", "backtest", "sample", "demo"])
 def test_help_is_printed_by_every_command(name: str) -> None:
@@ -53,7 +56,7 @@ def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -
     )
     export(tmp_path / "city", tmp_path / "my export", dataclasses.replace(dialect, columns=names))
     options = "--map 'name=title,startsAt=starts_at,\"Tags, all=tags\"' --timezone Europe/Berlin"
-    make = ["make", "--dry-run", "--assume-old", "venv/.installed", "demo", "PORT=0"]
+    make = [*MAKE, "--assume-old", "venv/.installed", "demo", "PORT=0"]
     given = [f"DATA={tmp_path / 'my export'}", f"OPTIONS={options}"]
     shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     [command] = [line for line in shown.splitlines() if "jobs.demo" in line]
@@ -70,7 +73,7 @@ def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -
 
 @pytest.mark.parametrize("target", ["demo", "emulators", "benchmark-accuracy"])
 def test_every_target_that_takes_a_folder_passes_options_on(target: str) -> None:
-    make = ["make", "--dry-run", *(f"--assume-old={made}" for made in ("venv/.installed", "venv/.peers")), target]
+    make = [*MAKE, *(f"--assume-old={made}" for made in ("venv/.installed", "venv/.peers")), target]
     given = ["DATA=my export", "OPTIONS=--map name=title --timezone Europe/Berlin"]
     shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     command = shlex.split(shown.splitlines()[-1])
