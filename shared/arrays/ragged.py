@@ -86,26 +86,7 @@ class Ragged(Generic[*Values]):
         """Ragged array of the same row lengths with other values, arrays of shape (m,)."""
         return Ragged(self.starts, values)
 
-    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """Ragged array of `size` rows, each of `self` or of `changed`.
-
-        Parameters
-        ----------
-        changed : rows that win over those of `self`.
-        old, new : int of shape (n,) and (len(changed),) – merged rows of the two.
-        size : number of merged rows.
-        """
-        begins, lengths = np.zeros(size, np.int64), np.zeros(size, np.int64)
-        for ragged, rows, shift in ((self, old, 0), (changed, new, self.starts[-1])):
-            begins[rows], lengths[rows] = ragged.starts[:-1] + shift, ragged.lengths()
-        return self.of_ranges(begins, lengths, *_concatenated(self.values, changed.values))
-
 
 def _picked(values: tuple[*Values], index: NDArray[np.integer] | NDArray[np.bool_]) -> tuple[*Values]:
     arrays = cast("tuple[NDArray[np.generic], ...]", values)
     return cast("tuple[*Values]", tuple([array[index] for array in arrays]))
-
-
-def _concatenated(first: tuple[*Values], second: tuple[*Values]) -> tuple[*Values]:
-    pairs = zip(*cast("tuple[tuple[NDArray[np.generic], ...], ...]", (first, second)), strict=True)
-    return cast("tuple[*Values]", tuple(np.concatenate(pair) for pair in pairs))

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.checked import checked, checked_ids, checked_offsets
+from shared.arrays.merge import Merge
+from shared.arrays.patched import Patched
 from shared.arrays.positions import distinct
 from shared.arrays.ragged import Ragged
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
@@ -62,22 +64,21 @@ class CategoricalAttribute:
         codes = self.at(rows)
         return np.where(codes >= 0, self.trained[codes], np.int32(UNKNOWN)) if len(self.trained) else codes
 
-    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """Categorical attribute of `size` events, merged from `self` and `changed`.
+    def merged(self, changed: Self, merge: Merge) -> Self:
+        """Categorical attribute of the events of `self` and of m added or replaced ones; `self` itself where all stay.
 
         Parameters
         ----------
-        changed : attribute of the added or replaced events, whose values win.
-        old, new : int of shape (n,) and (len(changed),) – merged rows of the events of the two attributes.
-        size : number of merged events.
+        changed : attribute of the m events, whose values win.
+        merge : merge of the m events with those of `self`.
         """
-        union = distinct(self.names.keys, changed.names.keys)
-        codes = np.empty(size, np.int32)
-        for attribute, rows in ((self, old), (changed, new)):
-            codes[rows] = np.append(np.searchsorted(union, attribute.names.keys), UNKNOWN)[attribute.codes]
-        trained = np.full(len(union), UNKNOWN, np.int32)
-        trained[np.searchsorted(union, self.names.keys)] = self.trained
-        return type(self)(Vocabulary(union), codes, trained)
+        of_names = Merge.of(self.names, changed.names)
+        # The extra last element is the code of an unknown value.
+        changed_codes = np.append(of_names.changed, UNKNOWN)[changed.codes]
+        codes = merge.column(of_names.rows(self.codes).astype(np.int32, copy=False), changed_codes.astype(np.int32))
+        if codes is self.codes:
+            return self
+        return type(self)(of_names.keys, codes, of_names.carried(self.trained, UNKNOWN))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the attribute, by name."""
@@ -107,12 +108,12 @@ class TfIdfAttribute:
     ----------
     names : vocabulary of the m names.
     idf : float32 of shape (m,) – inverse document frequency of each name.
-    matrix : ragged array of n rows – columns, int32, rows of `names`, and TF-IDF weights, float32.
+    matrix : patched ragged array of n rows – columns, int32, rows of `names`, and TF-IDF weights, float32.
     """
 
     names: Vocabulary
     idf: NDArray[np.float32]
-    matrix: Ragged[Codes, NDArray[np.float32]]
+    matrix: Patched[Codes, NDArray[np.float32]]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
@@ -128,7 +129,7 @@ class TfIdfAttribute:
         n_named = sum(1 for names in lists if names)
         idf = (np.log((1 + n_named) / (1 + counts[kept])) + 1).astype(np.float32)
         no_events = Ragged(np.zeros(1, np.int64), (np.empty(0, np.int32), np.empty(0, np.float32)))
-        return cls(Vocabulary(every.keys[kept]), idf, no_events).with_rows(lists)
+        return cls(Vocabulary(every.keys[kept]), idf, Patched.of(no_events)).with_rows(lists)
 
     def with_rows(self, lists: Sequence[Sequence[str]]) -> Self:
         """TF-IDF attribute of other events, weighted with this vocabulary and IDF; unknown names are ignored."""
@@ -141,7 +142,8 @@ class TfIdfAttribute:
         weights = ((1 + np.log(counts)) * self.idf[columns]).astype(np.float32)
         lengths = np.sqrt(np.bincount(owners, weights=weights**2, minlength=len(lists)))
         unit = (weights / lengths[owners]).astype(np.float32)
-        return replace(self, matrix=Ragged.of_lengths(np.bincount(owners, minlength=len(lists)), columns, unit))
+        matrix = Ragged.of_lengths(np.bincount(owners, minlength=len(lists)), columns, unit)
+        return replace(self, matrix=Patched.of(matrix))
 
     def entries(self, rows: NDArray[np.integer]) -> tuple[NDArray[np.int64], Codes, NDArray[np.float32]]:
         """Matrix entries of the events `rows`, event by event, as arrays of shape (k,).
@@ -167,24 +169,25 @@ class TfIdfAttribute:
             sums[positions[begins]] = np.add.reduceat(entries, begins)
         return sums
 
-    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """TF-IDF attribute of `size` events, merged from `self` and `changed`.
+    def merged(self, changed: Self, merge: Merge) -> Self:
+        """TF-IDF attribute of the events of `self` and of m added or replaced ones; `self` itself where all stay.
 
         Parameters
         ----------
-        changed : attribute of the added or replaced events, with the same names and IDF; its rows win.
-        old, new : int of shape (n,) and (len(changed),) – merged rows of the events of the two attributes.
-        size : number of merged events.
+        changed : attribute of the m events, with the same names and IDF, whose rows win.
+        merge : merge of the m events with those of `self`.
         """
-        return replace(self, matrix=self.matrix.merged(changed.matrix, old, new, size))
+        matrix = self.matrix.merged(changed.matrix.joined(), merge)
+        return self if matrix is self.matrix else replace(self, matrix=matrix)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the attribute, by name."""
-        columns, weights = self.matrix.values
+        matrix = self.matrix.joined()
+        columns, weights = matrix.values
         return {
             "names": self.names.keys,
             "idf": self.idf,
-            "starts": self.matrix.starts,
+            "starts": matrix.starts,
             "columns": columns,
             "weights": weights,
         }
@@ -198,7 +201,7 @@ class TfIdfAttribute:
             checked_offsets(arrays, "starts", n_events, len(columns)),
             (columns, checked(arrays, "weights", "f4", len(columns), low=0, high=_MAX_WEIGHT)),
         )
-        return cls(names, checked(arrays, "idf", "f4", len(names), low=0, high=_MAX_WEIGHT), matrix)
+        return cls(names, checked(arrays, "idf", "f4", len(names), low=0, high=_MAX_WEIGHT), Patched.of(matrix))
 
 
 def part(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

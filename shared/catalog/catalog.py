@@ -1,7 +1,7 @@
 """Catalog of events as columns: the data of each event that signals, filters and responses read, a row per event."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, Self
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.checked import checked, checked_ids, named
-from shared.arrays.positions import distinct
-from shared.arrays.vocabulary import Vocabulary
+from shared.arrays.merge import Merge
+from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed
 from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
@@ -222,33 +222,29 @@ class Catalog:
         return shown
 
     def merged(self, events: Iterable[Event]) -> Self:
-        """Catalog with `events` added or replaced.
+        """Catalog with `events` added or replaced, see `with_changes`."""
+        return self.with_changes(events)[0]
 
-        Its rows differ from those of this catalog: `trained` still gives the rows at training. IDF weights and the
-        names of TF-IDF attributes stay as at training.
+    def with_changes(self, events: Iterable[Event]) -> tuple[Self, Merge]:
+        """Catalog with `events` added or replaced, and how its rows follow from those of this catalog.
+
+        `trained` still gives the rows at training. IDF weights and the names of TF-IDF attributes stay as at training.
+        A column, attribute or bag that no event changes is that of this catalog, not a copy.
         """
         changed = self._of(events, (), self.bags, self.calendar)
-        union = distinct(self.events.keys, changed.events.keys)
-        old, new = (np.searchsorted(union, catalog.events.keys) for catalog in (self, changed))
-
-        def column(name: str, dtype: np.dtype[Any]) -> NDArray[Any]:
-            merged = np.empty(len(union), dtype)
-            merged[old], merged[new] = getattr(self, name), getattr(changed, name)
-            return merged
-
-        trained = np.full(len(union), -1, np.int32)
-        trained[old] = self.trained
-        numbers = {name: column(name, getattr(self, name).dtype) for name in _NUMBERS}
-        return type(self)(
-            events=Vocabulary(union),
-            trained=trained,
-            titles=self.titles.merged(changed.titles, old, new, len(union)),
-            tags=self.tags.merged(changed.tags, old, new, len(union)),
-            fields={name: self.fields[name].merged(changed.fields[name], old, new, len(union)) for name in FIELDS},
-            bags={name: self.bags[name].merged(changed.bags[name], old, new, len(union)) for name in BAGS},
-            calendar=self.calendar,
+        merge = Merge.of(self.events, changed.events)
+        numbers: dict[str, Any] = {name: merge.column(getattr(self, name), getattr(changed, name)) for name in _NUMBERS}
+        merged = replace(
+            self,
+            events=merge.keys,
+            trained=merge.carried(self.trained, UNKNOWN),
+            titles=self.titles.merged(changed.titles, merge),
+            tags=self.tags.merged(changed.tags, merge),
+            fields={name: self.fields[name].merged(changed.fields[name], merge) for name in FIELDS},
+            bags={name: self.bags[name].merged(changed.bags[name], merge) for name in BAGS},
             **numbers,
         )
+        return merged, merge
 
     def title(self, row: int) -> str:
         """Title of the event of a row, or its id if it has no title."""

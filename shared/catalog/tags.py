@@ -1,7 +1,7 @@
 """Tags of events for exact filters: unlike a TF-IDF attribute, they include rare tags and those newer than training."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.checked import checked, checked_offsets
+from shared.arrays.merge import Merge
+from shared.arrays.patched import Patched
 from shared.arrays.ragged import Ragged
 
 
@@ -18,45 +20,39 @@ class Tags:
 
     Attributes
     ----------
-    lists : ragged array of n rows – the hashes of each event's tags, uint64: BLAKE2b of the UTF-8 bytes.
+    lists : patched ragged array of n rows – the hashes of each event's tags, uint64: BLAKE2b of the UTF-8 bytes.
 
     >>> Tags.of([["jazz", "live"], [], ["yoga"]]).having(["yoga", "live"]).tolist()
     [True, False, True]
     """
 
-    lists: Ragged[NDArray[np.uint64]]
+    lists: Patched[NDArray[np.uint64]]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
         """Tags of n events from their lists of tags."""
         lengths = np.array([len(tags) for tags in lists], np.int64)
-        return cls(Ragged.of_lengths(lengths, _hashes([tag for tags in lists for tag in tags])))
+        return cls(Patched.of(Ragged.of_lengths(lengths, _hashes([tag for tags in lists for tag in tags]))))
 
     def having(self, wanted: Sequence[str]) -> NDArray[np.bool_]:
         """Mask of the events with at least one of the `wanted` tags, bool of shape (n,)."""
-        (hashes,) = self.lists.values
-        return self.lists.having(np.isin(hashes, _hashes(wanted)))
+        wanted_hashes = _hashes(wanted)
+        return self.lists.having(lambda hashes: np.isin(hashes, wanted_hashes))
 
-    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """Tags of `size` events, merged from `self` and `changed`.
-
-        Parameters
-        ----------
-        changed : tags of the added or replaced events, which win.
-        old, new : int of shape (n,) and (m,) – merged rows of the events of `self` and `changed`.
-        size : number of merged events.
-        """
-        return type(self)(self.lists.merged(changed.lists, old, new, size))
+    def merged(self, changed: Self, merge: Merge) -> Self:
+        """Tags of the events of `self` and of m added or replaced ones, `changed`, which win."""
+        return replace(self, lists=self.lists.merged(changed.lists.joined(), merge))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the tags, by name."""
-        return {"starts": self.lists.starts, "hashes": self.lists.values[0]}
+        lists = self.lists.joined()
+        return {"starts": lists.starts, "hashes": lists.values[0]}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
         """Tags of n events from their artifact arrays; raises `ValueError` where these do not fit."""
         hashes = checked(arrays, "hashes", "u8", -1)
-        return cls(Ragged(checked_offsets(arrays, "starts", n_events, len(hashes)), (hashes,)))
+        return cls(Patched.of(Ragged(checked_offsets(arrays, "starts", n_events, len(hashes)), (hashes,))))
 
 
 def _hashes(tags: Sequence[str]) -> NDArray[np.uint64]:

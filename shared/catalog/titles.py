@@ -1,13 +1,15 @@
 """Titles of events for answers and reasons: whole, as UTF-8 in one array."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.checked import checked, checked_offsets
+from shared.arrays.merge import Merge
+from shared.arrays.patched import Patched
 from shared.arrays.ragged import Ragged
 from shared.errors import shortened
 
@@ -21,40 +23,34 @@ class Titles:
 
     Attributes
     ----------
-    texts : ragged array of n rows – the UTF-8 bytes of each title, uint8; none where the title is unknown.
+    texts : patched ragged array of n rows – the UTF-8 bytes of each title, uint8; none where the title is unknown.
 
     >>> Titles.of(["Jazz 🎷", ""]).at(0)
     'Jazz 🎷'
     """
 
-    texts: Ragged[NDArray[np.uint8]]
+    texts: Patched[NDArray[np.uint8]]
 
     @classmethod
     def of(cls, titles: Sequence[str]) -> Self:
         """Titles of n events; "" means unknown."""
         encoded = [title.encode() for title in titles]
         lengths = np.array([len(title) for title in encoded], np.int64)
-        return cls(Ragged.of_lengths(lengths, np.frombuffer(b"".join(encoded), np.uint8)))
+        return cls(Patched.of(Ragged.of_lengths(lengths, np.frombuffer(b"".join(encoded), np.uint8))))
 
     def at(self, row: int) -> str:
         """Title of a row, "" where unknown."""
-        (letters,) = self.texts.values
-        return letters[self.texts.starts[row] : self.texts.starts[row + 1]].tobytes().decode()
+        (letters,) = self.texts.row(row)
+        return letters.tobytes().decode()
 
-    def merged(self, changed: Self, old: NDArray[np.integer], new: NDArray[np.integer], size: int) -> Self:
-        """Titles of `size` events, merged from `self` and `changed`.
-
-        Parameters
-        ----------
-        changed : titles of the added or replaced events, which win.
-        old, new : int of shape (n,) and (m,) – merged rows of the events of `self` and `changed`.
-        size : number of merged events.
-        """
-        return type(self)(self.texts.merged(changed.texts, old, new, size))
+    def merged(self, changed: Self, merge: Merge) -> Self:
+        """Titles of the events of `self` and of m added or replaced ones, `changed`, which win."""
+        return replace(self, texts=self.texts.merged(changed.texts.joined(), merge))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the titles, by name."""
-        return {"starts": self.texts.starts, "letters": self.texts.values[0]}
+        texts = self.texts.joined()
+        return {"starts": texts.starts, "letters": texts.values[0]}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
@@ -68,7 +64,7 @@ class Titles:
             raise ValueError(f"letters: expected UTF-8, got {error}") from error
         if ((begins & 0xC0) == 0x80).any():
             raise ValueError("starts: expected titles that begin with a character")
-        return cls(Ragged(starts, (letters,)))
+        return cls(Patched.of(Ragged(starts, (letters,))))
 
     @classmethod
     def of_former(cls, titles: NDArray[np.bytes_]) -> Self:

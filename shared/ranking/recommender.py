@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.checked import checked
+from shared.arrays.merge import Merge
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
@@ -156,11 +157,14 @@ class Recommender:
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """Recommender with these events added to its catalog, or replaced there; the model stays as trained."""
-        catalog = self.catalog.merged(events)
-        rows = self.catalog.events.rows(catalog.events.ids())
-        before = np.pad(self.before, ((0, 0), (0, 1)))[:, rows]
-        popular = np.append(self.popularity, 0.0)[rows]
-        return replace(self, catalog=catalog, popularity=popular, before=before)
+        return self.with_changes(events)[0]
+
+    def with_changes(self, events: Sequence[Event]) -> tuple[Self, Merge]:
+        """Recommender as of `with_events`, and how the rows of its catalog follow from those of this one's."""
+        catalog, merge = self.catalog.with_changes(events)
+        before = self.before if merge.old is None else np.stack([merge.carried(row, 0.0) for row in self.before])
+        popular = merge.carried(self.popularity, 0.0)
+        return replace(self, catalog=catalog, popularity=popular, before=before), merge
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
         """Recommender with newer popularity by event id; unknown events are ignored, the model stays as trained."""

@@ -53,8 +53,7 @@ def _lengths(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.float32]
     """Lengths of the events' vectors, float32 of shape (n,)."""
     squares = np.zeros(len(rows), np.float32)
     for name, weight in _TF_IDF_WEIGHTS.items():
-        starts = catalog.bags[name].matrix.starts
-        squares += weight * (starts[rows + 1] > starts[rows])
+        squares += weight * (catalog.bags[name].matrix.lengths(rows) > 0)
     for name, weight in _CATEGORICAL_WEIGHTS.items():
         squares += weight * (catalog.fields[name].at(rows) >= 0)
     lengths: NDArray[np.float32] = np.sqrt(squares)

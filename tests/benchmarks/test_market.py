@@ -70,7 +70,7 @@ def test_words_have_only_letters_and_the_first_are_by_far_the_most_frequent(cata
     assert len(set(vocabulary)) == 40_000
     assert all(re.fullmatch("[a-z]{2,}", word) for word in vocabulary)
     text = catalog.bags["text"]
-    events_by_word = np.sort(np.bincount(text.matrix.values[0], minlength=len(text.names)))[::-1]
+    events_by_word = np.sort(np.bincount(text.matrix.joined().values[0], minlength=len(text.names)))[::-1]
     assert len(text.names) > 10_000
     assert events_by_word[0] > EVENTS / 2
     assert events_by_word[1_000] < EVENTS / 20

@@ -36,14 +36,6 @@ def test_rows_are_picked_in_any_order_and_repeatedly(size: int) -> None:
     assert _lists(ragged.rows(picked)) == [lists[row] for row in picked]
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_merged_rows_are_those_of_either_array_and_the_changed_ones_win(seed: int) -> None:
-    (before, old_lists), (changed, new_lists) = _drawn(seed, 12), _drawn(seed + 10, 5)
-    old, new = np.array([0, 1, 2, 4, 5, 6, 7, 8, 10, 11, 12, 13]), np.array([3, 4, 9, 13, 14])
-    expected = {**dict(zip(old.tolist(), old_lists, strict=True)), **dict(zip(new.tolist(), new_lists, strict=True))}
-    assert _lists(before.merged(changed, old, new, 16)) == [expected.get(row, []) for row in range(16)]
-
-
 def test_entries_in_any_order_are_grouped_by_row_in_their_order() -> None:
     rows = np.array([2, 0, 3, 2, 0])
     grouped = Ragged.grouped(rows, 3, np.arange(5), np.arange(5) / 2)

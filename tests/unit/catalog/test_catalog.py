@@ -55,8 +55,9 @@ def _readable(catalog: Catalog) -> dict[str, list[object]]:
 def _rows(bag: TfIdfAttribute) -> list[dict[str, float]]:
     """TF-IDF weights of each event by name."""
     names = bag.names.ids()
-    columns, weights = bag.matrix.values
-    owned = [slice(*pair) for pair in pairwise(bag.matrix.starts)]
+    matrix = bag.matrix.joined()
+    columns, weights = matrix.values
+    owned = [slice(*pair) for pair in pairwise(matrix.starts)]
     return [{names[c]: float(w) for c, w in zip(columns[o], weights[o], strict=True)} for o in owned]
 
 
