@@ -54,7 +54,8 @@ class Town:
         return UserBatch(histories, self.candidates)
 
 
-def _event(rng: np.random.Generator, event_id: str) -> Event:
+def town_event(rng: np.random.Generator, event_id: str) -> Event:
+    """Random event of the town, 20 days around now by one standard deviation; some know little of themselves."""
     organizer, venue = int(rng.integers(5)), int(rng.integers(4))
     words = ["jazz", "night", "yoga", "river", "open", "air"]
     return an_event(
@@ -107,7 +108,7 @@ def town(seed: int, *, events: int = 40) -> Town:
         going = {f"e{n:03}": 1 + int(n) % 3 for n in rng.choice(total, 3, replace=False)} if user.friends else {}
         profiles.append(Profile(user, history, tuple(sorted(going.items()))))
     profiles.append(Profile(User(user_id="stranger")))
-    known = Catalog.of([_event(rng, f"e{number:03}") for number in range(events)])
+    known = Catalog.of([town_event(rng, f"e{number:03}") for number in range(events)])
     bookings = [
         an_interaction(profile.user.user_id, entry.event_id, InteractionType.BOOKING, occurred_at=entry.occurred_at)
         for profile in profiles
@@ -117,6 +118,6 @@ def town(seed: int, *, events: int = 40) -> Town:
     table = InteractionTable.of(bookings, known)
     by_id = {user.user_id: user for user in users}
     past = TrainingData(table, known, NOW.timestamp(), Declared.of([by_id[key] for key in table.users.ids()]))
-    catalog = known.merged([_event(rng, f"e{number:03}") for number in range(events, total)])
+    catalog = known.merged([town_event(rng, f"e{number:03}") for number in range(events, total)])
     rows = rng.permutation(len(catalog))[: 7 * len(catalog) // 10]
     return Town(profiles, catalog, past, Candidates(catalog, rows, NOW.timestamp(), np.zeros(len(rows))))

@@ -99,12 +99,12 @@ def _is_on(when: str, candidates: Candidates, now: datetime, *, starts_only: boo
         weekday = (today + 3) % 7
         first = today + np.where(weekday > _SATURDAY, -1, _SATURDAY - weekday)
         last = first + 1
-    start_day, end_day = candidates.static.derived(_days)
+    start_day, end_day = candidates.static.derived(_days).T
     reached = start_day if starts_only else end_day
     is_within: NDArray[np.bool_] = (start_day <= last) & (reached >= first)
     return is_within
 
 
-def _days(candidates: StaticCandidates) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """First and last local day of the candidates, see `Catalog.days`."""
-    return candidates.catalog.days(candidates.rows)
+def _days(candidates: StaticCandidates) -> NDArray[np.float64]:
+    """First and last local day of each candidate, float64 of shape (c, 2), see `Catalog.days`."""
+    return np.stack(candidates.catalog.days(candidates.rows), axis=1)

@@ -6,6 +6,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.arrays.positions import distinct, positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
 
 
@@ -17,7 +18,7 @@ class Values:
     ----------
     codes : int64 of shape (m,) – rows of the field's names, ascending.
     trained : int32 of shape (m,) – rows of the training's names, -1 for a newer name.
-    of_candidates : int64 of shape (c,) – position of each candidate's value in `codes`, m where it has none.
+    of_candidates : int64 of shape (c,) – position of each candidate's value in `codes`, -1 where it has none.
     of_names : int64 of shape (n + 1,) – position in `codes` of each of the field's n names, -1 where no candidate has
         it, and of an unknown value last.
     """
@@ -35,8 +36,7 @@ class Values:
         found = np.flatnonzero(is_used[:-1])
         of_names = np.full(len(is_used), -1, np.int64)
         of_names[found] = np.arange(len(found))
-        of_candidates = of_names[codes]
-        return cls(found, field.trained[found], np.where(of_candidates < 0, len(found), of_candidates), of_names)
+        return cls(found, field.trained[found], of_names[codes], of_names)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -53,20 +53,54 @@ class Groups:
 
     Attributes
     ----------
-    rows : int of shape (m,) – row of one event of each group.
-    of_candidates : int64 of shape (c,) – group of each candidate, m where it has none.
+    rows : int of shape (m,) – row of one event of each group; 0 where no event is left in it, see `moved`.
+    of_candidates : int64 of shape (c,) – group of each candidate, -1 where it has none.
+    keys : uint64 of shape (m,) – keys of the groups, ascending.
+    of_keys : int64 of shape (m,) – group of each key.
     """
 
     rows: NDArray[np.integer]
     of_candidates: NDArray[np.int64]
+    keys: NDArray[np.uint64]
+    of_keys: NDArray[np.int64]
 
     @classmethod
     def of(cls, rows: NDArray[np.integer], keys: NDArray[np.uint64]) -> Self:
         """Groups of the events `rows` by `keys`, uint64 of shape (c,); an event with the key 0 is in no group."""
         found, first, groups = np.unique(keys, return_index=True, return_inverse=True)
         n_unknown = int(len(found) > 0 and found[0] == 0)
-        groups = groups.astype(np.int64) - n_unknown
-        return cls(rows[first[n_unknown:]], np.where(groups < 0, len(found) - n_unknown, groups))
+        found, first = found[n_unknown:], first[n_unknown:]
+        return cls(rows[first], groups.astype(np.int64) - n_unknown, found, np.arange(len(found)))
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def moved(
+        self,
+        rows: NDArray[np.integer],
+        columns: NDArray[np.int64],
+        fresh: NDArray[np.int64],
+        keys: NDArray[np.uint64],
+    ) -> Self:
+        """Groups of the events `rows`, c of them, most of which are among the events of these groups.
+
+        Each group keeps its number, and new ones follow. A group may be left without events.
+
+        Parameters
+        ----------
+        columns : int64 of shape (c,) – which of the events of these groups each one is.
+        fresh : int64 of shape (t,) – events that are not among them, or have other keys by now; their `columns` count
+            for nothing.
+        keys : uint64 of shape (t,) – keys of the `fresh` events.
+        """
+        found = distinct(keys)
+        new = found[(found > 0) & (positions_of(self.keys, found) < 0)]
+        places = np.searchsorted(self.keys, new)
+        all_keys = np.insert(self.keys, places, new)
+        of_keys = np.insert(self.of_keys, places, len(self) + np.arange(len(new)))
+        of_candidates = self.of_candidates[columns]
+        of_candidates[fresh] = np.append(of_keys, -1)[positions_of(all_keys, keys)]
+        # The first event of each group, and one for the events without a group.
+        first = np.zeros(len(all_keys) + 1, rows.dtype)
+        first[of_candidates[::-1]] = rows[::-1]
+        return type(self)(first[:-1], of_candidates, all_keys, of_keys)

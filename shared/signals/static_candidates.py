@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,16 @@ from shared.arrays.sparse import Sparse, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
 from shared.signals.groups import Groups, Values
+from shared.signals.postings import Postings
 
 _Value = TypeVar("_Value")
+_Kind = TypeVar("_Kind", bound=np.generic)
+
+Derivation = Callable[["StaticCandidates"], NDArray[Any]]
+"""Function of candidates whose values they keep, see `StaticCandidates.derived`."""
+
+_MAX_LATER: Final = 1 / 8
+"""Share of the groups of a bag that may be added or empty before the groups are made anew."""
 
 
 class _ByName(dict[str, _Value]):
@@ -41,17 +49,14 @@ class StaticCandidates:
     candidates_of_values : by field, candidates of each of its m values, ragged array of m rows: columns, int64,
         ascending in each.
     contents : by bag, groups of candidates with the same content.
-    postings : by bag, inverted index, ragged array with a row for each name: groups of `contents`, int64, and weights.
+    postings : by bag, inverted index of the groups of `contents`.
     """
 
     def __init__(self, catalog: Catalog, rows: NDArray[np.integer]) -> None:
         # No function below refers to this object, so that it is freed with its last reference, not by the collector.
-        def postings_of(bag: str) -> Ragged[NDArray[np.int64], NDArray[np.float32]]:
-            groups, names, weights = catalog.bags[bag].entries(contents[bag].rows)
-            return Ragged.grouped(names, len(catalog.bags[bag].names), groups, weights)
-
         def candidates_of(field: str) -> Ragged[NDArray[np.int64]]:
-            return Ragged.grouped(values[field].of_candidates, len(values[field]), np.arange(len(rows)))
+            known = np.flatnonzero(values[field].of_candidates >= 0)
+            return Ragged.grouped(values[field].of_candidates[known], len(values[field]), known)
 
         self.catalog = catalog
         self.rows = rows
@@ -60,18 +65,21 @@ class StaticCandidates:
         self.values = values = _ByName[Values](lambda field: Values.of(catalog.fields[field], codes[field]))
         self.candidates_of_values = _ByName[Ragged[NDArray[np.int64]]](candidates_of)
         self.contents = contents = _ByName[Groups](lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
-        self.postings = _ByName[Ragged[NDArray[np.int64], NDArray[np.float32]]](postings_of)
-        self._derived: dict[Callable[[StaticCandidates], Any], Any] = {}
+        self.postings = _ByName[Postings](lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
+        self._derived: dict[Derivation, NDArray[Any]] = {}
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def derived(self, make: Callable[["StaticCandidates"], _Value]) -> _Value:
-        """Value that `make`, a function of a module, computes of these candidates on the first call with it."""
+    def derived(self, make: Callable[["StaticCandidates"], NDArray[_Kind]]) -> NDArray[_Kind]:
+        """Values that `make`, a function of a module, computes of these candidates on the first call with it.
+
+        Their first axis is that of the c candidates, and each depends on its own candidate alone, so that they outlast
+        a change of others.
+        """
         if make not in self._derived:
             self._derived[make] = make(self)
-        value: _Value = self._derived[make]
-        return value
+        return self._derived[make]
 
     @cached_property
     def sorted_rows(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
@@ -105,18 +113,12 @@ class StaticCandidates:
     @cached_property
     def places(self) -> Groups:
         """Groups of candidates with the same location."""
-        numbers = np.stack([self.catalog.lng[self.rows], self.catalog.lat[self.rows]], axis=1)
-        return self._groups_of_numbers(numbers.view(np.uint64)[:, 0], np.isnan(numbers).any(axis=1))
+        return Groups.of(self.rows, _place_keys(self.catalog, self.rows))
 
     @cached_property
     def prices(self) -> Groups:
         """Groups of candidates with the same price."""
-        numbers = self.catalog.price[self.rows]
-        return self._groups_of_numbers(numbers.view(np.uint32).astype(np.uint64), np.isnan(numbers))
-
-    def _groups_of_numbers(self, bits: NDArray[np.uint64], is_unknown: NDArray[np.bool_]) -> Groups:
-        # The key is the number's bits plus one, so that only unknown numbers have the key 0.
-        return Groups.of(self.rows, np.where(is_unknown, np.uint64(0), bits + np.uint64(1)))
+        return Groups.of(self.rows, _price_keys(self.catalog, self.rows))
 
     def groups(self, field: str) -> Values | Groups:
         """Groups of candidates with the same value of a field, or of `place` or `price`.
@@ -131,10 +133,81 @@ class StaticCandidates:
         """Dot products of b users' sparse profiles and the candidates' bags, float32 of shape (b, c)."""
         users, names, values = profiles
         groups = self.contents[bag]
-        postings = self.postings[bag].rows(names)
-        lengths, (columns, weights) = postings.lengths(), postings.values
-        products = values.repeat(lengths) * weights
         # The last column stays 0: it belongs to candidates with an empty bag.
         shape = (b, len(groups) + 1)
-        cells = columns if b == 1 else np.repeat(users * shape[1], lengths) + columns
-        return summed(cells, products, shape).take(groups.of_candidates, axis=1)
+        cells, products = [], []
+        for part in self.postings[bag].of_names(names):
+            lengths, (columns, weights) = part.lengths(), part.values
+            products.append(values.repeat(lengths) * weights)
+            cells.append(columns if b == 1 else np.repeat(users * shape[1], lengths) + columns)
+        if len(cells) == 1:
+            return summed(cells[0], products[0], shape).take(groups.of_candidates, axis=1)
+        return summed(np.concatenate(cells), np.concatenate(products), shape).take(groups.of_candidates, axis=1)
+
+    def following(
+        self, catalog: Catalog, rows: NDArray[np.integer], columns: NDArray[np.int64], is_changed: NDArray[np.bool_]
+    ) -> "StaticCandidates":
+        """Candidates `rows` of a catalog that came of this one's, with what was computed here and still holds.
+
+        Parameters
+        ----------
+        columns : int64 of shape (k,) – which of these candidates each one is, -1 where it is none of them.
+        is_changed : bool of shape (k,) – whether the event was replaced since, all where the column is -1.
+        """
+        after = StaticCandidates(catalog, rows)
+        if not len(self):
+            return after
+        before, is_new = self.catalog, np.flatnonzero(columns < 0)
+        changed = np.flatnonzero(is_changed)
+        if np.array_equal(rows, self.rows) and not len(is_new):
+            for name, field in catalog.fields.items():
+                if field is before.fields[name]:
+                    for mine, own in zip(after._of_fields(), self._of_fields(), strict=True):
+                        if name in own:
+                            mine[name] = own[name]
+            if catalog.trained is before.trained:
+                after.__dict__ |= {name: self.__dict__[name] for name in _OF_ROWS if name in self.__dict__}
+        for name, groups in list(self.contents.items()):
+            bag = catalog.bags[name]
+            fresh = is_new if bag is before.bags[name] else changed
+            moved = groups.moved(rows, columns, fresh, bag.fingerprints(rows[fresh]))
+            postings = self.postings.get(name)
+            out_of_use = len(moved) - np.count_nonzero(moved.rows)
+            if postings and len(moved) - postings.n_first + out_of_use > _MAX_LATER * postings.n_first:
+                continue
+            after.contents[name] = moved
+            if postings:
+                after.postings[name] = postings.extended(bag, moved)
+        for name, of in (("places", _place_keys), ("prices", _price_keys)):
+            if name in self.__dict__:
+                after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, of(catalog, rows[changed]))
+        for make, values in list(self._derived.items()):
+            moved_values = values[columns]
+            if len(changed):
+                moved_values[changed] = make(StaticCandidates(catalog, rows[changed]))
+            after._derived[make] = moved_values
+        return after
+
+    def _of_fields(self) -> tuple[dict[str, Any], ...]:
+        return self.codes, self.trained_codes, self.values, self.candidates_of_values
+
+
+_OF_ROWS: Final = ("sorted_rows", "columns_of_trained")
+"""Cached values that depend on the rows of the candidates, and of the training, alone."""
+
+
+def _place_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Keys of the events' locations, uint64 of shape (c,), 0 where unknown."""
+    numbers = np.stack([catalog.lng[rows], catalog.lat[rows]], axis=1)
+    return _keys(numbers.view(np.uint64)[:, 0], np.isnan(numbers).any(axis=1))
+
+
+def _price_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Keys of the events' prices, uint64 of shape (c,), 0 where unknown."""
+    numbers = catalog.price[rows]
+    return _keys(numbers.view(np.uint32).astype(np.uint64), np.isnan(numbers))
+
+
+def _keys(bits: NDArray[np.uint64], is_unknown: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    # The key is the number's bits plus one, so that only unknown numbers have the key 0.
+    return np.where(is_unknown, np.uint64(0), bits + np.uint64(1))

@@ -15,6 +15,7 @@ from shared.ranking.explanation import Cause, Reason
 from shared.ranking.query import Recommendation, Viewer
 from shared.ranking.recommender import Recommender
 from shared.signals.candidates import Candidates
+from shared.signals.succession import Succession
 
 _LIVE_S: Final = 60
 """Seconds for which requests share one set of live events."""
@@ -95,32 +96,46 @@ class CachedRecommender:
     Parameters
     ----------
     recommender : the model, with the catalog and the popularity of now.
-    earlier : live events of this catalog at an earlier time, whose time-independent values are reused; None for none.
+    earlier : earlier live events, whose values are reused where they still hold; None for none.
     """
 
-    def __init__(self, recommender: Recommender, *, earlier: Candidates | None = None) -> None:
+    def __init__(self, recommender: Recommender, *, earlier: Succession | None = None) -> None:
         self.recommender = recommender
         self._earlier = earlier
         self._live: LiveCandidates | None = None
+        self._lock = threading.Lock()
 
     def live(self, now: datetime) -> LiveCandidates:
-        """Live candidates as of the minute of `now`, so that requests share all results that depend on them alone."""
+        """Live candidates as of the minute of `now`, so that requests share all results that depend on them alone.
+
+        One request makes those of a new minute. Others that come meanwhile share those of the minute before, and wait
+        where there are none.
+        """
         minute = int(now.timestamp()) // _LIVE_S
         live = self._live
-        if live is None or live.minute != minute:
-            live = LiveCandidates(self.recommender, self._candidates(now), minute)
-            self._live = live
+        if live is not None and live.minute == minute:
+            return live
+        has_earlier = live is not None and live.minute == minute - 1
+        if not self._lock.acquire(blocking=not has_earlier):
+            return live or self.live(now)
+        try:
+            live = self._live
+            if live is None or live.minute != minute:
+                live = LiveCandidates(self.recommender, self._candidates(now), minute)
+                self._live, self._earlier = live, None
+        finally:
+            self._lock.release()
         return live
 
     def _candidates(self, now: datetime) -> Candidates:
-        rows = np.flatnonzero(self.recommender.catalog.live(now))
-        latest = self._latest()
-        if latest is not None and np.array_equal(latest.rows, rows):
-            return latest.at(now.timestamp(), self.recommender.popularity[rows])
-        return self.recommender.candidates(rows, now)
+        recommender, earlier = self.recommender, self._latest()
+        rows = np.flatnonzero(recommender.catalog.live(now))
+        static = earlier.candidates(recommender.catalog, rows) if earlier else None
+        return Candidates(recommender.catalog, rows, now.timestamp(), recommender.popularity[rows], static=static)
 
-    def _latest(self) -> Candidates | None:
-        return self._live.candidates if self._live else self._earlier
+    def _latest(self) -> Succession | None:
+        earlier, live = self._earlier, self._live
+        return Succession.of(live.candidates.static) if live else earlier
 
     def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Reason]:
         """Explanations of the n listed event rows for one user, from cached causes where there are any."""
@@ -142,8 +157,10 @@ class CachedRecommender:
         self.recommender.score(Viewer.of(Profile(User(user_id="anonymous"), clicks), catalog, now), candidates)
 
     def with_events(self, events: Sequence[Event]) -> "CachedRecommender":
-        """Recommender with these events added or replaced, see `Recommender.with_events`; nothing is cached yet."""
-        return CachedRecommender(self.recommender.with_events(events))
+        """Recommender with these events added or replaced, see `Recommender.with_events`; keeps what still holds."""
+        recommender, merge = self.recommender.with_changes(events)
+        earlier = self._latest()
+        return CachedRecommender(recommender, earlier=earlier and earlier.after(merge))
 
     def with_popularity(self, sums: Mapping[str, float]) -> "CachedRecommender":
         """Recommender with newer popularity, see `Recommender.with_popularity`; keeps what does not depend on it."""

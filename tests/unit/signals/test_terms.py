@@ -99,7 +99,7 @@ def test_groups_join_equal_keys_and_leave_out_unknown_ones() -> None:
     groups = Groups.of(rows, keys)
     key_of = dict(zip(rows.tolist(), keys.tolist(), strict=True))
     for key, group in zip(keys.tolist(), groups.of_candidates.tolist(), strict=True):
-        assert key == (0 if group == len(groups) else key_of[groups.rows[group]])
+        assert key == (0 if group < 0 else key_of[groups.rows[group]])
     values = Values.of(CategoricalAttribute.of(["a", "b", "c", "d"]), codes)
     assert np.append(values.codes, -1)[values.of_candidates].tolist() == codes.tolist()
     assert values.positions_of(np.array([2, -1, 3, 0])).tolist() == [2, -1, -1, 0]
