@@ -57,7 +57,9 @@ class CategoricalAttribute:
         """Codes of the events `rows`, int32 of the shape of `rows`; -1 where the row is -1 or the value unknown."""
         if not len(self.codes):
             return np.full(len(rows), UNKNOWN, np.int32)
-        return np.where(rows >= 0, self.codes[rows], np.int32(UNKNOWN))
+        codes: Codes = self.codes[rows]
+        # Candidates, of which there may be a million, have no row -1.
+        return codes if rows.min(initial=0) >= 0 else np.where(rows >= 0, codes, np.int32(UNKNOWN))
 
     def trained_at(self, rows: NDArray[np.integer]) -> Codes:
         """Codes at training of the events `rows`, int32 of the shape of `rows`; -1 for unknown and newer values."""

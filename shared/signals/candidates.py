@@ -1,5 +1,6 @@
 """Candidates: the events that a list may contain at a point in time."""
 
+from functools import cached_property
 from typing import Final, Self
 
 import numpy as np
@@ -63,5 +64,9 @@ class Candidates:
 
     def days_to_go(self) -> NDArray[np.float32]:
         """Days until the next moment to go, float32 of shape (c,), at least 0; `_FAR_DAYS` without a start."""
+        return self._days_to_go
+
+    @cached_property
+    def _days_to_go(self) -> NDArray[np.float32]:
         days = self.wait_s() / DAY_S
         return np.where(np.isfinite(days), days, _FAR_DAYS).astype(np.float32)

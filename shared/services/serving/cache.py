@@ -115,9 +115,9 @@ class CachedRecommender:
         live = self._live
         if live is not None and live.minute == minute:
             return live
-        has_earlier = live is not None and live.minute == minute - 1
-        if not self._lock.acquire(blocking=not has_earlier):
-            return live or self.live(now)
+        shared = live if live is not None and live.minute == minute - 1 else None
+        if not self._lock.acquire(blocking=shared is None) and shared is not None:
+            return shared
         try:
             live = self._live
             if live is None or live.minute != minute:
@@ -151,10 +151,9 @@ class CachedRecommender:
     def prepare(self, now: datetime) -> None:
         """Warm up: compute what all requests share of the live events, so that no request waits for it."""
         self.recommender.scorer.prepare()
-        candidates, catalog = self.live(now).candidates, self.recommender.catalog
-        sample = catalog.events.ids(candidates.rows[:1])
+        sample = self.recommender.catalog.events.ids(self.live(now).candidates.rows[:1])
         clicks = tuple(HistoryEntry(InteractionType.CLICK, now, event_id) for event_id in sample)
-        self.recommender.score(Viewer.of(Profile(User(user_id="anonymous"), clicks), catalog, now), candidates)
+        self.recommend(Profile(User(user_id="anonymous"), clicks), k=1, now=now)
 
     def with_events(self, events: Sequence[Event]) -> "CachedRecommender":
         """Recommender with these events added or replaced, see `Recommender.with_events`; keeps what still holds."""

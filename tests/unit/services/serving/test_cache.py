@@ -1,6 +1,8 @@
 """Values that requests share: within a minute, across minutes, and by profile."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -11,6 +13,7 @@ from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.ranking.query import Viewer
 from shared.services.serving import cache
 from shared.services.serving.cache import CachedRecommender
+from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
 from tests import laws
 from tests.examples import DAY, NOW, an_event
@@ -123,3 +126,35 @@ def test_a_list_from_python_is_of_the_present_unless_a_time_is_given() -> None:
     model = CachedRecommender(laws.trained("popularity", laws.moved(DATA, now - NOW), now=now))
     assert sorted(item.event_id for item in model.recommend(k=100)) == LIVE
     assert model.recommend(k=100, now=now + 10_000 * DAY) == []
+
+
+def test_one_request_makes_the_live_events_of_a_minute_and_others_share_those_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, made, may_end, has_begun = _trained(), list[int](), threading.Event(), threading.Event()
+    make = model._candidates
+
+    def slowly(now: datetime) -> Candidates:
+        made.append(int(now.timestamp()))
+        has_begun.set()
+        assert may_end.wait(10)
+        return make(now)
+
+    monkeypatch.setattr(model, "_candidates", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        first = [pool.submit(model.live, NOW) for _ in range(3)]
+        assert has_begun.wait(10)
+        # Without live events of the minute before there is nothing to share.
+        assert not any(future.done() for future in first)
+        may_end.set()
+        assert len({id(future.result()) for future in first}) == 1
+        may_end.clear()
+        has_begun.clear()
+        second = pool.submit(model.live, NOW + MINUTE)
+        assert has_begun.wait(10)
+        assert model.live(NOW + MINUTE) is first[0].result()
+        late = pool.submit(model.live, NOW + 2 * MINUTE)
+        may_end.set()
+        assert second.result() is not first[0].result()
+        assert late.result().minute == second.result().minute + 1
+    assert made == [int((NOW + minutes * MINUTE).timestamp()) for minutes in range(3)]
