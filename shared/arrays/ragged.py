@@ -55,7 +55,9 @@ class Ragged(Generic[*Values]):
         rows : int of shape (m,) – row of each entry, at least 0; entries with `size` or more are left out.
         """
         starts = offsets(np.bincount(rows, minlength=size)[:size])
-        order = np.argsort(rows, kind="stable")[: starts[-1]]
+        # NumPy sorts numbers of 16 bits digit by digit, in a sixth of the time of comparisons.
+        keys = np.minimum(rows, size).astype(np.uint16) if size <= np.iinfo(np.uint16).max else rows
+        order = np.argsort(keys, kind="stable")[: starts[-1]]
         return cls(starts, _picked(values, order))
 
     def __len__(self) -> int:

@@ -43,6 +43,15 @@ def test_entries_in_any_order_are_grouped_by_row_in_their_order() -> None:
     assert len(Ragged.grouped(rows[:0], 2, rows[:0])) == 2
 
 
+@pytest.mark.parametrize("size", [1, 65_535, 65_536, 65_537, 200_000])
+def test_entries_are_grouped_in_their_order_however_many_rows_there_are(size: int) -> None:
+    rows = np.random.default_rng(size).integers(2 * size, size=1_000)
+    rows[:6] = [0, size - 1, size, size - 1, size + 65_536, 0]
+    grouped = Ragged.grouped(rows, size, np.arange(len(rows)))
+    found = list(zip(grouped.row_of_entry().tolist(), grouped.values[0].tolist(), strict=True))
+    assert found == sorted((row, place) for place, row in enumerate(rows.tolist()) if row < size)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_masked_entries_leave_their_rows_in_place(seed: int) -> None:
     ragged, lists = _drawn(seed, 20)
