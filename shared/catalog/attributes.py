@@ -57,7 +57,7 @@ class CategoricalAttribute:
         """Codes of the events `rows`, int32 of the shape of `rows`; -1 where the row is -1 or the value unknown."""
         if not len(self.codes):
             return np.full(len(rows), UNKNOWN, np.int32)
-        codes: Codes = self.codes[rows]
+        codes: Codes = self.codes.take(rows)
         # Candidates, of which there may be a million, have no row -1.
         return codes if rows.min(initial=0) >= 0 else np.where(rows >= 0, codes, np.int32(UNKNOWN))
 

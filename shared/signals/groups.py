@@ -36,7 +36,7 @@ class Values:
         found = np.flatnonzero(is_used[:-1])
         of_names = np.full(len(is_used), -1, np.int64)
         of_names[found] = np.arange(len(found))
-        return cls(found, field.trained[found], of_names[codes], of_names)
+        return cls(found, field.trained[found], of_names.take(codes), of_names)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -98,7 +98,7 @@ class Groups:
         places = np.searchsorted(self.keys, new)
         all_keys = np.insert(self.keys, places, new)
         of_keys = np.insert(self.of_keys, places, len(self) + np.arange(len(new)))
-        of_candidates = self.of_candidates[columns]
+        of_candidates = self.of_candidates.take(columns)
         of_candidates[fresh] = np.append(of_keys, -1)[positions_of(all_keys, keys)]
         # The first event of each group, and one for the events without a group.
         first = np.zeros(len(all_keys) + 1, rows.dtype)

@@ -182,7 +182,7 @@ class StaticCandidates:
             if name in self.__dict__:
                 after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, of(catalog, rows[changed]))
         for make, values in list(self._derived.items()):
-            moved_values = values[columns]
+            moved_values = values.take(columns, axis=0)
             if len(changed):
                 moved_values[changed] = make(StaticCandidates(catalog, rows[changed]))
             after._derived[make] = moved_values

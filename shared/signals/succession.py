@@ -47,9 +47,9 @@ class Succession:
             return self.earlier
         column_of_row = np.full(len(catalog), -1, np.int64)
         column_of_row[self.rows] = np.arange(len(self.rows))
-        columns = column_of_row[rows]
+        columns = column_of_row.take(rows)
         # The extra last element is for rows that are new.
-        is_changed = np.append(self.is_changed, True)[columns]
+        is_changed = np.append(self.is_changed, True).take(columns)
         if is_changed.sum() > _MAX_CHANGED * len(rows):
             return StaticCandidates(catalog, rows)
         return self.earlier.following(catalog, rows, columns, is_changed)
