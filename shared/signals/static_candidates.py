@@ -157,40 +157,43 @@ class StaticCandidates:
         after = StaticCandidates(catalog, rows)
         if not len(self):
             return after
-        before, is_new = self.catalog, np.flatnonzero(columns < 0)
-        changed = np.flatnonzero(is_changed)
+        is_new, changed = np.flatnonzero(columns < 0), np.flatnonzero(is_changed)
         if np.array_equal(rows, self.rows) and not len(is_new):
-            for name, field in catalog.fields.items():
-                if field is before.fields[name]:
-                    for mine, own in zip(after._of_fields(), self._of_fields(), strict=True):
-                        if name in own:
-                            mine[name] = own[name]
-            if catalog.trained is before.trained:
-                after.__dict__ |= {name: self.__dict__[name] for name in _OF_ROWS if name in self.__dict__}
+            self._share_fields(after)
         for name, groups in list(self.contents.items()):
             bag = catalog.bags[name]
-            fresh = is_new if bag is before.bags[name] else changed
-            moved = groups.moved(rows, columns, fresh, bag.fingerprints(rows[fresh]))
+            fresh = is_new if bag is self.catalog.bags[name] else changed
+            contents = groups.moved(rows, columns, fresh, bag.fingerprints(rows[fresh]))
             postings = self.postings.get(name)
-            out_of_use = len(moved) - np.count_nonzero(moved.rows)
-            if postings and len(moved) - postings.n_first + out_of_use > _MAX_LATER * postings.n_first:
-                continue
-            after.contents[name] = moved
-            if postings:
-                after.postings[name] = postings.extended(bag, moved)
-        for name, of in (("places", _place_keys), ("prices", _price_keys)):
+            out_of_use = len(contents) - np.count_nonzero(contents.rows)
+            if postings is None:
+                after.contents[name] = contents
+            elif len(contents) - postings.n_first + out_of_use <= _MAX_LATER * postings.n_first:
+                after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
+        for name, keys in (("places", _place_keys), ("prices", _price_keys)):
             if name in self.__dict__:
-                after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, of(catalog, rows[changed]))
+                after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, keys(catalog, rows[changed]))
         for make, values in list(self._derived.items()):
-            moved_values = values.take(columns, axis=0)
+            moved = values.take(columns, axis=0)
             if len(changed):
-                moved_values[changed] = make(StaticCandidates(catalog, rows[changed]))
-            after._derived[make] = moved_values
+                moved[changed] = make(StaticCandidates(catalog, rows[changed]))
+            after._derived[make] = moved
         return after
 
-    def _of_fields(self) -> tuple[dict[str, Any], ...]:
-        return self.codes, self.trained_codes, self.values, self.candidates_of_values
+    def _share_fields(self, after: "StaticCandidates") -> None:
+        """Values of fields that no event has changed since, for the same events in the same rows."""
+        for name, field in after.catalog.fields.items():
+            if field is self.catalog.fields[name]:
+                for values in _BY_FIELD:
+                    own: dict[str, Any] = getattr(self, values)
+                    if name in own:
+                        getattr(after, values)[name] = own[name]
+        if after.catalog.trained is self.catalog.trained:
+            after.__dict__.update({name: self.__dict__[name] for name in _OF_ROWS if name in self.__dict__})
 
+
+_BY_FIELD: Final = ("codes", "trained_codes", "values", "candidates_of_values")
+"""Cached values by field."""
 
 _OF_ROWS: Final = ("sorted_rows", "columns_of_trained")
 """Cached values that depend on the rows of the candidates, and of the training, alone."""
