@@ -17,7 +17,7 @@ from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
 from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, UserSignal
-from shared.signals.static_candidates import StaticCandidates
+from shared.signals.static_candidates import KnownEvents, StaticCandidates
 from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
@@ -121,6 +121,10 @@ class Blend:
     _static: WeakKeyDictionary[StaticCandidates, _ForCandidates] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
     )
+    # What depends on the training's events among the candidates alone outlasts a change of the others.
+    _known: WeakKeyDictionary[KnownEvents, dict[str, SignalParams]] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
     _timed: WeakKeyDictionary[Candidates, _ForCandidates] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
     )
@@ -142,8 +146,8 @@ class Blend:
             self._prepared[signal.name] = signal.as_float32(self.params[signal.name])
         if stored:
             # What was computed from the stored parameters of half precision is right, but slower to score with.
-            self._static.clear()
-            self._timed.clear()
+            for cache in (self._static, self._known, self._timed):
+                cache.clear()
 
     def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Ranking scores, float32 of shape (b, c), finite; only their order has a meaning."""
@@ -222,6 +226,15 @@ class Blend:
         static = self._static.setdefault(candidates.static, _ForCandidates())
         return static, self._timed.setdefault(candidates, _ForCandidates())
 
+    def _of_known(self, signal: UserSignal, candidates: StaticCandidates) -> SignalParams:
+        """Parameters of a signal for the training's events among the candidates, see `UserSignal.for_known`."""
+        if not signal.prepares_known:
+            return self._params(signal)
+        cached = self._known.setdefault(candidates.known, {})
+        if signal.name not in cached:
+            cached[signal.name] = signal.for_known(self._params(signal), candidates.known)
+        return cached[signal.name]
+
     def _summed(
         self, weights: NDArray[np.float32], batch: UserBatch, *, source: str | None = None
     ) -> NDArray[np.float32]:
@@ -237,7 +250,8 @@ class Blend:
             if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
                 cached = (static if signal.is_timeless else timed).params
                 if signal.name not in cached:
-                    cached[signal.name] = signal.for_candidates(self._params(signal), batch.candidates)
+                    params = self._of_known(signal, batch.candidates.static)
+                    cached[signal.name] = signal.for_candidates(params, batch.candidates)
                 for term in signal.terms(cached[signal.name], batch):
                     whole.add(term, own)
         return whole.total()

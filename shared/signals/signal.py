@@ -21,6 +21,7 @@ from shared.feedback.profiles import Declared
 from shared.feedback.weights import confidence_weights
 from shared.signals.candidates import Candidates
 from shared.signals.singular_vectors import SingularVectors
+from shared.signals.static_candidates import KnownEvents
 from shared.signals.terms import ScoreSum, Term
 from shared.signals.users import UserBatch
 
@@ -117,12 +118,15 @@ class Signal:
     is_timeless : whether what is computed of candidates alone (scores of an `EventSignal`, parameters that a
         `UserSignal` prepares) depends on neither time nor current popularity, so that it can be kept for all times of
         the same events, see `Candidates.static`.
+    prepares_known : whether a `UserSignal` prepares parameters for the training's events among the candidates, see
+        `for_known`.
     """
 
     name: str
     source: str
     may_be_negative: bool = False
     is_timeless: bool
+    prepares_known: bool = False
 
     def fit(self, _data: TrainingData) -> SignalParams:
         """Parameters learned from training data; empty by default."""
@@ -161,8 +165,18 @@ class UserSignal(Signal):
     source = "content"
     is_timeless = True
 
+    def for_known(self, params: SignalParams, _known: KnownEvents) -> SignalParams:
+        """Parameters with arrays added that depend on the training's events among the candidates alone.
+
+        They outlast a change of other candidates. Called where `prepares_known` is true.
+        """
+        return params
+
     def for_candidates(self, params: SignalParams, _candidates: Candidates) -> SignalParams:
-        """Parameters with arrays added that depend on the candidates but on no user, so they are computed once."""
+        """Parameters with arrays added that depend on the candidates but on no user, so they are computed once.
+
+        `params` are those `for_known` of the candidates.
+        """
         return params
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
@@ -184,7 +198,8 @@ class UserSignal(Signal):
     def score(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         """Sum of the terms, float32 of shape (b, c); 0 where no term applies."""
         scores, ones = ScoreSum(batch), np.ones(len(batch), np.float32)
-        for term in self.terms(self.for_candidates(params, batch.candidates), batch):
+        known = self.for_known(params, batch.candidates.static.known) if self.prepares_known else params
+        for term in self.terms(self.for_candidates(known, batch.candidates), batch):
             scores.add(term, ones)
         return scores.total()
 

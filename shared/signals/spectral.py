@@ -12,6 +12,7 @@ from shared.catalog.catalog import Catalog
 from shared.signals.attributes import known_likes, liked_rows
 from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
+from shared.signals.static_candidates import KnownEvents
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
 
@@ -28,6 +29,7 @@ class SpectralBand(UserSignal):
     """
 
     source = "collaborative"
+    prepares_known = True
 
     def __init__(self, band: tuple[int, int]) -> None:
         self.name = f"neighbours_{band[1]}"
@@ -58,12 +60,18 @@ class SpectralBand(UserSignal):
         """Rows of the user × event matrix, float32 of shape (b, k), 0 or 1."""
         return liked_rows(params["events"], batch)
 
+    def for_known(self, params: SignalParams, known: KnownEvents) -> SignalParams:
+        """Parameters with `rows` of the t known events with likes, ascending, and `factors` float32 (f, t)."""
+        found = positions_of(params["events"], known.rows)
+        kept = found[found >= 0]
+        factors = params["vectors"][kept] * params["scale"][kept, None]
+        return {**params, "rows": params["events"][kept], "factors": np.ascontiguousarray(factors.T)}
+
     def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
-        """Parameters with `columns` int64 of shape (t,), candidates with likes, and `factors` float32 of (f, t)."""
-        positions = positions_of(params["events"], candidates.catalog.trained[candidates.rows])
-        columns = np.flatnonzero(positions >= 0)
-        factors = params["vectors"][positions[columns]] * params["scale"][positions[columns], None]
-        return {**params, "columns": columns, "factors": np.ascontiguousarray(factors.T)}
+        """Parameters with `columns`, candidates with likes, and `places`, their places among the `factors`, int64."""
+        places = positions_of(params["rows"], candidates.catalog.trained[candidates.rows])
+        columns = np.flatnonzero(places >= 0)
+        return {**params, "columns": columns, "places": places[columns]}
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: projections, for candidates with likes at training; none where no user liked such an event."""
@@ -73,5 +81,8 @@ class SpectralBand(UserSignal):
         weights = 1 / params["scale"][known, None]
         users = history @ (params["vectors"][known] * weights)
         users /= np.sqrt(np.maximum(history @ weights**2, 1e-18))
-        columns = params["columns"]
-        yield PerEvent(users @ params["factors"], None if len(columns) == len(batch.candidates) else columns)
+        columns, scores = params["columns"], users @ params["factors"]
+        if not np.array_equal(params["places"], np.arange(scores.shape[1])):
+            # The candidates are not in the order of the catalog.
+            scores = scores.take(params["places"], axis=1)
+        yield PerEvent(scores, None if len(columns) == len(batch.candidates) else columns)

@@ -1,8 +1,9 @@
 """Static part of a candidate set: its events, with cached values that depend on neither time nor popularity."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,26 @@ class _ByName(dict[str, _Value]):
     def __missing__(self, name: str) -> _Value:
         value = self[name] = self._make(name)
         return value
+
+
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class KnownEvents:
+    """Events of the training among candidates, k of them; the same object while they stay the same.
+
+    What depends on them alone can be kept for it, although other candidates come, change and go.
+
+    Attributes
+    ----------
+    rows : int32 of shape (k,) – rows at training, ascending.
+    """
+
+    rows: Codes
+
+    @classmethod
+    def of(cls, candidates: "StaticCandidates") -> Self:
+        """Events of the training among these candidates."""
+        rows = candidates.catalog.trained.take(candidates.rows)
+        return cls(np.sort(rows[rows >= 0]))
 
 
 class StaticCandidates:
@@ -99,6 +120,11 @@ class StaticCandidates:
         return columns
 
     @cached_property
+    def known(self) -> KnownEvents:
+        """Events of the training among the candidates."""
+        return KnownEvents.of(self)
+
+    @cached_property
     def starts_at(self) -> NDArray[np.float64]:
         """Start times in POSIX seconds, float64 of shape (c,), see `Catalog`."""
         starts_at: NDArray[np.float64] = self.catalog.starts_at[self.rows]
@@ -160,6 +186,10 @@ class StaticCandidates:
         is_new, changed = np.flatnonzero(columns < 0), np.flatnonzero(is_changed)
         if np.array_equal(rows, self.rows) and not len(is_new):
             self._share_fields(after)
+        if "known" in self.__dict__:
+            known = KnownEvents.of(after)
+            # Not if they are some of those, since the last digits of matrix products depend on the size of the matrix.
+            after.__dict__["known"] = self.known if np.array_equal(known.rows, self.known.rows) else known
         for name, groups in list(self.contents.items()):
             bag = catalog.bags[name]
             fresh = is_new if bag is self.catalog.bags[name] else changed
