@@ -1,6 +1,6 @@
 """Documents with odd values: all listings, single reads and the trigger agree on what becomes of them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
 import pytest
@@ -98,6 +98,38 @@ def test_events_with_odd_values_are_read_alike_by_all_listings(stores: Stores) -
         assert first.starts_at == NOW + DAY
     assert hidden
     assert not hidden & live.keys()
+
+
+def _written(moment: datetime) -> list[str]:
+    """Forms of ISO 8601 that a reader accepts, in three time zones."""
+    local = [moment.astimezone(timezone(timedelta(hours=hours))) for hours in (-12, 0, 14)]
+    year, week, day = moment.isocalendar()
+    return [
+        *(each.isoformat() for each in local),
+        *(f"{each:%Y%m%dT%H%M%S%z}" for each in local),
+        f"{moment:%Y-%m-%d %H:%MZ}",
+        f"{year}-W{week:02}-{day}T{moment:%H:%M}Z",
+        f"{year}W{week:02}{day}T{moment:%H%M}Z",
+    ]
+
+
+@pytest.mark.emulator
+@pytest.mark.parametrize("now", [NOW, datetime(2027, 1, 3, 12, tzinfo=UTC), datetime(2026, 1, 1, 1, tzinfo=UTC)])
+@pytest.mark.parametrize("field", ["starts_at", "ends_at"])
+def test_events_whose_times_are_texts_are_live_like_others(database: Database, now: datetime, field: str) -> None:
+    now = now.replace(second=0, microsecond=0)
+    moments = [now + timedelta(hours=hours) for hours in (-400, -26, -24, -1, 1, 30, 200, 9_000)]
+    texts = {text: moment for moment in moments for text in _written(moment)}
+    batch = database.client.batch()
+    for number, text in enumerate(texts):
+        batch.set(database.document("events", f"{number:03}"), {field: text})
+    batch.commit()
+    events = FirestoreEvents(database)
+    stored = list(events.changed_since(None))
+    assert [getattr(event, field) for event in stored] == [*texts.values()]
+    expected = [event.event_id for event in stored if (over_by := event.over_by()) and over_by > now]
+    assert 0 < len(expected) < len(texts)
+    assert sorted(event.event_id for event in events.live(now)) == expected
 
 
 @pytest.mark.emulator

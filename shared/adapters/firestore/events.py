@@ -7,7 +7,7 @@ time; its reader fetches the current event, so late or repeated deliveries do no
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +29,8 @@ CHANGES: Final = "event_changes"
 CHANGED: Final = Listing(CHANGES, "changed_at")
 ALL: Final = Listing(COLLECTION)
 TIMES: Final = ("starts_at", "ends_at")
+_WRITTEN_APART: Final = timedelta(days=7)
+"""Bound of how far ISO 8601 texts are out of the order of their times, by offsets or by weeks across a new year."""
 # Least weight of an event in a request: at most 250 events, since each adds a document to the change feed as well.
 _BYTES: Final = 16_000
 _MANY: Final = 300
@@ -54,8 +56,9 @@ class FirestoreEvents:
     def live(self, now: datetime) -> Iterator[Event]:
         """Live events: published, and over after `now` or, without an end, perhaps after it.
 
-        Unreadable documents are logged and left out. Two queries, one on the end and one on the start: events without
-        an end go by their start, and no query can select by status, since a missing status means `published`.
+        Unreadable documents are logged and left out. Queries on the end and on the start, since events without an end
+        go by their start, each for timestamps and for texts, which Firestore never compares with each other. No query
+        can select by status, since a missing status means `published`.
         """
         for event in untrusted.readable(COLLECTION, self._later(now), Event.read):
             over_by = event.over_by()
@@ -89,10 +92,11 @@ class FirestoreEvents:
     def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
         seen = set()
         for listing, since in ((ENDING, now), (STARTING, now - MAX_ASSUMED)):
-            for event_id, data in documents(self._database, listing, since):
-                if event_id not in seen:
-                    seen.add(event_id)
-                    yield event_id, data
+            for bound in (since, f"{since - _WRITTEN_APART:%Y-%m-%d}"):
+                for event_id, data in documents(self._database, listing, bound):
+                    if event_id not in seen:
+                        seen.add(event_id)
+                        yield event_id, data
 
     def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
         references = {event_id: self._database.document(COLLECTION, event_id) for event_id in wanted}
