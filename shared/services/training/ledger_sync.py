@@ -136,7 +136,9 @@ class _FeedSync:
             known |= fresh.keys()
             chunks = self._write(list(fresh.values()))
             added += len(fresh)
-            reached = {"after": _key(self.name, batch[-1])[0]} if is_first else {"watermark": _stamp(batch[-1])}
+            # Programs may write stamps of the future; a watermark there would be refused by the next run.
+            stamp = min(_stamp(batch[-1]) or began, began)
+            reached = {"after": _key(self.name, batch[-1])[0]} if is_first else {"watermark": stamp}
             feed = feed.with_chunks(chunks, **reached)
             self._commit(feed)
         done = feed.started_at if is_first else began

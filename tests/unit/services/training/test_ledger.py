@@ -235,6 +235,29 @@ def test_an_interrupted_first_sync_continues_after_its_last_commit(
     assert LedgerFiles(objects).ledger.feeds[INTERACTIONS].watermark == NOW
 
 
+def test_a_sync_that_is_interrupted_after_a_stamp_of_the_future_continues(
+    store: Documents, objects: FolderObjects
+) -> None:
+    _synced(store, objects)
+    store.users.put([User(user_id="ahead", city="Bern")], now=NOW + 10_000 * DAY)
+    store.users.put([User(user_id="now", city="Bern")], now=NOW + DAY)
+    run = a_run(objects, now=NOW + DAY)
+
+    class Interrupted(Exception):  # a stop, not an error
+        pass
+
+    def interrupt(step: Step) -> None:
+        if step.name == "users committed":
+            raise Interrupted
+
+    run._report = interrupt
+    with pytest.raises(Interrupted):
+        catch_up(store, LedgerFiles(objects), run, new_id=new_id)
+    store.users.put([User(user_id="later", city="Bern")], now=NOW + 2 * DAY)
+    _synced(store, objects, now=NOW + 2 * DAY)
+    assert {"ahead", "now", "later"} <= _newest_users(objects).keys()
+
+
 def test_files_are_partitioned_by_month_and_readable_by_pyarrow(
     store: Documents, objects: FolderObjects, tmp_path: Path
 ) -> None:
