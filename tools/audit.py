@@ -1,6 +1,7 @@
 """Audit of pinned packages: known vulnerabilities by the database of osv.dev: `python -m tools.audit`."""
 
 import argparse
+import http.client
 import json
 import re
 import sys
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pinned = pins((ROOT / name).read_text(encoding="utf-8") for name in FILES)
     try:
         found = vulnerabilities(pinned, _answer(given.database, query(pinned)))
-    except (OSError, ValueError) as error:
+    except (OSError, http.client.HTTPException, ValueError) as error:
         print(f"skipped: {given.database} cannot be asked about {len(pinned)} packages: {error}", file=sys.stderr)
         return 0
     for package, ids in found.items():
@@ -61,7 +62,10 @@ def vulnerabilities(pinned: Mapping[str, str], answer: Any) -> dict[str, list[st
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, list) or len(results) != len(pinned):
         raise ValueError(f"expected a result for each of {len(pinned)} packages, got {str(answer)[:200]}")
-    ids = ([entry["id"] for entry in (result or {}).get("vulns", [])] for result in results)
+    try:
+        ids = [[str(entry["id"]) for entry in (result or {}).get("vulns") or ()] for result in results]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"expected results with ids of vulnerabilities, got {str(answer)[:200]}") from error
     return {name: found for name, found in zip(pinned, ids, strict=True) if found}
 
 

@@ -94,7 +94,20 @@ def test_sound_packages_pass_the_audit(capsys: pytest.CaptureFixture[str]) -> No
     assert f"{len(PINNED)} packages, 0 of them" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("answer", "status"), [({}, 200), ([], 200), ({"results": []}, 200), ({}, 500)])
+UNUSABLE: list[Any] = [5, "x", [1], {"vulns": 5}, {"vulns": [5]}, {"vulns": [{}]}, {"vulns": ["GHSA-0000"]}]
+"""Results of a package that a database does not give."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        ({}, 200),
+        ([], 200),
+        ({"results": []}, 200),
+        ({}, 500),
+        *(({"results": [result] * len(PINNED)}, 200) for result in UNUSABLE),
+    ],
+)
 def test_an_audit_that_cannot_be_made_says_so(capsys: pytest.CaptureFixture[str], answer: Any, status: int) -> None:
     with _database(answer, status) as (address, _):
         assert main(["--database", address]) == 0
