@@ -32,7 +32,8 @@ def readable(
 def current(event_id: str, data: Document | None, stamp: Document) -> Event:
     """Current state of a changed event; a deleted or unreadable event is hidden, so that instances stop showing it.
 
-    Its `dropped` names the field for which it is unreadable. Raises `InvalidField` for an id that no event has.
+    Its `dropped` names the field for which it is unreadable. An odd `updated_at` of the document is told of like any
+    other odd value, though the stamp takes its place. Raises `InvalidField` for an id that no event has.
 
     Parameters
     ----------
@@ -42,9 +43,10 @@ def current(event_id: str, data: Document | None, stamp: Document) -> Event:
     if data is None:
         return hidden(event_id, stamp)
     try:
-        return Event.read(event_id, {**data, **stamp})
+        event = Event.read(event_id, data)
     except InvalidField as error:
         return hidden(event_id, stamp, error)
+    return replace(event, updated_at=Event.read(event_id, stamp).updated_at) if stamp else event
 
 
 def hidden(event_id: str, stamp: Document, problem: InvalidField | None = None) -> Event:
