@@ -4,14 +4,16 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from google.cloud.firestore import GeoPoint
 
-from shared.adapters.firestore import FirestorePersonal
+from shared.adapters.firestore import Database, FirestorePersonal
 from shared.adapters.sqlite.database import iso
 from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.entities import EventCounts, InteractionType, User
 from shared.entities.erasures import former_pseudonym, pseudonym
 from shared.errors import TooMany
 from shared.ports import DeadLetter, Recorded
+from shared.services.ingest.erasure import export
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, FULL_INTERACTION, FULL_USER, NOW, SECOND, did
 from tests.stores import keys
@@ -35,12 +37,33 @@ def test_export_lists_every_document_about_a_user_unchanged(stores: Stores) -> N
     held = list(stores.documents.personal.of(GONE))
     by_collection = {document.collection: document for document in held}
     assert len([document for document in held if document.collection == "interactions"]) == 1_011
-    assert by_collection["users"].fields["city"] == FULL_USER.city
+    assert by_collection["users"].fields.keys() == FULL_USER.to_document().keys() | {"updated_at"}
+    assert by_collection["users"].fields["friends"] == [*FULL_USER.friends]
     assert len(by_collection["histories"].fields["entries"]) >= 500
     assert by_collection["dead_letters"].fields["reason"] == "bad"
     rating = next(document for document in held if document.document_id == FULL_INTERACTION.interaction_id)
     assert (rating.fields["user_id"], rating.fields["value"]) == (GONE, 4.0)
     assert list(stores.documents.personal.of("nobody")) == []
+
+
+@pytest.mark.emulator
+def test_an_export_of_odd_values_names_what_they_refer_to(database: Database) -> None:
+    written = {
+        "friends": [database.document("users", "bob"), "carol"],
+        "city": database.document("cities", "bern"),
+        "location": GeoPoint(46.9, 7.4),
+        "max_price": float("nan"),
+        "gender": b"raw",
+    }
+    database.document("users", GONE).set(written)
+    (document,) = export(FirestorePersonal(database), user_id=GONE).documents
+    assert document["fields"] == {
+        "friends": ["users/bob", "carol"],
+        "city": "cities/bern",
+        "location": {"lat": 46.9, "lng": 7.4},
+        "max_price": "nan",
+        "gender": "b'raw'",
+    }
 
 
 def test_erase_deletes_a_user_s_documents_and_keeps_all_others(stores: Stores) -> None:

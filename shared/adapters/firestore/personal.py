@@ -48,8 +48,9 @@ class FirestorePersonal:
         """Documents about a user: profile, history, interactions, dead letters."""
         references = [self._database.document(collection, user_id) for collection in (users.COLLECTION, HISTORIES)]
         for (collection, key), data in self._database.read(references).items():
-            # What friends plan is theirs.
-            data.pop(PLANS, None)
+            if collection == HISTORIES:
+                # What friends plan is theirs. In a profile, the field of this name is the user's own.
+                data.pop(PLANS, None)
             if data:
                 yield PersonalDocument(collection, key, data)
         for listing in (DONE, LETTERS):

@@ -8,6 +8,7 @@ from itertools import dropwhile, islice
 from typing import Any, Final
 
 from shared.entities.fields import GeoPoint
+from shared.entities.odd import Reference
 from shared.errors import InvalidField
 from shared.feedback.accounts import MAX_AGE
 from shared.ledger.index import POINTER, Ledger
@@ -105,6 +106,8 @@ def _plain(value: object) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, GeoPoint):
         return {"lat": value.latitude, "lng": value.longitude}
+    if isinstance(value, Reference):
+        return value.path
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     return value if value is None or isinstance(value, str | int | float | datetime) else repr(value)
