@@ -119,7 +119,7 @@ class TruncatedSVD:
 
     def score(self, batch: UserBatch) -> NDArray[np.floating]:
         """Ranking scores of shape (b, c): the cosine where it is positive, else the popularity rank, see `over`."""
-        return over(self.cosines(batch), MostPopular().score(batch)[0])
+        return over(self.cosines(batch), MostPopular().score(batch))
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores, source "collaborative": cosine, 0 where unknown, float32 of shape (b, c)."""
@@ -196,6 +196,6 @@ def over(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDAr
     Parameters
     ----------
     personal : float of shape (b, c), NaN where the model has no score.
-    fallback : float of shape (c,) in 0..1.
+    fallback : float of shape (b, c) in 0..1.
     """
     return np.where(personal > 0, 1 + personal, fallback - (personal <= 0))

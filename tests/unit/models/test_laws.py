@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 
 from shared.entities import HistoryEntry, InteractionType, Profile, Status, User
+from shared.feedback.history import Histories
+from shared.feedback.interactions import InteractionTable
 from shared.models.artifact import pack
 from shared.models.registry import MODELS
 from shared.ranking.batch import recommend_batch
 from shared.ranking.query import Recommendation
 from shared.services.serving.cache import CachedRecommender
 from shared.services.training.dataset import Dataset, fit
+from shared.signals.candidates import Candidates
+from shared.signals.users import UserBatch
 from tests import laws
 from tests.examples import DAY, NOW, an_event
 from tests.known import known
@@ -162,6 +166,16 @@ def test_batch_lists_equal_the_lists_of_single_users(model: str) -> None:
     }
     alone = laws.lists(recommender, Dataset(DATA.events, {u.user_id: u for u in users}, DATA.interactions))
     assert batch == laws.ids(alone)
+
+
+@every_model
+def test_nobody_has_no_scores(model: str) -> None:
+    recommender = laws.trained(model, DATA)
+    catalog, table = recommender.catalog, InteractionTable.of([], recommender.catalog)
+    candidates = Candidates(catalog, np.flatnonzero(catalog.live(NOW)), NOW.timestamp(), np.zeros(len(LIVE)))
+    nobody = UserBatch(Histories.of_table([], table, NOW, newest=1), candidates)
+    assert recommender.scorer.score(nobody).shape == (0, len(LIVE))
+    assert {scores.shape for scores in recommender.scorer.personal_scores(nobody).values()} <= {(0, len(LIVE))}
 
 
 @every_model
