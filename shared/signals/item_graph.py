@@ -69,12 +69,11 @@ class GraphFilter(UserSignal):
         raise NotImplementedError
 
     def known(self, items: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Items that users of a batch have: positions in `items`, int64 of shape (t,); rows of R, float32 (b, t)."""
-        raise NotImplementedError
+        """Items that users of a batch have: positions in `items`, int64 of shape (t,), and weights, float32 (b, t).
 
-    def weights(self, items: NDArray[np.integer], known: NDArray[np.float32], _batch: UserBatch) -> NDArray[np.float32]:
-        """Weights of the `known` items in the sum, float32 of shape (b, t), 0 where the user does not have the item."""
-        return known
+        A weight counts in the user's sum; it is above 0 where R is 1, and else 0.
+        """
+        raise NotImplementedError
 
     def columns(self, items: NDArray[np.integer], candidates: Candidates) -> NDArray[np.int64]:
         """Columns of the score term of k items, int64 of shape (k,), -1 where no candidate has the item."""
@@ -97,9 +96,9 @@ class GraphFilter(UserSignal):
 
     def user_rows(self, params: SignalParams, batch: UserBatch) -> NDArray[np.float32]:
         """Rows of R for the k items of the parameters, float32 of shape (b, k), 0 or 1."""
-        positions, known = self.known(params[self.items], batch)
+        positions, weights = self.known(params[self.items], batch)
         rows = np.zeros((len(batch), len(params[self.items])), np.float32)
-        rows[:, positions] = known
+        rows[:, positions] = weights > 0
         return rows
 
     def for_candidates(self, params: SignalParams, candidates: Candidates) -> SignalParams:
@@ -108,7 +107,7 @@ class GraphFilter(UserSignal):
 
     def terms(self, params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: sums of similarities, for the candidates that have a neighbour of an item of the users."""
-        rows, known = self.known(params[self.items], batch)
+        rows, own = self.known(params[self.items], batch)
         if not len(rows):
             return
         neighbours = Ragged(params["starts"], (params["places"], params["weights"])).rows(rows)
@@ -118,11 +117,11 @@ class GraphFilter(UserSignal):
         neighbours = neighbours.with_values(columns, weights).where(columns >= 0)
         columns, weights = neighbours.values
         kept, of_kept = np.unique(columns, return_inverse=True)
-        users, of_rows = np.nonzero(known)
+        users, of_rows = np.nonzero(own)
         of_items = neighbours.with_values(of_kept, weights.astype(np.float32)).rows(of_rows)
         lengths, (places, similarities) = of_items.lengths(), of_items.values
-        own = self.weights(params[self.items][rows], known, batch)[users, of_rows].repeat(lengths)
-        yield self.term(scatter(users.repeat(lengths), places, own * similarities, (len(batch), len(kept))), kept)
+        similarities = own[users, of_rows].repeat(lengths) * similarities
+        yield self.term(scatter(users.repeat(lengths), places, similarities, (len(batch), len(kept))), kept)
 
 
 class EventGraph(GraphFilter):
@@ -140,7 +139,7 @@ class EventGraph(GraphFilter):
         return len(catalog)
 
     def known(self, items: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Liked events that are among `items`, see `known_likes`."""
+        """Liked events that are among `items`, each with the weight 1, see `known_likes`."""
         return known_likes(items, batch)
 
     def columns(self, items: NDArray[np.integer], candidates: Candidates) -> NDArray[np.int64]:
@@ -190,29 +189,23 @@ class ValueGraph(GraphFilter):
         return len(catalog.fields[self._field].names)
 
     def known(self, items: NDArray[np.integer], batch: UserBatch) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Values of liked events and followed organizers that are among `items`."""
+        """Values of liked events and followed organizers, weighted by their shares of the decayed likes and follows."""
         field = batch.candidates.catalog.fields[self._field]
-        places = positions_of(items, field.trained_at(batch.events[0]))[batch.events[1]]
-        users = batch.user_of_entry[batch.liked]
+        entries, places = batch.liked, positions_of(items, field.trained_at(batch.events[0]))[batch.events[1]]
+        likes = batch.likes[entries]
         if self._field == "organizer":
-            followed = field.trained[batch.histories.organizer_rows[batch.follows]]
-            places = np.concatenate([places, positions_of(items, followed)])
-            users = np.concatenate([users, batch.user_of_entry[batch.follows]])
-        found, local = np.unique(places[places >= 0], return_inverse=True)
-        rows = np.zeros((len(batch), len(found)), np.float32)
-        rows[users[places >= 0], local] = 1
-        return found, rows
-
-    def weights(self, items: NDArray[np.integer], known: NDArray[np.float32], batch: UserBatch) -> NDArray[np.float32]:
-        """Shares of the user's decayed likes and follows that went to each value, float32 of shape (b, t), 0..1."""
-        codes = batch.candidates.catalog.fields[self._field].trained_at(batch.events[0])
-        places = positions_of(items, codes)[batch.events[1]]
-        entries = batch.liked[places >= 0]
-        likes = scatter(batch.user_of_entry[entries], places[places >= 0], batch.likes[entries], known.shape)
-        # What is known without a like is followed.
-        likes = np.where((known > 0) & (likes == 0), _FOLLOW, likes)
-        shares: NDArray[np.float32] = (likes / np.maximum(likes.sum(axis=1, keepdims=True), 1e-9)).astype(np.float32)
-        return shares
+            followed = positions_of(items, field.trained[batch.histories.organizer_rows[batch.follows]])
+            entries, places = np.concatenate([entries, batch.follows]), np.concatenate([places, followed])
+            likes = np.concatenate([likes, np.zeros(len(followed), np.float32)])
+        is_item = places >= 0
+        found, local = np.unique(places[is_item], return_inverse=True)
+        users, shape = batch.user_of_entry[entries[is_item]], (len(batch), len(found))
+        has = np.zeros(shape, np.bool_)
+        has[users, local] = True
+        weights = scatter(users, local, likes[is_item], shape)
+        # What users have without a like they follow.
+        weights = np.where(has & (weights == 0), np.float32(_FOLLOW), weights)
+        return found, weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
 
     def columns(self, items: NDArray[np.integer], candidates: Candidates) -> NDArray[np.int64]:
         """Positions among the candidates' values."""
