@@ -18,7 +18,7 @@ _LETTERS: Final = frozenset(_PREFIX)
 _ENOUGH_LETTERS: Final = 5
 """Letters of the prefix, at least, at the beginning of a name that may be a setting with a misspelt prefix."""
 _UNSPELT: Final = re.compile(r"[\W_]+")
-"""What misspelt names have in place of underscores: hyphens, dots, white space, marks that cannot be seen."""
+"""Characters in misspelt names for underscores: hyphens, dots, white space, marks that cannot be seen."""
 _OF_TESTS: Final = f"{_PREFIX}E2E_"
 """Beginning of the names that only the end-to-end tests read, whose environment the tested program inherits."""
 _EMULATED: Final = "FUNCTIONS_EMULATOR"

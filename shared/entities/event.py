@@ -144,7 +144,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "created_at": odd.TIME,
     "updated_at": odd.TIME,
 }
-"""What becomes of odd values, by field: every field that a document may hold, and its id."""
+"""Treatments of odd values, by field: every field that a document may hold, and its id."""
 
 
 def _status(data: Mapping[str, Any]) -> Status:

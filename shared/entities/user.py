@@ -92,7 +92,7 @@ TREATMENTS: Final[Mapping[str, Treatment]] = {
     "profiling": Treatment("read as `false`", lambda _: False),
     "updated_at": odd.TIME,
 }
-"""What becomes of odd values, by field: every field that a document may hold, and its id."""
+"""Treatments of odd values, by field: every field that a document may hold, and its id."""
 
 
 def anonymous(session_id: str) -> str:

@@ -27,7 +27,7 @@ from tests.contract import test_download
 
 ROOT: Final = Path(__file__).parents[2]
 _ROUNDED: Final = 1.2
-"""What is said to be over a number is less than this times as much."""
+"""Bound of a figure that is said to be over a number, as a multiple of that number."""
 
 
 def _table() -> dict[str, str]:

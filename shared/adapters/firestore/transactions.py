@@ -33,7 +33,7 @@ class Attempt:
 
     def left_s(self) -> float:
         """Seconds that are left."""
-        return max(self.give_up - time.monotonic(), 0.01)
+        return _left_s(self.give_up)
 
 
 def transact(database: Database, change: Callable[[Attempt], _Result], what: str) -> _Result:
@@ -64,9 +64,13 @@ def transact(database: Database, change: Callable[[Attempt], _Result], what: str
     raise StoreUnavailable(f"cannot {what}: others change the same documents; try again")
 
 
+def _left_s(give_up: float) -> float:
+    return max(give_up - time.monotonic(), 0.01)
+
+
 def _begun(database: Database, earlier: bytes, give_up: float) -> "Transaction":
     transaction = database.client.transaction()
-    seconds = max(give_up - time.monotonic(), 0.01)
+    seconds = _left_s(give_up)
     begun = database.client._firestore_api.begin_transaction(  # noqa: SLF001  # the library's own has no timeout
         request={
             "database": database.client._database_string,  # noqa: SLF001
