@@ -15,6 +15,7 @@ from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.attributes import CategoricalAttribute, Codes, TfIdfAttribute, part, prefixed
 from shared.catalog.calendar import Calendar
 from shared.catalog.geography import grid_cell, solar_shift_s
+from shared.catalog.meaning import BAG, WordVectors
 from shared.catalog.tags import Tags
 from shared.catalog.titles import Titles
 from shared.catalog.words import words
@@ -87,6 +88,7 @@ class Catalog:
     tags : keys of all tags, for filters.
     fields : categorical attributes by name, see `FIELDS`.
     bags : TF-IDF attributes by name, see `BAGS`.
+    meaning : vectors of the words of the bag `meaning.BAG`, as at training.
     calendar : local time of events that name no time zone, and the assumed end of those without one.
     """
 
@@ -106,6 +108,7 @@ class Catalog:
     tags: Tags
     fields: Mapping[str, CategoricalAttribute]
     bags: Mapping[str, TfIdfAttribute]
+    meaning: WordVectors
     calendar: Calendar
 
     @classmethod
@@ -127,7 +130,7 @@ class Catalog:
         cls,
         events: Iterable[Event],
         mentioned: Iterable[str],
-        trained_bags: Mapping[str, TfIdfAttribute] | None,
+        trained: "Catalog | None",
         calendar: Calendar,
     ) -> Self:
         by_id = {event.event_id: event for event in events}
@@ -141,6 +144,10 @@ class Catalog:
             for event, shift in zip(rows, start_shifts, strict=True)
         ]
         lists = {name: [read(event) if event else () for event in rows] for name, read in BAGS.items()}
+        bags = {
+            name: trained.bags[name].with_rows(lists[name]) if trained is not None else TfIdfAttribute.of(lists[name])
+            for name in BAGS
+        }
         return cls(
             events=vocabulary,
             trained=np.arange(len(vocabulary), dtype=np.int32),
@@ -167,10 +174,8 @@ class Catalog:
                 )
                 for name, read in FIELDS.items()
             },
-            bags={
-                name: trained_bags[name].with_rows(lists[name]) if trained_bags else TfIdfAttribute.of(lists[name])
-                for name in BAGS
-            },
+            bags=bags,
+            meaning=trained.meaning if trained is not None else WordVectors.of(bags[BAG]),
             calendar=calendar,
         )
 
@@ -228,10 +233,11 @@ class Catalog:
     def with_changes(self, events: Iterable[Event]) -> tuple[Self, Merge]:
         """Catalog with `events` added or replaced, and how its rows follow from those of this catalog.
 
-        `trained` still gives the rows at training. IDF weights and the names of TF-IDF attributes stay as at training.
+        `trained` still gives the rows at training. IDF weights, the names of TF-IDF attributes and the vectors of
+        words stay as at training.
         A column, attribute or bag that no event changes is that of this catalog, not a copy.
         """
-        changed = self._of(events, (), self.bags, self.calendar)
+        changed = self._of(events, (), self, self.calendar)
         merge = Merge.of(self.events, changed.events)
         numbers: dict[str, Any] = {name: merge.column(getattr(self, name), getattr(changed, name)) for name in _NUMBERS}
         merged = replace(
@@ -245,6 +251,11 @@ class Catalog:
             **numbers,
         )
         return merged, merge
+
+    def prepared(self, now: datetime) -> Self:
+        """Catalog with stored vectors of the texts of events that are live at `now`: no start waits for them then."""
+        live = np.flatnonzero(self.live(now))
+        return replace(self, meaning=self.meaning.keeping(self.bags[BAG], live))
 
     def title(self, row: int) -> str:
         """Title of the event of a row, or its id if it has no title."""
@@ -261,7 +272,7 @@ class Catalog:
             arrays |= prefixed(field.to_arrays(), f"catalog.{name}.")
         for name, bag in self.bags.items():
             arrays |= prefixed(bag.to_arrays(), f"catalog.{name}.")
-        return arrays
+        return arrays | prefixed(self.meaning.to_arrays(), "catalog.meaning.")
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -292,6 +303,8 @@ class Catalog:
         for name in BAGS:
             with named(f"catalog.{name}."):
                 bags[name] = TfIdfAttribute.from_arrays(part(arrays, f"catalog.{name}."), size)
+        with named("catalog.meaning."):
+            meaning = WordVectors.from_arrays(part(arrays, "catalog.meaning."), bags[BAG])
         times: dict[str, Any] = {name: _checked_times(arrays, f"catalog.{name}", size) for name in _TIMES}
         dated = np.isfinite(times["starts_at"])
         if not bool((times["ends_at"][dated] >= times["starts_at"][dated]).all()):
@@ -308,6 +321,7 @@ class Catalog:
             tags=tags,
             fields=fields,
             bags=bags,
+            meaning=meaning,
             calendar=calendar,
             on_sale=checked(arrays, "catalog.on_sale", "?", size),
             visible=checked(arrays, "catalog.visible", "?", size),

@@ -41,7 +41,7 @@ _CONTENT: Final = {
     "share_category": 0.1,
     "similar_tags": 0.2,
     "similar_title": 0.1,
-    "similar_text": 0.2,
+    "meaning": 0.2,
     "follows": 0.3,
     "declared_tags": 0.4,
     "declared_categories": 0.4,

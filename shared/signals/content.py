@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.sparse import scatter, unit_sparse
+from shared.catalog.meaning import BAG
 from shared.entities.names import name_keys
 from shared.signals.signal import SignalParams, UserSignal
 from shared.signals.terms import PerEvent, PerToken, PerValue, Term
@@ -26,6 +27,22 @@ class Similarity(UserSignal):
         """Score term: the users' profiles; none where no user liked anything."""
         if len(batch.liked):
             yield PerToken(self._bag, batch.profile(self._bag))
+
+
+class Meaning(UserSignal):
+    """Cosine, −1..1, of the meaning of an event's text and that of the user's profile of words, see `WordVectors`.
+
+    It relates events that share no word, and any text that is newer than the training.
+    """
+
+    name = "meaning"
+
+    def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
+        """Score term: cosines of the texts; none where no user liked anything, or where no words are known."""
+        meaning = batch.candidates.catalog.meaning
+        if len(batch.liked) and meaning.words.shape[1]:
+            vectors = meaning.of_profiles(batch.profile(BAG), len(batch))
+            yield PerValue(BAG, batch.candidates.static.meanings.cosines(vectors))
 
 
 class DeclaredTags(UserSignal):

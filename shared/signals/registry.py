@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from shared.signals.affinity import Count, Interest, Rate, Recent, Share
-from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Similarity
+from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Meaning, Similarity
 from shared.signals.demographics import DeclaredRidge
 from shared.signals.distance_price import Budget, Nearness
 from shared.signals.friends import FriendsGoing
@@ -39,7 +39,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     ValueGraph("venue"),
     Similarity("tags"),
     Similarity("title"),
-    Similarity("text"),
+    Meaning(),
     DeclaredRidge(),
     DeclaredTags(),
     DeclaredCategories(),
@@ -82,6 +82,7 @@ RETIRED: Final = frozenset(
         "share_series",
         "share_subcategory",
         "share_venue",
+        "similar_text",
         "usual_price",
     }
 )

@@ -12,7 +12,9 @@ from shared.arrays.ragged import Ragged
 from shared.arrays.sparse import Sparse, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
+from shared.catalog.meaning import BAG
 from shared.signals.groups import Groups, Values
+from shared.signals.meanings import Meanings
 from shared.signals.postings import Postings
 
 _Value = TypeVar("_Value")
@@ -146,13 +148,20 @@ class StaticCandidates:
         """Groups of candidates with the same price."""
         return Groups.of(self.rows, _price_keys(self.catalog, self.rows))
 
+    @cached_property
+    def meanings(self) -> Meanings:
+        """Vectors of the groups of `contents[BAG]`."""
+        return Meanings.of(self.catalog, self.contents[BAG])
+
     def groups(self, field: str) -> Values | Groups:
-        """Groups of candidates with the same value of a field, or of `place` or `price`.
+        """Groups of candidates with the same value of a field, or of `place`, `price` or the bag `BAG`.
 
         Recurring events share all of them, so a score of a value is computed once.
         """
         if field == "place":
             return self.places
+        if field == BAG:
+            return self.contents[field]
         return self.prices if field == "price" else self.values[field]
 
     def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
@@ -200,6 +209,8 @@ class StaticCandidates:
                 after.contents[name] = contents
             elif len(contents) - postings.n_first + out_of_use <= _MAX_LATER * postings.n_first:
                 after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
+        if "meanings" in self.__dict__ and BAG in after.contents:
+            after.__dict__["meanings"] = self.meanings.extended(catalog, after.contents[BAG])
         for name, keys in (("places", _place_keys), ("prices", _price_keys)):
             if name in self.__dict__:
                 after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, keys(catalog, rows[changed]))

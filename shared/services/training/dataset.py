@@ -70,7 +70,7 @@ class TrainingSet:
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
         """Training set of entities, as of `now`."""
         mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
-        catalog = Catalog.of(data.events, mentioned=mentioned, calendar=calendar or Calendar())
+        catalog = Catalog.of(data.events, mentioned=mentioned, calendar=calendar or Calendar()).prepared(now)
         columns = InteractionColumns.of(entry for entry in data.interactions if not entry.is_of_visitor())
         users = data.profiled()
         unprofiled = Vocabulary.of(data.users.keys() - users.keys()).keys
@@ -84,7 +84,7 @@ class TrainingSet:
         contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
         columns = parquet.interactions(contents[INTERACTIONS])
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
-        catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar())
+        catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar()).prepared(now)
         profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
         table = _learned(columns, catalog, profiles.unprofiled(), now)
         watermark = files.ledger.watermark()

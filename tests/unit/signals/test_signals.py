@@ -252,6 +252,18 @@ def test_newcomers_are_those_who_liked_nothing_of_the_organizer_before() -> None
     assert scores["a0"] > scores["b0"]
 
 
+def test_meaning_relates_texts_by_the_words_of_other_texts() -> None:
+    texts = {"e1": "guitar solo", "e2": "guitar drums", "e3": "drums", "e4": "soup", "e5": "soup solo drums"}
+    world = World(
+        [an_event(key, title="", description=text) for key, text in texts.items()], [an_interaction(event_id="e1")]
+    )
+    scores = world.of_user("meaning", User(user_id="user_1"))
+    assert scores["e1"] == pytest.approx(1, abs=1e-2)
+    assert scores["e2"] > scores["e3"]
+    assert scores["e2"] > scores["e4"]
+    assert set(world.of_user("meaning", User(user_id="stranger")).values()) == {0.0}
+
+
 def test_declared_tags_predict_the_events_of_users_who_declare_the_same_tags() -> None:
     events, bookings = _crowd(np.random.default_rng(5))
     user_ids = sorted({booking.user_id for booking in bookings})
