@@ -32,7 +32,7 @@ _DOUBT: Final = 2.0
 
 _NAMES: Final = tuple(signal.name for signal in SIGNALS)
 _MAY_BE_NEGATIVE: Final = np.array([signal.may_be_negative for signal in SIGNALS])
-_COLLABORATIVE: Final = {"neighbours_64": 0.5, "shared_people_organizer": 0.5}
+_COLLABORATIVE: Final = {"neighbours": 0.5, "shared_people_organizer": 0.5}
 """Hand-set weights of the collaborative signals relative to each other."""
 
 _CONTENT: Final = {

@@ -28,19 +28,6 @@ class Share(UserSignal):
         yield PerValue(self._field, affinity.likes / np.maximum(batch.total_likes, 1e-9)[:, None], affinity.columns)
 
 
-class Count(UserSignal):
-    """Log count, log(1 + x), of the user's likes of events with the same value of a field, without decay."""
-
-    def __init__(self, field: str) -> None:
-        self.name = f"count_{field}"
-        self._field = field
-
-    def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
-        """Score term: the log count of each value."""
-        affinity = batch.affinity(self._field)
-        yield PerValue(self._field, np.log1p(affinity.counts), affinity.columns)
-
-
 class Rate(UserSignal):
     """Rate of likes: the share of the past events with the same value of a field that the user liked, 0..1.
 

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from shared.signals.affinity import Count, Interest, Rate, Recent, Share
+from shared.signals.affinity import Interest, Rate, Recent, Share
 from shared.signals.content import DeclaredCategories, DeclaredTags, Follows, Meaning, Similarity
 from shared.signals.demographics import DeclaredRidge
 from shared.signals.distance_price import Budget, Nearness
@@ -13,8 +13,7 @@ from shared.signals.item_graph import EventGraph, ValueGraph
 from shared.signals.novelty import Freshness, PassedOver, Unseen
 from shared.signals.popularity import Likes, LikesPerEvent, NewcomersPerEvent, PopularityRank
 from shared.signals.signal import EventSignal, UserSignal
-from shared.signals.singular_vectors import BANDS
-from shared.signals.spectral import SpectralBand
+from shared.signals.spectral import Spectral
 from shared.signals.time_to_start import Beyond, NextOf, Soonness
 
 SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
@@ -23,17 +22,15 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Share("city"),
     Share("block"),
     Share("slot"),
-    Count("organizer"),
     Rate("venue", damping=2),
     Recent("organizer"),
     PassedOver("organizer"),
-    PassedOver("series"),
     Freshness(),
     Unseen(),
     Likes("rising", half_life_days=3),
     Likes("likes", half_life_days=np.inf),
     Interest(),
-    *(SpectralBand(band) for band in BANDS),
+    Spectral(),
     EventGraph(),
     ValueGraph("organizer"),
     ValueGraph("venue"),
@@ -61,6 +58,7 @@ RETIRED: Final = frozenset(
     {
         "beyond_2_days",
         "beyond_7_days",
+        "count_organizer",
         "count_series",
         "count_venue",
         "dismissals",
@@ -73,6 +71,10 @@ RETIRED: Final = frozenset(
         "liked_series",
         "liked_tags",
         "liked_venue",
+        "neighbours_256",
+        "neighbours_64",
+        "neighbours_768",
+        "passed_series",
         "rate_organizer",
         "rate_series",
         "recent_series",

@@ -20,7 +20,6 @@ from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.profiles import Declared
 from shared.feedback.weights import confidence_weights
 from shared.signals.candidates import Candidates
-from shared.signals.singular_vectors import SingularVectors
 from shared.signals.static_candidates import KnownEvents
 from shared.signals.terms import ScoreSum, Term
 from shared.signals.users import UserBatch
@@ -73,11 +72,6 @@ class TrainingData:
         ones = np.ones(len(cells), np.float32)
         shape = (len(self.table.users), len(self.catalog))
         return coo_array((ones, (cells // size, cells % size)), shape=shape).tocsr()
-
-    @cached_property
-    def singular_vectors(self) -> SingularVectors:
-        """Right singular vectors of the normalized `liked_matrix`, which all spectral bands share."""
-        return SingularVectors.of(self.liked_matrix)
 
     @cached_property
     def likes_by_event(self) -> NDArray[np.float64]:

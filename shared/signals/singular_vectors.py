@@ -1,4 +1,4 @@
-"""Singular vectors of the normalized user × event matrix, in bands by rank."""
+"""Singular vectors of the normalized user × event matrix."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
@@ -11,8 +11,8 @@ from shared.arrays.svd import right_singular_vectors
 if TYPE_CHECKING:  # serving needs no scipy
     from scipy.sparse import csr_array
 
-BANDS: Final = ((0, 64), (64, 256), (256, 768))
-"""Bands of singular vectors by rank, leading vectors first; each is a signal, so the spectral filter is learned."""
+_MIN_RANK: Final = 64
+_MAX_RANK: Final = 512
 _LIKES_PER_FACTOR: Final = 1_000
 """Likes that a factor needs: fewer do not tell more factors from noise."""
 _MAX_USERS: Final = 100_000
@@ -25,7 +25,7 @@ _MAX_CELLS: Final = 32_000_000
 class SingularVectors:
     """Right singular vectors of the normalized user × event matrix R̃ = D_u^-½ R D_i^-½.
 
-    The rank is the number of likes divided by `_LIKES_PER_FACTOR`, at least that of the first band. With more than
+    The rank is the number of likes divided by `_LIKES_PER_FACTOR`, within `_MIN_RANK` and `_MAX_RANK`. With more than
     `_MAX_USERS` users the vectors come from a sample of them.
 
     Attributes
@@ -51,7 +51,7 @@ class SingularVectors:
         liked = liked[active][:, events]
         scale = np.sqrt(np.maximum(np.bincount(liked.indices, minlength=len(events)), 1)).astype(np.float32)
         size = max(*liked.shape, 1)
-        rank = max(BANDS[0][1], min(BANDS[-1][1], liked.nnz // _LIKES_PER_FACTOR, _MAX_CELLS // size))
+        rank = max(_MIN_RANK, min(_MAX_RANK, liked.nnz // _LIKES_PER_FACTOR, _MAX_CELLS // size))
         rank = min(rank, *liked.shape)
         if rank < 2:
             return cls(np.empty(0, np.int32), scale[:0], np.zeros((0, 0), np.float32))

@@ -12,6 +12,7 @@ from shared.catalog.catalog import Catalog
 from shared.signals.attributes import known_likes, liked_rows
 from shared.signals.candidates import Candidates
 from shared.signals.signal import SignalParams, TrainingData, UserSignal
+from shared.signals.singular_vectors import SingularVectors
 from shared.signals.static_candidates import KnownEvents
 from shared.signals.terms import PerEvent, Term
 from shared.signals.users import UserBatch
@@ -20,31 +21,25 @@ if TYPE_CHECKING:  # serving needs no scipy
     from scipy.sparse import csr_array
 
 
-class SpectralBand(UserSignal):
-    """Projection on a band of singular vectors of the normalized user × event matrix.
+class Spectral(UserSignal):
+    """Projection on the leading singular vectors of the normalized user × event matrix.
 
-    R̃ = D_u^-½ R D_i^-½ ≈ U S Vᵀ; a user's row x scores x D_i^-½ V Vᵀ D_i^½, divided by |x D_i^-½|, with the vectors V
-    of the band. All bands together are the low-pass filter of Shen et al.: "How powerful is graph convolution for
-    recommendation?", CIKM 2021, with a weight for each band. See `SingularVectors`.
+    R̃ = D_u^-½ R D_i^-½ ≈ U S Vᵀ; a user's row x scores x D_i^-½ V Vᵀ D_i^½, divided by |x D_i^-½|: the ideal low-pass
+    filter of Shen et al.: "How powerful is graph convolution for recommendation?", CIKM 2021, which the blend adds to
+    the linear one of `EventGraph`. See `SingularVectors`.
     """
 
+    name = "neighbours"
     source = "collaborative"
     prepares_known = True
-
-    def __init__(self, band: tuple[int, int]) -> None:
-        self.name = f"neighbours_{band[1]}"
-        self._band = slice(*band)
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters `events` int32 of shape (k,), `vectors` float16 (k, f), f perhaps 0, `scale` float32 (k,).
 
         The events are those with likes; `scale` is the square root of the number of users who liked the event.
         """
-        found = data.singular_vectors
-        band = found.vectors[:, self._band].astype(np.float16)
-        if not band.shape[1]:
-            return {"events": found.events[:0], "vectors": np.empty((0, 0), np.float16), "scale": found.scale[:0]}
-        return {"events": found.events, "vectors": band, "scale": found.scale}
+        found = SingularVectors.of(data.liked_matrix)
+        return {"events": found.events, "vectors": found.vectors.astype(np.float16), "scale": found.scale}
 
     def check(self, params: SignalParams, catalog: Catalog) -> None:
         """Raise `ValueError` where the arrays fit neither each other nor the catalog."""

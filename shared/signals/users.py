@@ -33,13 +33,11 @@ class FieldAffinity:
     ----------
     columns : int64 of shape (t,) – positions among the candidates' values, ascending.
     likes : float32 of shape (b, t) – sum of each user's likes, decayed.
-    counts : float32 of shape (b, t) – sum of each user's likes, undecayed.
     days : float32 of shape (b, t) – days since the last like, at least 0; inf where there is none.
     """
 
     columns: NDArray[np.int64]
     likes: NDArray[np.float32]
-    counts: NDArray[np.float32]
     days: NDArray[np.float32]
 
 
@@ -143,14 +141,12 @@ class UserBatch:
         fields, entries = np.nonzero(column_of_like >= 0)
         liked, shape = self.liked[entries], (len(self), len(columns))
         cells = self.user_of_entry[liked] * len(columns) + column_of_like[fields, entries]
-        likes, counts = (summed(cells, weights[liked], shape) for weights in (self.likes, self.counts))
+        likes = summed(cells, self.likes[liked], shape)
         days = np.full(shape, np.inf, np.float32)
         np.minimum.at(days.reshape(-1), cells, np.maximum(self.histories.age_days[liked], 0))
         bounds = np.searchsorted(columns, first_columns)
         return {
-            field: FieldAffinity(
-                columns[begin:end] - first, likes[:, begin:end], counts[:, begin:end], days[:, begin:end]
-            )
+            field: FieldAffinity(columns[begin:end] - first, likes[:, begin:end], days[:, begin:end])
             for field, begin, end, first in zip(
                 catalog.fields, bounds[:-1], bounds[1:], first_columns[:-1], strict=True
             )

@@ -145,9 +145,9 @@ VALUES = {
     **dict.fromkeys(("catalog.lat", "catalog.lng", "catalog.price"), UNKNOWN),
     **dict.fromkeys(("catalog.start_shift_s", "catalog.end_shift_s"), UNKNOWN),
     **dict.fromkeys(("catalog.starts_at", "catalog.ends_at", "catalog.created_at"), NEVER),
-    **{f"signal.{name}.since": NEVER for name in ("freshness", "unseen", "passed_organizer", "passed_series")},
+    **{f"signal.{name}.since": NEVER for name in ("freshness", "unseen", "passed_organizer")},
     **dict.fromkeys(("catalog.labels.hashes",), HASHES),
-    **dict.fromkeys(("svd.vectors", "signal.neighbours_64.vectors"), frozenset({"narrowed"})),
+    **dict.fromkeys(("svd.vectors", "signal.neighbours.vectors"), frozenset({"narrowed"})),
 }
 """Values of arrays that a training may store as well: unknown numbers and times, any hash, fewer factors."""
 LATER = frozenset({"catalog.visible", "catalog.default_timezone"})

@@ -19,8 +19,6 @@ from tests.examples import DAY, NOW
 from tests.town import Town, town
 
 USER_SIGNALS = [signal for signal in SIGNALS if isinstance(signal, UserSignal)]
-SMALL_CITY_S = [signal for signal in USER_SIGNALS if signal.name not in ("neighbours_256", "neighbours_768")]
-"""User signals that a few users suffice to train: the later spectral bands have no factors here."""
 LIKES = {"booking": 1.0, "attend": 1.0, "save": 0.8, "share": 0.6, "click": 0.2, "view": 0.1, "review": 0.5}
 
 
@@ -66,7 +64,7 @@ def test_a_batch_of_cold_start_users_alone_scores_them_as_a_mixed_batch_does() -
     assert not any(scores.any() for scores in blend.personal_scores(alone).values())
 
 
-@pytest.mark.parametrize("signal", SMALL_CITY_S, ids=lambda signal: signal.name)
+@pytest.mark.parametrize("signal", USER_SIGNALS, ids=lambda signal: signal.name)
 def test_scores_of_a_batch_equal_scores_of_each_user_alone(signal: UserSignal) -> None:
     city = town(5)
     params = signal.fit(city.past)
