@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from functions import THREADS
@@ -16,8 +17,10 @@ from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS, open_documents, open_objects
 from shared.catalog.calendar import Calendar
 from shared.entities import KeySource
+from shared.errors import SettingsError
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
+from shared.schema import FILE
 from shared.services.ingest.quota import Quota, VisitorQuota
 from shared.services.ingest.upgrade import Registers
 from shared.services.serving.context import ServingContext
@@ -29,6 +32,8 @@ if TYPE_CHECKING:  # only trainings need them
     from shared.services.training.run import Report
     from shared.services.training.smoke_test import RunSmokeTest
 
+CONFIG: Final = Path(__file__).parents[1] / FILE
+"""Configuration file of the deployment, beside `main.py`."""
 MAX_SENT: Final = 2_000
 """Rate limit: interactions that an instance accepts from a user or visitor within `SENT_IN`."""
 MAX_SENT_BY_ADDRESS: Final = 4_000
@@ -104,7 +109,25 @@ class Services:
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Settings of an environment; raises `SettingsError` also for unknown kinds of stores and unknown models."""
-    return Settings.from_environ(environ, documents=DOCUMENTS, objects=OBJECTS, local=LOCAL, models=MODELS)
+    return Settings.from_environ(
+        environ, read_config=read_config, documents=DOCUMENTS, objects=OBJECTS, local=LOCAL, models=MODELS
+    )
+
+
+def read_config(path: str) -> str:
+    """Text of the configuration file at a path; for "" of the one beside `main.py`, which may be left out.
+
+    Raises `SettingsError` for a file that cannot be read.
+    """
+    file = Path(path) if path else CONFIG
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        if not path:
+            return ""
+        raise SettingsError(f"MARQUEE_CONFIG: expected the path of a file, got {path!r}, which is not there") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file.name}: expected a file of UTF-8 text, got {error}") from error
 
 
 def calendar(settings: Settings) -> Calendar:
@@ -116,7 +139,7 @@ def build(settings: Settings) -> Services:
     """Services with the stores that the settings name."""
     objects = open_objects(settings.objects)
     keys = StoredKeys(objects)
-    documents = open_documents(settings.documents, keys)
+    documents = open_documents(settings.documents, keys, settings.schema)
     return Services(
         settings=settings,
         keys=keys,

@@ -9,11 +9,12 @@ from typing import Any, Final, Generic, TypeVar
 from jobs.cells.document import RowReader
 from jobs.console import Console
 from jobs.csvfile import CsvFile, Rejection, Rejections, Row
-from jobs.naming import SCHEMA_FILE, check_fields, check_used, read_schema
+from jobs.naming import check_fields, check_used, read_schema
 from jobs.options import ReadingOptions
 from shared.entities import Event, Interaction, User
 from shared.errors import InvalidField, NotFound
 from shared.feedback.retention import is_kept, kept_since
+from shared.schema import FILE
 from shared.services.ingest.upgrade import renamed
 from shared.services.training.dataset import Dataset
 
@@ -117,7 +118,8 @@ class EntityFile(Generic[Entity]):
 class Folder:
     """CSV folder: events.csv, users.csv and interactions.csv, of which at least one must exist.
 
-    Raises `NotFound` if no file exists and `InvalidField` if a header, the schema file or a column's name is invalid.
+    Raises `NotFound` if no file exists, `InvalidField` if a header or the name of a column is invalid, and
+    `SettingsError` if the schema file is.
 
     Parameters
     ----------
@@ -135,8 +137,8 @@ class Folder:
         keep_days: int | None = None,
         options: ReadingOptions = _DEFAULTS,
     ) -> None:
-        schema = read_schema(path)
-        check_fields(schema, options.pairs, COLUMNS)
+        schema = read_schema(path, COLUMNS)
+        check_fields(options.pairs, COLUMNS)
         self.events = EntityFile(
             path,
             "events.csv",
@@ -144,7 +146,7 @@ class Folder:
             lambda event, _: event.event_id,
             columns=COLUMNS["events"],
             required=("event_id",),
-            assigned=schema.get("events", {}),
+            assigned=schema.events.fields,
             options=options,
         )
         self.users = EntityFile(
@@ -154,7 +156,7 @@ class Folder:
             lambda user, _: user.user_id,
             columns=COLUMNS["users"],
             required=("user_id",),
-            assigned=schema.get("users", {}),
+            assigned=schema.profiles.fields,
             options=options,
         )
         self.interactions = EntityFile(
@@ -164,7 +166,7 @@ class Folder:
             lambda entry, data: entry.interaction_id if _has_id(entry, data) else "",
             columns=COLUMNS["interactions"],
             required=("user_id", "type", "occurred_at"),
-            assigned=schema.get("interactions", {}),
+            assigned=schema.interactions.fields,
             options=options,
         )
         if not any(file.table for file in self.files()):
@@ -197,7 +199,7 @@ def _warnings(table: CsvFile) -> Iterator[str]:
     if table.encoding.is_damaged:
         yield "neither UTF-8 nor Windows-1252; save it as UTF-8, rows with other bytes are rejected"
     if missing := [theirs for theirs in table.naming.assigned.values() if theirs not in table.header]:
-        yield f"lacks the columns {', '.join(missing)} that {SCHEMA_FILE} names"
+        yield f"lacks the columns {', '.join(missing)} that {FILE} names"
     if table.unknown:
         advice = table.naming.advice(table.unknown, table.fields)
         yield f"ignores the columns {', '.join(table.unknown)}{f'; {advice}' if advice else ''}"

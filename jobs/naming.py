@@ -2,17 +2,14 @@
 
 import csv
 import re
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from shared.errors import InvalidField
-
-SCHEMA_FILE: Final = "marquee.toml"
-TABLES: Final = ("events", "users", "interactions")
+from shared.errors import InvalidField, SettingsError
+from shared.schema import FILE, Schema
 
 _ENOUGH_ALIKE: Final = 0.7
 """Least similarity, 0..1, of a name to the one that it stands for: `start_at` for `starts_at`, not `size`."""
@@ -113,50 +110,36 @@ def read_pairs(options: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def read_schema(folder: Path) -> dict[str, Mapping[str, str]]:
-    """Tables of the schema file of a folder: the column of each field by table; empty where there is no file.
+def read_schema(folder: Path, columns: Mapping[str, Collection[str]]) -> Schema:
+    """Schema of the files of a folder, whose fields are names of columns; with no names where there is no file.
 
-    Raises `InvalidField` if the file is no TOML, or has other tables or other values than names of columns.
-    """
-    path = folder / SCHEMA_FILE
-    if not path.is_file():
-        return {}
-    try:
-        schema = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidField(SCHEMA_FILE, str(error), 'TOML, such as [events] and below it title = "name"') from error
-    for table, columns in schema.items():
-        if table not in TABLES or not isinstance(columns, dict):
-            raise InvalidField(SCHEMA_FILE, table, f"the tables {', '.join(f'[{name}]' for name in TABLES)}")
-        for ours, theirs in columns.items():
-            if not isinstance(theirs, str) or not theirs.strip():
-                raise InvalidField(f"{SCHEMA_FILE}: [{table}] {ours}", theirs, "the name of a column in quotes")
-    return {table: {ours: theirs.strip() for ours, theirs in columns.items()} for table, columns in schema.items()}
-
-
-def check_fields(
-    schema: Mapping[str, Mapping[str, str]], pairs: Sequence[tuple[str, str]], columns: Mapping[str, Sequence[str]]
-) -> None:
-    """Check that a schema and `--map` name fields; raises `InvalidField` for the first that is none, with what is near.
+    Raises `SettingsError` for a file that is no TOML, and for tables, fields and values that are none.
 
     Parameters
     ----------
     columns : fields of each table.
     """
-    namings = {table: Naming(frozenset(names)) for table, names in columns.items()}
-    for table, assigned in schema.items():
-        for ours in assigned:
-            if ours not in columns[table]:
-                raise _no_field(f"{SCHEMA_FILE}: [{table}]", ours, [namings[table]])
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{FILE}: expected TOML in UTF-8, got {error}") from error
+    return Schema.of_columns(text, columns)
+
+
+def check_fields(pairs: Sequence[tuple[str, str]], columns: Mapping[str, Collection[str]]) -> None:
+    """Check that `--map` names fields; raises `InvalidField` for the first that is none, with what is near.
+
+    Parameters
+    ----------
+    columns : fields of each table.
+    """
+    namings = [Naming(frozenset(names)) for names in columns.values()]
     for _, ours in pairs:
         if not any(ours in names for names in columns.values()):
-            raise _no_field("--map", ours, namings.values())
-
-
-def _no_field(where: str, ours: str, namings: Iterable[Naming]) -> InvalidField:
-    meant = list(dict.fromkeys(name for naming in namings if (name := naming.close(ours))))
-    hint = f"did you mean {' or '.join(meant)}?" if meant else "docs/data.md lists them"
-    return InvalidField(where, ours, f"the name of a field ({hint})")
+            meant = list(dict.fromkeys(name for naming in namings if (name := naming.close(ours))))
+            hint = f"did you mean {' or '.join(meant)}?" if meant else "docs/data.md lists them"
+            raise InvalidField("--map", ours, f"the name of a field ({hint})")
 
 
 def check_used(pairs: Sequence[tuple[str, str]], headers: Mapping[str, tuple[Naming, Sequence[str]]]) -> None:

@@ -9,10 +9,11 @@ from difflib import get_close_matches
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from jobs.naming import SCHEMA_FILE, read_pairs
+from jobs.naming import read_pairs
 from shared.catalog.calendar import Calendar
 from shared.entities.fields import zone_names
 from shared.errors import InvalidField
+from shared.schema import FILE
 
 _WIDTH: Final = 80
 _EXAMPLE: Final = """\
@@ -40,7 +41,7 @@ def reading_parser(module: str, description: str, *, example: str, status: str =
     example : arguments of the example.
     status : meaning of the exit status.
     """
-    epilog = _EXAMPLE.format(arguments=f"{module} {example}", schema=SCHEMA_FILE)
+    epilog = _EXAMPLE.format(arguments=f"{module} {example}", schema=FILE)
     return argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=textwrap.fill(description, _WIDTH),
@@ -133,7 +134,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, zone: str = "such times ar
         action="append",
         default=[],
         help="columns with other names than their field, such as name=title,startsAt=starts_at; may be repeated. "
-        f"A file {SCHEMA_FILE} in the folder can name them instead",
+        f"A file {FILE} in the folder can name them instead",
     )
     group.add_argument(
         "--timezone",

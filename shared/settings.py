@@ -1,16 +1,18 @@
-"""Settings: the configuration of a process as a frozen value, read once from environment variables.
+"""Settings: the configuration of a process as a frozen value, read once from `marquee.toml` and environment variables.
 
-Names must not begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI refuses those.
+The file names what a deployment consists of, see `schema.py`; variables say how it works. Names of variables must not
+begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI refuses those.
 """
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Self
 from zoneinfo import available_timezones
 
 from shared.errors import SettingsError
+from shared.schema import Schema
 
 _PREFIX: Final = "MARQUEE_"
 """Beginning of the names of all settings."""
@@ -79,6 +81,7 @@ class Settings:
     assumed_hours : length of events whose end is unknown, hours, 0..24 (MARQUEE_ASSUMED_HOURS).
     has_friends : whether lists show that mutual friends go to an event (MARQUEE_FRIENDS, `off` or `on`).
     keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
+    schema : names of functions, collections and fields (`marquee.toml`, or the file at MARQUEE_CONFIG).
     """
 
     documents: str = "sqlite:.marquee/documents.db"
@@ -96,23 +99,26 @@ class Settings:
     origins: tuple[str, ...] = ()
     require_app_check: bool = False
     has_friends: bool = False
+    schema: Schema = field(default_factory=Schema)
 
     @classmethod
     def from_environ(
         cls,
         environ: Mapping[str, str],
         *,
+        read_config: Callable[[str], str],
         documents: Collection[str],
         objects: Collection[str],
         local: Collection[str],
         models: Collection[str],
     ) -> Self:
-        """Settings from environment variables; raises `SettingsError` naming the variable that cannot be used.
+        """Settings from environment variables and a file; raises `SettingsError` naming what cannot be used.
 
-        A variable of this program's that it does not know is refused as well: it is misspelt.
+        A variable or key of this program's that it does not know is refused as well: it is misspelt.
 
         Parameters
         ----------
+        read_config : text of the file at a path, for "" of the `marquee.toml` of the deployment.
         documents, objects : kinds of stores that can be opened, see `adapters/stores.py`.
         local : those of them that keep their data on this machine, which Google Cloud refuses.
         models : names of models that can be trained, see `models/registry.py`.
@@ -145,6 +151,7 @@ class Settings:
             origins=_origins(environ, "MARQUEE_ORIGINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
+            schema=Schema.parse(read_config(environ.get("MARQUEE_CONFIG", ""))),
         )
         environ.refuse_unknown()
         return settings

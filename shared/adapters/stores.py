@@ -6,6 +6,7 @@ from typing import Final
 
 from shared.entities import KeySource
 from shared.ports import Documents, ObjectStore
+from shared.schema import Schema
 from shared.settings import check_store
 
 DOCUMENTS: Final[Mapping[str, str]] = {
@@ -23,15 +24,19 @@ OBJECTS: Final[Mapping[str, str]] = {
 LOCAL: Final = frozenset({"sqlite", "folder"})
 """Kinds of stores whose data is on the disk of this machine: Google Cloud, where that is memory, refuses them."""
 
+_NAMES: Final = Schema()
+"""Marquee's own names of collections and fields."""
 
-def open_documents(place: str, keys: KeySource) -> Documents:
+
+def open_documents(place: str, keys: KeySource, schema: Schema = _NAMES) -> Documents:
     """Document store of a place `KIND:NAME`, see `DOCUMENTS`; nothing is read or written before the first use.
 
     `keys` gives the keys of the deployment, see `adapters/keys.py`: the store holds some names under keyed hashes.
+    `schema` names the collections and fields of a store that the app shares.
     Raises `SettingsError` for another kind. Missing parent folders of a file are created.
     """
     kind, _, name = check_store(place, DOCUMENTS, "documents").partition(":")
-    store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys)
+    store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys, schema)
     return store
 
 

@@ -100,7 +100,13 @@ def test_only_what_the_functions_need_is_uploaded() -> None:
     [functions] = _firebase_json()["functions"]
     uploaded = {path for path in [*files, *LITTER] if not _is_ignored(path, functions["ignore"])}
     code = {path for path in files if path.startswith(("functions/", "shared/")) and path.endswith(".py")}
-    assert uploaded == code | {"main.py", "requirements.txt", "functions.yaml", "functions/openapi.json"}
+    assert uploaded == code | {
+        "main.py",
+        "requirements.txt",
+        "functions.yaml",
+        "marquee.toml",
+        "functions/openapi.json",
+    }
 
 
 def test_a_get_request_to_retrain_is_refused_without_training() -> None:

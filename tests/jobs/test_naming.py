@@ -10,7 +10,7 @@ from jobs.folder import COLUMNS, Folder
 from jobs.naming import Naming, read_pairs, read_schema
 from jobs.options import ReadingOptions
 from shared.entities import Event
-from shared.errors import InvalidField
+from shared.errors import InvalidField, SettingsError
 
 EVENTS: Final = "id,name,Starts At,mood\ne1,Jazz,2026-05-01T20:00:00Z,blue\n"
 
@@ -94,22 +94,30 @@ def test_a_name_that_leads_nowhere_is_refused_with_what_may_be_meant(
     [
         ("[events", "marquee.toml: expected TOML"),
         (b"\xff", "marquee.toml: expected TOML"),
-        ('[event]\ntitle = "name"', r"expected the tables \[events\], \[users\], \[interactions\], got 'event'"),
-        ('title = "name"', r"expected the tables \[events\]"),
+        ('[event]\ntitle = "name"', r"marquee.toml: \[event\]: expected one of the tables .*; did you mean events\?"),
+        ('title = "name"', r"marquee.toml: title: expected one of the tables"),
         ("[events]\ntitle = 5", r"marquee.toml: \[events\] title: expected the name of a column in quotes, got 5"),
         ('[events]\ntitle = ""', r"\[events\] title: expected the name of a column"),
-        ('[events]\ntitel = "name"', r"\[events\]: expected the name of a field \(did you mean title\?\), got 'titel'"),
-        ('[users]\ntitle = "name"', r"\[users\]: expected the name of a field"),
+        ('[events]\nstatus = {published = "live"}', r"\[events\] status: expected the name of a column"),
+        ('[events]\ntitel = "name"', r"\[events\] titel: expected a known key, .*; did you mean title\?"),
+        ('[users]\ntitle = "name"', r"\[users\] title: expected a known key"),
     ],
 )
 def test_a_schema_file_that_cannot_be_used_is_refused(schema: str | bytes, message: str, folder: Path) -> None:
     (folder / "marquee.toml").write_bytes(schema if isinstance(schema, bytes) else schema.encode())
-    with pytest.raises(InvalidField, match=message):
+    with pytest.raises(SettingsError, match=message):
         Folder(folder)
 
 
-def test_a_folder_without_a_schema_file_has_no_schema(tmp_path: Path) -> None:
-    assert read_schema(tmp_path) == {}
+def test_a_folder_without_a_schema_file_has_no_names(tmp_path: Path) -> None:
+    read = read_schema(tmp_path, COLUMNS)
+    assert not any((read.events.fields, read.profiles.fields, read.interactions.fields))
+
+
+def test_the_file_of_a_deployment_names_the_columns_of_a_folder_as_well(folder: Path) -> None:
+    names = '[functions]\nregion = "europe-west1"\n[events]\ncollection = "shows"\nevent_id = "id"\ntitle = "name"\n'
+    (folder / "marquee.toml").write_text(names)
+    assert first_event(folder).title == "Jazz"
 
 
 @pytest.mark.parametrize(

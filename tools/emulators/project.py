@@ -13,7 +13,7 @@ from tools.emulators.launcher import write_launcher
 _CREDENTIALS = ("GOOGLE_APPLICATION_CREDENTIALS", "FIREBASE_TOKEN")
 # Files that firebase.json names, and the source files of the functions.
 _SOURCES = (
-    *("main.py", "functions", "shared", "requirements.txt", "functions.yaml", "venv", "web"),
+    *("main.py", "functions", "shared", "requirements.txt", "functions.yaml", "marquee.toml", "venv", "web"),
     *("firestore.rules", "firestore.indexes.json", "storage.rules"),
 )
 

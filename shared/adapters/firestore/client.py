@@ -11,6 +11,7 @@ from shared.adapters.unavailable import prefixed, shown, unavailable, without_id
 from shared.entities import KeySource
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s, with_budget
+from shared.schema import Schema
 
 if TYPE_CHECKING:  # the import takes 0.3 s, which belongs to the first use
     from google.api_core.retry import Retry
@@ -18,6 +19,8 @@ if TYPE_CHECKING:  # the import takes 0.3 s, which belongs to the first use
     from google.cloud.firestore_v1.types import WriteResult
 
 DEADLINE_S: Final = 20.0
+_NAMES: Final = Schema()
+"""Marquee's own names, in the default database."""
 _THREADS: Final = 4
 # Firestore refuses requests over 10 MiB; weights are estimates.
 _MAX_DOCUMENTS: Final = 500
@@ -37,22 +40,26 @@ class Refused(StoreUnavailable):
 
 
 class Database:
-    """Firestore connection to a project's default database, opened on first use and shared by threads.
+    """Firestore connection to a database of a project, opened on first use and shared by threads.
 
     Parameters
     ----------
     project : the Google Cloud project; with FIRESTORE_EMULATOR_HOST set, any name on the emulator.
     keys : source of the keys of registers and notes.
+    schema : names of the database, its collections and fields.
     deadline_s : seconds that a request, with its retries, may take.
 
     Attributes
     ----------
-    keys : see above.
+    keys, schema : see above.
     listed : documents that list queries have read, as they are billed: at least one for each page.
     """
 
-    def __init__(self, project: str, keys: KeySource, *, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self, project: str, keys: KeySource, schema: Schema = _NAMES, *, deadline_s: float = DEADLINE_S
+    ) -> None:
         self.keys = keys
+        self.schema = schema
         self.deadline_s = deadline_s
         self.listed = 0
         self._project = project
@@ -73,7 +80,7 @@ class Database:
                 from google.cloud.firestore import Client
 
                 with unavailable(f"firestore:{self._project}"):
-                    self._client = Client(project=self._project)
+                    self._client = Client(project=self._project, database=self.schema.database)
             return self._client
         finally:
             self._lock.release()

@@ -1,4 +1,4 @@
-"""Firestore document store: all document ports on the default database of a project."""
+"""Firestore document store: all document ports on a database of a project."""
 
 from shared.adapters.firestore.bookmarks import FirestoreBookmarks
 from shared.adapters.firestore.client import Database
@@ -11,11 +11,12 @@ from shared.adapters.firestore.rules import FirestoreRules
 from shared.adapters.firestore.users import FirestoreUsers
 from shared.entities import KeySource
 from shared.ports import Documents
+from shared.schema import Schema
 
 
-def open_store(project: str, keys: KeySource) -> Documents:
-    """Document store in the Firestore database of a Google Cloud project; nothing is connected before the first use."""
-    database = Database(project, keys)
+def open_store(project: str, keys: KeySource, schema: Schema) -> Documents:
+    """Document store in a Firestore database of a Google Cloud project; nothing is connected before the first use."""
+    database = Database(project, keys, schema)
     return Documents(
         FirestoreEvents(database),
         FirestoreUsers(database),

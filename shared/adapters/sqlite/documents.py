@@ -13,10 +13,14 @@ from shared.adapters.sqlite.rules import SqliteRules
 from shared.adapters.sqlite.users import SqliteUsers
 from shared.entities import KeySource
 from shared.ports import Documents
+from shared.schema import Schema
 
 
-def open_store(path: str, keys: KeySource) -> Documents:
-    """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created."""
+def open_store(path: str, keys: KeySource, _schema: Schema) -> Documents:
+    """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created.
+
+    No app shares the file: tables and fields have Marquee's own names.
+    """
     if path != MEMORY:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     database = Database(path, keys)
