@@ -22,20 +22,23 @@ MAX_BYTES: Final = 65_536
 _MAX_VALUES: Final = 50
 """Values of a status and regions, at most: more are a table of another kind in the wrong place."""
 _MAX_NAME: Final = 200
+_MAX_INTEGER: Final = 2**53
+"""Bound of whole numbers, which clients in JavaScript have too."""
 
 _PLACE: Final = ("latitude", "longitude")
 """Halves of a location that is no point or map, but two numbers in degrees."""
 _EVENT_FIELDS: Final = frozenset((*event.TREATMENTS, *_PLACE)) - {"event_id"}
 _USER_FIELDS: Final = frozenset((*user.TREATMENTS, *_PLACE)) - {"user_id"}
 
-_COLLECTION: Final = re.compile(r"(?!__.*__$)[A-Za-z0-9_-]{1,100}")
-_PREFIX: Final = re.compile(r"[A-Za-z0-9_-]{0,50}")
-_FUNCTION_PREFIX: Final = re.compile(r"(?:[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?)?")
+# Compiled on first use: a deployment with the default names needs none of them at its start.
+_COLLECTION: Final = r"(?!__.*__$)[A-Za-z0-9_-]{1,100}"
+_PREFIX: Final = r"[A-Za-z0-9_-]{0,50}"
+_FUNCTION_PREFIX: Final = r"(?:[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?)?"
 """Prefixes that the Firebase CLI takes for the functions of a codebase."""
-_REGION: Final = re.compile(r"[a-z]+(?:-[a-z]+)+[0-9]{1,2}")
-_DATABASE: Final = re.compile(r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]")
-_SCHEDULE: Final = re.compile(r"every [a-z0-9 :,]{1,100}|(?:[0-9*/,A-Za-z-]{1,40} ){4}[0-9*/,A-Za-z-]{1,40}")
-_FIELD: Final = re.compile(r"(?!__[^.]*__(?:\.|$))[^\x00-\x1f\x7f`'\"\\/*~\[\].]+")
+_REGION: Final = r"[a-z]+(?:-[a-z]+)+[0-9]{1,2}"
+_DATABASE: Final = r"\(default\)|[a-z][a-z0-9-]{2,61}[a-z0-9]"
+_SCHEDULE: Final = r"every [a-z0-9 :,]{1,100}|(?:[0-9*/,A-Za-z-]{1,40} ){4}[0-9*/,A-Za-z-]{1,40}"
+_FIELD: Final = r"(?!__[^.]*__(?:\.|$))[^\x00-\x1f\x7f`'\"\\/*~\[\].]+"
 
 Value: TypeAlias = str | int | bool
 """Value of a field that stands for a status."""
@@ -252,9 +255,11 @@ class _Table:
         self._known.append(key)
         return self.values.pop(key, default)
 
-    def text(self, key: str, pattern: re.Pattern[str], expected: str, default: str) -> str:
+    def text(self, key: str, pattern: str, expected: str, default: str) -> str:
         value = self.take(key, default)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
+        if value == default:
+            return default
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
             raise self.error(key, expected, value)
         return value
 
@@ -265,7 +270,11 @@ class _Table:
 
     def path(self, key: str, value: object) -> str:
         """Path of a field, with a dot between the names of maps."""
-        is_path = isinstance(value, str) and len(value) <= _MAX_NAME and all(map(_FIELD.fullmatch, value.split(".")))
+        is_path = (
+            isinstance(value, str)
+            and len(value) <= _MAX_NAME
+            and all(re.fullmatch(_FIELD, name) for name in value.split("."))
+        )
         if not isinstance(value, str) or not is_path:
             raise self.error(key, 'the name of a field such as "startsAt", or "place.city" for one in a map', value)
         return value
@@ -334,10 +343,9 @@ def _meant(given: str, known: Collection[str]) -> str:
 
 def _functions(table: _Table) -> FunctionsSchema:
     default = FunctionsSchema()
-    given = table.take("region", list(default.regions))
+    given = table.take("region", default.regions[0])
     regions = [given] if isinstance(given, str) else given
-    is_list = isinstance(regions, list) and 0 < len(regions) <= _MAX_VALUES
-    if not is_list or not all(isinstance(region, str) and _REGION.fullmatch(region) for region in regions):
+    if not isinstance(regions, list) or not 0 < len(regions) <= _MAX_VALUES or not all(map(_is_region, regions)):
         raise table.error("region", 'a region such as "us-central1", or a list of them', given)
     schedule = 'a schedule such as "every 10 minutes", or five fields as in "0 4 * * *"'
     timezone = table.take("timezone", default.timezone)
@@ -351,6 +359,10 @@ def _functions(table: _Table) -> FunctionsSchema:
         retrain=table.text("retrain", _SCHEDULE, schedule, default.retrain),
         timezone=timezone,
     )
+
+
+def _is_region(value: object) -> bool:
+    return value in FunctionsSchema().regions or (isinstance(value, str) and bool(re.fullmatch(_REGION, value)))
 
 
 def _collection(table: _Table, default: str, names: Collection[str], status_key: str = "") -> CollectionSchema:
@@ -372,8 +384,7 @@ def _status(table: _Table, key: str, given: dict[str, Any]) -> StatusSchema:
             raise table.error(key, f"the statuses {', '.join(Status)}", name)
         if own_field:
             values = value if isinstance(value, list) else [value]
-            is_valid = 0 < len(values) <= _MAX_VALUES and all(isinstance(item, str | int) for item in values)
-            if not is_valid or any(isinstance(item, str) and len(item) > _MAX_NAME for item in values):
+            if not 0 < len(values) <= _MAX_VALUES or not all(map(_is_value, values)):
                 raise table.error(f"{key}.{name}", "a value of the field, or a list of values", value)
             terms[Status(name)] = tuple((own_field, item) for item in values)
         else:
@@ -382,6 +393,12 @@ def _status(table: _Table, key: str, given: dict[str, Any]) -> StatusSchema:
     if not flat or any(_is_same(a[1], b[1]) and a[0] == b[0] for i, a in enumerate(flat) for b in flat[:i]):
         raise table.error(key, "statuses with different terms, at least one", given)
     return StatusSchema(terms, own_field)
+
+
+def _is_value(value: object) -> bool:
+    if isinstance(value, str):
+        return len(value) <= _MAX_NAME and value.isprintable()
+    return isinstance(value, int) and abs(value) < _MAX_INTEGER
 
 
 def _check_fields(table: _Table, named: Mapping[str, str], names: Collection[str], status: StatusSchema | None) -> None:
