@@ -24,11 +24,12 @@ class Rest:
     host: str
     project: str
     token: str = ""
+    database_id: str = "(default)"
 
     @property
     def database(self) -> str:
         """Resource name of the database."""
-        return f"projects/{self.project}/databases/(default)"
+        return f"projects/{self.project}/databases/{self.database_id}"
 
     def create(self, collection: str, key: str, fields: Mapping[str, Any], *, stamp: str = "") -> requests.Response:
         """Create a document; `stamp` is a field that the server sets to its time."""
