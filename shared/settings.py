@@ -47,7 +47,7 @@ _EMULATOR_VARIABLES: Final = (
     "STORAGE_EMULATOR_HOST",
 )
 
-_NAMED: Final = {"firestore": "a project's id", "gs": "a bucket's name"}
+_NAMED: Final = {"firestore": "a project's id (marquee.toml names a database of it)", "gs": "a bucket's name"}
 """Kinds of stores that are no file or folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 """Characters of projects and buckets; Google says which names exist."""

@@ -6,6 +6,7 @@ it again: who may invoke them may train, reconcile, and write into anybody's his
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,9 @@ from typing import Any, Final
 
 import yaml
 
+from functions.wiring import read_config
+from shared.errors import SettingsError
+from shared.schema import FunctionsSchema, Schema
 from tools.emulators.programs import ROOT
 
 PUBLIC: Final = frozenset({"allUsers", "allAuthenticatedUsers"})
@@ -42,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--project", help="project of the deployment (default: gcloud's)")
     parser.add_argument("--region", help="region of the functions (default: that of functions.yaml)")
     given = parser.parse_args(arguments)
-    regions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text(encoding="utf-8")))
     problems: dict[str, list[str]] = {}
     described: set[str] = set()
     try:
+        names = Schema.parse(read_config(os.environ.get("MARQUEE_CONFIG", ""))).functions
+        regions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text(encoding="utf-8")), names)
         for service, document in _documents(given, regions):
             place = f"--region={given.region or regions.get(service, 'REGION')}"
             place += f" --project={given.project}" if given.project else ""
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             for member, role in public_grants(document):
                 found.append(f"{service}: {member} has {role}; {remedy(service, member, role, place)}")
-    except (ValueError, OSError, subprocess.SubprocessError) as error:
+    except (ValueError, OSError, subprocess.SubprocessError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     for service, found in problems.items():
@@ -71,10 +76,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(problems.values()) else 0
 
 
-def private_functions(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """Region of each function of `functions.yaml` that is started by a schedule or an event, by name."""
+def private_functions(manifest: Mapping[str, Any], names: FunctionsSchema) -> dict[str, str]:
+    """Region of each function of `functions.yaml` that is started by a schedule or an event, by its deployed name."""
     return {
-        name: endpoint["region"][0]
+        names.deployed(name): endpoint["region"][0]
         for name, endpoint in manifest["endpoints"].items()
         if "httpsTrigger" not in endpoint
     }

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.schema import FunctionsSchema
 from tools.check_deployment import UNCHECKED, main, private_functions
 from tools.emulators.programs import ROOT
 
@@ -88,7 +89,7 @@ def test_what_is_no_policy_is_no_pass(tmp_path: Path, capsys: pytest.CaptureFixt
 
 
 def test_every_function_but_the_api_is_checked_with_gcloud(tmp_path: Path) -> None:
-    functions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text()))
+    functions = private_functions(yaml.safe_load((ROOT / "functions.yaml").read_text()), FunctionsSchema())
     assert {*functions, "api"} == {"api", "event", "interaction", "monitor", "retrain"}
     gcloud = tmp_path / "gcloud"
     gcloud.write_text(f"#!/bin/sh\necho \"$@\" >> {tmp_path}/calls\necho '{json.dumps(_policy(SCHEDULER))}'\n")
@@ -111,3 +112,9 @@ def test_without_gcloud_the_check_says_so_and_does_not_pass(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main([]) == 2
     assert "gcloud is not installed" in capsys.readouterr().err
+
+
+def test_functions_have_the_names_under_which_they_are_deployed() -> None:
+    manifest = yaml.safe_load((ROOT / "functions.yaml").read_text())
+    names = {f"marquee-{name}" for name in private_functions(manifest, FunctionsSchema())}
+    assert set(private_functions(manifest, FunctionsSchema(prefix="marquee"))) == names
