@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,7 @@ from jobs.folder import Folder
 from shared.entities import Event, InteractionType, User, event, user
 from shared.entities.odd import Treatment
 from shared.models.registry import MODELS
+from shared.schema import FILE, FunctionsSchema, Own, Schema
 from shared.services.odd_documents import OddDocuments, OddEvents, OddUsers
 from shared.settings import Settings
 from shared.signals.registry import SIGNALS
@@ -194,19 +195,51 @@ def test_every_room_of_shared_is_in_the_layout_and_no_other() -> None:
 
 
 def test_every_variable_of_the_settings_is_in_the_table_and_no_other() -> None:
-    deploy = PAGES["docs/deploy.md"]
-    named = set(re.findall(r"^\| `(MARQUEE_\w+)`", deploy, re.MULTILINE))
+    page = PAGES["docs/settings.md"]
+    named = set(re.findall(r"^\| `(MARQUEE_\w+)`", page, re.MULTILINE))
     read = set(re.findall(r"MARQUEE_[A-Z_]+", (ROOT / "shared" / "settings.py").read_text(encoding="utf-8")))
     assert Settings.__doc__
     assert named == set(re.findall(r"MARQUEE_\w+", Settings.__doc__)) == read
     assert set(re.findall(r"MARQUEE_[A-Z_]+", TEXT)) == named
     default = Settings()
-    assert f"| `MARQUEE_MODEL` | `{default.model}` |" in deploy
-    assert f"| `MARQUEE_HALF_LIFE_DAYS` | `{default.half_life_days:g}` |" in deploy
-    assert f"| `MARQUEE_CHALLENGERS_S` | `{default.challengers_s:g}` |" in deploy
-    assert f"| `MARQUEE_REFRESH_S` | `{default.refresh_s:g}` |" in deploy
-    assert f"| `MARQUEE_DEADLINE_S` | `{default.deadline_s:g}` |" in deploy
-    assert all(f"`{model}`" in deploy for model in MODELS)
+    assert f"| `MARQUEE_MODEL` | `{default.model}` |" in page
+    assert f"| `MARQUEE_HALF_LIFE_DAYS` | `{default.half_life_days:g}` |" in page
+    assert f"| `MARQUEE_CHALLENGERS_S` | `{default.challengers_s:g}` |" in page
+    assert f"| `MARQUEE_REFRESH_S` | `{default.refresh_s:g}` |" in page
+    assert f"| `MARQUEE_DEADLINE_S` | `{default.deadline_s:g}` |" in page
+    assert all(f"`{model}`" in page for model in MODELS)
+
+
+def test_every_key_of_the_configuration_is_in_a_table_with_its_default() -> None:
+    page = PAGES["docs/settings.md"]
+    sections = re.findall(
+        r"^### `\[(functions|firestore|interactions)\]`\n\n(.*?)(?=^#)", page, re.MULTILINE | re.DOTALL
+    )
+    rows = {table: re.findall(r"^\| `(\w+)` \| `(.+?)` \|", text, re.MULTILINE) for table, text in sections}
+    assert [name for name, _ in rows["functions"]] == ["region", *[field.name for field in fields(FunctionsSchema)][1:]]
+    assert [name for name, _ in rows["firestore"]] == ["database", "prefix"]
+    assert [name for name, _ in rows["interactions"]] == ["collection"]
+    lines = [[f"[{table}]", *(f"{key} = {default}" for key, default in keys)] for table, keys in rows.items()]
+    assert Schema.parse("\n".join(line for table in lines for line in table)) == Schema()
+    own = re.search(r"are Marquee's alone: (.*?), and before", page)
+    assert own
+    assert re.findall(r"`(\w+)`", own[1]) == sorted(Own)
+
+
+@pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGES["docs/settings.md"], re.DOTALL))
+def test_every_example_of_the_configuration_can_be_used(text: str) -> None:
+    assert Schema.parse(text) != Schema()
+
+
+def test_the_lines_that_the_committed_configuration_leaves_out_can_be_used() -> None:
+    text = (ROOT / FILE).read_text(encoding="utf-8")
+    users, apart = '[users]\ncollection = "users"\n', '# [interests]\n# collection = "interests"\n'
+    assert users in text
+    assert Schema.parse(text.replace(users, "").replace(apart, apart.replace("# ", ""))).has_interests
+    left_out = re.findall(r"^# (\w+ = .*)", text.replace(apart, ""), re.MULTILINE)
+    assert len(left_out) == 5
+    for line in left_out:
+        assert Schema.parse(text.replace(f"# {line}", line)) != Schema()
 
 
 def test_every_column_of_the_files_is_in_the_table_and_no_other(tmp_path: Path) -> None:

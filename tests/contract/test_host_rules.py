@@ -1,5 +1,6 @@
 """Security rules in an app that exists: an app's rules with the fragment in them, and rules with names of an app."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -271,3 +272,22 @@ def test_a_query_for_published_events_is_allowed_and_one_without_a_condition_is_
     alice = app.user("alice")
     assert alice.query("my-shows", condition).status_code == 200
     assert alice.query("my-shows").status_code == 403
+
+
+ODD_NAMES: Final = ("in", "null", "function", "a b", "日本", "$x", "@events")
+
+
+def test_any_name_and_value_of_the_app_can_stand_in_rules(emulator: str) -> None:
+    for name in ODD_NAMES:
+        value = f"it's \\ {name}"
+        terms = f'status = {{ field = "x.{name}", published = {json.dumps(value)} }}'
+        app = App(
+            emulator, rules(Schema.parse(f'[events]\n{terms}\n[interests]\ncity = "{name}"\ngender = "m.{name}"'))
+        )
+        alice = app.user("alice")
+        for key, found, status in (("a", value, 200), ("b", name, 403)):
+            assert app.owner.create("events", key, {"x": {name: found}}).status_code == 200
+            assert alice.get("events", key).status_code == status, name
+        for city, status in ((5, 403), ("Bern", 200)):
+            declared = {name: city, "m": {name: "x"}}
+            assert alice.create("interests", "alice", declared, stamp="updated_at").status_code == status, name
