@@ -128,7 +128,7 @@ class NotFound(MarqueeError):
 
 
 class SettingsError(MarqueeError):
-    """Configuration error, raised at start-up; the message names the environment variable."""
+    """Configuration error, raised at start-up; the message names the variable, or table and key of a file."""
 
 
 class ArtifactError(MarqueeError):
