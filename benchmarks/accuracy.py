@@ -38,11 +38,11 @@ from benchmarks.judging import (
 )
 from benchmarks.peer_data import PeerData
 from benchmarks.peers import PEERS, SIMPLE, Peer
+from benchmarks.splits import add_split_arguments, plan_of
 from benchmarks.tuning import Stretch
 from jobs.console import Console, table
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
-from shared.entities import fields
 from shared.errors import InvalidField, MarqueeError
 from shared.models.blend import Blend
 from shared.models.registry import MODELS
@@ -115,27 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         example="FOLDER",
     )
     parser.add_argument("folder", type=Path, nargs="?", help="folder with events.csv, users.csv and interactions.csv")
-    parser.add_argument("--cutoff", action="append", default=[], help="time that counts as now; may be repeated")
-    parser.add_argument(
-        "--share",
-        type=float,
-        default=0.8,
-        help="without --cutoff: share of the hits before the single cutoff",
-    )
-    parser.add_argument("--window-days", type=float, help="evaluate by hits within this many days of a cutoff")
-    parser.add_argument("--horizon-days", type=float, help="only events that start within this many days of a cutoff")
-    parser.add_argument(
-        "--announced-later",
-        action="store_true",
-        help="events created after a cutoff are candidates, too; for data whose created_at is not the announcement",
-    )
+    add_split_arguments(parser)
     parser.add_argument("--k", type=int, default=10, help="length of each list, 1..1000 (default: %(default)s)")
     parser.add_argument("--model", choices=MODELS, action="append", help="only this model of Marquee; may be repeated")
     parser.add_argument(
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="measure peers (default: yes)"
-    )
-    parser.add_argument(
-        "--ids-only", action="store_true", help="give systems no attributes of events and users, only ids"
     )
     parser.add_argument("--users", type=int, default=2_000, help="number of synthetic users (default: %(default)s)")
     parser.add_argument("--events", type=int, default=1_500, help="number of synthetic events (default: %(default)s)")
@@ -159,21 +143,7 @@ def _plan(given: argparse.Namespace) -> Plan:
         raise InvalidField("--replay-seeds", given.replay_seeds, "a whole number in 1..100")
     if not 1 <= given.k <= 1_000:
         raise InvalidField("--k", given.k, "a whole number in 1..1000")
-    options = {f"--{name}": getattr(given, name.replace("-", "_")) for name in ("share", "window-days", "horizon-days")}
-    share = fields.number(options, "--share", low=0, high=1)
-    window_days, horizon_days = (
-        fields.number(options, name, low=0, high=36_500) for name in ("--window-days", "--horizon-days")
-    )
-    cutoffs = tuple(fields.required_time({"--cutoff": cutoff}, "--cutoff") for cutoff in given.cutoff)
-    is_sample = given.folder is None
-    return Plan(
-        cutoffs=cutoffs or (_SAMPLE.cutoffs if is_sample else ()),
-        share=share or 0.0,
-        window_days=_SAMPLE.window_days if is_sample and window_days is None else window_days,
-        horizon_days=_SAMPLE.horizon_days if is_sample and horizon_days is None else horizon_days,
-        announced_later=given.announced_later,
-        ids_only=given.ids_only,
-    )
+    return plan_of(given, Plan() if given.folder else _SAMPLE)
 
 
 @contextmanager

@@ -2,11 +2,11 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import scipy.sparse as sp
@@ -87,6 +87,21 @@ class Fold:
     series: NDArray[np.int32]
     organizers: NDArray[np.int32]
     knows: sp.csr_matrix[Any]
+
+    def sample(self, size: int) -> Self:
+        """Fold with at most `size` evaluated users, drawn at random, always the same ones."""
+        if len(self.user_ids) <= size:
+            return self
+        drawn = np.sort(np.random.default_rng(0).choice(len(self.user_ids), size, replace=False))
+        kept = np.isin(self.hit_users, drawn)
+        return replace(
+            self,
+            user_ids=[self.user_ids[user] for user in drawn],
+            hit_users=np.searchsorted(drawn, self.hit_users[kept]),
+            hit_columns=self.hit_columns[kept],
+            warm=self.warm[drawn],
+            knows=self.knows[drawn],
+        )
 
     def users(self) -> list[User]:
         """Profiles of the evaluated users, in the order of `user_ids`."""

@@ -1,6 +1,6 @@
 """Learning to rank: listwise softmax (conditional logit) over positives and sampled negatives, importance-weighted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -43,6 +43,12 @@ class TrainingGroups:
     def group_of_row(self) -> NDArray[np.int64]:
         """Group of each row, 0..g-1, int64 of shape (r,)."""
         return np.repeat(np.arange(len(self)), np.diff(np.append(self.starts, len(self.values))))
+
+    def without(self, signal: int) -> Self:
+        """Groups where the signal, a column of `values`, is 0: weights that are learned from them leave it out."""
+        values = self.values.copy()
+        values[:, signal] = 0
+        return replace(self, values=values)
 
     def where(self, mask: NDArray[np.bool_]) -> Self:
         """Groups that `mask`, bool of shape (g,), selects."""
