@@ -70,7 +70,7 @@ def self_test(recommender: Recommender, now: datetime) -> str:
     try:
         for profile in (*strangers(), invented(catalog, now)):
             items = recommender.recommend(profile, k=K, now=now, live=some)
-            if problem := unsound(recommender, profile, items, len(some), now):
+            if problem := unsound(recommender, profile, items, some.rows, now):
                 return problem
     except Exception as error:  # noqa: BLE001  # whatever a model of other hands raises, it must not raise in requests
         return f"it cannot make a list: {error!r}"
@@ -78,9 +78,18 @@ def self_test(recommender: Recommender, now: datetime) -> str:
 
 
 def unsound(
-    recommender: Recommender, profile: Profile, items: Sequence[Recommendation], n_candidates: int, now: datetime
+    recommender: Recommender,
+    profile: Profile,
+    items: Sequence[Recommendation],
+    candidates: NDArray[np.integer],
+    now: datetime,
 ) -> str:
-    """Fault of a list of up to `K` events that was made from `n_candidates` live events, "" if there is none."""
+    """Fault of a list of up to `K` events that was made from live events, "" if there is none.
+
+    Parameters
+    ----------
+    candidates : int of shape (c,) – rows of the live events.
+    """
     catalog = recommender.catalog
     shown = [item.event_id for item in items]
     rows = catalog.events.rows(shown)
@@ -89,9 +98,11 @@ def unsound(
     if not np.isfinite([item.score for item in items]).all():
         return "a list holds scores that are not finite"
     seen = catalog.events.rows([entry.event_id for entry in profile.history])
-    n_seen = int(catalog.are_live(distinct(seen[seen >= 0]), now).sum())
-    if len(shown) < min(K, n_candidates - n_seen):
-        return f"a list is too short: {len(shown)} of {n_candidates} events"
+    series = catalog.fields["series"].at(np.setdiff1d(candidates, seen))
+    # A list shows one date of each series.
+    most = len(distinct(series[series >= 0])) + int((series < 0).sum())
+    if len(shown) < min(K, most):
+        return f"a list is too short: {len(shown)} of {most} events or series of events"
     return ""
 
 

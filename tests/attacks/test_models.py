@@ -68,7 +68,7 @@ def _taken(model: str, arrays: Arrays) -> bool:
     for user_id in ("jazz_fan_1", "omnivore_0", "stranger"):
         profile = laws.profile(data, user_id)
         items = recommender.recommend(profile, k=K, now=NOW, live=live)
-        assert unsound(recommender, profile, items, len(live), NOW) == "", user_id
+        assert unsound(recommender, profile, items, live.rows, NOW) == "", user_id
     return True
 
 
@@ -146,7 +146,8 @@ VALUES = {
     **dict.fromkeys(("catalog.start_shift_s", "catalog.end_shift_s"), UNKNOWN),
     **dict.fromkeys(("catalog.starts_at", "catalog.ends_at", "catalog.created_at"), NEVER),
     **{f"signal.{name}.since": NEVER for name in ("freshness", "unseen", "passed_organizer")},
-    **dict.fromkeys(("catalog.labels.hashes",), HASHES),
+    "catalog.labels.hashes": HASHES,
+    "catalog.meaning.fingerprints": HASHES - {"out of range"},
     **dict.fromkeys(("svd.vectors", "signal.neighbours.vectors"), frozenset({"narrowed"})),
 }
 """Values of arrays that a training may store as well: unknown numbers and times, any hash, fewer factors."""

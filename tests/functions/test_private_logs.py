@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
@@ -209,7 +210,7 @@ def test_a_smoke_test_that_fails_tells_of_no_profile() -> None:
     recommender = Recommender.empty(Calendar())
     item = Recommendation(VALUE, VALUE, NOW, float("nan"), None, ())
     for items in ([item], [item, item], []):
-        problem = unsound(recommender, profile, items, 10, NOW)
+        problem = unsound(recommender, profile, items, np.arange(10), NOW)
         assert problem
         is_silent(problem)
 

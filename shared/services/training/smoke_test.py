@@ -87,7 +87,7 @@ def check(
         # The lists themselves are personal.
         return f"a fresh process answers differently from the fitted model on one of {len(profiles)} lists"
     problems = (
-        unsound(recommender, profile, items, len(live), now) for profile, items in zip(profiles, lists, strict=True)
+        unsound(recommender, profile, items, live.rows, now) for profile, items in zip(profiles, lists, strict=True)
     )
     # The last test is the one that every instance makes before it takes the model.
     return next(filter(None, problems), "") or self_test(recommender, now)
