@@ -22,14 +22,14 @@ def event(event: CloudEvent) -> None:
     A delivery that is no change of an event can never be used, so it is logged and acknowledged. Only a failing store
     raises, since only then a retry can help.
     """
+    wired = services()
     try:
-        change = changed_document(event.data)
+        change = changed_document(event.data, wired.documents.names)
     except InvalidField as error:
         _log.error(
             json.dumps({"message": "change of an event refused", "event": event["id"], "reason": error.for_log()})
         )
         return
-    wired = services()
     problem = event_changed(wired.documents, change.document_id, change.fields, now=wired.now())
     if problem is None:
         _log.info(json.dumps({"message": "event changed", "event_id": change.document_id}))

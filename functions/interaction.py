@@ -7,7 +7,7 @@ from typing import Any
 
 from cloudevents.http import CloudEvent
 
-from functions.wiring import services
+from functions.wiring import Services, services
 from shared.adapters.cloudevent import Change, changed_document
 from shared.entities import Interaction, fields
 from shared.errors import InvalidField
@@ -23,19 +23,18 @@ def interaction(event: CloudEvent) -> None:
     A document that can never be used becomes a dead letter and is acknowledged. Only a failing store raises, since only
     then a retry can help.
     """
-    change = Change("interactions")
+    change, wired = Change("interactions"), services()
     try:
-        change = changed_document(event.data)
+        change = changed_document(event.data, wired.documents.names)
         if (change.fields or {}).get("counted") is True or _is_unknown(change):
             return
         parsed = Interaction.from_document(change.document_id, change.fields or change.before)
-        wired = services()
         record = withdraw if _is_deleted(change) else count
         ready = wired.registers.are_there()
         outcome = record(wired.documents, parsed, now=wired.now(), has_registers=ready)
     except InvalidField as error:
         if not _is_deleted(change):
-            _refuse(event, change, error)
+            _refuse(wired, event, change, error)
         return
     _log.info(json.dumps({"message": f"interaction {outcome}", "event": event["id"], **_about(parsed)}))
 
@@ -49,8 +48,7 @@ def _is_unknown(change: Change) -> bool:
     return _is_deleted(change) and not change.before
 
 
-def _refuse(event: CloudEvent, change: Change, error: InvalidField) -> None:
-    wired = services()
+def _refuse(wired: Services, event: CloudEvent, change: Change, error: InvalidField) -> None:
     letter = dead_letter(change.collection, change.document_id, change.fields, error, delivery=event["id"])
     wired.documents.dead_letters.put(letter, now=wired.now(), recorded_at=_stamp(change))
     _log.error(json.dumps({"message": "interaction refused", "event": event["id"], "reason": error.for_log()}))

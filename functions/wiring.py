@@ -139,7 +139,7 @@ def build(settings: Settings) -> Services:
     """Services with the stores that the settings name."""
     objects = open_objects(settings.objects)
     keys = StoredKeys(objects)
-    documents = open_documents(settings.documents, keys, settings.schema)
+    documents = open_documents(settings.documents, keys, settings.schema, settings.timezone)
     return Services(
         settings=settings,
         keys=keys,

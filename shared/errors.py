@@ -19,6 +19,7 @@ MarqueeError
 """
 
 import traceback
+from typing import Self
 
 import regex
 
@@ -48,13 +49,24 @@ class InvalidField(MarqueeError):
 
     def __init__(self, field: str, got: object, expected: str) -> None:
         self.field = field
+        self.name = field
         self.expected = expected
         self.reason = f"expected {expected}, got {shown(got)}"
         super().__init__(f"{field}: {self.reason}")
 
+    def known_as(self, name: str) -> Self:
+        """Error with a message that also gives the name that the field has in the document: itself.
+
+        >>> print(InvalidField("starts_at", "soon", "a time").known_as("startsAt"))
+        starts_at (startsAt): expected a time, got 'soon'
+        """
+        self.name = f"{self.field} ({name})"
+        self.args = (f"{self.name}: {self.reason}",)
+        return self
+
     def for_log(self) -> str:
         """Message without the value."""
-        return f"{self.field}: expected {self.expected}"
+        return f"{self.name}: expected {self.expected}"
 
 
 class UnknownField(InvalidField):

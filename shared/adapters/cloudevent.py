@@ -8,9 +8,12 @@ from typing import Any, Final
 from shared.entities.fields import GeoPoint
 from shared.entities.odd import Reference
 from shared.errors import InvalidField, UnknownField
+from shared.ports import Names
 
 _DATABASE: Final = "projects/local/databases/(default)"
 _DOCUMENTS: Final = "/documents/"
+_MARQUEES: Final = Names()
+"""Marquee's own names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +22,9 @@ class Change:
 
     Attributes
     ----------
-    collection : the collection that holds the document.
+    collection : Marquee's name of the collection that holds the document.
     document_id : the document's id, "" while it is unknown.
-    fields : the fields after the change, None for a deleted document.
+    fields : the fields after the change, by Marquee's names, None for a deleted document.
     before : the fields of a deleted document, as far as the event has them.
     """
 
@@ -43,12 +46,13 @@ class NamedDocument:
         return self.path.rpartition("/")[2]
 
 
-def changed_document(data: bytes) -> Change:
+def changed_document(data: bytes, names: Names = _MARQUEES) -> Change:
     """Decoded trigger payload: the document that a CloudEvent reports as changed.
 
     Parameters
     ----------
     data : a serialized `google.events.cloud.firestore.v1.DocumentEventData`.
+    names : names of collections and fields in the store.
 
     Raises
     ------
@@ -66,9 +70,10 @@ def changed_document(data: bytes) -> Change:
     collection, _, document_id = name.rpartition(_DOCUMENTS)[2].partition("/")
     if not collection or not document_id:
         raise InvalidField("data", data, "an event that names a document")
+    kind = names.kind(collection)
     if not message.value.name:
-        return Change(collection, document_id, before=_fields(message.old_value))
-    return Change(collection, document_id, _fields(message.value))
+        return Change(kind, document_id, before=names.read(kind, _fields(message.old_value)))
+    return Change(kind, document_id, names.read(kind, _fields(message.value)))
 
 
 def encode_change(
@@ -76,7 +81,7 @@ def encode_change(
 ) -> bytes:
     """Encoded trigger payload: the bytes that Firestore would deliver; `fields` is None for a deleted document.
 
-    `before` are the fields of a deleted document.
+    Names are those of the database; `before` are the fields of a deleted document.
     """
     from google.events.cloud.firestore import Document, DocumentEventData
 

@@ -28,15 +28,16 @@ _NAMES: Final = Schema()
 """Marquee's own names of collections and fields."""
 
 
-def open_documents(place: str, keys: KeySource, schema: Schema = _NAMES) -> Documents:
+def open_documents(place: str, keys: KeySource, schema: Schema = _NAMES, timezone: str = "") -> Documents:
     """Document store of a place `KIND:NAME`, see `DOCUMENTS`; nothing is read or written before the first use.
 
     `keys` gives the keys of the deployment, see `adapters/keys.py`: the store holds some names under keyed hashes.
-    `schema` names the collections and fields of a store that the app shares.
+    `schema` names the collections and fields of a store that the app shares, `timezone` the time zone of ISO texts
+    without an offset in it, see `adapters/translation.py`.
     Raises `SettingsError` for another kind. Missing parent folders of a file are created.
     """
     kind, _, name = check_store(place, DOCUMENTS, "documents").partition(":")
-    store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys, schema)
+    store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys, schema, timezone)
     return store
 
 

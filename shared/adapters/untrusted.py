@@ -71,7 +71,7 @@ def warn(collection: str, document_id: str, error: InvalidField) -> None:
     """
     is_public = collection in _PUBLIC
     name = f"{collection}/{document_id}" if is_public else collection
-    told: dict[str, str] = {"collection": collection, "field": error.field, "reason": f"expected {error.expected}"}
+    told: dict[str, str] = {"collection": collection, "field": error.name, "reason": f"expected {error.expected}"}
     if is_public:
         told |= {"document_id": document_id, "reason": error.reason}
-    _log.warning("Left out an unreadable document: %s: %s: %s", name, error.field, told["reason"], extra=told)
+    _log.warning("Left out an unreadable document: %s: %s: %s", name, error.name, told["reason"], extra=told)

@@ -22,6 +22,20 @@ _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 Document = Mapping[str, Any]
 
 
+class Renamed(dict[str, Any]):
+    """Fields of a document that has other names for some of them.
+
+    Parameters
+    ----------
+    fields : values by the names of this program.
+    known_as : names in the document, by those of this program; errors give both.
+    """
+
+    def __init__(self, fields: Document, known_as: Mapping[str, str]) -> None:
+        super().__init__(fields)
+        self.known_as = known_as
+
+
 @dataclass(frozen=True, slots=True)
 class Location:
     """Geographic point in degrees: `lat` in -90..90, `lng` in -180..180."""

@@ -22,7 +22,7 @@ _Entity = TypeVar("_Entity", bound="DataclassInstance")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_SECOND: Final = 10**9
-_LAST_SECOND: Final = 10**10
+LAST_SECOND: Final = 10**10
 """Bounds of seconds since 1970 of ten digits, as bulk loads take them; milliseconds are a thousand times that."""
 _MAX_INTEGER: Final = 2**63
 """Bound of the integers of a store, either side of 0."""
@@ -75,7 +75,8 @@ def read(
         name = problem.field
         treatment = treatments[name]
         if treatment.hides:
-            raise problem
+            other = data.known_as.get(name) if isinstance(data, fields.Renamed) else None
+            raise problem.known_as(other) if other else problem
         value = document.pop(name)
         substitute = None if name in mended else treatment.mend(value)
         if substitute is None:
@@ -113,9 +114,9 @@ def time_of_number(value: object) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Compared before anything is computed, since integers may be too large and floats infinite.
-    if _FIRST_SECOND <= value < _LAST_SECOND:
+    if _FIRST_SECOND <= value < LAST_SECOND:
         return _EPOCH + timedelta(seconds=value)
-    if _FIRST_SECOND * 1_000 <= value < _LAST_SECOND * 1_000:
+    if _FIRST_SECOND * 1_000 <= value < LAST_SECOND * 1_000:
         return _EPOCH + timedelta(milliseconds=value)
     return None
 

@@ -9,7 +9,7 @@ from shared.ports.bookmarks import Bookmarks, Fence, Progress
 from shared.ports.budget import CALL_S, has_budget, remaining_s, time_budget, with_budget
 from shared.ports.counters import MAX_SETTLED, TOMBSTONE_LIFE, Counted, Counters, Recorded, Register
 from shared.ports.dead_letters import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter, DeadLetters
-from shared.ports.documents import Documents
+from shared.ports.documents import Documents, Names
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
 from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
@@ -35,6 +35,7 @@ __all__ = [
     "Fence",
     "Identity",
     "InteractionLog",
+    "Names",
     "ObjectStore",
     "PersonalData",
     "PersonalDocument",

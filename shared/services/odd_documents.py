@@ -1,12 +1,13 @@
 """Report of odd documents: numbers by field, and the names of events that no list shows, perhaps by mistake."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from shared.entities import Event, Status, User
 from shared.errors import shortened
+from shared.ports import Names
 
 _NAMED: Final = 20
 """Events that are named for one reason; the numbers count all."""
@@ -94,9 +95,32 @@ class OddDocuments:
     events: OddEvents = field(default_factory=OddEvents)
     users: OddUsers = field(default_factory=OddUsers)
 
+    def named(self, names: Names) -> "OddDocuments":
+        """Report that also gives the names that fields have in the store's documents, as `price (ticket.amount)`."""
+        of_events, of_users = names.known_as("events"), names.known_as("users")
+        hidden = [{**told, "field": _both(told["field"], of_events)} for told in self.events.hidden.events]
+        events = replace(
+            self.events,
+            mended=_renamed(self.events.mended, of_events),
+            dropped=_renamed(self.events.dropped, of_events),
+            hidden=NamedEvents(self.events.hidden.count, hidden),
+        )
+        users = replace(
+            self.users, mended=_renamed(self.users.mended, of_users), dropped=_renamed(self.users.dropped, of_users)
+        )
+        return OddDocuments(events, users)
+
     def hides_events(self) -> bool:
         """Urgency: True when the report names events that somebody may believe to be shown."""
         return bool(self.events.hidden.count or self.events.undated.count)
+
+
+def _both(name: str, known_as: Mapping[str, str]) -> str:
+    return f"{name} ({known_as[name]})" if name in known_as else name
+
+
+def _renamed(counts: Mapping[str, int], known_as: Mapping[str, str]) -> dict[str, int]:
+    return {_both(name, known_as): count for name, count in counts.items()}
 
 
 class _Names:

@@ -15,6 +15,8 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.stores import open_documents
 from shared.ports import Documents, ObjectStore
+from shared.schema import Schema
+from tests.contract.app import APP
 from tests.stores import keys
 
 _ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id", "rules": "rules_id"}
@@ -37,7 +39,7 @@ class Stores:
 @pytest.fixture(params=["sqlite-file", "sqlite-memory", pytest.param("firestore", marks=pytest.mark.emulator)])
 def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
     if request.param == "firestore":
-        yield from _firestore_stores(request.getfixturevalue("firestore_project"))
+        yield from _firestore_stores(request.getfixturevalue("firestore_project"), Schema())
         return
     documents = open_documents(
         f"sqlite:{tmp_path / 'new' / 'documents.db'}" if "file" in request.param else "sqlite::memory:", keys
@@ -53,6 +55,12 @@ def stores(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stores]:
 
     yield Stores(documents, spoil)
     documents.close()
+
+
+@pytest.fixture
+def app_stores(firestore_project: str) -> Iterator[Stores]:
+    """Firestore documents of an app that has names of its own."""
+    yield from _firestore_stores(firestore_project, APP)
 
 
 @pytest.fixture
@@ -85,12 +93,14 @@ def bucket(storage_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def _firestore_stores(project: str) -> Iterator[Stores]:
-    documents = open_documents(f"firestore:{project}", keys)
+def _firestore_stores(project: str, schema: Schema) -> Iterator[Stores]:
+    documents = open_documents(f"firestore:{project}", keys, schema)
 
     def spoil(collection: str, document_id: str, fields: Mapping[str, object]) -> None:
         assert isinstance(documents.events, FirestoreEvents)
-        documents.events._database.document(collection, document_id).update(dict(fields))
+        database = documents.events._database
+        named = {database.names.path(collection, name): value for name, value in fields.items()}
+        database.document(collection, document_id).update(named)
 
     yield Stores(documents, spoil)
     documents.close()

@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from shared.adapters.breaker import Breaker
+from shared.adapters.translation import Translation, nested, quoted
 from shared.adapters.unavailable import prefixed, shown, unavailable, without_ids
 from shared.entities import KeySource
+from shared.entities.fields import Document
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s, with_budget
 from shared.schema import Schema
@@ -47,19 +50,27 @@ class Database:
     project : the Google Cloud project; with FIRESTORE_EMULATOR_HOST set, any name on the emulator.
     keys : source of the keys of registers and notes.
     schema : names of the database, its collections and fields.
+    timezone : IANA name of the time zone of ISO texts without an offset; "" for none.
     deadline_s : seconds that a request, with its retries, may take.
 
     Attributes
     ----------
-    keys, schema : see above.
+    keys : see above.
+    names : translation of the schema's names; every method takes and gives Marquee's.
     listed : documents that list queries have read, as they are billed: at least one for each page.
     """
 
     def __init__(
-        self, project: str, keys: KeySource, schema: Schema = _NAMES, *, deadline_s: float = DEADLINE_S
+        self,
+        project: str,
+        keys: KeySource,
+        schema: Schema = _NAMES,
+        timezone: str = "",
+        *,
+        deadline_s: float = DEADLINE_S,
     ) -> None:
         self.keys = keys
-        self.schema = schema
+        self.names = Translation(schema, timezone)
         self.deadline_s = deadline_s
         self.listed = 0
         self._project = project
@@ -80,14 +91,18 @@ class Database:
                 from google.cloud.firestore import Client
 
                 with unavailable(f"firestore:{self._project}"):
-                    self._client = Client(project=self._project, database=self.schema.database)
+                    self._client = Client(project=self._project, database=self.names.schema.database)
             return self._client
         finally:
             self._lock.release()
 
     def document(self, collection: str, document_id: str) -> "DocumentReference":
-        """Reference to a document."""
-        return self.client.collection(collection).document(document_id)
+        """Reference to a document of a collection, by Marquee's name."""
+        return self.client.collection(self.names.collection(collection)).document(document_id)
+
+    def fields(self, snapshot: "DocumentSnapshot[Any]") -> Document:
+        """Marquee's fields of a document."""
+        return self.names.read(self.names.kind(snapshot.reference.parent.id), snapshot.to_dict() or {})
 
     def read(
         self,
@@ -95,10 +110,10 @@ class Database:
         *,
         timeout_s: float | None = None,
         only: Sequence[str] | None = None,
-    ) -> dict[tuple[str, str], dict[str, Any]]:
+    ) -> dict[tuple[str, str], Document]:
         """Batched read: the existing documents by `(collection, id)`, in one request; `only` names fields."""
         found = self.snapshots(references, timeout_s=timeout_s, only=only)
-        return {key: snapshot.to_dict() or {} for key, snapshot in found.items()}
+        return {key: self.fields(snapshot) for key, snapshot in found.items()}
 
     def snapshots(
         self,
@@ -108,10 +123,14 @@ class Database:
         only: Sequence[str] | None = None,
     ) -> "dict[tuple[str, str], DocumentSnapshot[Any]]":
         """Batched read as `read`: snapshots, which hold the update times that preconditions need."""
-        wanted = list(references)
+        wanted, kind = list(references), self.names.kind
+        kinds = {kind(reference.parent.id) for reference in wanted} if only else ()
+        paths = [self.names.path(each, name) for each in kinds for name in only or ()] or None
         with self.reading(f"cannot read {_named(wanted)}", timeout_s) as seconds:
-            found = self.client.get_all(wanted, only, retry=retries(seconds), timeout=seconds)
-            return {(snapshot.reference.parent.id, snapshot.id): snapshot for snapshot in found if snapshot.exists}
+            found = self.client.get_all(wanted, paths, retry=retries(seconds), timeout=seconds)
+            return {
+                (kind(snapshot.reference.parent.id), snapshot.id): snapshot for snapshot in found if snapshot.exists
+            }
 
     def replace(
         self,
@@ -129,6 +148,37 @@ class Database:
         absent = dict.fromkeys((before.to_dict() or {}).keys() - document.keys(), DELETE_FIELD)
         unchanged = self.client.write_option(last_update_time=before.update_time)
         batch.update(reference, {**document, **absent}, option=unchanged)
+
+    def merge(self, batch: "WriteBatch", reference: "DocumentReference", fields: Document) -> None:
+        """Add a change of some of Marquee's fields of a document to `batch`; None removes a field."""
+        self._merge(batch, reference, self.names.changed(self.names.kind(reference.parent.id), fields))
+
+    def bring(
+        self,
+        batch: "WriteBatch",
+        reference: "DocumentReference",
+        document: Document,
+        before: "DocumentSnapshot[Any] | None",
+        *,
+        now: datetime,
+    ) -> bool:
+        """Add what brings all of Marquee's fields of a document to those of `document` to `batch`, stamped `now`.
+
+        Other fields stay. False where they are so already. Raises `InvalidField` for what the schema cannot write.
+        """
+        kind = self.names.kind(reference.parent.id)
+        changes = self.names.changes(kind, (before.to_dict() or {}) if before else None, document)
+        if changes or before is None:
+            self._merge(batch, reference, {**changes, **self.names.changed(kind, {"updated_at": now})})
+        return bool(changes) or before is None
+
+    def _merge(
+        self, batch: "WriteBatch", reference: "DocumentReference", changes: Mapping[tuple[str, ...], Any]
+    ) -> None:
+        from google.cloud.firestore import DELETE_FIELD
+
+        values = {steps: DELETE_FIELD if value is None else value for steps, value in changes.items()}
+        batch.set(reference, nested(values), merge=[quoted(*steps) for steps in values])
 
     def commit(self, batch: "WriteBatch", what: str) -> "list[WriteResult]":
         """Atomic batch write; raises `PreconditionLost`, `Refused` and `StoreUnavailable`.
@@ -225,11 +275,6 @@ def in_parallel(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> lis
         return [work(item) for item in todo]
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(lambda run, item: run(item), [with_budget(work) for _ in todo], todo))
-
-
-def without_stamp(document: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Document without its `updated_at` stamp, for comparing contents."""
-    return document and {field: value for field, value in document.items() if field != "updated_at"}
 
 
 def _named(references: Sequence["DocumentReference"]) -> str:

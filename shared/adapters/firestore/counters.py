@@ -23,6 +23,7 @@ from shared.adapters.firestore.registers import read, reference_of, reference_to
 from shared.adapters.firestore.spread import SHARDS, Spread, name_of
 from shared.adapters.states import TICK, replaced_counts
 from shared.entities import EventCounts, Interaction, fields
+from shared.entities.fields import Document
 from shared.errors import StoreUnavailable
 from shared.feedback.counts import recorded_time
 from shared.ports import Appended, Counted, Fence, Progress, Recorded, Register
@@ -143,7 +144,7 @@ class FirestoreCounters:
 
         Oldest first. The counts of a hot event are sharded over several documents; its unchanged shards are read too.
         """
-        found: dict[str, dict[str, dict[str, Any]]] = {}
+        found: dict[str, dict[str, Document]] = {}
         for key, data in documents(self._database, ALL if moment is None else CHANGED, moment):
             found.setdefault(data["event_id"], {})[key] = data
         if moment is not None:
@@ -343,7 +344,7 @@ class FirestoreCounters:
 
         return until_conditions_hold(attempt, "delete a late interaction of a forgotten user")
 
-    def _complete(self, found: dict[str, dict[str, dict[str, Any]]]) -> None:
+    def _complete(self, found: dict[str, dict[str, Document]]) -> None:
         """Read the missing shards of those events whose counts are sharded."""
         firsts = [event_id for event_id, parts in found.items() if event_id not in parts]
         self._read_into(found, [(event_id, event_id) for event_id in firsts])
@@ -351,8 +352,8 @@ class FirestoreCounters:
         rest = [(event_id, name_of(event_id, shard)) for event_id in spread for shard in range(1, SHARDS)]
         self._read_into(found, [(event_id, name) for event_id, name in rest if name not in found[event_id]])
 
-    def _read_into(self, found: dict[str, dict[str, dict[str, Any]]], wanted: Sequence[tuple[str, str]]) -> None:
-        def read(part: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    def _read_into(self, found: dict[str, dict[str, Document]], wanted: Sequence[tuple[str, str]]) -> None:
+        def read(part: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Document]:
             return self._database.read(self._database.document(COLLECTION, name) for _, name in part)
 
         for documents_read in in_parallel(read, chunks(wanted, lambda _: _BYTES)):

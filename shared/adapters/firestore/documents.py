@@ -10,13 +10,13 @@ from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.firestore.rules import FirestoreRules
 from shared.adapters.firestore.users import FirestoreUsers
 from shared.entities import KeySource
-from shared.ports import Documents
+from shared.ports import Documents, Names
 from shared.schema import Schema
 
 
-def open_store(project: str, keys: KeySource, schema: Schema) -> Documents:
+def open_store(project: str, keys: KeySource, schema: Schema, timezone: str) -> Documents:
     """Document store in a Firestore database of a Google Cloud project; nothing is connected before the first use."""
-    database = Database(project, keys, schema)
+    database = Database(project, keys, schema, timezone)
     return Documents(
         FirestoreEvents(database),
         FirestoreUsers(database),
@@ -28,4 +28,5 @@ def open_store(project: str, keys: KeySource, schema: Schema) -> Documents:
         FirestoreRules(database),
         database.close,
         lambda: database.listed,
+        Names(database.names.kind, database.names.read, database.names.known_as),
     )

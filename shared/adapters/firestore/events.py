@@ -7,15 +7,16 @@ time; its reader fetches the current event, so late or repeated deliveries do no
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import datetime
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from shared.adapters import untrusted
-from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
-from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.client import Database, chunks, in_parallel
+from shared.adapters.firestore.pages import Listing, at_once, documents, of_any_type
 from shared.entities import Event, Status
 from shared.entities.event import MAX_ASSUMED, known_fields
+from shared.entities.fields import Document
 from shared.errors import InvalidField
 from shared.ports import Written
 
@@ -28,22 +29,23 @@ STARTING: Final = Listing(COLLECTION, "starts_at", ">")
 CHANGES: Final = "event_changes"
 CHANGED: Final = Listing(CHANGES, "changed_at")
 ALL: Final = Listing(COLLECTION)
-TIMES: Final = ("starts_at", "ends_at")
-_WRITTEN_APART: Final = timedelta(days=7)
-"""Bound of how far ISO 8601 texts are out of the order of their times, by offsets or by weeks across a new year."""
+TIMES: Final = ("starts_at", "ends_at", "timezone")
 # Least weight of an event in a request: at most 250 events, since each adds a document to the change feed as well.
 _BYTES: Final = 16_000
 _MANY: Final = 300
 
 
 class FirestoreEvents:
-    """Event store (`EventStore`) on the collection `events`, which organizers' own programs also write."""
+    """Event store (`EventStore`) on the collection of events, which the app's own programs also write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def put(self, events: Sequence[Event], *, now: datetime) -> Written:
-        """Create or replace the events whose documents differ, stamping `updated_at` with `now`."""
+        """Create or change the events whose documents differ, stamping `updated_at` with `now`.
+
+        Fields that are not Marquee's stay as they are. Raises `InvalidField` for a status that the schema cannot write.
+        """
         wanted = {event.event_id: known_fields(event, "event_id", "updated_at") for event in events}
         parts = chunks(wanted.items(), lambda item: max(len(repr(item)), _BYTES))
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
@@ -57,8 +59,8 @@ class FirestoreEvents:
         """Live events: published, and over after `now` or, without an end, perhaps after it.
 
         Unreadable documents are logged and left out. Queries on the end and on the start, since events without an end
-        go by their start, each for timestamps and for texts, which Firestore never compares with each other. No query
-        can select by status, since a missing status means `published`.
+        go by their start, each for every type of a time. No query can select by status, since a missing status means
+        `published`.
         """
         for event in untrusted.readable(COLLECTION, self._later(now), Event.read):
             over_by = event.over_by()
@@ -80,7 +82,7 @@ class FirestoreEvents:
         batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
         self._database.commit(batch, f"that {event_id} changed")
 
-    def _changed(self, moment: datetime) -> Iterator[tuple[str, tuple[dict[str, Any] | None, dict[str, Any]]]]:
+    def _changed(self, moment: datetime) -> Iterator[tuple[str, tuple[Document | None, Document]]]:
         """Changed events by id: the document, None for a deleted one, and the server's time of the change, a field."""
         changes = documents(self._database, CHANGED, moment)
         while part := list(islice(changes, _MANY)):
@@ -89,33 +91,37 @@ class FirestoreEvents:
             for event_id, change in part:
                 yield event_id, (stored.get((COLLECTION, event_id)), {"updated_at": change["changed_at"]})
 
-    def _later(self, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _later(self, now: datetime) -> Iterator[tuple[str, Document]]:
+        ending, *of_ends = of_any_type(self._database, ENDING, now)
+        starting, *of_starts = of_any_type(self._database, STARTING, now - MAX_ASSUMED)
         seen = set()
-        for listing, since in ((ENDING, now), (STARTING, now - MAX_ASSUMED)):
-            for bound in (since, f"{since - _WRITTEN_APART:%Y-%m-%d}"):
-                for event_id, data in documents(self._database, listing, bound):
-                    if event_id not in seen:
-                        seen.add(event_id)
-                        yield event_id, data
+        # Few apps have times of several types: most of these queries find nothing, and wait for the network alone.
+        for event_id, data in chain(ending, starting, at_once([*of_ends, *of_starts])):
+            if event_id not in seen:
+                seen.add(event_id)
+                yield event_id, data
 
     def _put(self, wanted: dict[str, dict[str, Any]], now: datetime) -> Written:
         references = {event_id: self._database.document(COLLECTION, event_id) for event_id in wanted}
-        stored = self._database.read(references.values())
+        stored = self._database.snapshots(references.values())
         batch = self._database.client.batch()
+        written = 0
         for event_id, document in wanted.items():
-            if without_stamp(stored.get((COLLECTION, event_id))) != document:
-                batch.set(references[event_id], {**document, "updated_at": now})
+            before = stored.get((COLLECTION, event_id))
+            if self._database.bring(batch, references[event_id], document, before, now=now):
                 batch.set(self._database.document(CHANGES, event_id), {"changed_at": now})
-        written = len(batch) // 2
+                written += 1
         if written:
             self._database.commit(batch, f"{written} events")
         return Written(written, len(wanted) - written)
 
 
-def is_over(snapshot: "DocumentSnapshot[Any]") -> bool:
+def is_over(database: Database, snapshot: "DocumentSnapshot[Any]") -> bool:
     """End of an event by the `TIMES` of its document: True if it was over when read, False if these are unusable."""
+    document = {**database.fields(snapshot)}
+    document.pop("timezone", None)
     try:
-        over_by = Event.from_document(snapshot.id, snapshot.to_dict() or {}).over_by()
+        over_by = Event.from_document(snapshot.id, document).over_by()
     except InvalidField:
         return False
     return over_by is not None and over_by <= snapshot.read_time

@@ -13,6 +13,7 @@ from shared.adapters.firestore.client import Database, PreconditionLost, until_c
 from shared.adapters.firestore.pages import Listing
 from shared.adapters.firestore.transactions import Attempt, transact
 from shared.entities import User
+from shared.entities.fields import Document
 from shared.errors import InvalidField
 from shared.feedback.friends import are_friends, friend_ids, plans
 
@@ -62,16 +63,16 @@ def _share(database: Database, attempt: Attempt, user_id: str, viewer: str, stor
     return (told | friends) - outdated
 
 
-def _read(database: Database, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+def _read(database: Database, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Document]:
     return database.read(database.document(*name) for name in names) if names else {}
 
 
-def _profiles(database: Database, attempt: Attempt, user_ids: Sequence[str]) -> dict[tuple[str, str], dict[str, Any]]:
+def _profiles(database: Database, attempt: Attempt, user_ids: Sequence[str]) -> dict[tuple[str, str], Document]:
     references = [database.document(USERS, user_id) for user_id in user_ids]
-    return {(USERS, found.id): found.to_dict() or {} for found in attempt.read(references)} if references else {}
+    return {(USERS, found.id): database.fields(found) for found in attempt.read(references)} if references else {}
 
 
-def declared(user_id: str, found: Mapping[tuple[str, str], dict[str, Any]]) -> User:
+def declared(user_id: str, found: Mapping[tuple[str, str], Document]) -> User:
     """Declared profile among the documents of a read; empty for an unknown user."""
     try:
         return User.read(user_id, found.get((USERS, user_id), {}))

@@ -93,7 +93,7 @@ class Histories:
         def running(part: Sequence[str]) -> set[str]:
             references = [self._database.document(events.COLLECTION, event_id) for event_id in part]
             found = self._database.snapshots(references, only=events.TIMES).values()
-            return {snapshot.id for snapshot in found if not events.is_over(snapshot)}
+            return {snapshot.id for snapshot in found if not events.is_over(self._database, snapshot)}
 
         return set(event_ids).difference(*in_parallel(running, chunks(event_ids, lambda _: _ENTRY_BYTES)))
 

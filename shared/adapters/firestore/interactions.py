@@ -12,6 +12,7 @@ from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.states import outlived, refuse_while_erased, results_of, stamp_over, users_of_states
 from shared.entities import Interaction, fields
 from shared.entities.event import known_fields
+from shared.entities.fields import Document
 from shared.errors import InvalidField, StoreUnavailable
 from shared.feedback.states import last_words
 from shared.ports import VISITOR_LIFE, Appended
@@ -47,7 +48,7 @@ class FirestoreInteractions:
     def get(self, interaction_ids: Sequence[str]) -> dict[str, Interaction]:
         """Interactions by id; ids without a readable document are left out."""
 
-        def read(keys: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        def read(keys: Sequence[str]) -> list[tuple[str, Document]]:
             references = [self._database.document(COLLECTION, key) for key in keys]
             return [(key, data) for (_, key), data in self._database.read(references).items()]
 

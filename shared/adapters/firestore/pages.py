@@ -4,19 +4,27 @@ A stream over a whole collection would end after 60 seconds, and the library's o
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from shared.adapters.firestore.client import Database, retries
+from shared.adapters.firestore.client import Database, in_parallel, retries
+from shared.entities.fields import Document
+from shared.entities.odd import LAST_SECOND
 
 if TYPE_CHECKING:
     from google.cloud.firestore import DocumentSnapshot, Query
 
 PAGE: Final = 1_000
 _BY_ID: Final = "__name__"
+_WRITTEN_APART: Final = timedelta(days=7)
+"""Bound of how far ISO 8601 texts are out of the order of their times, by offsets or by weeks across a new year."""
 _RANGES: Final = (">", ">=", "<")
+Bound: TypeAlias = datetime | str | int
+"""Value that a field is compared to; Firestore compares values of one type only."""
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,9 @@ class Listing:
 
     Attributes
     ----------
-    collection : the collection that is read.
-    field : the field of the filter and of the order before the document id; "" reads every document, by id.
+    collection : the collection that is read, by Marquee's name.
+    field : Marquee's name of the field of the filter and of the order before the document id; "" reads every document,
+        by id.
     operator : comparison of the field to the bound; with an equality the order is by id alone.
     """
 
@@ -42,21 +51,46 @@ class Listing:
 def documents(
     database: Database,
     listing: Listing,
-    bound: datetime | str | None = None,
+    bound: Bound | None = None,
     *,
+    below: Bound | None = None,
     after: str = "",
     page: int = PAGE,
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Paginated query: `(id, fields)` of each document, in the listing's order.
+) -> Iterator[tuple[str, Document]]:
+    """Paginated query: `(id, fields)` of each document, in the listing's order, by Marquee's names.
 
-    `bound` is compared to the listing's field. A listing without a field begins after the id `after`. `page` is the
-    number of documents that a request reads.
+    `bound` is compared to the listing's field, which is less than `below` if that is given. A listing without a field
+    begins after the id `after`. `page` is the number of documents that a request reads.
     """
-    query = _query(database, listing, bound).limit(page)
+    query = _query(database, listing, bound, below).limit(page)
     if after:
         query = query.start_after({_BY_ID: database.document(listing.collection, after)})
     for snapshot in _snapshots(database, query, listing.collection, page):
-        yield snapshot.id, snapshot.to_dict() or {}
+        yield snapshot.id, database.fields(snapshot)
+
+
+def of_any_type(database: Database, listing: Listing, since: datetime) -> list[Iterator[tuple[str, Document]]]:
+    """Paginated queries of documents whose time is after `since`, one for each type that a time may have.
+
+    Timestamps, seconds and milliseconds since 1970 come in the order of their times, texts, the last, only roughly so
+    and from some days earlier on.
+    """
+    seconds = int(since.timestamp())
+    return [
+        documents(database, listing, since),
+        documents(database, listing, seconds, below=LAST_SECOND),
+        documents(database, listing, seconds * 1_000),
+        documents(database, listing, f"{since - _WRITTEN_APART:%Y-%m-%d}"),
+    ]
+
+
+def at_once(queries: Iterable[Iterator[_Item]]) -> Iterator[_Item]:
+    """Results of several queries one after the other, of which all first pages are read at once."""
+
+    def begun(results: Iterator[_Item]) -> Iterator[_Item]:
+        return chain(list(islice(results, 1)), results)
+
+    return chain.from_iterable(in_parallel(begun, queries))
 
 
 def snapshots(
@@ -66,13 +100,18 @@ def snapshots(
     return _snapshots(database, _query(database, listing, bound).limit(page), listing.collection, page)
 
 
-def _query(database: Database, listing: Listing, bound: datetime | str | None) -> "Query":
+def _query(database: Database, listing: Listing, bound: Bound | None, below: Bound | None = None) -> "Query":
     from google.cloud.firestore import FieldFilter
 
-    query = database.client.collection(listing.collection).order_by(listing.orders()[0])
-    for field in listing.orders()[1:]:
+    names = database.names
+    path = names.path(listing.collection, listing.field)
+    first, *others = (field if field == _BY_ID else path for field in listing.orders())
+    query = database.client.collection(names.collection(listing.collection)).order_by(first)
+    for field in others:
         query = query.order_by(field)
-    return query.where(filter=FieldFilter(listing.field, listing.operator, bound)) if listing.field else query
+    if listing.field:
+        query = query.where(filter=FieldFilter(path, listing.operator, bound))
+    return query if below is None else query.where(filter=FieldFilter(path, "<", below))
 
 
 def _snapshots(database: Database, query: "Query", collection: str, page: int) -> Iterator["DocumentSnapshot[Any]"]:

@@ -45,33 +45,44 @@ class FirestorePersonal:
         self._histories = Histories(database)
 
     def of(self, user_id: str) -> Iterator[PersonalDocument]:
-        """Documents about a user: profile, history, interactions, dead letters."""
-        references = [self._database.document(collection, user_id) for collection in (users.COLLECTION, HISTORIES)]
-        for (collection, key), data in self._database.read(references).items():
+        """Documents about a user: profile, unless it is the app's, history, interactions, dead letters."""
+        held = (users.COLLECTION, HISTORIES) if self._database.names.owns_profiles else (HISTORIES,)
+        references = [self._database.document(collection, user_id) for collection in held]
+        for (collection, key), snapshot in self._database.snapshots(references).items():
+            data = snapshot.to_dict() or {}
             if collection == HISTORIES:
                 # What friends plan is theirs. In a profile, the field of this name is the user's own.
                 data.pop(PLANS, None)
             if data:
                 yield PersonalDocument(collection, key, data)
         for listing in (DONE, LETTERS):
-            for key, data in documents(self._database, listing, user_id):
-                yield PersonalDocument(listing.collection, key, data)
+            for key, found in documents(self._database, listing, user_id):
+                yield PersonalDocument(listing.collection, key, found)
 
     def erase(self, user_id: str, *, now: datetime) -> int:
-        """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes."""
+        """Delete the documents about a user and the user's id in friends' profiles; returns the number of changes.
+
+        Profiles that are the app's stay as they are.
+        """
         from google.cloud.firestore import ArrayRemove
 
-        held = list(self.of(user_id))
-        # Without a profile nobody is told of plans any more, so what is taken back here stays away.
-        self._write([self._database.document(users.COLLECTION, user_id)], lambda batch, own: batch.delete(own))
+        held, names = list(self.of(user_id)), self._database.names
+        history = [self._database.document(HISTORIES, user_id)]
+        # Without a profile or plans nobody is told of any more, so what is taken back here stays away.
+        if names.owns_profiles:
+            self._write([self._database.document(users.COLLECTION, user_id)], lambda batch, own: batch.delete(own))
+        else:
+            self._write(history, lambda batch, own: batch.set(own, {"entries": {}}, merge=["entries"]))
         share_plans(self._database, user_id)
         self.discard(
             [document for document in held if document.collection not in (users.COLLECTION, HISTORIES)], now=now
         )
         # A history that holds only plans of friends is not listed among the user's documents.
-        self._write([self._database.document(HISTORIES, user_id)], lambda batch, own: batch.delete(own))
-        others = [self._database.document(users.COLLECTION, key) for key in self._listed(FRIENDS, user_id)]
-        without = {"friends": ArrayRemove([user_id]), "updated_at": now}
+        self._write(history, lambda batch, own: batch.delete(own))
+        listed = self._listed(FRIENDS, user_id) if names.owns_profiles else []
+        others = [self._database.document(users.COLLECTION, key) for key in listed]
+        changed = {"friends": ArrayRemove([user_id]), "updated_at": now}
+        without = {names.path(users.COLLECTION, name): value for name, value in changed.items()}
         self._write(others, lambda batch, reference: batch.update(reference, without))
         telling = [self._database.document(HISTORIES, key) for key in self._listed(TELLING, user_id)]
         self._write(telling, lambda batch, reference: batch.update(reference, {TOLD: ArrayRemove([user_id])}))

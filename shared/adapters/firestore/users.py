@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from heapq import merge
+from operator import itemgetter
 from typing import Final
 
 from shared.adapters import history, untrusted
-from shared.adapters.firestore.client import Database, chunks, in_parallel, without_stamp
+from shared.adapters.firestore.client import Database, chunks, in_parallel
 from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, declared, share_plans
 from shared.adapters.firestore.histories import Histories
-from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.pages import Listing, documents, of_any_type
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
+from shared.entities.fields import Document
 from shared.entities.user import is_unprofiled
 from shared.ports import Written
 
@@ -21,25 +24,23 @@ ALL: Final = Listing(COLLECTION)
 
 
 class FirestoreUsers:
-    """User store (`UserStore`) on the collections `users`, written by users, and `histories`, written by functions."""
+    """User store (`UserStore`) on profiles, which users or the app write, and `histories`, which functions write."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._histories = Histories(database)
 
     def put(self, users: Sequence[User], *, now: datetime) -> Written:
-        """Create or replace declared profiles that differ, stamping `updated_at`; histories and wishes stay."""
+        """Create or change declared profiles that differ, stamping `updated_at`; wishes and other fields stay."""
         wanted = {user.user_id: user for user in users}
         parts = chunks(wanted.items(), lambda item: len(repr(item)))
         return sum(in_parallel(lambda part: self._put(dict(part), now), parts), start=Written())
 
     def allow_profiling(self, user_id: str, *, allowed: bool, now: datetime) -> None:
         """Set or remove the wish not to be profiled, stamping `updated_at`; creates a missing profile."""
-        from google.cloud.firestore import DELETE_FIELD
-
         batch = self._database.client.batch()
-        changed = {"profiling": DELETE_FIELD if allowed else False, "updated_at": now}
-        batch.set(self._database.document(COLLECTION, user_id), changed, merge=True)
+        changed = {"profiling": None if allowed else False, "updated_at": now}
+        self._database.merge(batch, self._database.document(COLLECTION, user_id), changed)
         self._database.commit(batch, "whether a user is profiled")
 
     def unprofiled(self, user_ids: Sequence[str]) -> set[str]:
@@ -84,8 +85,22 @@ class FirestoreUsers:
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
+        if moment is not None and not self._database.names.owns_profiles:
+            return self._changed_by_the_app(moment)
         found = documents(self._database, ALL if moment is None else CHANGED, moment, after=after)
         return untrusted.readable(COLLECTION, found, User.read)
+
+    def _changed_by_the_app(self, moment: datetime) -> Iterator[User]:
+        """Changed profiles of which the app writes the stamp, as a time of any type."""
+
+        def changed(found: Iterator[tuple[str, Document]]) -> Iterator[tuple[datetime, User]]:
+            for user in untrusted.readable(COLLECTION, found, User.read):
+                if user.updated_at is not None and user.updated_at >= moment:
+                    yield user.updated_at, user
+
+        *ordered, texts = map(changed, of_any_type(self._database, CHANGED, moment))
+        for _, user in merge(*ordered, sorted(texts, key=itemgetter(0)), key=itemgetter(0)):
+            yield user
 
     def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, user_id) for user_id in user_ids]
@@ -94,14 +109,14 @@ class FirestoreUsers:
 
     def _put(self, wanted: dict[str, User], now: datetime) -> Written:
         references = {user_id: self._database.document(COLLECTION, user_id) for user_id in wanted}
-        stored = self._database.read(references.values())
+        stored = self._database.snapshots(references.values())
         batch = self._database.client.batch()
         for user_id, user in wanted.items():
             before = stored.get((COLLECTION, user_id))
-            kept = replace(user, profiling=user.profiling and not is_unprofiled((before or {}).get("profiling")))
+            wish = self._database.fields(before).get("profiling") if before else None
+            kept = replace(user, profiling=user.profiling and not is_unprofiled(wish))
             document = known_fields(kept, "user_id", "updated_at")
-            if without_stamp(before) != document:
-                batch.set(references[user_id], {**document, "updated_at": now})
+            self._database.bring(batch, references[user_id], document, before, now=now)
         if len(batch):
             self._database.commit(batch, f"{len(batch)} users")
         return Written(len(batch), len(wanted) - len(batch))

@@ -16,7 +16,7 @@ from shared.ports import Documents
 from shared.schema import Schema
 
 
-def open_store(path: str, keys: KeySource, _schema: Schema) -> Documents:
+def open_store(path: str, keys: KeySource, _schema: Schema, _timezone: str) -> Documents:
     """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created.
 
     No app shares the file: tables and fields have Marquee's own names.

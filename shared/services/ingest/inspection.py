@@ -29,7 +29,7 @@ def inspect(documents: Documents, *, now: datetime) -> OddDocuments:
     start = documents.bookmarks.read(_USERS)
     users = OddUsers.of(_moving(documents, start, now))
     documents.bookmarks.move(_USERS, _later(start, now))
-    return OddDocuments(events, users)
+    return OddDocuments(events, users).named(documents.names)
 
 
 def _later(since: datetime | None, now: datetime) -> datetime:

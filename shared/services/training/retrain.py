@@ -138,7 +138,7 @@ class _Training:
                 files, now=self._now, calendar=self._plan.calendar, has_friends=self._plan.has_friends
             )
             self._document.rows |= training_set.counts()
-            self._document.documents = asdict(training_set.odd)
+            self._document.documents = asdict(training_set.odd.named(self._trainer.documents.names))
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         served = self._served()
         with self._run.phase("trial"):
