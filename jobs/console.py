@@ -41,8 +41,8 @@ class Console:
             print(line, file=self._stream, flush=True)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Text table: the first column aligned left, the remaining columns right.
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Text table: the first `left` columns aligned left, the remaining columns right.
 
     >>> print(table(["file", "loaded"], [["users.csv", "99"], ["events.csv", "1,050"]]))
     file        loaded
@@ -51,13 +51,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """
     cells = [list(header), *map(list, rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = ("  ".join(_aligned(row, widths)) for row in cells)
+    lines = ("  ".join(_aligned(row, widths, left)) for row in cells)
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
-    first, *rest = (
-        text.ljust(width) if column == 0 else text.rjust(width)
+def _aligned(row: Sequence[str], widths: Sequence[int], left: int) -> list[str]:
+    return [
+        text.ljust(width) if column < left else text.rjust(width)
         for column, (text, width) in enumerate(zip(row, widths, strict=True))
-    )
-    return [first, *rest]
+    ]

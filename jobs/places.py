@@ -20,9 +20,7 @@ def named(
     Firestore needs a named object store: with the key of another deployment, what is counted would count again, and
     who is forgotten would not be found.
     """
-    changed = settings
-    if documents:
-        changed = replace(changed, documents=_checked(documents, DOCUMENTS, "--store", environ))
+    changed = with_documents(settings, documents, environ)
     if objects:
         return with_objects(changed, objects, environ)
     if changed.documents.startswith("firestore:") and changed.objects == Settings().objects:
@@ -31,6 +29,11 @@ def named(
             " gs:BUCKET here or in MARQUEE_OBJECTS"
         )
     return changed
+
+
+def with_documents(settings: Settings, documents: str | None, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings with the document store of the option `--store`, where it is given; raises `SettingsError`."""
+    return replace(settings, documents=_checked(documents, DOCUMENTS, "--store", environ)) if documents else settings
 
 
 def with_objects(settings: Settings, objects: str | None, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -100,6 +100,13 @@ def snapshots(
     return _snapshots(database, _query(database, listing, bound).limit(page), listing.collection, page)
 
 
+def sampled(database: Database, collection: str, limit: int) -> "list[DocumentSnapshot[Any]]":
+    """First documents by id of a collection by its own name, at most `limit`, which is no more than a page."""
+    query = database.client.collection(collection).order_by(_BY_ID).limit(limit)
+    with database.reading(f"cannot list {collection}") as seconds:
+        return retries(seconds)(_fetch)(query, time.monotonic() + seconds)
+
+
 def _query(database: Database, listing: Listing, bound: Bound | None, below: Bound | None = None) -> "Query":
     from google.cloud.firestore import FieldFilter
 
