@@ -1,9 +1,11 @@
 """Translation of an app's documents: names both ways, values of every type, and changes that leave the rest alone."""
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -237,6 +239,32 @@ def test_a_value_that_is_written_in_another_way_is_no_change() -> None:
     assert translation.changes(EVENTS, stored, whole.to_document()) == {}
     changed = replace(whole, price=13.0, capacity=None)
     assert translation.changes(EVENTS, stored, changed.to_document()) == {("price",): 13.0, ("capacity",): None}
+
+
+def test_the_example_of_the_documentation_is_read_as_it_says() -> None:
+    page = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+    lines = re.search(r"```toml\n(\[firestore\].*?)```", page, re.DOTALL)
+    times = re.search(r"start: (\d+), end: (\d+)", page)
+    assert lines
+    assert times
+    translation = Translation(Schema.parse(lines[1]))
+    show = {
+        "name": "Jazz in the park",
+        "when": {"start": int(times[1]), "end": int(times[2])},
+        "place": {"town": "Bern", "spot": Point()},
+        "promoter": NamedDocument("promoters/jazz_club"),
+        "isLive": True,
+        "slug": "jazz-in-the-park",
+    }
+    assert Event.read("8f3k", translation.read(translation.kind("shows"), show)) == Event(
+        event_id="8f3k",
+        title="Jazz in the park",
+        starts_at=datetime(2026, 7, 1, 18, 30, tzinfo=UTC),
+        ends_at=datetime(2026, 7, 1, 20, 30, tzinfo=UTC),
+        city="Bern",
+        location=Location(46.9, 7.4),
+        organizer_id="jazz_club",
+    )
 
 
 def test_collections_have_the_app_s_names_and_marquee_s_own_the_prefix() -> None:
