@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, Collection[Kind]]] = {
 }
 """Kinds of values that each of Marquee's fields may have."""
 
-_GENERAL: Final = frozenset({"name", "id", "title", "label", "value", "ref", "slug", "text", "url"})
+_GENERAL: Final = frozenset({"name", "id", "title", "label", "value", "ref", "slug", "text", "url", "seconds"})
 """Names that say within a map only what the map's own name means."""
 
 _FLAGS: Final[Mapping[Status, Collection[str]]] = {

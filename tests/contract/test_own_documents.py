@@ -1,5 +1,6 @@
 """Documents of an app's own in Firestore: other collections, fields and types, and nothing of the app's is touched."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,8 @@ import pytest
 from functions import wiring
 from functions.event import event as event_trigger
 from functions.interaction import interaction as interaction_trigger
+from jobs import load
+from jobs.survey.proposal import written
 from shared.adapters.cloudevent import encode_change
 from shared.adapters.firestore import Database, FirestoreEvents
 from shared.adapters.firestore.histories import Histories
@@ -285,3 +288,35 @@ def test_histories_forget_events_that_are_over_under_an_app_s_names(app_stores: 
         [event("over", starts_at=now - 3 * DAY), event("on", starts_at=now - DAY, ends_at=now + DAY)], now=now
     )
     assert Histories(database)._over("ann", ["over", "on", "gone"]) == {"over", "gone"}
+
+
+def test_a_load_writes_an_app_s_names_and_loading_again_changes_nothing(
+    firestore_project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MARQUEE_CONFIG", str(tmp_path / "app.toml"))
+    (tmp_path / "app.toml").write_text(written(MEMBERS))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "events.csv").write_text(
+        "event_id,title,starts_at,status\na,Jazz,2026-05-02T19:00:00Z,published\nb,Off,,hidden\n"
+    )
+    (data / "users.csv").write_text("user_id,city\nann,Bern\n")
+    (data / "interactions.csv").write_text("user_id,event_id,type,occurred_at\nann,a,save,2026-05-01T19:00:00Z\n")
+    database = Database(firestore_project, keys, MEMBERS)
+    database.document("events", "a").set({"slug": "jazz", "isLive": False})
+    database.document("users", "ann").set({"mail": "ann@example.org"})
+    command = [str(data), "--store", f"firestore:{firestore_project}", "--objects", f"folder:{tmp_path / 'objects'}"]
+    assert load.main(command) == 0
+    capsys.readouterr()
+    stored = {name: _raw(database, name) for name in ("events", "members", "marquee_interactions")}
+    start = datetime(2026, 5, 2, 19, tzinfo=UTC)
+    stamp = stored["events"]["a"].pop("updated_at")
+    assert stored["events"]["a"] == {"slug": "jazz", "isLive": True, "title": "Jazz", "startsAt": start}
+    assert stored["events"]["b"].items() >= {"isLive": False, "title": "Off"}.items()
+    assert stored["members"]["ann"].items() >= {"mail": "ann@example.org", "town": "Bern"}.items()
+    assert len(stored["marquee_interactions"]) == 1
+    assert load.main(command) == 0
+    assert re.findall(r"csv +0 +[0-9]+ +0", capsys.readouterr().err) != []
+    assert _raw(database, "events")["a"]["updated_at"] == stamp
+    database.close()

@@ -75,6 +75,11 @@ APPS: Final[Mapping[str, tuple[str, Mapping[str, Any], Mapping[str, str]]]] = {
         {"name": "Jazz", "date": NOW + DAY, "location": "Moods"},
         {"title": "name", "starts_at": "date"},
     ),
+    "timestamps that lost their type": (
+        "sessions",
+        {"title": "Yoga", "startsAt": {"_seconds": MS // 1_000, "_nanoseconds": 0}},
+        {"starts_at": "startsAt._seconds"},
+    ),
     "any name": ("stuff", {"name": "Jazz", "start time": MS // 1_000}, {"title": "name", "starts_at": "start time"}),
 }
 
