@@ -2,6 +2,7 @@ PORT ?= 8080
 MINUTES ?= 60
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
+COMMAND := venv/bin/marquee
 PEERS := venv/.peers
 TOOLS := .tools/node_modules/.package-lock.json
 # On CI the tests must run this many percent of the lines of shared/: a point less than they do. SlipCover slows them by
@@ -20,7 +21,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALLED) ## make venv/, the folder that Firebase requires, with everything installed
+setup: $(INSTALLED) $(COMMAND) ## make venv/, the folder that Firebase requires, with everything and `marquee` installed
 
 check: setup ## format, lint, types and import contracts
 	venv/bin/ruff format --check .
@@ -38,7 +39,7 @@ emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl
 	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)") $(OPTIONS)
 
 demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
-	venv/bin/python -m jobs.demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+	$(COMMAND) demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
 
 attacks: setup ## thousands of damaged models, objects and deliveries, for some minutes
 	venv/bin/pytest -m attacks tests/attacks
@@ -64,6 +65,9 @@ $(INSTALLED): requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv venv
 	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
 	@touch $@
+
+$(COMMAND): tools/marquee $(INSTALLED)
+	@install -m 755 tools/marquee $@
 
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)
 	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt

@@ -1,18 +1,20 @@
 """Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
-import argparse
 import re
 import signal
+import socket
 import sys
 import tempfile
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
+import click
 from cloudevents.http import CloudEvent
 from flask import Flask, Request, Response, jsonify, request, send_from_directory
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -20,13 +22,16 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from functions import wiring
 from functions.api import api
 from functions.interaction import interaction
+from jobs import outcome
+from jobs.commandline import Job, run
 from jobs.console import Console
 from jobs.load import load_folder
-from jobs.options import ReadingOptions, add_arguments, reading_parser
-from jobs.sample import write_sample
+from jobs.options import ReadingOptions, reading_help, reading_options
+from jobs.retrain import shown_on
+from jobs.sample import city_options, write_sample
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, fields
-from shared.errors import MarqueeError
+from shared.errors import InvalidField
 from shared.ports import Appended, InteractionLog
 from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
@@ -34,6 +39,9 @@ from shared.settings import Settings
 _WEB: Final = Path(__file__).parent.parent / "web"
 _MAX_SUGGESTED_USERS: Final = 1_000
 _MAX_PORT: Final = 65_535
+_LOCALHOST: Final = "127.0.0.1"
+_BACKLOG: Final = 128
+"""Connections that may wait for the server, as of `socketserver` in Werkzeug."""
 _HOST: Final = re.compile(r"(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?", re.IGNORECASE)
 _OWN_SITES: Final = ("same-origin", "none")
 """Values of Sec-Fetch-Site for requests of the page itself and of the user, who typed the address."""
@@ -117,41 +125,69 @@ def make_app(wired: wiring.Services) -> Flask:
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of the demo; returns the exit status."""
-    parser = reading_parser(
-        "jobs.demo",
-        "Load data, train a model, and serve recommendations with a web page on localhost until stopped. "
-        "Without --data, the data is that of a generated city.",
+@click.command(
+    "demo",
+    cls=Job,
+    help=reading_help(
+        "Load data, train a model, and serve recommendations with a web page on localhost until stopped. Without "
+        "--data, the data is that of a generated city.",
         example="--data FOLDER",
-    )
-    parser.add_argument("--port", type=int, default=8080, help="port on localhost (default: %(default)s; 0 for any)")
-    parser.add_argument("--data", type=Path, metavar="FOLDER", help="CSV folder to load instead of the sample city")
-    parser.add_argument("--users", type=int, default=99, help="sample users (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=50, help="sample events (default: %(default)s)")
-    parser.add_argument("--interactions", type=int, default=467, help="sample interactions (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the sample city (default: %(default)s)")
-    add_arguments(parser)
-    given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
+    ),
+)
+@click.option("--port", type=int, default=8080, show_default=True, help="port on localhost; 0 for any")
+@click.option(
+    "--data", type=click.Path(path_type=Path), metavar="FOLDER", help="CSV folder to load instead of the generated city"
+)
+@city_options
+@reading_options()
+def command(*, port: int, data: Path | None, options: ReadingOptions, **city: int) -> None:
+    """Demo on localhost, whose files are gone afterwards."""
+    fields.integer({"--port": port}, "--port", low=0, high=_MAX_PORT)
+    console, serving = Console(), False
     # Handle both signals as Ctrl-C, so that the temporary folder is deleted; shells start background jobs with SIGINT
     # ignored.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        fields.integer({"--port": given.port}, "--port", low=0, high=_MAX_PORT)
-        options = ReadingOptions.parse(given)
-        with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder:
-            _serve(given, options, Path(folder), console)
-    except (MarqueeError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
+        with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder, listening(port) as socket:
+            wired = _ready(Path(folder), data, city, options, console)
+            serving = True
+            _serve(wired, socket, console)
     except KeyboardInterrupt:
+        # Only Ctrl-C ends a server. One that is not yet there was interrupted.
+        if not serving:
+            raise
         console.say("stopped; the demo's files are gone")
-    return 0
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _serve(given: argparse.Namespace, options: ReadingOptions, folder: Path, console: Console) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the demo; returns the exit status."""
+    return run(command, arguments, name="python -m jobs.demo")
+
+
+@contextmanager
+def listening(port: int) -> Iterator[socket.socket]:
+    """Listening socket on a port of localhost, closed after the block; raises `InvalidField` for a port in use.
+
+    The port is taken before the work begins, so that nobody waits for data that cannot be served. A port on which a
+    server has just ended is free: connections that it has closed do not count.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((_LOCALHOST, port))
+            taken.listen(_BACKLOG)
+        except OSError as error:
+            raise InvalidField("--port", port, f"a free port, or 0 for any ({error.strerror})") from error
+        yield taken
+
+
+def _ready(
+    folder: Path, data: Path | None, city: Mapping[str, int], options: ReadingOptions, console: Console
+) -> wiring.Services:
+    """Services with the loaded data and a trained model, whose stores are in `folder`."""
     settings = Settings(
         documents=f"sqlite:{folder / 'documents.db'}",
         objects=f"folder:{folder / 'bucket'}",
@@ -160,34 +196,34 @@ def _serve(given: argparse.Namespace, options: ReadingOptions, folder: Path, con
         timezone=options.calendar().timezone,
     )
     wired = wiring.build(settings)
-    data = given.data
     if data is None:
         data = folder / "city"
-        console.say(f"generating a city: {given.users} users, {given.events} events, {given.interactions} interactions")
-        write_sample(
-            data,
-            users=given.users,
-            events=given.events,
-            interactions=given.interactions,
-            seed=given.seed,
-            now=datetime.now(UTC),
-        )
+        sizes = ", ".join(f"{city[name]:,} {name}" for name in ("users", "events", "interactions"))
+        console.say(f"generating a city: {sizes}")
+        write_sample(data, **city, now=datetime.now(UTC))
     console.say(f"loading {data}")
     load_folder(
         data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console, options=options
     )
     console.say("training")
     plan = Plan(model=settings.model, half_life_days=settings.half_life_days, calendar=wiring.calendar(settings))
-    trainer = wiring.trainer(wired, lambda step: console.say(step.message))
-    retrain(trainer, plan, scheduled_at=wired.now())
+    with console.task("training") as task:
+        document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=wired.now())
+    console.say("\n".join(outcome.models(document)))
     if next(wired.documents.events.live(wired.now()), None) is None:
         console.say("warning: none of these events is still to come, so every list will be empty")
+    return wired
+
+
+def _serve(wired: wiring.Services, taken: socket.socket, console: Console) -> None:
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):
-        app = make_app(wired)
-        server = make_server("127.0.0.1", given.port, app, threaded=True, request_handler=PatientHandler)
-        console.say(f"serving http://localhost:{server.server_port} until Ctrl-C")
+        port = taken.getsockname()[1]
+        server = make_server(
+            _LOCALHOST, port, make_app(wired), threaded=True, request_handler=PatientHandler, fd=taken.fileno()
+        )
+        console.say(f"serving http://localhost:{port} until Ctrl-C")
         try:
             server.serve_forever()
         finally:

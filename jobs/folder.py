@@ -243,12 +243,13 @@ def _version(interaction: Interaction) -> tuple[object, ...]:
 
 
 def _accepted(file: EntityFile[Entity], rejections: Rejections, console: Console) -> Iterator[Entity]:
-    for item in file:
-        console.progress(f"reading {file.name}: {file.share_read():.0%}")
-        if isinstance(item, Rejection):
-            rejections.add(item)
-        else:
-            yield item
+    with console.task(f"reading {file.name}") as task:
+        for row, item in enumerate(file, 1):
+            task.update(file.share_read(), row)
+            if isinstance(item, Rejection):
+                rejections.add(item)
+            else:
+                yield item
 
 
 def _interaction(data: dict[str, Any], now: datetime | None, keep_days: int | None) -> Interaction:

@@ -10,64 +10,62 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+import click
+
 from functions import wiring
 from jobs import places
+from jobs.commandline import Job, OutputFile, run
 from jobs.console import Console, table
 from jobs.csvfile import Rejection, RejectionFile
 from jobs.folder import Entity, EntityFile, Folder
-from jobs.options import ReadingOptions, add_arguments, reading_parser
+from jobs.options import ReadingOptions, reading_help, reading_options
 from jobs.references import References
-from shared.errors import InvalidField, MarqueeError
+from shared.errors import InvalidField
 from shared.ports import Documents, Written
 from shared.services.ingest.bulk_load import CHUNK, load_interactions
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line of the bulk load; returns the exit status."""
-    parser = reading_parser(
-        "jobs.load",
-        "Load events.csv, users.csv and interactions.csv into a document store. The load is idempotent: "
+@click.command(
+    "load",
+    cls=Job,
+    interrupted="interrupted; run the same command again to go on",
+    help=reading_help(
+        "Load events.csv, users.csv and interactions.csv of FOLDER into a document store. The load is idempotent: "
         "after an interruption, run it again. Invalid rows are listed with the reason; all other rows are loaded.",
         example="FOLDER",
         status="Exit status: 0 if the folder is loaded; 1 if a file or a store cannot be used, or if more rows of a "
-        "file are rejected than --max-rejected allows, while all others are loaded; 2 for wrong options; 130 if "
+        "file are rejected than --max-rejected allows, while all others are loaded; 2 for wrong usage; 130 if "
         "interrupted.",
-    )
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder with the CSV files")
-    parser.add_argument("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
-    parser.add_argument("--objects", metavar="PLACE", help=places.OBJECTS_HELP)
-    parser.add_argument(
-        "--rejected",
-        type=Path,
-        metavar="FILE",
-        default=Path("rejected.csv"),
-        help="CSV file for rejected rows, written anew by each load (default: %(default)s)",
-    )
-    add_arguments(parser, zone="$MARQUEE_TIMEZONE; without it, such times are rejected")
-    given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
-    try:
-        options = ReadingOptions.parse(given)
-    except InvalidField as error:
-        parser.error(str(error))
-    try:
-        # First of all, so that nothing of an earlier load is taken for the reasons of this one.
-        with RejectionFile(given.rejected) as rejections:
-            settings = places.named(wiring.read_settings(os.environ), documents=given.store, objects=given.objects)
-            documents = wiring.build(settings).documents
-            try:
-                load = _Load(documents, rejections, console, now=datetime.now(UTC))
-                options = options.in_zone_of(settings.timezone)
-                load.run(given.folder, keep_days=settings.keep_days, options=options)
-            finally:
-                documents.close()
-    except (MarqueeError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        console.say("interrupted; run the same command again to go on")
-        return 130
-    return 0
+    ),
+)
+@click.argument("folder", type=click.Path(path_type=Path))
+@places.store_option
+@places.objects_option
+@click.option(
+    "--rejected",
+    type=OutputFile(),
+    metavar="FILE",
+    default="rejected.csv",
+    show_default=True,
+    help="CSV file for rejected rows, written anew by each load",
+)
+@reading_options(zone="$MARQUEE_TIMEZONE; without it, such times are rejected")
+def command(*, folder: Path, store: str | None, objects: str | None, rejected: Path, options: ReadingOptions) -> None:
+    """Bulk load of a folder into the store of the settings or of the options."""
+    # First of all, so that nothing of an earlier load is taken for the reasons of this one.
+    with RejectionFile(rejected) as rejections:
+        settings = places.named(wiring.read_settings(os.environ), documents=store, objects=objects)
+        documents = wiring.build(settings).documents
+        try:
+            load = _Load(documents, rejections, Console(), now=datetime.now(UTC))
+            load.run(folder, keep_days=settings.keep_days, options=options.in_zone_of(settings.timezone))
+        finally:
+            documents.close()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the bulk load; returns the exit status."""
+    return run(command, arguments, name="python -m jobs.load")
 
 
 def load_folder(
@@ -145,10 +143,11 @@ class _Load:
 
         started = time.perf_counter()
         written, rows = Written(), accepted()
-        while chunk := list(islice(rows, CHUNK)):
-            done = put(chunk)
-            written += dataclasses.replace(done, unchanged=len(chunk) - done.loaded)
-            self._console.progress(f"loading {file.name}: {file.share_read():.0%}, {written.loaded:,} new")
+        with self._console.task(f"loading {file.name}") as task:
+            while chunk := list(islice(rows, CHUNK)):
+                done = put(chunk)
+                written += dataclasses.replace(done, unchanged=len(chunk) - done.loaded)
+                task.update(file.share_read(), written.loaded + written.unchanged)
         rejected = self._rejections.by_file[file.name]
         self._rows[file.name] = written.loaded + written.unchanged + rejected
         counts: tuple[int, ...] = (written.loaded, written.unchanged, rejected)

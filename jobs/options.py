@@ -3,12 +3,16 @@
 import argparse
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Final, Self
+from functools import wraps
+from typing import Any, Final, Self
 from zoneinfo import ZoneInfo
 
+import click
+
+from jobs.commandline import CALLED
 from jobs.naming import read_pairs
 from shared.catalog.calendar import Calendar
 from shared.entities.fields import zone_names
@@ -19,7 +23,7 @@ _WIDTH: Final = 80
 _EXAMPLE: Final = """\
 A folder that a spreadsheet exported, with columns of other names and local times:
 
-  python -m {arguments} \\
+  {command} {arguments} \\
       --map name=title,startsAt=starts_at --timezone Europe/Berlin
 
 or, instead of --map, with a file {schema} in the folder:
@@ -30,22 +34,47 @@ or, instead of --map, with a file {schema} in the folder:
 
 docs/data.md lists the fields, and says how cells are read.
 """
+_MAP: Final = (
+    "columns with other names than their field, such as name=title,startsAt=starts_at; may be repeated. "
+    f"A file {FILE} in the folder can name them instead"
+)
+_TIMEZONE: Final = (
+    "time zone of times without an offset, such as Europe/Berlin, for rows without a `timezone` of their own "
+    "(default: {zone})"
+)
+_MAX_REJECTED: Final = (
+    "end with an error if more rows of a file are rejected: a number such as 20, or a share such as 5% "
+    "(default: if all rows of a file are rejected)"
+)
+_REFUSED: Final = "such times are rejected"
+_PAIRS: Final = "COLUMN=FIELD,..."
 
 
-def reading_parser(module: str, description: str, *, example: str, status: str = "") -> argparse.ArgumentParser:
-    """Parser of a command line that reads a folder, with an example in its help.
+def reading_help(description: str, *, example: str, status: str = "") -> str:
+    """Help of a command that reads a folder, with an example; paragraphs after a backspace keep their lines.
+
+    Parameters
+    ----------
+    example : words of the example, after the path of the command.
+    status : meaning of the exit status.
+    """
+    lines = _EXAMPLE.format(command=CALLED, arguments=example, schema=FILE).rstrip()
+    kept = "\n\n".join(f"\b\n{paragraph}" for paragraph in lines.split("\n\n"))
+    return "\n\n".join(filter(None, (description, kept, status)))
+
+
+def reading_parser(module: str, description: str, *, example: str) -> argparse.ArgumentParser:
+    """Parser of a command line that is no subcommand of `marquee` and reads a folder, with an example in its help.
 
     Parameters
     ----------
     module : name of the module.
     example : arguments of the example.
-    status : meaning of the exit status.
     """
-    epilog = _EXAMPLE.format(arguments=f"{module} {example}", schema=FILE)
     return argparse.ArgumentParser(
         prog=f"python -m {module}",
         description=textwrap.fill(description, _WIDTH),
-        epilog="\n".join((epilog, textwrap.fill(status, _WIDTH))).strip(),
+        epilog=_EXAMPLE.format(command=f"python -m {module}", arguments=example, schema=FILE).strip(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
@@ -108,13 +137,18 @@ class ReadingOptions:
     max_rejected: MaxRejected = field(default_factory=MaxRejected)
 
     @classmethod
+    def of(cls, pairs: Sequence[str], timezone: str | None, max_rejected: str | None) -> Self:
+        """Options as they are typed, None for those that are not given; raises `InvalidField` naming the option."""
+        return cls(
+            pairs=read_pairs(pairs),
+            zone=None if timezone is None else _zone(timezone),
+            max_rejected=MaxRejected() if max_rejected is None else MaxRejected.parse(max_rejected),
+        )
+
+    @classmethod
     def parse(cls, given: argparse.Namespace) -> Self:
         """Options of a command line with the arguments of `add_arguments`; raises `InvalidField` naming the option."""
-        return cls(
-            pairs=read_pairs(given.map),
-            zone=None if given.timezone is None else _zone(given.timezone),
-            max_rejected=MaxRejected() if given.max_rejected is None else MaxRejected.parse(given.max_rejected),
-        )
+        return cls.of(given.map, given.timezone, given.max_rejected)
 
     def calendar(self) -> Calendar:
         """Local time of events that name no zone: that of local times, or solar time."""
@@ -125,29 +159,34 @@ class ReadingOptions:
         return self if self.zone or not name else replace(self, zone=ZoneInfo(name))
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, zone: str = "such times are rejected") -> None:
+def reading_options(zone: str = _REFUSED) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options of a command that reads a folder, which the command gets as `options`, a `ReadingOptions`.
+
+    `zone` says what holds without a time zone.
+    """
+
+    def decorate(callback: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(callback)
+        def with_options(*, pairs: Sequence[str], timezone: str | None, max_rejected: str | None, **given: Any) -> Any:
+            return callback(options=ReadingOptions.of(pairs, timezone, max_rejected), **given)
+
+        for option in (
+            click.option("--max-rejected", metavar="LIMIT", help=_MAX_REJECTED),
+            click.option("--timezone", metavar="ZONE", help=_TIMEZONE.format(zone=zone)),
+            click.option("--map", "pairs", metavar=_PAIRS, multiple=True, help=_MAP),
+        ):
+            with_options = option(with_options)
+        return with_options
+
+    return decorate
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, zone: str = _REFUSED) -> None:
     """Arguments of `ReadingOptions.parse`, as a group of the parser's help; `zone` says what holds without a zone."""
     group = parser.add_argument_group("reading of the CSV files")
-    group.add_argument(
-        "--map",
-        metavar="COLUMN=FIELD,...",
-        action="append",
-        default=[],
-        help="columns with other names than their field, such as name=title,startsAt=starts_at; may be repeated. "
-        f"A file {FILE} in the folder can name them instead",
-    )
-    group.add_argument(
-        "--timezone",
-        metavar="ZONE",
-        help="time zone of times without an offset, such as Europe/Berlin, for rows without a `timezone` of their own "
-        f"(default: {zone})",
-    )
-    group.add_argument(
-        "--max-rejected",
-        metavar="LIMIT",
-        help="end with an error if more rows of a file are rejected: a number such as 20, or a share such as 5%% "
-        "(default: if all rows of a file are rejected)",
-    )
+    group.add_argument("--map", metavar=_PAIRS, action="append", default=[], help=_MAP)
+    group.add_argument("--timezone", metavar="ZONE", help=_TIMEZONE.format(zone=zone))
+    group.add_argument("--max-rejected", metavar="LIMIT", help=_MAX_REJECTED.replace("%", "%%"))
 
 
 def same_arguments(given: argparse.Namespace) -> list[str]:

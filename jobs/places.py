@@ -1,15 +1,23 @@
-"""Stores of a command: those of the settings, or those that its options name in their place."""
+"""Stores of a command: those of the settings, or those that its options `--store` and `--objects` name instead."""
 
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+import click
+
 from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS
 from shared.errors import SettingsError
 from shared.settings import Settings, check_store, is_on_google_cloud
 
-DOCUMENTS_HELP = "sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
-OBJECTS_HELP = "folder:PATH or gs:BUCKET, where the deployment's key is (default: $MARQUEE_OBJECTS or a folder)"
+store_option = click.option(
+    "--store", metavar="STORE", help="sqlite:PATH or firestore:PROJECT (default: $MARQUEE_DOCUMENTS or SQLite)"
+)
+objects_option = click.option(
+    "--objects",
+    metavar="PLACE",
+    help="folder:PATH or gs:BUCKET, where the deployment's key is (default: $MARQUEE_OBJECTS or a folder)",
+)
 
 
 def named(

@@ -1,6 +1,5 @@
 """Restore of a lost document store from the ledger in the bucket: `python -m jobs.restore`."""
 
-import argparse
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,11 +8,14 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
+import click
+
 from functions import wiring
 from jobs import places
+from jobs.commandline import Job, run
 from jobs.console import Console, table
 from shared.entities import Event, Status
-from shared.errors import ArtifactError, MarqueeError
+from shared.errors import ArtifactError
 from shared.feedback.retention import is_kept, kept_since
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS
@@ -24,32 +26,29 @@ from shared.services.training.ledger_sync import LedgerFiles
 _Item = TypeVar("_Item")
 
 
+@click.command(
+    "restore",
+    cls=Job,
+    interrupted="interrupted; run the same command again to go on",
+    help="Write the events, profiles and interactions of the ledger into a document store that lost them, with the "
+    "histories and counts that follow. The restore is idempotent: after an interruption, run it again. What is stored "
+    "already stays.",
+)
+@places.store_option
+@places.objects_option
+def command(*, store: str | None, objects: str | None) -> None:
+    """Restore of the store of the settings or of the options."""
+    settings = places.named(wiring.read_settings(os.environ), documents=store, objects=objects)
+    wired = wiring.build(settings)
+    try:
+        restore(wired.documents, wired.objects, now=wired.now(), console=Console(), keep_days=settings.keep_days)
+    finally:
+        wired.documents.close()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the restore; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.restore",
-        description="Write the events, profiles and interactions of the ledger into a document store that lost them, "
-        "with the histories and counts that follow. The restore is idempotent: after an interruption, run it again. "
-        "What is stored already stays.",
-    )
-    parser.add_argument("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
-    parser.add_argument("--objects", metavar="PLACE", help=places.OBJECTS_HELP)
-    given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
-    try:
-        settings = places.named(wiring.read_settings(os.environ), documents=given.store, objects=given.objects)
-        wired = wiring.build(settings)
-        try:
-            restore(wired.documents, wired.objects, now=wired.now(), console=console, keep_days=settings.keep_days)
-        finally:
-            wired.documents.close()
-    except MarqueeError as error:
-        console.say(f"error: {error}")
-        return 1
-    except KeyboardInterrupt:
-        console.say("interrupted; run the same command again to go on")
-        return 130
-    return 0
+    return run(command, arguments, name="python -m jobs.restore")
 
 
 def restore(
@@ -78,18 +77,26 @@ def restore(
     )
     # The ledger is older than what is stored, which therefore wins.
     missing = (event for event in events if event.event_id not in stored and not _is_deleted(event))
+    expected = {name: sum(chunk.rows for chunk in chunks) for name, chunks in feeds.items()}
     report = [
-        _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=now), console),
+        _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=now), console, expected[EVENTS]),
         _put(
             USERS,
             (user for user in users if user.user_id not in known and erased.at(user.user_id) is None),
             lambda chunk: documents.users.put(chunk, now=now),
             console,
+            expected[USERS],
         ),
-        _put(INTERACTIONS, interactions, lambda chunk: load_interactions(documents, chunk, now=now), console),
+        _put(
+            INTERACTIONS,
+            interactions,
+            lambda chunk: load_interactions(documents, chunk, now=now),
+            console,
+            expected[INTERACTIONS],
+        ),
     ]
     console.say(table(["", "restored", "unchanged"], report))
-    console.say("train with --reread next: python -m jobs.retrain --reread")
+    console.say("train with --reread next: venv/bin/marquee train --reread")
 
 
 def _is_deleted(event: Event) -> bool:
@@ -97,12 +104,20 @@ def _is_deleted(event: Event) -> bool:
     return replace(event, updated_at=None, dropped=()) == Event(event_id=event.event_id, status=Status.HIDDEN)
 
 
-def _put(name: str, items: Iterable[_Item], put: Callable[[Sequence[_Item]], Written], console: Console) -> list[str]:
-    """Restore of one collection; returns its row of the report."""
-    written, rest = Written(), iter(items)
-    for chunk in _chunks(rest):
-        written += put(chunk)
-        console.progress(f"restoring {name}: {written.loaded:,}")
+def _put(
+    name: str,
+    items: Iterable[_Item],
+    put: Callable[[Sequence[_Item]], Written],
+    console: Console,
+    rows: int,
+) -> list[str]:
+    """Restore of one collection, of which the ledger has `rows` rows; returns its row of the report."""
+    written, rest, read = Written(), iter(items), 0
+    with console.task(f"restoring {name}") as task:
+        for chunk in _chunks(rest):
+            written += put(chunk)
+            read += len(chunk)
+            task.update(min(read / max(rows, 1), 1.0), read)
     return [name, f"{written.loaded:,}", f"{written.unchanged:,}"]
 
 

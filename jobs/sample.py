@@ -1,12 +1,12 @@
 """Synthetic data: CSV files of a generated city: `python -m jobs.sample FOLDER`."""
 
-import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+import click
 import numpy as np
 
 from jobs.city.behaviour import behave
@@ -15,10 +15,15 @@ from jobs.city.offers import Offers
 from jobs.city.people import build_people, profiles
 from jobs.city.programme import build_programme
 from jobs.city.themes import read_themes
+from jobs.commandline import Job, run
 from jobs.console import Console
 from shared.entities import fields
-from shared.errors import InvalidField, MarqueeError
+from shared.errors import InvalidField
 
+USERS: Final = 2_000
+"""Users of the default city: enough of them act in its latest days to tell a model from popularity."""
+EVENTS: Final = 1_000
+INTERACTIONS: Final = 20_000
 MAX_USERS: Final = 1_000_000
 MAX_EVENTS: Final = 1_000_000
 MAX_INTERACTIONS: Final = 10_000_000
@@ -27,48 +32,49 @@ _EARLIEST: Final = datetime(1975, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2199, 1, 1, tzinfo=UTC)
 
 
+def city_options(callback: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of a synthetic city: `users`, `events`, `interactions` and `seed`."""
+    for option in (
+        click.option("--seed", type=int, default=1, show_default=True, help="seed of the generated city"),
+        click.option(
+            "--interactions",
+            type=int,
+            default=INTERACTIONS,
+            show_default=True,
+            help=f"number of interactions, 0..{MAX_INTERACTIONS}",
+        ),
+        click.option(
+            "--events", type=int, default=EVENTS, show_default=True, help=f"number of events, 1..{MAX_EVENTS}"
+        ),
+        click.option("--users", type=int, default=USERS, show_default=True, help=f"number of users, 1..{MAX_USERS}"),
+    ):
+        callback = option(callback)
+    return callback
+
+
+@click.command(
+    "sample",
+    cls=Job,
+    help="Write events.csv, users.csv and interactions.csv of a synthetic city into FOLDER, which is created if "
+    "missing; existing files are replaced. Deterministic: equal options with an equal --now give equal bytes. Users "
+    "have preferences that a model can learn.",
+)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@city_options
+@click.option(
+    "--now", metavar="TIME", help="time that counts as now, such as 2026-05-01T12:00:00Z (default: the clock)"
+)
+def command(*, folder: Path, users: int, events: int, interactions: int, seed: int, now: str | None) -> None:
+    """Synthetic city in a folder."""
+    console, at = Console(), fields.required_time({"--now": now or datetime.now(UTC)}, "--now")
+    with console.task("generating a city"):
+        write_sample(folder, users=users, events=events, interactions=interactions, seed=seed, now=at)
+    console.say(f"wrote {folder}: {users:,} users, {events:,} events, {interactions:,} interactions")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the generator; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m jobs.sample",
-        description="Write events.csv, users.csv and interactions.csv of a synthetic city. Deterministic: "
-        "equal options with an equal --now give equal bytes. Users have preferences that a model can learn.",
-    )
-    parser.add_argument("folder", type=Path, help="output folder; created if missing, existing files are replaced")
-    parser.add_argument("--users", type=int, default=99, help=f"number of users, 1..{MAX_USERS} (default: %(default)s)")
-    parser.add_argument(
-        "--events", type=int, default=50, help=f"number of events, 1..{MAX_EVENTS} (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--interactions", type=int, default=467, help=f"0..{MAX_INTERACTIONS} rows (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="seed of the generator (default: %(default)s)")
-    parser.add_argument(
-        "--now",
-        metavar="TIME",
-        help="time that counts as now, such as 2026-05-01T12:00:00Z (default: the clock)",
-    )
-    given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
-    try:
-        now = fields.required_time({"--now": given.now or datetime.now(UTC)}, "--now")
-        write_sample(
-            given.folder,
-            users=given.users,
-            events=given.events,
-            interactions=given.interactions,
-            seed=given.seed,
-            now=now,
-        )
-    except InvalidField as error:
-        parser.error(str(error))
-    except (MarqueeError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
-    console.say(
-        f"wrote {given.folder}: {given.users:,} users, {given.events:,} events, {given.interactions:,} interactions"
-    )
-    return 0
+    return run(command, arguments, name="python -m jobs.sample")
 
 
 def write_sample(folder: Path, *, users: int, events: int, interactions: int, seed: int, now: datetime) -> None:

@@ -52,8 +52,13 @@ class Scores:
     listed: NDArray[np.floating]
 
     def metrics(self) -> dict[str, float]:
-        """Mean metrics by name, for the manifest and the run document; segments without users are left out."""
+        """Mean metrics by name, for the manifest and the run document; segments without users are left out.
+
+        The error is the standard error of the mean NDCG over users.
+        """
         metrics = {"users": float(len(self.ndcg["all"])), f"ndcg@{K}": _mean(self.ndcg["all"])}
+        if len(self.ndcg["all"]) > 1:
+            metrics[f"ndcg@{K} error"] = float(self.ndcg["all"].std(ddof=1) / np.sqrt(len(self.ndcg["all"])))
         metrics |= {f"recall@{K}": self.recall, "coverage": self.coverage}
         metrics |= {f"ndcg@{K} {name}": _mean(self.ndcg[name]) for name in REPORTED[1:] if len(self.ndcg[name])}
         return metrics

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from functions.event import event
-from jobs import retrain
+from jobs import outcome
 from shared.adapters.cloudevent import encode_change
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import Status, User
@@ -175,7 +175,7 @@ def test_retrain_reports_all_documents_each_time(
     assert_told(document.documents)
     earlier = {key: value for key, value in json.loads(stored.data).items() if key != "documents"}
     assert RunDocument.from_json(json.dumps(earlier).encode()).documents == {}
-    printed = "\n".join(retrain._report(document))
+    printed = "\n".join(outcome.details(document))
     for words in ("price", "gender", "3 hidden events", "odd starts_at", "1 undated events", "Open jam"):
         assert words in printed
 

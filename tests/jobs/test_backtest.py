@@ -190,7 +190,7 @@ def test_events_announced_later_are_listed_on_request(folder: Path, run: Run) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--model", "oracle"], "argument --model: invalid choice: 'oracle'"),
+        (["--model", "oracle"], "Invalid value for '--model': 'oracle' is not one of"),
         (["--cutoff", "yesterday"], "--cutoff: expected an ISO 8601 time"),
         (["--cutoff", "2026-05-01T12:00:00"], "--cutoff: expected an ISO 8601 time with an offset"),
         (["--k", "0"], "--k: expected a whole number in 1..1000, got 0"),
@@ -205,16 +205,14 @@ def test_events_announced_later_are_listed_on_request(folder: Path, run: Run) ->
 def test_an_option_that_cannot_be_used_is_refused_by_name(
     options: list[str], message: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([str(folder), "--cutoff", CUTOFF, *options])
-    assert caught.value.code == 2
+    assert main([str(folder), "--cutoff", CUTOFF, *options]) == 2
     assert message in capsys.readouterr().err
 
 
 def test_a_folder_without_files_and_an_output_without_folder_are_errors(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main([str(tmp_path / "none"), "--cutoff", CUTOFF]) == 1
+    assert main([str(tmp_path / "none"), "--cutoff", CUTOFF]) == 2
     assert "expected a folder with events.csv" in capsys.readouterr().err
-    assert main([str(folder), "--cutoff", CUTOFF, "--out", str(tmp_path / "none" / "recs.csv")]) == 1
+    assert main([str(folder), "--cutoff", CUTOFF, "--out", str(tmp_path / "none" / "recs.csv")]) == 2
     assert "error: " in capsys.readouterr().err

@@ -212,9 +212,9 @@ def test_a_folder_without_any_file_is_an_error_that_says_what_was_expected(
 ) -> None:
     for name in NAMES:
         folder.joinpath(name).unlink()
-    load(status=1)
+    load(status=2)
     folder.rmdir()
-    load(status=1)
+    load(status=2)
     output = capsys.readouterr().err
     assert output.count(f"error: {folder}: expected a folder with events.csv, users.csv, interactions.csv") == 2
 
@@ -222,14 +222,14 @@ def test_a_folder_without_any_file_is_an_error_that_says_what_was_expected(
 def test_an_unknown_store_is_an_error_that_names_the_option(
     load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load("--store", "mysql:db", status=1)
+    load("--store", "mysql:db", status=2)
     assert "error: --store: expected sqlite:… or firestore:…, got 'mysql:db'" in capsys.readouterr().err
 
 
 def test_a_rejection_file_that_cannot_be_written_is_an_error(
     folder: Path, load: Callable[..., Documents], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    load("--rejected", str(folder), status=1)
+    load("--rejected", str(folder), status=2)
     assert "error: " in capsys.readouterr().err
 
 

@@ -149,9 +149,9 @@ def test_the_command_restores_a_file(store: Documents, tmp_path: Path, capsys: p
     assert main(["--store", file, "--objects", place]) == 0
     said = capsys.readouterr().err
     assert "restored" in said
-    assert "jobs.retrain --reread" in said
+    assert "marquee train --reread" in said
     restored = open_documents(file, keys)
     assert len([*restored.events.changed_since(None)]) == len(laws.city().events)
     restored.close()
-    assert main(["--store", file, "--objects", "gs://bucket"]) == 1
+    assert main(["--store", file, "--objects", "gs://bucket"]) == 2
     assert "did you mean gs:bucket?" in capsys.readouterr().err

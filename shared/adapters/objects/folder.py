@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from shared.adapters.objects.names import check_name, check_prefix
-from shared.errors import Conflict, StoreUnavailable
+from shared.errors import Conflict, SettingsError, StoreUnavailable
 from shared.ports import Blob, ObjectStore, remaining_s
 
 _NS_PER_GENERATION = 1_000
@@ -126,6 +126,9 @@ def _generation(status: os.stat_result) -> int:
 
 
 def open_store(path: str) -> ObjectStore:
-    """Object store in the folder `path`, which is created where it is missing."""
-    Path(path).mkdir(parents=True, exist_ok=True)
+    """Object store in the folder `path`, which is created where it is missing; raises `SettingsError` if it cannot."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"folder:{path}: expected a folder, or a path at which one can be made: {error}") from error
     return FolderObjects(path)

@@ -12,6 +12,7 @@ from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.adapters.sqlite.rules import SqliteRules
 from shared.adapters.sqlite.users import SqliteUsers
 from shared.entities import KeySource
+from shared.errors import SettingsError
 from shared.ports import Documents
 from shared.schema import Schema
 
@@ -19,10 +20,18 @@ from shared.schema import Schema
 def open_store(path: str, keys: KeySource, _schema: Schema, _timezone: str) -> Documents:
     """Document store on the file `path`, `MEMORY` for one in memory; missing parent folders are created.
 
-    No app shares the file: tables and fields have Marquee's own names.
+    No app shares the file: tables and fields have Marquee's own names. Raises `SettingsError` for a path at which no
+    file can be.
     """
     if path != MEMORY:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"sqlite:{path}: expected a file, or a path at which one can be made: {error}"
+            ) from error
+        if Path(path).is_dir():
+            raise SettingsError(f"sqlite:{path}: expected a file, got a folder")
     database = Database(path, keys)
     return Documents(
         SqliteEvents(database),

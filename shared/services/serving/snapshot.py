@@ -71,7 +71,7 @@ def load(objects: ObjectStore) -> CachedRecommender:
     """Published recommender, for use from Python; raises `ArtifactError` when there is none or it is damaged."""
     blob = objects.read(POINTER)
     if blob is None:
-        raise ArtifactError(f"{POINTER}: no model is published yet; run `python -m jobs.retrain`")
+        raise ArtifactError(f"{POINTER}: no model is published yet; run `venv/bin/marquee train`")
     return CachedRecommender(load_version(objects, Pointer.from_json(blob.data).version)[0])
 
 

@@ -9,7 +9,7 @@ from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, Verdict, decide, difference
-from shared.selection.judging import Scores, judge, judge_served
+from shared.selection.judging import K, Scores, judge, judge_served
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.run import Run
 
@@ -74,7 +74,11 @@ class ChampionChallenger:
                 notes.append(f"no time left to try {name}")
                 continue
             scores[name] = self._judge(name, training_set, holdout)
-            self._run.step(f"{name} tried", f"{name}: {scores[name].metrics()}")
+            judged = scores[name].ndcg["all"]
+            quality = (
+                f"NDCG@{K} {judged.mean():.3f} for {len(judged):,} users" if len(judged) else "no user to judge by"
+            )
+            self._run.step(f"{name} tried", f"{name}: {quality}")
         model = self._winner(scores, notes)
         incumbent = self._incumbent(served, is_unseen, scores, training_set, holdout, notes)
         popular = scores[MostPopular.name] if model != MostPopular.name else None

@@ -187,7 +187,7 @@ def test_the_command_lists_and_rolls_back(
     assert rollback.main(["previous", *options]) == 0
     assert _current(objects) == "v1"
     for wrong in ("previous", "v7"):
-        assert rollback.main([wrong, *options]) == 1
+        assert rollback.main([wrong, *options]) == 2
     assert "error: " in capsys.readouterr().err
     assert _current(objects) == "v1"
 
