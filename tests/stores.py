@@ -84,6 +84,7 @@ class FragileUsers:
         self.share_plans = users.share_plans
         self.with_friends = users.with_friends
         self.telling = users.telling
+        self.profiles = users.profiles
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()

@@ -89,6 +89,20 @@ class Histories:
             age_days=table.age_days(now)[picked],
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence["Histories"]) -> Self:
+        """Histories of the users of all parts, at least one, in their order."""
+        return cls(
+            users=tuple(user for part in parts for user in part.users),
+            starts=offsets(np.concatenate([np.diff(part.starts) for part in parts])),
+            event_rows=np.concatenate([part.event_rows for part in parts]),
+            organizer_rows=np.concatenate([part.organizer_rows for part in parts]),
+            codes=np.concatenate([part.codes for part in parts]),
+            values=np.concatenate([part.values for part in parts]),
+            age_days=np.concatenate([part.age_days for part in parts]),
+            going=_joined_going(parts),
+        )
+
     def __len__(self) -> int:
         return len(self.users)
 
@@ -141,6 +155,17 @@ class Histories:
             age_days=self.age_days[picked],
             going=None if self.going is None else _going_of(users, self.going),
         )
+
+
+def _joined_going(parts: Sequence[Histories]) -> Going | None:
+    """Friends who go, of the users of all parts; None where no part has any."""
+    known = [part.going for part in parts if part.going is not None]
+    if not known:
+        return None
+    lengths = [np.zeros(len(part), np.int64) if part.going is None else part.going.lengths() for part in parts]
+    rows = np.concatenate([going.values[0] for going in known])
+    numbers = np.concatenate([going.values[1] for going in known])
+    return Ragged(offsets(np.concatenate(lengths)), (rows, numbers))
 
 
 def _going_of(users: Sequence[User], going: Going) -> Going:

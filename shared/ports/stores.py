@@ -92,6 +92,12 @@ class UserStore(Protocol):
         those count whom the profile still declares.
         """
 
+    def profiles(self, *, after: str = "") -> Iterator[Profile]:
+        """Profiles of all users who have a declared profile or a history, by id, as `profile` gives them.
+
+        Visitors are among them. Only those with an id greater than `after`.
+        """
+
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Declared profiles with `updated_at` at or after `moment`, oldest first, ties by id.
 

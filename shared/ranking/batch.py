@@ -1,7 +1,8 @@
-"""Batch recommendation: ranked lists of many users, made by the path that serves requests."""
+"""Batch recommendation: scores and ranked lists of many users, made by the path that serves requests."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,12 @@ from shared.entities import User
 from shared.entities.profile import MAX_HISTORY
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
+from shared.ranking.query import Viewer
 from shared.ranking.recommender import Recommender
+from shared.signals.candidates import Candidates
+from shared.signals.users import UserBatch
 
-_CHUNK = 64
+CHUNK: Final = 64
 """Users scored together; bounds the matrices of users × candidates."""
 
 
@@ -45,8 +49,20 @@ def recommend_batch(
     scores : float of shape (b, min(k, c)); -inf where a list ends early.
     """
     offered = recommender.candidates(candidates, now)
-    for start in range(0, len(users), _CHUNK):
-        chunk = users[start : start + _CHUNK]
+    for start in range(0, len(users), CHUNK):
+        chunk = users[start : start + CHUNK]
         histories = Histories.of_table(chunk, past, now, newest=MAX_HISTORY)
         rows, scores = recommender.rank(histories, offered, k, per_series=per_series)
         yield chunk, rows, scores
+
+
+def score_batch(recommender: Recommender, viewers: Sequence[Viewer], candidates: Candidates) -> NDArray[np.floating]:
+    """Scores of c candidates for b users, at most `CHUNK`, as `Recommender.score` gives them for each.
+
+    Returns
+    -------
+    scores : float of shape (b, c), higher is better.
+    """
+    histories = Histories.joined([viewer.histories for viewer in viewers])
+    scores: NDArray[np.floating] = recommender.scorer.score(UserBatch(histories, candidates))
+    return scores

@@ -1,11 +1,12 @@
 """Declared profiles and histories in Firestore."""
 
-from collections.abc import Iterator, Sequence
+import heapq
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from heapq import merge
+from itertools import groupby
 from operator import itemgetter
-from typing import Final
+from typing import Any, Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel
@@ -21,6 +22,7 @@ from shared.ports import Written
 COLLECTION: Final = "users"
 CHANGED: Final = Listing(COLLECTION, "updated_at")
 ALL: Final = Listing(COLLECTION)
+ALL_HISTORIES: Final = Listing(HISTORIES)
 
 
 class FirestoreUsers:
@@ -54,11 +56,18 @@ class FirestoreUsers:
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile and newest history in one read; empty for an unknown user, unreadable parts left out."""
         references = [self._database.document(collection, user_id) for collection in (COLLECTION, HISTORIES)]
-        found = self._database.read(references, timeout_s=timeout_s)
-        user = declared(user_id, found)
-        stored = found.get((HISTORIES, user_id), {})
-        entries = history.newest(user_id, stored.get("entries", {}))
-        return Profile(user, entries, history.going(user, stored.get(PLANS, {})))
+        return _profile(user_id, self._database.read(references, timeout_s=timeout_s))
+
+    def profiles(self, *, after: str = "") -> Iterator[Profile]:
+        """Profiles of all users by id, merged from the listings of both collections: a read for each document."""
+        listings = (
+            ((key, collection, found) for key, found in documents(self._database, listing, after=after))
+            for collection, listing in ((COLLECTION, ALL), (HISTORIES, ALL_HISTORIES))
+        )
+        # Document ids are in the order of UTF-8, which is that of Python's strings.
+        merged = heapq.merge(*listings, key=itemgetter(0))
+        for user_id, found in groupby(merged, key=itemgetter(0)):
+            yield _profile(user_id, {(collection, key): document for key, collection, document in found})
 
     def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
         """Tell mutual friends of the plans of some users, and take back what others were told; idempotent."""
@@ -99,7 +108,7 @@ class FirestoreUsers:
                     yield user.updated_at, user
 
         *ordered, texts = map(changed, of_any_type(self._database, CHANGED, moment))
-        for _, user in merge(*ordered, sorted(texts, key=itemgetter(0)), key=itemgetter(0)):
+        for _, user in heapq.merge(*ordered, sorted(texts, key=itemgetter(0)), key=itemgetter(0)):
             yield user
 
     def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
@@ -120,3 +129,9 @@ class FirestoreUsers:
         if len(batch):
             self._database.commit(batch, f"{len(batch)} users")
         return Written(len(batch), len(wanted) - len(batch))
+
+
+def _profile(user_id: str, found: Mapping[tuple[str, str], dict[str, Any]]) -> Profile:
+    """Profile of a user from those of the two documents that exist, unreadable parts left out."""
+    user, stored = declared(user_id, found), found.get((HISTORIES, user_id), {})
+    return Profile(user, history.newest(user_id, stored.get("entries", {})), history.going(user, stored.get(PLANS, {})))

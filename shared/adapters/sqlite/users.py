@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.adapters import history, untrusted
-from shared.adapters.sqlite.database import Database, differing, encode, iso, parsed
+from shared.adapters.sqlite.database import PAGE, Database, differing, encode, iso, parsed
 from shared.entities import Interaction, Profile, User
 from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY, OUTLASTING
@@ -17,6 +17,9 @@ from shared.ports import Written
 
 _LASTING = json.dumps(list(OUTLASTING))
 """Types of entries that outlast the newest `MAX_HISTORY`."""
+
+DEADLINE_S = 20.0
+"""Seconds that a profile may take for which no request waits, as Firestore's reads may."""
 
 _FRIEND = "@"
 """Prefix that tells friends from the keys of history entries."""
@@ -96,6 +99,20 @@ class SqliteUsers:
         for text in (text for key, text in rows if key is None):
             user = _read(user_id, text)
         return Profile(user, history.newest(user_id, entries), history.going(user, shared))
+
+    def profiles(self, *, after: str = "") -> Iterator[Profile]:
+        """Profiles of all users by id, each read as `profile` reads it."""
+        while True:
+            page = self._database.rows(
+                "SELECT user_id FROM users WHERE user_id > :after"
+                " UNION SELECT user_id FROM history WHERE user_id > :after ORDER BY user_id LIMIT :page",
+                {"after": after, "page": PAGE},
+            )
+            for (user_id,) in page:
+                yield self.profile(user_id, timeout_s=DEADLINE_S)
+            if len(page) < PAGE:
+                return
+            (after,) = page[-1]
 
     def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
         """Tell mutual friends of the plans of some users, and take back what others were told; idempotent."""

@@ -118,43 +118,52 @@ class ServingContext:
     has_friends: bool = False
 
     def view(self, request: ListRequest) -> RequestView:
-        """State of a new request; reads the snapshot and the user's profile.
-
-        The viewer of a user who does not wish to be profiled is a cold-start user, without profile, history and what
-        they looked at in this session. Events that they booked, attended or dismissed are left out all the same, since
-        that is a filter which they asked for.
-        """
+        """State of a new request; reads the snapshot and the user's profile."""
         now = self.clock()
         snapshot = self.serving.current(now)
         degraded = snapshot.degraded
         profile = Profile(User(user_id=request.user_id or "anonymous"))
-        consumed_ids: tuple[str, ...] = ()
         recent = request.recent
         if request.user_id:
             try:
-                profile = self._profile(request.user_id, now)
+                profile = self.documents.users.profile(request.user_id, timeout_s=self.deadline_s)
             except StoreUnavailable as error:
                 _log.warning("answers without the history of a user: %s", error.for_log())
                 degraded = (*degraded, "history")
                 # Whether the user wishes to be profiled is unknown as well.
                 recent = ()
-        if not profile.user.profiling:
-            consumed_ids = tuple(entry.event_id for entry in profile.history if IS_CONSUMED[CODES[entry.type]])
-            profile, recent = Profile(User(user_id=request.user_id)), ()
-        if profile.user.dropped:
+        viewer = self.viewer(profile, snapshot, now, organizer_ids=request.organizer_ids, recent=recent)
+        if viewer.profile.user.dropped:
             degraded = (*degraded, "profile")
+        return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)
+
+    def viewer(
+        self,
+        stored: Profile,
+        snapshot: Snapshot,
+        now: datetime,
+        *,
+        organizer_ids: tuple[str, ...] = (),
+        recent: Sequence[str] = (),
+    ) -> Viewer:
+        """Viewer with what lists may use of a stored profile.
+
+        The viewer of a user who does not wish to be profiled is a cold-start user, without profile, history and what
+        they looked at in this session. Events that they booked, attended or dismissed are left out all the same, since
+        that is a filter which they asked for.
+        """
+        since = kept_since(self.keep_days, now)
+        history = tuple(entry for entry in stored.history if is_kept(entry, since))
+        profile = replace(stored, history=history, friends_going=stored.friends_going if self.has_friends else ())
+        consumed_ids: tuple[str, ...] = ()
+        if not profile.user.profiling:
+            consumed_ids = tuple(entry.event_id for entry in history if IS_CONSUMED[CODES[entry.type]])
+            profile, recent = Profile(User(user_id=profile.user.user_id)), ()
         if recent:
             minute = now.replace(second=0, microsecond=0)
             session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)
             profile = replace(profile, history=(*session, *profile.history))
-        viewer = Viewer.of(profile, snapshot.recommender.catalog, now, request.organizer_ids, consumed_ids)
-        return RequestView(snapshot, snapshot.model, viewer, now, degraded, self.clock)
-
-    def _profile(self, user_id: str, now: datetime) -> Profile:
-        stored = self.documents.users.profile(user_id, timeout_s=self.deadline_s)
-        since = kept_since(self.keep_days, now)
-        history = tuple(entry for entry in stored.history if is_kept(entry, since))
-        return replace(stored, history=history, friends_going=stored.friends_going if self.has_friends else ())
+        return Viewer.of(profile, snapshot.recommender.catalog, now, organizer_ids, consumed_ids)
 
 
 def with_fallback(

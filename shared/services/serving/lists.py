@@ -3,23 +3,25 @@
 They differ in the candidates and their scores; one sequence turns these into an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import distinct
-from shared.entities import Rules
+from shared.entities import Profile, Rules
 from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
 from shared.models.baselines import fallback_scores
 from shared.ports import Caller
+from shared.ranking.batch import CHUNK, score_batch
 from shared.ranking.explanation import Reason
 from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import Recommendation
+from shared.ranking.query import ListQuery, Recommendation
 from shared.ranking.similarity import similarity
 from shared.services.serving.context import ListRequest, RequestView, ServingContext, with_fallback
 from shared.signals.candidates import Candidates
@@ -76,6 +78,26 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     view = context.view(request)
     live = view.model.live(view.now)
     return _answer(view, request, live.candidates, live.scores(view.viewer), placements=view.snapshot.rules)
+
+
+def recommend_each(
+    context: ServingContext, profiles: Iterable[Profile], query: ListQuery
+) -> Iterator[tuple[str, Answer]]:
+    """Recommended live events for many users: their ids, each with what `recommend` answers for them.
+
+    Users are scored in chunks. Each chunk has the snapshot of its time, so that changes during a long run count.
+    """
+    rest = iter(profiles)
+    while chunk := list(islice(rest, CHUNK)):
+        now = context.clock()
+        snapshot = context.serving.current(now)
+        live = snapshot.model.live(now).candidates
+        viewers = [context.viewer(profile, snapshot, now) for profile in chunk]
+        for viewer, scores in zip(viewers, score_batch(snapshot.recommender, viewers, live), strict=True):
+            view = RequestView(snapshot, snapshot.model, viewer, now, snapshot.degraded, context.clock)
+            user_id = viewer.profile.user.user_id
+            request = ListRequest(user_id=user_id, query=query)
+            yield user_id, _answer(view, request, live, scores, placements=snapshot.rules)
 
 
 @with_fallback
