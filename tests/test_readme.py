@@ -13,10 +13,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import click
 import pytest
 
 from benchmarks.peers import PEERS, SIMPLE
 from jobs.folder import Folder
+from jobs.marquee import command as marquee
 from shared.entities import Event, InteractionType, User, event, user
 from shared.entities.odd import Treatment
 from shared.models.registry import MODELS
@@ -104,7 +106,7 @@ def test_every_shell_command_runs_after_those_of_the_readme(clone: Path) -> None
     [backtest] = (answer for script, answer in said.items() if "jobs.backtest" in script)
     assert backtest.splitlines()[0] == "user_id,event_id,rank,score"
     assert len(backtest.splitlines()) == 3
-    [versions] = (answer for script, answer in said.items() if "jobs.rollback" in script)
+    [versions] = (answer for script, answer in said.items() if "marquee versions" in script)
     assert "(serves)" in versions
 
 
@@ -144,7 +146,21 @@ def test_every_command_line_that_is_named_exists_with_its_options() -> None:
         source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
         if "add_arguments(parser" in source:
             source += (ROOT / "jobs" / "options.py").read_text(encoding="utf-8")
-        assert [option for option in re.findall(r"--[a-z-]+", arguments) if f'"{option}"' not in source] == []
+        known = {f'"{option}"' for option in options_of(import_module(module).command)} if "jobs." in module else source
+        assert [option for option in re.findall(r"--[a-z-]+", arguments) if f'"{option}"' not in known] == []
+
+
+def options_of(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def test_every_command_of_marquee_that_is_named_exists_with_its_options() -> None:
+    named = re.findall(r"(?:`|^venv/bin/|`venv/bin/)marquee ([a-z][a-z-]*)((?: [^`\n]*)?)", TEXT, re.MULTILINE)
+    assert {"load", "train", "recommend", "versions", "rollback"} <= {name for name, _ in named}
+    for name, arguments in named:
+        command = marquee.get_command(click.Context(marquee), name)
+        assert command, name
+        assert set(re.findall(r"--[a-z-]+", arguments)) <= options_of(command) | {"--help"}
 
 
 @pytest.mark.parametrize("page", PAGES)
