@@ -51,6 +51,19 @@ def test_full_lists_continue_after_an_id(stores: Stores) -> None:
         assert [interaction.interaction_id for interaction in store.interactions.since(None, after=after)] == expected
 
 
+def test_profiles_are_those_of_all_who_declared_or_did_anything_by_id(stores: Stores) -> None:
+    store = stores.documents
+    store.users.put([FULL_USER, User(user_id="b"), User(user_id="é"), User(user_id="z", profiling=False)], now=NOW)
+    did_something = [did(f"i{place}", user_id=key) for place, key in enumerate(("a", "b", "b_2", "~visitor", "😀"))]
+    store.users.remember(did_something)
+    found = list(store.users.profiles())
+    ids = sorted([FULL_USER.user_id, "a", "b", "b_2", "z", "é", "~visitor", "😀"])
+    assert [profile.user.user_id for profile in found] == ids
+    assert found == [store.users.profile(key, timeout_s=10) for key in ids]
+    assert [profile.user.user_id for profile in store.users.profiles(after="b")] == ids[ids.index("b") + 1 :]
+    assert list(store.users.profiles(after="😀")) == []
+
+
 def test_listed_counts_the_documents_that_lists_read(stores: Stores) -> None:
     store = stores.documents
     store.users.put([User(user_id=f"user_{number:04}") for number in range(1_010)], now=NOW)

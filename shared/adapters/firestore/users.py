@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Final
 
 from shared.adapters import history, untrusted
@@ -60,14 +59,10 @@ class FirestoreUsers:
 
     def profiles(self, *, after: str = "") -> Iterator[Profile]:
         """Profiles of all users by id, merged from the listings of both collections: a read for each document."""
-        listings = (
-            ((key, collection, found) for key, found in documents(self._database, listing, after=after))
-            for collection, listing in ((COLLECTION, ALL), (HISTORIES, ALL_HISTORIES))
-        )
         # Document ids are in the order of UTF-8, which is that of Python's strings.
-        merged = heapq.merge(*listings, key=itemgetter(0))
-        for user_id, found in groupby(merged, key=itemgetter(0)):
-            yield _profile(user_id, {(collection, key): document for key, collection, document in found})
+        merged = heapq.merge(self._named(ALL, after), self._named(ALL_HISTORIES, after), key=lambda item: item[0][1])
+        for user_id, found in groupby(merged, key=lambda item: item[0][1]):
+            yield _profile(user_id, dict(found))
 
     def share_plans(self, user_ids: Sequence[str], *, viewer: str = "") -> None:
         """Tell mutual friends of the plans of some users, and take back what others were told; idempotent."""
@@ -110,6 +105,11 @@ class FirestoreUsers:
         *ordered, texts = map(changed, of_any_type(self._database, CHANGED, moment))
         for _, user in heapq.merge(*ordered, sorted(texts, key=itemgetter(0)), key=itemgetter(0)):
             yield user
+
+    def _named(self, listing: Listing, after: str) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+        """Documents of a listing by id, with the names that a batched read gives them."""
+        for key, document in documents(self._database, listing, after=after):
+            yield (listing.collection, key), document
 
     def _unprofiled(self, user_ids: Sequence[str]) -> set[str]:
         references = [self._database.document(COLLECTION, user_id) for user_id in user_ids]

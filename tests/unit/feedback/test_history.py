@@ -1,5 +1,7 @@
 """Histories of users as the rows of a CSR matrix."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,6 +82,22 @@ def test_long_histories_of_a_table_and_of_a_profile_are_equal() -> None:
         single = Histories.of_profile(Profile(user, newest_entries(user.user_id, texts)), CATALOG, NOW)
         assert _entries(batch, index) == _entries(single, 0)
         assert len(texts) == 0 or MAX_HISTORY < int(single.starts[-1]) < len(texts)
+
+
+@pytest.mark.parametrize("going", [(), (("a", 2),), (("c", 1), ("d", 3))])
+def test_joined_histories_are_those_of_each_user_in_order(going: tuple[tuple[str, int], ...]) -> None:
+    profiles = [replace(_profile(user, GIVEN), friends_going=going if user.user_id == "u2" else ()) for user in USERS]
+    singles = [Histories.of_profile(profile, CATALOG, NOW) for profile in profiles]
+    joined = Histories.joined([Histories.joined(singles[:2]), singles[2]])
+    assert joined.users == tuple(USERS)
+    assert joined.starts.tolist() == [0, 2, 2, 5]
+    for index, single in enumerate(singles):
+        assert _entries(joined, index) == _entries(single, 0)
+    known = singles[0].going
+    assert (joined.going is None) == (known is None) == (not going)
+    if joined.going is not None and known is not None:
+        assert joined.going.lengths().tolist() == [len(going), 0, 0]
+        assert [column.tolist() for column in joined.going.values] == [column.tolist() for column in known.values]
 
 
 def test_each_entry_has_the_index_of_its_user() -> None:
