@@ -2,7 +2,7 @@ PORT ?= 8080
 MINUTES ?= 60
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
-COMMAND := venv/bin/marquee
+RUNTIME := venv/.runtime
 PEERS := venv/.peers
 TOOLS := .tools/node_modules/.package-lock.json
 # On CI the tests must run this many percent of the lines of shared/: a point less than they do. SlipCover slows them by
@@ -21,7 +21,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALLED) $(COMMAND) ## make venv/, the folder that Firebase requires, with everything and `marquee` installed
+setup: $(INSTALLED) ## make venv/, the folder that Firebase requires, with everything installed, `marquee` too
 
 check: setup ## format, lint, types and import contracts
 	venv/bin/ruff format --check .
@@ -38,8 +38,8 @@ e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER] [OPTIONS=--help]
 	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)") $(OPTIONS)
 
-demo: setup ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
-	$(COMMAND) demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+demo: $(RUNTIME) ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
+	venv/bin/marquee demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
 
 attacks: setup ## thousands of damaged models, objects and deliveries, for some minutes
 	venv/bin/pytest -m attacks tests/attacks
@@ -52,6 +52,7 @@ audit: setup ## known vulnerabilities of the pinned packages; skipped with a wor
 
 lock: setup ## pin requirements.in and its likes, with the hashes of all files [UPGRADE=--upgrade]
 	$(LOCK) $(UPGRADE) requirements.in
+	$(LOCK) $(UPGRADE) requirements-jobs.in
 	$(LOCK) $(UPGRADE) requirements-dev.in
 	cd benchmarks && ../$(LOCK) $(UPGRADE) requirements.in
 
@@ -60,14 +61,17 @@ benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [D
 
 tools: $(TOOLS) ## install the Firebase CLI into .tools/
 
-$(INSTALLED): requirements.txt requirements-dev.txt
+# What the commands need, without the tools of development: half of the packages, so that the demo begins sooner.
+$(RUNTIME): requirements.txt requirements-jobs.txt tools/marquee
 	@$(PYTHON) -c 'import sys; sys.version_info[:2] == (3, 11) or sys.exit("expected Python 3.11, got %d.%d; install it or run make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv venv
-	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-dev.txt
+	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-jobs.txt
+	@install -m 755 tools/marquee venv/bin/marquee
 	@touch $@
 
-$(COMMAND): tools/marquee $(INSTALLED)
-	@install -m 755 tools/marquee $@
+$(INSTALLED): $(RUNTIME) requirements-dev.txt
+	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
 
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)
 	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt

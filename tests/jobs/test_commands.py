@@ -48,7 +48,7 @@ def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -
     )
     export(tmp_path / "city", tmp_path / "my export", dataclasses.replace(dialect, columns=names))
     options = "--map 'name=title,startsAt=starts_at,\"Tags, all=tags\"' --timezone Europe/Berlin"
-    make = [*MAKE, *(f"--assume-old={made}" for made in ("venv/.installed", "venv/bin/marquee")), "demo", "PORT=0"]
+    make = [*MAKE, *(f"--assume-old={made}" for made in ("venv/.installed", "venv/.runtime")), "demo", "PORT=0"]
     given = [f"DATA={tmp_path / 'my export'}", f"OPTIONS={options}"]
     shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     [command] = [line for line in shown.splitlines() if line.startswith("venv/bin/marquee demo")]
@@ -63,7 +63,7 @@ def test_make_demo_serves_a_folder_that_a_spreadsheet_exported(tmp_path: Path) -
 
 @pytest.mark.parametrize("target", ["demo", "emulators", "benchmark-accuracy"])
 def test_every_target_that_takes_a_folder_passes_options_on(target: str) -> None:
-    make = [*MAKE, *(f"--assume-old={made}" for made in ("venv/.installed", "venv/bin/marquee", "venv/.peers")), target]
+    make = [*MAKE, *(f"--assume-old={made}" for made in ("venv/.installed", "venv/.runtime", "venv/.peers")), target]
     given = ["DATA=my export", "OPTIONS=--map name=title --timezone Europe/Berlin"]
     shown = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     command = shlex.split(shown.splitlines()[-1])
