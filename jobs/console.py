@@ -43,7 +43,7 @@ class Task:
             return
         self._redrawn = moment
         rate = "" if count is None else f"{count:,} ({count / max(moment - self._began, 1e-9):,.0f}/s)"
-        self._progress.update(self._id, completed=share, rate=rate, description=now)
+        self._progress.update(self._id, completed=share, rate=rate, description=now, refresh=True)
 
 
 class Console:

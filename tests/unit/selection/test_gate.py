@@ -126,7 +126,9 @@ def test_segments_separate_warm_from_cold_users() -> None:
     assert scores.ndcg["warm"].tolist() == [1.0]
     assert scores.ndcg["cold"].tolist() == [pytest.approx(1 / np.log2(3))]
     of_segments = {f"ndcg@10 {name}" for name in ("warm", "cold", "known_candidates")}
-    assert set(scores.metrics()) == {"users", "ndcg@10", "recall@10", "coverage", *of_segments}
+    metrics = scores.metrics()
+    assert set(metrics) == {"users", "ndcg@10", "ndcg@10 error", "recall@10", "coverage", *of_segments}
+    assert metrics["ndcg@10 error"] == pytest.approx(scores.ndcg["all"].std(ddof=1) / np.sqrt(2))
 
 
 def test_ended_events_earlier_hits_and_views_are_not_in_the_holdout() -> None:

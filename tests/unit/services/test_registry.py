@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs import rollback
+from jobs import versions as versions_command
 from shared.adapters.objects.folder import FolderObjects
 from shared.catalog.calendar import Calendar
 from shared.errors import Conflict, InvalidField, NotFound
@@ -180,7 +181,11 @@ def test_the_command_lists_and_rolls_back(
         _publish(objects, version)
     options = ["--objects", f"folder:{tmp_path}"]
     assert rollback.main(options) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["v3", "(serves)", "popularity"]
+    listed = capsys.readouterr().out
+    assert listed.splitlines()[0].split() == ["version", "model", "trained", "NDCG@10", "MB"]
+    assert listed.splitlines()[1].split()[:3] == ["v3", "(serves)", "popularity"]
+    assert versions_command.main(options) == 0
+    assert capsys.readouterr().out == listed
     assert rollback.main(["previous", "--hold", *options]) == 0
     assert capsys.readouterr().out.startswith("v2 serves and is held")
     assert Pointer.from_json(known(objects.read(POINTER)).data).is_held

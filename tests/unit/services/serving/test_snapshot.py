@@ -268,7 +268,7 @@ def test_a_damaged_model_at_the_start_falls_back_to_popularity_and_degraded_says
 
 
 def test_loading_without_a_published_model_names_the_command(objects: FolderObjects) -> None:
-    with pytest.raises(ArtifactError, match=r"run `python -m jobs\.retrain`"):
+    with pytest.raises(ArtifactError, match="run `venv/bin/marquee train`"):
         load(objects)
 
 
