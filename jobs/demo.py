@@ -200,7 +200,8 @@ def _ready(
         data = folder / "city"
         sizes = ", ".join(f"{city[name]:,} {name}" for name in ("users", "events", "interactions"))
         console.say(f"generating a city: {sizes}")
-        write_sample(data, **city, now=datetime.now(UTC))
+        with console.task("generating a city") as task:
+            write_sample(data, **city, now=datetime.now(UTC), task=task)
     console.say(f"loading {data}")
     load_folder(
         data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console, options=options

@@ -117,6 +117,7 @@ class FirestoreCollection:
         self.journal = Path(f"{collection.replace('/', '-')}.partial")
         self._has_reasons = has_reasons
         self._lists = FirestoreLists(Database(settings.documents.removeprefix(_FIRESTORE), keys), collection)
+        self._lists.check("--out")
 
     def write(self, lists: Iterator[UserList], *, now: datetime) -> int:
         """Write all lists, then delete those of users who are gone."""

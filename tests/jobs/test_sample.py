@@ -19,7 +19,7 @@ from shared.errors import InvalidField
 from tests.known import known
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-SMALL = {"users": 99, "events": 50, "interactions": 467}
+SMALL: dict[str, Any] = {"users": 99, "events": 50, "interactions": 467}
 TENFOLD = {name: 10 * count for name, count in SMALL.items()}
 NAMES = ("events.csv", "users.csv", "interactions.csv")
 

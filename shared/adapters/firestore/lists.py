@@ -1,6 +1,6 @@
 """Recommended lists in Firestore, a document per user, for programs that read them there, such as for e-mails."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -39,20 +39,22 @@ _MADE_BY: Final = "marquee"
 
 
 class FirestoreLists:
-    """Lists as documents `COLLECTION/{user_id}` with the fields `user_id`, `items`, `model_version`, `made_at`.
-
-    Raises `InvalidField` for a collection that holds other documents, which would be lost.
-    """
+    """Lists as documents `COLLECTION/{user_id}` with the fields `user_id`, `items`, `model_version`, `made_at`."""
 
     def __init__(self, database: Database, collection: str) -> None:
         self._database = database
         self._collection = collection
-        if collection in OWN or "/" in collection or collection.startswith("__"):
-            raise InvalidField("--out", f"firestore:{collection}", "a collection of its own for the lists")
-        for _, found in self._older(None):
+
+    def check(self, field: str) -> None:
+        """Check of the collection; raises `InvalidField` for `field` where other documents are or belong in it."""
+        name = self._collection
+        if name in OWN or "/" in name or name.startswith("__"):
+            raise InvalidField(field, f"firestore:{name}", "a collection of its own for the lists")
+        for _, found in documents(self._database, Listing(name), page=1):
             if found.get("made_by") != _MADE_BY:
-                raise InvalidField("--out", f"firestore:{collection}", "an empty collection, or one of earlier lists")
-            break
+                raise InvalidField(field, f"firestore:{name}", "an empty collection, or one of earlier lists")
+            # The lists are written together, so one tells of all.
+            return
 
     def put(self, lists: Sequence[tuple[str, Mapping[str, Any]]], *, now: datetime) -> None:
         """Replacement of the lists of some users, given as ids and fields."""
@@ -65,15 +67,11 @@ class FirestoreLists:
 
     def drop_older(self, before: datetime) -> int:
         """Deletion of lists that were made before `before`, of users who are gone; returns their number."""
-        dropped = [key for key, found in self._older(before) if found.get("made_by") == _MADE_BY]
+        older = documents(self._database, Listing(self._collection, "made_at", "<"), before)
+        dropped = [key for key, found in older if found.get("made_by") == _MADE_BY]
         for part in chunks(dropped, len):
             batch = self._database.client.batch()
             for user_id in part:
                 batch.delete(self._database.document(self._collection, user_id))
             self._database.commit(batch, f"{len(part)} old lists")
         return len(dropped)
-
-    def _older(self, before: datetime | None) -> Iterator[tuple[str, dict[str, Any]]]:
-        if before is None:
-            return documents(self._database, Listing(self._collection), page=1)
-        return documents(self._database, Listing(self._collection, "made_at", "<"), before)
