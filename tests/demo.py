@@ -7,14 +7,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from tools.emulators.programs import ROOT
 
+SMALL: Final = ("--port", "0", "--users", "99", "--events", "50", "--interactions", "467")
+"""Options of a demo that is soon ready."""
+
 
 @contextmanager
-def demo(scratch: Path, options: Sequence[str] = ("--port", "0")) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def demo(scratch: Path, options: Sequence[str] = SMALL) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Demo server process and its URL; its temporary files are written below `scratch`."""
     command = [sys.executable, "-m", "jobs.demo", *options]
     environ = {**os.environ, "TMPDIR": str(scratch)}

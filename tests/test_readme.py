@@ -93,7 +93,7 @@ def clone(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def address(tmp_path: Path) -> Iterator[str]:
-    with demo(tmp_path) as (_, url):
+    with demo(tmp_path, ["--port", "0"]) as (_, url):
         yield url
 
 
