@@ -47,6 +47,9 @@ _EMULATOR_VARIABLES: Final = (
     "STORAGE_EMULATOR_HOST",
 )
 
+_EMULATED_BY: Final = {"firestore": "FIRESTORE_EMULATOR_HOST", "gs": "STORAGE_EMULATOR_HOST"}
+"""Variable that leads a kind of store to its emulator."""
+
 _NAMED: Final = {"firestore": "a project's id (marquee.toml names a database of it)", "gs": "a bucket's name"}
 """Kinds of stores that are no file or folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
@@ -153,6 +156,8 @@ class Settings:
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
             schema=Schema.parse(read_config(environ.get("MARQUEE_CONFIG", ""))),
         )
+        check_emulated(settings.documents, environ, "MARQUEE_DOCUMENTS")
+        check_emulated(settings.objects, environ, "MARQUEE_OBJECTS")
         environ.refuse_unknown()
         return settings
 
@@ -206,6 +211,29 @@ def is_on_google_cloud(environ: Mapping[str, str]) -> bool:
     is_emulated = environ.get(_EMULATED) == "true"
     return any(name in environ for name in _ON_GOOGLE_CLOUD) or (
         not is_emulated and any(name in environ for name in _ON_CLOUD_RUN_OR_EMULATED)
+    )
+
+
+def check_emulated(place: str, environ: Mapping[str, str], name: str) -> None:
+    """Check of a store name: emulated functions and data must not reach a store in production by it.
+
+    In the functions emulator, a store of Google Cloud's needs its emulator. So does a bucket where Firestore is
+    emulated: a training on emulated data would publish its model to all users. Raises `SettingsError` naming `name`.
+    """
+    kind, _, target = place.partition(":")
+    variable = _EMULATED_BY.get(kind)
+    if variable is None or environ.get(variable):
+        return
+    if environ.get(_EMULATED) == "true":
+        why = "functions run in the emulator"
+    elif environ.get(_EMULATED_BY["firestore"]):
+        why = f"{_EMULATED_BY['firestore']} is set"
+    else:
+        return
+    advice = "name a folder, such as folder:.marquee/emulators" if kind == "gs" else "start the Firestore emulator"
+    raise SettingsError(
+        f"{name}: expected a store of the emulators, since {why}, got {place!r}, which is {target} in production; "
+        f"{advice}, or set {variable}"
     )
 
 

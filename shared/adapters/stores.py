@@ -1,5 +1,6 @@
 """Store registry: the kinds of stores, a line each, and functions that open them."""
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Final
@@ -7,7 +8,7 @@ from typing import Final
 from shared.entities import KeySource
 from shared.ports import Documents, ObjectStore
 from shared.schema import Schema
-from shared.settings import check_store
+from shared.settings import check_emulated, check_store
 
 DOCUMENTS: Final[Mapping[str, str]] = {
     "sqlite": "shared.adapters.sqlite.documents",
@@ -34,9 +35,11 @@ def open_documents(place: str, keys: KeySource, schema: Schema = _NAMES, timezon
     `keys` gives the keys of the deployment, see `adapters/keys.py`: the store holds some names under keyed hashes.
     `schema` names the collections and fields of a store that the app shares, `timezone` the time zone of ISO texts
     without an offset in it, see `adapters/translation.py`.
-    Raises `SettingsError` for another kind. Missing parent folders of a file are created.
+    Raises `SettingsError` for another kind, and for a store in production beside emulators. Missing parent folders of a
+    file are created.
     """
     kind, _, name = check_store(place, DOCUMENTS, "documents").partition(":")
+    check_emulated(place, os.environ, "documents")
     store: Documents = import_module(DOCUMENTS[kind]).open_store(name, keys, schema, timezone)
     return store
 
@@ -44,8 +47,9 @@ def open_documents(place: str, keys: KeySource, schema: Schema = _NAMES, timezon
 def open_objects(place: str) -> ObjectStore:
     """Object store of a place `KIND:NAME`, see `OBJECTS`; a missing folder is created.
 
-    Raises `SettingsError` for another kind.
+    Raises `SettingsError` for another kind, and for a store in production beside emulators.
     """
     kind, _, name = check_store(place, OBJECTS, "objects").partition(":")
+    check_emulated(place, os.environ, "objects")
     store: ObjectStore = import_module(OBJECTS[kind]).open_store(name)
     return store

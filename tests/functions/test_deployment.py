@@ -1,5 +1,6 @@
 import inspect
 import json
+import re
 import subprocess
 import sys
 from fnmatch import fnmatchcase
@@ -13,6 +14,8 @@ from cloudevents.http import CloudEvent
 
 import main
 from functions.retrain import retrain
+from functions.wiring import read_settings
+from shared.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 ENDPOINTS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions.yaml").read_text())["endpoints"]
@@ -21,6 +24,7 @@ ARGUMENT = {"httpsTrigger": flask.Request, "scheduleTrigger": flask.Request, "ev
 # Files that a working folder may contain besides the committed ones.
 LITTER = (
     ".env",
+    ".env.local",
     ".firebase/hosting.cache",
     ".git/HEAD",
     ".marquee/documents.db",
@@ -107,6 +111,32 @@ def test_only_what_the_functions_need_is_uploaded() -> None:
         "marquee.toml",
         "functions/openapi.json",
     }
+
+
+def test_the_functions_are_a_codebase_of_their_own() -> None:
+    # The CLI offers to delete deployed functions of a codebase that its sources do not have: an app's, of `default`.
+    [functions] = _firebase_json()["functions"]
+    assert functions["codebase"] == "marquee"
+
+
+def test_the_emulators_have_fixed_ports_of_their_own() -> None:
+    emulators = dict(_firebase_json()["emulators"])
+    ports = [
+        emulator[name] for emulator in emulators.values() for name in ("port", "websocketPort") if name in emulator
+    ]
+    demo = re.search(r"^PORT \?= (\d+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert demo
+    assert len({*ports, int(demo[1])}) == len(ports) + 1
+    assert emulators.keys() >= {"auth", "firestore", "functions", "hosting", "hub", "logging", "pubsub", "ui"}
+
+
+def test_the_emulators_train_and_serve_with_a_folder() -> None:
+    lines = (ROOT / ".env.local").read_text().splitlines()
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    emulated = {"FUNCTIONS_EMULATOR": "true", "GCLOUD_PROJECT": "city", "FIRESTORE_EMULATOR_HOST": "localhost:8081"}
+    settings = read_settings(given | emulated)
+    assert settings.objects.startswith("folder:.marquee/")
+    assert settings.objects != Settings().objects
 
 
 def test_a_get_request_to_retrain_is_refused_without_training() -> None:

@@ -182,6 +182,43 @@ def test_the_functions_emulator_may_use_emulators_without_authentication() -> No
     assert (settings.documents, settings.objects) == ("firestore:city", "gs:city.appspot.com")
 
 
+FUNCTIONS_EMULATED = EMULATED | {"FUNCTIONS_EMULATOR": "true"}
+FIRESTORE = {"FIRESTORE_EMULATOR_HOST": "localhost:8081"}
+STORAGE = {"STORAGE_EMULATOR_HOST": "http://localhost:9199"}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"MARQUEE_OBJECTS": "gs:city-models"},
+        {"FIREBASE_CONFIG": json.dumps({"storageBucket": "city.firebasestorage.app"})},
+        # This one leads the Admin SDK to the emulator, and nothing here.
+        {"FIREBASE_STORAGE_EMULATOR_HOST": "localhost:9199"},
+        {"STORAGE_EMULATOR_HOST": ""},
+    ],
+)
+def test_emulated_functions_never_reach_a_bucket_in_production(given: dict[str, str]) -> None:
+    environ = FUNCTIONS_EMULATED | FIRESTORE | given
+    with pytest.raises(
+        SettingsError, match=r"^MARQUEE_OBJECTS: .* got 'gs:city.*folder:\.marquee/emulators, or set STORAGE"
+    ):
+        read_settings(environ)
+    assert read_settings(environ | STORAGE).objects.startswith("gs:city")
+    assert read_settings(environ | {"MARQUEE_OBJECTS": "folder:models"}).objects == "folder:models"
+
+
+def test_emulated_functions_never_reach_firestore_in_production() -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_DOCUMENTS: .* start the Firestore emulator"):
+        read_settings(FUNCTIONS_EMULATED | STORAGE)
+    assert read_settings(FUNCTIONS_EMULATED | STORAGE | FIRESTORE).documents == "firestore:city"
+
+
+def test_emulated_data_never_reaches_a_bucket_in_production() -> None:
+    with pytest.raises(SettingsError, match=r"^MARQUEE_OBJECTS: .* FIRESTORE_EMULATOR_HOST is set"):
+        read_settings(FIRESTORE | {"MARQUEE_OBJECTS": "gs:city"})
+
+
 @pytest.mark.parametrize("value", ["false", "1", "TRUE", ""])
 def test_only_the_value_true_means_the_functions_emulator(value: str) -> None:
     with pytest.raises(SettingsError, match=r"^MARQUEE_AUTH"):
