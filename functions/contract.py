@@ -15,6 +15,8 @@ from typing import Any, Final, Self
 from functions.schemas import Schema
 
 BASE: Final = "/api/v1"
+_MOUNTED: Final = "/marquee"
+"""Beginning of the paths where the Hosting of an app has a function of its own at `/api`."""
 _DOCUMENT: Final = Path(__file__).with_name("openapi.json")
 _METHODS: Final = ("get", "post", "put", "patch", "delete")
 _NAME: Final = re.compile(r"\\\{(\w+)\\\}")
@@ -98,6 +100,7 @@ class Contract:
 
     def find(self, path: str) -> tuple[Mapping[str, Operation], dict[str, str]] | None:
         """Operations of a path by method, and the texts of its parameters; None for an unknown path."""
+        path = path.removeprefix(_MOUNTED)
         if path in self.fixed:
             return self.fixed[path], {}
         for pattern, operations in self.patterns:

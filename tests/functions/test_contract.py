@@ -46,6 +46,15 @@ def test_every_operation_has_a_handler_and_every_handler_is_documented() -> None
         assert handler(name).__name__ == function
 
 
+def test_the_api_answers_below_the_path_that_a_host_gives_it() -> None:
+    known = contract.contract()
+    for path in known.paths:
+        at_root = known.find(path.replace("{", "").replace("}", ""))
+        assert known.find(f"/marquee{path}".replace("{", "").replace("}", "")) == at_root
+        assert at_root is not None
+    assert known.find("/other/api/v1/health") is None
+
+
 def test_only_these_operations_answer_without_a_token() -> None:
     assert {name for name, operation in OPERATIONS.items() if operation.is_public} == PUBLIC
     assert {name for name, operation in OPERATIONS.items() if operation.is_open} == PUBLIC | OPEN_TO_STRANGERS

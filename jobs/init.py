@@ -1,0 +1,78 @@
+"""Adoption by a Firebase project: shows what is added to its files, and adds it: `python -m jobs.init HOST`."""
+
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+
+from jobs.adoption import files, sources
+from jobs.adoption.hostconfig import FOLDER
+from jobs.adoption.plan import Plan, adopt
+from shared.errors import MarqueeError
+
+_SHOWN: Final = frozenset({"marquee.toml", ".env", ".env.local"})
+_NEXT: Final = f"""\
+Next:
+  1. Name the app's collections and fields in {FOLDER}/marquee.toml, then run this again.
+  2. To run the functions in the emulators:
+     python3.11 -m venv {FOLDER}/venv && {FOLDER}/venv/bin/pip install -r {FOLDER}/requirements.txt
+  3. firebase emulators:start, or firebase deploy --only functions:{FOLDER},firestore,hosting"""
+
+
+@click.command("init")
+@click.argument("host", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--write", "is_written", is_flag=True, help="make the changes, instead of showing them")
+@click.option("--site", metavar="NAME", help="Hosting site or target that answers the API (default: the first)")
+def command(*, host: Path, is_written: bool, site: str | None) -> None:
+    """Add Marquee to the Firebase project in the folder HOST, beside its own functions.
+
+    A folder marquee/ gets the functions. firebase.json, rules, indexes and .gitignore get what these need; all else in
+    them stays as it is. Run it again after a change of marquee/marquee.toml, and to update Marquee. `remove` undoes it.
+    """
+    try:
+        if host.resolve() == sources.ROOT:
+            raise click.UsageError("expected the folder of another project as HOST, got that of Marquee")
+        plan = adopt(partial(files.read, host), sources.existing(host), sources.adopted(host), site=site)
+        show(plan)
+        if is_written:
+            files.write(host, plan.changes)
+    except MarqueeError as error:
+        raise click.ClickException(str(error)) from error
+    if not plan.changes:
+        click.echo("nothing to change")
+    elif is_written:
+        click.echo(f"{len(plan.changes)} files written\n\n{_NEXT}")
+    else:
+        click.echo("nothing is written yet; add --write to make these changes")
+
+
+def show(plan: Plan) -> None:
+    """Print the changes of a plan, those of copied files as their number, and its notes."""
+    inside = [change for change in plan.changes if change.path.startswith(f"{FOLDER}/")]
+    shown = [change for change in plan.changes if change not in inside or change.path.split("/", 1)[1] in _SHOWN]
+    for change in shown:
+        click.echo(change.diff())
+    if count := len([change for change in inside if change not in shown]):
+        verb = "remove" if all(change.after is None for change in inside) else "copy"
+        click.echo(f"{verb} {count} files of {FOLDER}/, the functions' code")
+    for note in plan.notes:
+        click.echo(f"note: {note}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the adoption; returns the exit status."""
+    try:
+        command.main(arguments, prog_name="python -m jobs.init", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
