@@ -52,6 +52,19 @@ def free_ports(count: int) -> list[int]:
         return [int(probe.getsockname()[1]) for probe in probes]
 
 
+def busy_ports(ports: Mapping[str, int]) -> list[str]:
+    """Names of the ports of 127.0.0.1 that another program listens at."""
+    busy = []
+    for name, port in ports.items():
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                busy.append(name)
+    return busy
+
+
 @contextmanager
 def process_group(
     command: Sequence[str],

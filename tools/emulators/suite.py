@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,15 @@ from urllib.request import Request, urlopen
 
 from tools.emulators import programs, project
 from tools.emulators.process import free_ports, running
-from tools.emulators.storage import storage_emulator
+from tools.emulators.storage import export_bucket, storage_emulator
 
 # For a project whose name begins with "demo-", the Firebase CLI sends no requests to Google.
 PROJECT = "demo-marquee"
 REGION = "us-central1"
 _BUCKET = "demo-marquee.appspot.com"
 _EMULATORS = ("functions", "firestore", "hosting", "auth", "pubsub")
+_OBJECTS = "marquee_objects"
+"""Folder of an export with the objects of Cloud Storage, which the Firebase CLI does not export."""
 _LISTENERS = (*_EMULATORS, "hub", "logging", "eventarc", "tasks", "websocket")
 
 
@@ -34,6 +36,8 @@ class Suite:
     hosting, functions, auth, storage : URLs without a slash at the end.
     firestore : HOST:PORT.
     folder : this run's project folder, with the logs of the emulators.
+    hub : URL of the hub, which exports the data.
+    ui : URL of the Emulator UI, "" where it does not run.
     """
 
     hosting: str
@@ -42,6 +46,8 @@ class Suite:
     storage: str
     firestore: str
     folder: Path
+    hub: str
+    ui: str
 
     def load(self, data: Path, options: Sequence[str] = ()) -> None:
         """Bulk load of a folder of CSV files, as a deployment's owner would, with more options of `jobs.load`."""
@@ -58,29 +64,54 @@ class Suite:
         """Reconciliation of counts, as Cloud Scheduler starts it."""
         return self._scheduled("monitor")
 
+    def export(self, to: Path) -> None:
+        """Export of accounts, documents and objects to a folder, from which another suite can begin.
+
+        The objects belong to it: the deployment's key is among them, by which documents are named.
+        """
+        body = json.dumps({"path": str(to.resolve()), "initiatedBy": "marquee"}).encode()
+        request = Request(f"{self.hub}/_admin/export", body, {"Content-Type": "application/json"})  # noqa: S310  # ours
+        urlopen(request, timeout=600).close()  # noqa: S310  # ours
+        export_bucket(self.storage, _BUCKET, to / _OBJECTS)
+
     def _scheduled(self, name: str) -> dict[str, Any]:
-        """Call of a scheduled function, since the emulators never call it."""
+        """Call of a scheduled function, since the emulators never call it: they add the number of the schedule."""
         request = Request(f"{self.functions}/{PROJECT}/{REGION}/{name}-0", b"", method="POST")  # noqa: S310  # ours
         with urlopen(request, timeout=600) as answer:  # noqa: S310  # ours
             return dict(json.load(answer))
 
 
+def default_ports() -> dict[str, int]:
+    """Ports of the emulators in `firebase.json`, by emulator; `websocket` is Firestore's second."""
+    emulators = json.loads((programs.ROOT / "firebase.json").read_text(encoding="utf-8"))["emulators"]
+    ports = {name: emulator["port"] for name, emulator in emulators.items()}
+    return {**ports, "websocket": emulators["firestore"]["websocketPort"]}
+
+
 @contextmanager
-def emulator_suite(*, hosting_port: int = 0, timezone: str = "") -> Iterator[Suite]:
-    """Emulator suite of a block: all emulators, with empty stores, until the block ends.
+def emulator_suite(
+    ports: Mapping[str, int] | None = None, *, timezone: str = "", with_ui: bool = False, data: Path | None = None
+) -> Iterator[Suite]:
+    """Emulator suite of a block: all emulators until the block ends.
 
     Parameters
     ----------
-    hosting_port : the port of the web page, 0 for a free port.
+    ports : port of each emulator, see `default_ports`; None for free ports.
     timezone : MARQUEE_TIMEZONE of the functions; "" for that of the environment.
+    with_ui : whether the Emulator UI runs, too.
+    data : folder of a suite's export to begin with; None for empty stores.
     """
-    firebase = programs.firebase()
     programs.java()
-    with storage_emulator() as storage, tempfile.TemporaryDirectory(prefix="marquee-emulators-") as name:
-        _create_bucket(storage)
-        folder, ports = Path(name), dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
-        ports["hosting"] = hosting_port or ports["hosting"]
-        project.write_project(folder, ports)
+    ports = ports or dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+    objects = data / _OBJECTS if data and (data / _OBJECTS).is_dir() else None
+    with (
+        storage_emulator(port=ports.get("storage", 0), data=objects) as storage,
+        tempfile.TemporaryDirectory(prefix="marquee-emulators-") as name,
+    ):
+        if objects is None:
+            _create_bucket(storage)
+        folder = Path(name)
+        project.write_project(folder, ports, with_ui=with_ui)
         settings = {
             "STORAGE_EMULATOR_HOST": storage,
             "MARQUEE_OBJECTS": f"gs:{_BUCKET}",
@@ -89,23 +120,44 @@ def emulator_suite(*, hosting_port: int = 0, timezone: str = "") -> Iterator[Sui
             "MARQUEE_DEADLINE_S": "30",
             **({"MARQUEE_TIMEZONE": timezone} if timezone else {}),
         }
-        command = [str(firebase), "emulators:start", "--project", PROJECT, "--only", ",".join(_EMULATORS)]
-        environ = project.environ(folder, settings)
         address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
         # The health route proves Hosting, its rewrite, the function and both stores.
         health = f"http://{address['hosting']}/api/v1/health"
-        groups: list[int] = []
+        with firebase_emulators(folder, address["hub"], health, settings=settings, data=data):
+            yield Suite(
+                hosting=f"http://{address['hosting']}",
+                functions=f"http://{address['functions']}",
+                auth=f"http://{address['auth']}",
+                storage=storage,
+                firestore=address["firestore"],
+                folder=folder,
+                hub=f"http://{address['hub']}",
+                ui=f"http://{address['ui']}" if with_ui else "",
+            )
+
+
+@contextmanager
+def firebase_emulators(
+    folder: Path, hub: str, answers: str, *, settings: Mapping[str, str], data: Path | None = None
+) -> Iterator[None]:
+    """Emulators of the project in `folder`, until the block ends.
+
+    Parameters
+    ----------
+    hub : HOST:PORT of the hub, as the project's `firebase.json` says.
+    answers : URL that answers once everything runs.
+    settings : variables of the environment, for the CLI and its functions.
+    data : folder of an export to begin with; None for empty stores.
+    """
+    command = [str(programs.firebase()), "emulators:start", "--project", PROJECT, "--only", ",".join(_EMULATORS)]
+    command += ["--import", str(data.resolve())] if data else []
+    groups: list[int] = []
+    with tempfile.TemporaryDirectory(prefix="marquee-cli-") as own:
+        environ = project.environ(Path(own), settings)
         try:
-            with running(command, answers=health, success=True, patience_s=60, cwd=folder, env=environ):
-                groups += _process_groups(f"http://{address['hub']}")
-                yield Suite(
-                    hosting=f"http://{address['hosting']}",
-                    functions=f"http://{address['functions']}",
-                    auth=f"http://{address['auth']}",
-                    storage=storage,
-                    firestore=address["firestore"],
-                    folder=folder,
-                )
+            with running(command, answers=answers, success=True, patience_s=60, cwd=folder, env=environ):
+                groups += _process_groups(f"http://{hub}")
+                yield
         finally:
             for group in groups:
                 with suppress(ProcessLookupError):
