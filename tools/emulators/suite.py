@@ -38,6 +38,7 @@ class Suite:
     folder : this run's project folder, with the logs of the emulators.
     hub : URL of the hub, which exports the data.
     ui : URL of the Emulator UI, "" where it does not run.
+    prefix : prefix of the functions' names, with its hyphen.
     """
 
     hosting: str
@@ -48,6 +49,7 @@ class Suite:
     folder: Path
     hub: str
     ui: str
+    prefix: str = ""
 
     def load(self, data: Path, options: Sequence[str] = ()) -> None:
         """Bulk load of a folder of CSV files, as a deployment's owner would, with more options of `jobs.load`."""
@@ -76,7 +78,7 @@ class Suite:
 
     def _scheduled(self, name: str) -> dict[str, Any]:
         """Call of a scheduled function, since the emulators never call it: they add the number of the schedule."""
-        request = Request(f"{self.functions}/{PROJECT}/{REGION}/{name}-0", b"", method="POST")  # noqa: S310  # ours
+        request = Request(f"{self.functions}/{PROJECT}/{REGION}/{self.prefix}{name}-0", b"", method="POST")  # noqa: S310  # ours
         with urlopen(request, timeout=600) as answer:  # noqa: S310  # ours
             return dict(json.load(answer))
 
@@ -86,6 +88,11 @@ def default_ports() -> dict[str, int]:
     emulators = json.loads((programs.ROOT / "firebase.json").read_text(encoding="utf-8"))["emulators"]
     ports = {name: emulator["port"] for name, emulator in emulators.items()}
     return {**ports, "websocket": emulators["firestore"]["websocketPort"]}
+
+
+def unused_ports() -> dict[str, int]:
+    """Free ports, by emulator as in `default_ports`."""
+    return dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
 
 
 @contextmanager
@@ -102,7 +109,7 @@ def emulator_suite(
     data : folder of a suite's export to begin with; None for empty stores.
     """
     programs.java()
-    ports = ports or dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+    ports = ports or unused_ports()
     objects = data / _OBJECTS if data and (data / _OBJECTS).is_dir() else None
     with (
         storage_emulator(port=ports.get("storage", 0), data=objects) as storage,
