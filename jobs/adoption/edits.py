@@ -89,6 +89,11 @@ def edits(read: Read, adopted: Adopted, site: str | None, notes: list[str]) -> I
     else:
         base = rewrite["source"].removesuffix("/**")
         notes.append(f"Hosting answers at {base if base == '/api' else f'{base}/api'}/v1.")
+    if config.uploads_everything(text_of(CONFIG, data)):
+        notes.append(
+            "The functions of the top folder are deployed with all that it contains: give them an `ignore` with "
+            f"{FOLDER!r} in it, beside what they ignore by default."
+        )
     database = config.database(text_of(CONFIG, data), adopted.database)
     yield from _firestore_edits(read, adopted, database, notes)
     yield IGNORES, "lines", Lines(IGNORES, UNTRACKED)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from jobs.adoption import hosting, jsontext
 from jobs.adoption.errors import AdoptionError
-from jobs.adoption.hostconfig import FOLDER, as_list, at, codebases, exposing, rewrites, sites
+from jobs.adoption.hostconfig import FOLDER, as_list, at, codebases, exposing, rewrites, sites, uploads_everything
 from jobs.adoption.jsontext import Path
 
 IGNORED: Final = (".*", "venv", "__pycache__", "*.log", "LICENSE", "firestore.indexes.json")
@@ -105,6 +105,10 @@ class FirebaseJson:
         rules = [*rewrites(config, site), *as_list(at(config, site).get("redirects"))]
         taken = any(isinstance(rule, dict) and hosting.takes_api(rule) for rule in rules)
         return {"source": hosting.MOUNTED if taken else hosting.API, "function": self._function}
+
+    def uploads_everything(self, text: str) -> bool:
+        """Whether another codebase is the top folder, and would deploy Marquee's files with its own."""
+        return uploads_everything(self._config(text))
 
     def database(self, text: str, database: str) -> dict[str, Any]:
         """Paths of the `rules` and `indexes` of a Firestore database, as far as the file names them."""

@@ -55,9 +55,14 @@ def exposing(config: Mapping[str, Any]) -> Iterator[tuple[Path, list[Any], str]]
         if _is_top(at(config, path).get("public")):
             yield path, as_list(at(config, path).get("ignore")), f"{FOLDER}/**"
     for path, entry in codebases(config):
-        # Without a list of its own, the CLI ignores what suits the runtime; such a codebase is left as it is.
+        # Without a list of its own, the CLI ignores what suits the runtime: a list would end that.
         if _is_top(entry.get("source")) and isinstance(entry.get("ignore"), list):
             yield path, entry["ignore"], FOLDER
+
+
+def uploads_everything(config: Mapping[str, Any]) -> bool:
+    """Whether a codebase is the top folder and has no list of its own of what is not deployed."""
+    return any(_is_top(entry.get("source")) and "ignore" not in entry for _, entry in codebases(config))
 
 
 def _is_top(folder: Any) -> bool:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from jobs.adoption import files, jsontext, sources
 from jobs.adoption.errors import AdoptionError
 from jobs.adoption.files import Change
 from jobs.adoption.hosting import takes_api
+from jobs.adoption.plan import adopt as adopt_plan
 from jobs.adoption.record import digest
 from tests.functions.test_deployment import ROOT
 
@@ -399,6 +401,27 @@ def test_an_open_rule_of_all_documents_is_told(tmp_path: Path, capsys: pytest.Ca
     opened = RULES.replace("match /shows/{id}", "match /{document = **}")
     assert init.main([str(host(tmp_path / "host", rules=opened))]) == 0
     assert "note: firestore.rules has a match of all documents" in capsys.readouterr().out
+
+
+def test_a_codebase_that_takes_the_folder_along_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = _pretty(CONFIG | {"functions": {"source": "."}})
+    assert init.main([str(host(tmp_path / "host", config))]) == 0
+    assert "note: The functions of the top folder are deployed with all" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 4, 5, 12])
+def test_what_was_killed_halfway_can_be_removed_or_continued(tmp_path: Path, done: int) -> None:
+    folder = host(tmp_path / "host")
+    before = contents(folder)
+    plan = adopt_plan(partial(files.read, folder), [], sources.adopted(folder))
+    files.write(folder, plan.changes[:done])
+    assert remove.main([str(folder)]) == 0
+    assert contents(folder) == before
+    files.write(folder, plan.changes[:done])
+    adopt(folder)
+    whole = host(tmp_path / "whole")
+    adopt(whole)
+    assert contents(folder) == contents(whole)
 
 
 def test_the_rewrite_goes_to_the_site_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

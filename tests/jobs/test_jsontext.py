@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.adoption import jsontext
@@ -40,12 +40,14 @@ def _joined(draw: st.DrawFn, parts: list[str]) -> str:
     return ",".join(f"{draw(COMMENTS)}{part}{draw(COMMENTS)}" for part in parts) or draw(COMMENTS)
 
 
+@settings(deadline=None)
 @given(texts(VALUES))
 def test_comments_and_spaces_change_no_value(given: tuple[str, Any]) -> None:
     text, value = given
     assert jsontext.parse(text, NAME).value == value
 
 
+@settings(deadline=None)
 @given(texts(st.lists(VALUES, max_size=3)), VALUES, st.booleans())
 def test_an_item_is_added_and_taken_back(given: tuple[str, list[Any]], item: Any, first: bool) -> None:  # noqa: FBT001
     text, value = given
@@ -59,6 +61,7 @@ def test_an_item_is_added_and_taken_back(given: tuple[str, list[Any]], item: Any
         assert _comments(back) == _comments(text)
 
 
+@settings(deadline=None)
 @given(texts(st.dictionaries(st.sampled_from("abc"), VALUES, max_size=3)), VALUES)
 def test_a_member_is_added_and_taken_back(given: tuple[str, dict[str, Any]], item: Any) -> None:
     text, value = given
@@ -70,6 +73,7 @@ def test_a_member_is_added_and_taken_back(given: tuple[str, dict[str, Any]], ite
         assert back == text
 
 
+@settings(deadline=None)
 @given(texts(VALUES))
 def test_a_value_becomes_an_array_and_is_one_again(given: tuple[str, Any]) -> None:
     text, value = given
@@ -78,6 +82,7 @@ def test_a_value_becomes_an_array_and_is_one_again(given: tuple[str, Any]) -> No
     assert jsontext.as_only_item(array, NAME, ()) == text
 
 
+@settings(deadline=None)
 @given(texts(st.lists(VALUES, min_size=1, max_size=4)), st.data())
 def test_removal_takes_one_item_and_no_other(given: tuple[str, list[Any]], data: st.DataObject) -> None:
     text, value = given
