@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if given.begin is None:
                 _fill(suite, given.data, same_arguments(given))
                 print(f"trained    {suite.retrain()['version']}")
+            suite.await_functions()
             print(
                 f"web page   {suite.hosting}",
                 f"functions  {suite.functions}",

@@ -6,11 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from tools.emulators import programs, project
@@ -22,6 +25,7 @@ PROJECT = "demo-marquee"
 REGION = "us-central1"
 _BUCKET = "demo-marquee.appspot.com"
 _EMULATORS = ("functions", "firestore", "hosting", "auth", "pubsub")
+_PATIENCE_S = 120.0
 _OBJECTS = "marquee_objects"
 """Folder of an export with the objects of Cloud Storage, which the Firebase CLI does not export."""
 _LISTENERS = (*_EMULATORS, "hub", "logging", "eventarc", "tasks", "websocket")
@@ -76,11 +80,31 @@ class Suite:
         urlopen(request, timeout=600).close()  # noqa: S310  # ours
         export_bucket(self.storage, _BUCKET, to / _OBJECTS)
 
+    def await_functions(self) -> None:
+        """Wait until the last function is there: the CLI loads them one after another, after `api` answers."""
+        give_up = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < give_up:
+            try:
+                urlopen(self._url("retrain"), timeout=_PATIENCE_S).close()  # noqa: S310  # ours
+            except HTTPError as error:
+                error.close()
+                if error.code == HTTPStatus.NOT_FOUND:
+                    time.sleep(0.2)
+                    continue
+            # It refuses a GET.
+            return
+        raise RuntimeError(f"{self._url('retrain')} is not there after {_PATIENCE_S:g} s; see {self.folder}")
+
     def _scheduled(self, name: str) -> dict[str, Any]:
-        """Call of a scheduled function, since the emulators never call it: they add the number of the schedule."""
-        request = Request(f"{self.functions}/{PROJECT}/{REGION}/{self.prefix}{name}-0", b"", method="POST")  # noqa: S310  # ours
+        """Call of a scheduled function, since the emulators never call it."""
+        self.await_functions()
+        request = Request(self._url(name), b"", method="POST")  # noqa: S310  # ours
         with urlopen(request, timeout=600) as answer:  # noqa: S310  # ours
             return dict(json.load(answer))
+
+    def _url(self, name: str) -> str:
+        """URL of a scheduled function: the emulators add the number of its schedule to the name."""
+        return f"{self.functions}/{PROJECT}/{REGION}/{self.prefix}{name}-0"
 
 
 def default_ports() -> dict[str, int]:
@@ -152,7 +176,7 @@ def firebase_emulators(
     Parameters
     ----------
     hub : HOST:PORT of the hub, as the project's `firebase.json` says.
-    answers : URL that answers once everything runs.
+    answers : URL that answers once the emulators run; functions may still be loaded, see `Suite.await_functions`.
     settings : variables of the environment, for the CLI and its functions.
     data : folder of an export to begin with; None for empty stores.
     """
