@@ -66,8 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the adoption; returns the exit status."""
     try:
         command.main(arguments, prog_name="python -m jobs.init", standalone_mode=False)
-    except click.ClickException as error:
+    except click.UsageError as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"error: {error.format_message()}", err=True)
         return error.exit_code
     except click.Abort:
         return 130

@@ -279,11 +279,11 @@ def _unlink(name: str) -> Spoil:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (_write("marquee/index.js", "1"), r"^Error: marquee/: expected no such folder"),
-        (_write("marquee", "1"), r"^Error: marquee: expected a folder or nothing"),
-        (_unlink("firebase.json"), r"^Error: firebase\.json: expected that of a Firebase project"),
-        (_unlink("firestore.rules"), r"^Error: firestore\.rules: expected the file that firebase\.json names"),
-        (_unlink("firestore.indexes.json"), r"^Error: firestore\.indexes\.json: expected the file that"),
+        (_write("marquee/index.js", "1"), r"^error: marquee/: expected no such folder"),
+        (_write("marquee", "1"), r"^error: marquee: expected a folder or nothing"),
+        (_unlink("firebase.json"), r"^error: firebase\.json: expected that of a Firebase project"),
+        (_unlink("firestore.rules"), r"^error: firestore\.rules: expected the file that firebase\.json names"),
+        (_unlink("firestore.indexes.json"), r"^error: firestore\.indexes\.json: expected the file that"),
         (
             _write("firebase.json", '{"functions": [{"source": "a", "codebase": "marquee"}]}'),
             r"of another codebase than",
@@ -292,11 +292,11 @@ def _unlink(name: str) -> Spoil:
         (_write("firebase.json", '{"functions": {"source": "./marquee"}}'), r"of another source than"),
         (
             _write("firebase.json", '{"functions": "functions.json"}'),
-            r"^Error: firebase\.json: expected an object or obj",
+            r"^error: firebase\.json: expected an object or obj",
         ),
-        (_write("firebase.json", "[]"), r"^Error: firebase\.json: expected an object"),
-        (_write("firebase.json", '{"hosting": "web"}'), r"^Error: firebase\.json: expected objects as"),
-        (_write("firebase.json", "{,}"), r"^Error: firebase\.json: expected .* in line 1"),
+        (_write("firebase.json", "[]"), r"^error: firebase\.json: expected an object"),
+        (_write("firebase.json", '{"hosting": "web"}'), r"^error: firebase\.json: expected objects as"),
+        (_write("firebase.json", "{,}"), r"^error: firebase\.json: expected .* in line 1"),
         (_write("firestore.rules", RULES.replace("rules_version = '2';", "")), r"expected rules of version 2"),
         (_write("firestore.rules", RULES.replace("rules_version", "// rules_version")), r"expected rules of version 2"),
         (_write("firestore.rules", "rules_version = '2';"), r"expected `service cloud\.firestore"),
@@ -309,9 +309,9 @@ def _unlink(name: str) -> Spoil:
                 "firestore.indexes.json",
                 '{"fieldOverrides": [{"collectionGroup": "marquee_counted", "fieldPath": "n", "indexes": [{}]}]}',
             ),
-            r"^Error: firestore\.indexes\.json: expected .* for this field, got ",
+            r"^error: firestore\.indexes\.json: expected .* for this field, got ",
         ),
-        (_write(".gitignore", "# marquee: begin\n"), r"^Error: \.gitignore: expected .* once each"),
+        (_write(".gitignore", "# marquee: begin\n"), r"^error: \.gitignore: expected .* once each"),
     ],
 )
 def test_nothing_unknown_is_overwritten(
@@ -344,7 +344,7 @@ def test_changed_parts_are_refused_by_both_commands(
     for command in (remove.main, lambda arguments: init.main([*arguments, "--write"])):
         capsys.readouterr()
         assert command([str(folder)]) == 1
-        assert capsys.readouterr().err.startswith(f"Error: {name}: ")
+        assert capsys.readouterr().err.startswith(f"error: {name}: ")
         assert contents(folder) == before
 
 
