@@ -38,7 +38,7 @@ class FirebaseJson:
     @property
     def ours(self) -> dict[str, Any]:
         """Parts, as a later change finds what was added."""
-        return {"functions": self.entry, "function": self._function}
+        return {"functions": self.entry, "function": self._function, "site": self.site}
 
     @property
     def entry(self) -> dict[str, Any]:

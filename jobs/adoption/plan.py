@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from jobs.adoption.edits import Adopted, Read, edit_of, edits, text_of
+from jobs.adoption.edits import CONFIG, Adopted, Read, edit_of, edits, text_of
 from jobs.adoption.errors import AdoptionError
 from jobs.adoption.files import Change
 from jobs.adoption.hostconfig import FOLDER
@@ -34,9 +34,11 @@ def adopt(read: Read, existing: Collection[str], adopted: Adopted, *, site: str 
     Parameters
     ----------
     existing : paths below the folder of all files that it has.
-    site : Hosting site or target that gets the rewrite; None for the first.
+    site : Hosting site or target that gets the rewrite; None for that of the adoption before, or the first.
     """
     plan, record = Plan(), _record(read, existing)
+    if site is None and CONFIG in record.edited:
+        site = record.edited[CONFIG].ours["site"]
     edited: dict[str, Edited] = {}
     for path, kind, edit in edits(read, adopted, site, plan.notes):
         data = read(path)

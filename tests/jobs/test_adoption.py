@@ -428,6 +428,12 @@ def test_the_rewrite_goes_to_the_site_that_is_named(tmp_path: Path, capsys: pyte
     folder = host(tmp_path / "host", CONFIGS["sites as a list"])
     assert init.main([str(folder), "--write", "--site", "b"]) == 0
     assert ["rewrites" in site for site in config_of(folder)["hosting"]] == [False, True]
+    capsys.readouterr()
+    adopt(folder)
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing to change"
+    _edited(folder, "marquee/marquee.toml", "us-central1", "europe-west1")
+    adopt(folder)
+    assert ["rewrites" in site for site in config_of(folder)["hosting"]] == [False, True]
     assert init.main([str(host(tmp_path / "other")), "--site", "b"]) == 1
     assert "check --site" in capsys.readouterr().err
 
