@@ -1,7 +1,5 @@
 """End-to-end tests on the Firebase emulators: Hosting, functions, rules, triggers, Auth and Cloud Storage."""
 
-from pathlib import Path
-
 import pytest
 import requests
 from playwright.sync_api import Page, expect
@@ -57,15 +55,6 @@ def test_a_personal_list_requires_the_token_of_that_user(app: App) -> None:
     assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert recommendations(app.suite, user_id=app.regulars[6], account=account).status_code == 403
     assert recommendations(app.suite, user_id=app.regulars[5], account=account).status_code == 200
-
-
-def test_an_export_has_accounts_documents_and_objects(app: App, tmp_path: Path) -> None:
-    sign_in(app.suite, app.regulars[8])
-    app.suite.export(tmp_path / "export")
-    paths = {path.relative_to(tmp_path / "export").as_posix() for path in (tmp_path / "export").rglob("*")}
-    assert paths >= {"firebase-export-metadata.json", "auth_export/accounts.json", "firestore_export"}
-    assert [path for path in paths if path.endswith(f"models/{app.model_version}/model.npz")]
-    assert [path for path in paths if path.endswith("keys/ring.json")]
 
 
 def test_the_page_shows_ten_events_to_a_cold_start_user(app: App, page: Page) -> None:
