@@ -6,7 +6,7 @@ data a call may use. No other module decides about access.
 
 from typing import Any, Final
 
-from flask import Request
+from flask import Request, Response
 
 from functions.contract import Operation
 from shared.errors import Forbidden, Unauthenticated
@@ -66,20 +66,22 @@ def address(request: Request) -> str:
     return forwarded or request.remote_addr or "unknown"
 
 
-def cors(request: Request, settings: Settings) -> dict[str, str]:
+def allow_origin(request: Request, response: Response, settings: Settings) -> None:
     """CORS headers that let a page of an allowed origin read the response; none without allowed origins."""
     if not settings.origins:
-        return {}
+        return
+    response.vary.add("Origin")
     origin = request.headers.get("Origin", "")
-    if origin not in settings.origins:
-        return {"Vary": "Origin"}
-    return {
-        "Vary": "Origin",
-        "Access-Control-Allow-Origin": origin,
-        "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-        "Access-Control-Allow-Headers": f"Authorization, Content-Type, {_APP_CHECK}",
-        "Access-Control-Max-Age": "3600",
-    }
+    if origin in settings.origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
+        response.headers["Access-Control-Allow-Headers"] = f"Authorization, Content-Type, {_APP_CHECK}"
+        response.headers["Access-Control-Max-Age"] = "3600"
+
+
+def is_shareable(request: Request, settings: Settings) -> bool:
+    """Whether caches may give the response to others: it is asked for without a token, and nobody needs one."""
+    return "Authorization" not in request.headers and not settings.require_app_check
 
 
 def acting_user(caller: Caller, named: str) -> str:

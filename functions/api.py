@@ -24,7 +24,7 @@ def api(request: Request) -> Response:
     try:
         wired = services()
         response = _problems(request, wired, given)
-        response.headers.update(access.cors(request, wired.settings))
+        access.allow_origin(request, response, wired.settings)
     except Exception as error:  # noqa: BLE001  # the edge: without services there is still a clean answer
         _log.error("failed %s %s: %s", request.method, _route(request), trace(error, given))
         return responses.unexpected()
@@ -77,7 +77,7 @@ def _perform(
     body = parameters.body(request, operation)
     given.append(body)
     access.check_app_of_body(request, operation, body, wired.identity, wired.settings)
-    call = Call(caller, values, body, access.address(request))
+    call = Call(caller, values, body, access.address(request), access.is_shareable(request, wired.settings))
     handle = handler(operation.name)
     if operation.deadline_s is None:
         return handle(call, wired)

@@ -46,6 +46,18 @@ def ok(body: object) -> Response:
     return _json(body, HTTPStatus.OK, "application/json")
 
 
+def listed(body: object, lifetime_s: int) -> Response:
+    """200 response with a list that each cache may keep for `lifetime_s`, none if that is 0.
+
+    A caller with a token gets no answer that was made for one without.
+    """
+    response = _json(body, HTTPStatus.OK, "application/json")
+    response.headers["Vary"] = "Authorization"
+    if lifetime_s:
+        response.headers["Cache-Control"] = f"public, max-age={lifetime_s}, s-maxage={lifetime_s}"
+    return response
+
+
 def public(text: str, content_type: str) -> Response:
     """200 response with a public text that changes only with a deployment: cacheable for 300 s, with an ETag."""
     headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": _NOTHING_ELSE}
@@ -96,7 +108,8 @@ def method_not_allowed(allowed: str) -> Response:
 
 
 def _json(body: object, status: HTTPStatus, media_type: str) -> Response:
-    data = json.dumps(body, default=_plain, ensure_ascii=False)
+    # No answer holds itself.
+    data = json.dumps(body, default=_plain, ensure_ascii=False, check_circular=False)
     return Response(data, status, {"Cache-Control": "private, no-store"}, content_type=media_type)
 
 

@@ -56,9 +56,9 @@ def run(script: str, folder: Path) -> str:
 
 
 def form(value: Any) -> Any:
-    """The fields and types of a JSON value; of lists, those of the first item."""
+    """The fields and types of a JSON value; of lists, those of the first item. Each reason has its own parameters."""
     if isinstance(value, dict):
-        return {name: form(item) for name, item in value.items()}
+        return {name: form(item) if name != "parameters" else "dict" for name, item in value.items()}
     if isinstance(value, list):
         return [form(item) for item in value[:1]]
     return type(value).__name__

@@ -1,6 +1,6 @@
 """Validated API call, the input of every request handler."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from functions import access
 from shared.entities import Location
 from shared.entities.markup import plain_text
 from shared.ports import Caller, Identity
+from shared.ranking.cards import CARD_FIELDS
 from shared.ranking.filters import Filters
 from shared.ranking.query import ListQuery
 from shared.services.serving.context import ListRequest
@@ -23,12 +24,14 @@ class Call:
     parameters : values of the query's and the path's parameters by name, with the document's defaults.
     body : the JSON body, None for an operation without a body.
     address : network address of the caller, see `access.address`.
+    is_shareable : whether others may get the answer if it is about nobody, see `access.is_shareable`.
     """
 
     caller: Caller
     parameters: Mapping[str, Any]
     body: Any
     address: str
+    is_shareable: bool = False
 
     def acting_user(self, identity: Identity | None = None) -> str:
         """User id that the call acts for, "" for a cold-start user; raises `Unauthenticated` or `Forbidden`.
@@ -62,6 +65,15 @@ class Call:
             organizer_ids=self.organizer_ids(user_id),
         )
 
+    def is_anybodys(self) -> bool:
+        """Whether the answer is about nobody: without a token, a user and a session's events."""
+        return self.is_shareable and not self.acting_user() and "recent" not in self.parameters
+
+    def fields(self) -> Sequence[str]:
+        """Fields of events that the caller wants in a list, by default all of `CARD_FIELDS`."""
+        wanted: Sequence[str] = (self.body or self.parameters).get("fields", CARD_FIELDS)
+        return wanted
+
     def query(self) -> ListQuery:
         """List query of the call's parameters: size, filters, re-ranking and page."""
         given = self.parameters
@@ -73,10 +85,10 @@ class Call:
             until=given.get("to"),
             when=given.get("when", ""),
             starts_only=given["dates"] == "starts",
-            category=_name(given.get("category", "")),
+            category=tuple(map(_name, given.get("category", ()))),
             tags=tuple(map(_name, given.get("tags", ()))),
             max_price=given.get("max_price"),
-            city=_name(given.get("city", "")),
+            city=tuple(map(_name, given.get("city", ()))),
             exclude=tuple(given.get("exclude", ())),
         )
         return ListQuery(

@@ -3,6 +3,7 @@
 from flask import Response
 
 from functions import responses
+from functions.routes import listing
 from functions.routes.call import Call
 from functions.wiring import Services
 from shared.services.serving.audience import audience
@@ -13,19 +14,21 @@ def get_similar(call: Call, wired: Services) -> Response:
     """Similar events: those most similar to a given event."""
     request = call.list_request(wired.new_id())
     answer = similar(wired.context(), request, event_id=call.parameters["event_id"], caller=call.caller)
-    return responses.ok(answer)
+    return listing.shown(call, answer, wired.now())
 
 
 def get_popular(call: Call, wired: Services) -> Response:
     """Popular events: those with the most interactions."""
     request = call.list_request(wired.new_id())
-    return responses.ok(popular(wired.context(), request, window=call.parameters.get("window", "")))
+    answer = popular(wired.context(), request, window=call.parameters.get("window", ""))
+    return listing.shown(call, answer, wired.now())
 
 
 def get_trending(call: Call, wired: Services) -> Response:
     """Trending events: those with more interactions than expected from their past."""
     request = call.list_request(wired.new_id())
-    return responses.ok(trending(wired.context(), request, window=call.parameters["window"]))
+    answer = trending(wired.context(), request, window=call.parameters["window"])
+    return listing.shown(call, answer, wired.now())
 
 
 def get_audience(call: Call, wired: Services) -> Response:

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from functions import responses
+from functions.routes import listing
 from functions.routes.call import Call
 from functions.wiring import Services
 from shared.ranking.query import ListQuery
@@ -12,4 +12,4 @@ from shared.services.serving.lists import rank
 def post(call: Call, wired: Services) -> Response:
     """Rank up to 500 given events for a user."""
     request = call.list_request(wired.new_id(), ListQuery(explain=call.body.get("explain", True)))
-    return responses.ok(rank(wired.context(), request, event_ids=call.body["event_ids"]))
+    return listing.ranked(call, rank(wired.context(), request, event_ids=call.body["event_ids"]))

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from functions import responses
+from functions.routes import listing
 from functions.routes.call import Call
 from functions.wiring import Services
 from shared.services.serving.lists import recommend
@@ -10,4 +10,5 @@ from shared.services.serving.lists import recommend
 
 def get(call: Call, wired: Services) -> Response:
     """Recommendations: the best events for a user, warm or cold-start."""
-    return responses.ok(recommend(wired.context(), call.list_request(wired.new_id())))
+    answer = recommend(wired.context(), call.list_request(wired.new_id()))
+    return listing.shown(call, answer, wired.now())

@@ -14,10 +14,11 @@ from shared.errors import InvalidField
 MAX_DESCRIPTION_BYTES = 100_000
 MAX_ASSUMED: Final = timedelta(hours=25)
 """Greatest length that is assumed of an event without an end: the longest day."""
+MAX_PRICE: Final = 10_000_000
+"""Greatest price, in any currency."""
 _MAX_TITLE_BYTES = 2_000
 _MAX_NAME_BYTES = 200
 _MAX_TAGS = 100
-_MAX_PRICE = 10_000_000
 _MAX_SEATS = 100_000_000
 
 
@@ -87,7 +88,7 @@ class Event:
             starts_at=starts_at,
             ends_at=ends_at,
             timezone=fields.timezone(data, "timezone"),
-            price=fields.number(data, "price", low=0, high=_MAX_PRICE),
+            price=fields.number(data, "price", low=0, high=MAX_PRICE),
             currency=fields.text(data, "currency", max_bytes=3),
             capacity=fields.integer(data, "capacity", low=0, high=_MAX_SEATS),
             booked=fields.integer(data, "booked", low=0, high=_MAX_SEATS),

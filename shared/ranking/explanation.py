@@ -15,16 +15,16 @@ from shared.catalog.catalog import Catalog
 from shared.feedback.history import Histories
 from shared.feedback.weights import TYPES
 from shared.models.scorer import Scorer
-from shared.ranking import reasons
 from shared.ranking.filters import distance_km
 from shared.ranking.query import Viewer
+from shared.ranking.reasons import Reason, because, following, plain, starting
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
-Reason = tuple[str | None, tuple[str, ...]]
-"""Explanation of a listed event: its source, None where none was requested, and its reason texts."""
-Cause = tuple[str | None, str | None]
-"""Source and reason text of the largest personal contribution to an event's score; None where there is none."""
+Explanation = tuple[str | None, tuple[Reason, ...]]
+"""Explanation of a listed event: its source, None where none was requested, and its reasons."""
+Cause = tuple[str | None, Reason | None]
+"""Source and reason of the largest personal contribution to an event's score; None where there is none."""
 Causes = MutableMapping[int, Cause]
 """Cached causes by event row."""
 
@@ -34,8 +34,8 @@ _NEAR_KM: Final = 10.0
 """Distance, km, up to which a popular event is called near."""
 
 
-def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, now: datetime) -> list[Reason]:
-    """Source and reason texts of each of a user's listed events.
+def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, now: datetime) -> list[Explanation]:
+    """Source and reasons of each of a user's listed events.
 
     The reason is the history entry or profile attribute without which the score would fall most. Where no entry or
     attribute raises the score, the source is `popularity` or, for events without popularity, `soonest`.
@@ -52,16 +52,16 @@ def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, 
         causes.update(zip(unexplained.rows.tolist(), _causes(scorer, viewer.histories, unexplained), strict=True))
     home = viewer.profile.user.location
     near = distance_km(listed, home) <= _NEAR_KM if home else np.zeros(len(rows), np.bool_)
-    explanations: list[Reason] = []
+    explanations: list[Explanation] = []
     days = catalog.days_ahead(rows, now)
     for row, popularity, is_near, ahead in zip(rows.tolist(), listed.popularity, near, days.tolist(), strict=True):
         source, cause = causes[row]
         if source is None:
             is_popular = popularity > 0
-            cause = ("popular near you" if is_near else "popular now") if is_popular else None
+            cause = plain("popular_near" if is_near else "popular") if is_popular else None
             source = "popularity" if is_popular else "soonest"
-        texts = (cause, reasons.starting(ahead))
-        explanations.append((source, tuple(text for text in texts if text)))
+        given = (cause, starting(ahead))
+        explanations.append((source, tuple(reason for reason in given if reason)))
     return explanations
 
 
@@ -69,11 +69,11 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     """Cause of each listed event for one user, (None, None) where no entry or attribute raises its score."""
     entries, user = histories.explainable(), histories.users[0]
     variants = {
-        "matches your interests": replace(user, preferred_tags=(), preferred_categories=()),
-        "a friend goes": replace(user, friends=()) if histories.going is not None else user,
-        "near you": replace(user, location=None),
+        "matches_interests": replace(user, preferred_tags=(), preferred_categories=()),
+        "friend_goes": replace(user, friends=()) if histories.going is not None else user,
+        "near": replace(user, location=None),
     }
-    variants = {cause: variant for cause, variant in variants.items() if variant != user}
+    variants = {code: variant for code, variant in variants.items() if variant != user}
     if not len(entries) and not variants:
         return [(None, None)] * len(listed)
     left_out = histories.without_each(entries, tuple(variants.values()))
@@ -85,18 +85,19 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     largest = losses.argmax(axis=0)
     has_cause = (personal[0] > 0) & (losses[largest, np.arange(len(listed))] > _MIN_LOSS)
     sources, top_source = list(personal_scores), np.argmax([scores[0] for scores in personal_scores.values()], axis=0)
-    causes = list(variants)
+    declared = [plain(code) for code in variants]
     return [
         (sources[top_source[column]], _because(histories, int(entries[cause]), listed.catalog))
         if has_cause[column] and cause < len(entries)
-        else (sources[top_source[column]], causes[cause - len(entries)])
+        else (sources[top_source[column]], declared[cause - len(entries)])
         if has_cause[column]
         else (None, None)
         for column, cause in enumerate(largest.tolist())
     ]
 
 
-def _because(histories: Histories, entry: int, catalog: Catalog) -> str | None:
-    if histories.event_rows[entry] < 0:
-        return "you follow the organizer"
-    return reasons.because(TYPES[histories.codes[entry]], catalog.title(int(histories.event_rows[entry])))
+def _because(histories: Histories, entry: int, catalog: Catalog) -> Reason | None:
+    row = int(histories.event_rows[entry])
+    if row < 0:
+        return following(catalog.organizers.ids(histories.organizer_rows[[entry]])[0])
+    return because(TYPES[histories.codes[entry]], catalog.events.ids(np.array([row]))[0], catalog.title(row))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.geography import great_circle_km, unit_vectors
 from shared.entities.fields import Location
-from shared.entities.names import name_key, name_keys
+from shared.entities.names import name_keys
 from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
 
@@ -30,7 +30,7 @@ class Filters:
     since, until : half-open period; None for an open end.
     when : `today`, `weekend` or `week`, in local days of the event; "" for any time.
     starts_only : whether the event must start within `since`, `until` and `when`, rather than be on at some time of it.
-    category, city : in any spelling with the same `name_key`; "" for any.
+    category, city : any of these, in any spelling with the same `name_key`; none for all.
     tags : at least one of these, in any such spelling.
     max_price : in the event's own currency.
     exclude : event ids to leave out.
@@ -42,10 +42,10 @@ class Filters:
     until: datetime | None = None
     when: str = ""
     starts_only: bool = False
-    category: str = ""
+    category: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     max_price: float | None = None
-    city: str = ""
+    city: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
     def allowed(self, candidates: Candidates, now: datetime) -> NDArray[np.bool_]:
@@ -63,10 +63,10 @@ class Filters:
             allowed &= starts_at < self.until.timestamp()
         if self.when:
             allowed &= _is_on(self.when, candidates, now, starts_only=self.starts_only)
-        for field, value in (("category", self.category), ("city", self.city)):
-            if value:
-                code = catalog.fields[field].names.row(name_key(value))
-                allowed &= (candidates.static.codes[field] == code) & (code >= 0)
+        for field, names in (("category", self.category), ("city", self.city)):
+            if names:
+                codes = catalog.fields[field].names.rows(name_keys(names))
+                allowed &= np.isin(candidates.static.codes[field], codes[codes >= 0])
         if self.tags:
             allowed &= catalog.tags.having(name_keys(self.tags))[rows]
         if self.max_price is not None:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.catalog import Catalog, moment
 from shared.entities import Placement, Rules
-from shared.ranking import cursor, reasons
-from shared.ranking.explanation import Reason
+from shared.ranking import cursor
+from shared.ranking.cards import Cards
+from shared.ranking.explanation import Explanation
 from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
+from shared.ranking.reasons import starting
 from shared.ranking.rerank import Cap, best_within, diverse
 from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
@@ -101,27 +103,29 @@ def build_list(
 
 def to_items(
     catalog: Catalog,
+    cards: Cards,
     listed: RankedList,
     viewer: Viewer,
     query: ListQuery,
     *,
     rules: Rules,
     now: datetime,
-    explain: Callable[[NDArray[np.int64]], Sequence[Reason]],
+    explain: Callable[[NDArray[np.int64]], Sequence[Explanation]],
     source: str | None = None,
 ) -> list[Recommendation]:
-    """Items of a ranked list with titles, starts and explanations, without events that may not be shown at `now`.
+    """Items of a ranked list with cards and explanations, without events that may not be shown at `now`.
 
     Parameters
     ----------
+    cards : cards of the catalog's events.
     explain : called with event rows, int64 of shape (n,); returns the explanation of each.
     source : what ranked all of the events; None to call `explain`.
     """
     kept = np.flatnonzero(may_show(catalog, listed.rows, viewer, rules, now))
     rows = listed.rows[kept]
-    explanations: Sequence[Reason] = [(None, ())] * len(rows)
+    explanations: Sequence[Explanation] = [(None, ())] * len(rows)
     if query.explain and source is not None:
-        soon = [reasons.starting(days) for days in catalog.days_ahead(rows, now).tolist()]
+        soon = [starting(days) for days in catalog.days_ahead(rows, now).tolist()]
         explanations = [(source, (reason,) if reason else ()) for reason in soon]
     elif query.explain:
         explanations = explain(rows)
@@ -133,8 +137,11 @@ def to_items(
             score=float(listed.scores[position]),
             source="pinned" if query.explain and position < listed.pinned else explanation[0],
             reasons=explanation[1],
+            card=card,
         )
-        for event_id, row, position, explanation in zip(catalog.events.ids(rows), rows, kept, explanations, strict=True)
+        for event_id, row, position, explanation, card in zip(
+            catalog.events.ids(rows), rows, kept, explanations, cards.at(catalog, rows), strict=True
+        )
     ]
 
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from shared.catalog.catalog import Catalog
 from shared.entities import Profile
 from shared.feedback.history import Histories
+from shared.ranking.cards import NO_CARD, Card
 from shared.ranking.filters import Filters
+from shared.ranking.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class Recommendation:
     ----------
     score : orders events of one list only; higher is better.
     source : what ranked the event, such as `collaborative` or `popularity`; None where no explanation was requested.
-    reasons : reason texts: the largest contribution to the score, then how soon the event starts.
+    reasons : the largest contribution to the score, then how soon the event starts.
+    card : what else an app shows of the event.
     """
 
     event_id: str
@@ -94,7 +97,8 @@ class Recommendation:
     starts_at: datetime | None
     score: float
     source: str | None
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    card: Card = NO_CARD
 
 
 @dataclass(frozen=True, slots=True)

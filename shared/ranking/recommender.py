@@ -1,6 +1,6 @@
 """Recommender: a trained scorer with its catalog and popularity, which ranks live events for users."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -23,7 +23,8 @@ from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
-from shared.ranking.explanation import Causes, Reason, explain
+from shared.ranking.cards import Cards
+from shared.ranking.explanation import Causes, Explanation, explain
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import ListQuery, Recommendation, Viewer
 from shared.ranking.rerank import Cap, top_within
@@ -42,12 +43,14 @@ class Recommender:
     popularity : float64 of shape (len(catalog),) – forward-decayed, see `feedback/popularity.py`.
     before : float64 of shape (len(trends.WINDOWS), len(catalog)) – popularity from before each trend window, as of the
         training.
+    cards : what apps show of the events.
     """
 
     catalog: Catalog
     scorer: Scorer
     popularity: NDArray[np.float64]
     before: NDArray[np.float64]
+    cards: Cards
 
     @classmethod
     def fit(
@@ -59,6 +62,7 @@ class Recommender:
         *,
         now: datetime,
         half_life_days: float,
+        events: Iterable[Event] = (),
         replay: Replay | None = None,
     ) -> Self:
         """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
@@ -68,6 +72,7 @@ class Recommender:
         model : name in `MODELS`.
         table : interactions, with rows of `catalog`, none later than `now`.
         half_life_days : age at which an interaction weighs half.
+        events : events of the catalog, of which those that are live at `now` get a card.
         replay : replay of all or some of `users`, up to `now` or later, whose training groups the blend reuses; None
             to compute them.
         """
@@ -79,12 +84,16 @@ class Recommender:
 
         scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, replayed))
         before = before_windows(table, len(catalog), now)
-        return cls(catalog, scorer, popularity(table, len(catalog)), before)
+        live = set(catalog.events.ids(np.flatnonzero(catalog.live(now))))
+        cards = Cards.of((event for event in events if event.event_id in live), catalog.events)
+        return cls(catalog, scorer, popularity(table, len(catalog)), before, cards)
 
     @classmethod
     def empty(cls, calendar: Calendar) -> Self:
         """Recommender without events, in use until a model is published: ranks by popularity, then by start."""
-        return cls(Catalog.of([], calendar=calendar), MostPopular(), np.zeros(0), np.zeros((len(WINDOWS), 0)))
+        catalog = Catalog.of([], calendar=calendar)
+        before = np.zeros((len(WINDOWS), 0))
+        return cls(catalog, MostPopular(), np.zeros(0), before, Cards.of((), catalog.events))
 
     def candidates(self, event_rows: NDArray[np.integer], now: datetime) -> Candidates:
         """Candidates of these event rows at `now`."""
@@ -99,7 +108,7 @@ class Recommender:
         scores: NDArray[np.floating] = self.scorer.score(UserBatch(viewer.histories, candidates))[0]
         return scores
 
-    def explain(self, viewer: Viewer, rows: NDArray[np.int64], causes: Causes, now: datetime) -> Sequence[Reason]:
+    def explain(self, viewer: Viewer, rows: NDArray[np.int64], causes: Causes, now: datetime) -> Sequence[Explanation]:
         """Explanations of the n listed event rows for one user; `causes` is their cache, see `explanation.explain`."""
         return explain(self.scorer, viewer, self.candidates(rows, now), causes, now)
 
@@ -150,10 +159,10 @@ class Recommender:
         allowed = may_show(self.catalog, candidates.rows, viewer, rules, now)
         ranked = build_list(candidates, self.score(viewer, candidates), allowed, query, now=now)
 
-        def explained(rows: NDArray[np.int64]) -> Sequence[Reason]:
+        def explained(rows: NDArray[np.int64]) -> Sequence[Explanation]:
             return self.explain(viewer, rows, {}, now)
 
-        return to_items(self.catalog, ranked, viewer, query, rules=rules, now=now, explain=explained)
+        return to_items(self.catalog, self.cards, ranked, viewer, query, rules=rules, now=now, explain=explained)
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """Recommender with these events added to its catalog, or replaced there; the model stays as trained."""
@@ -164,7 +173,8 @@ class Recommender:
         catalog, merge = self.catalog.with_changes(events)
         before = self.before if merge.old is None else np.stack([merge.carried(row, 0.0) for row in self.before])
         popular = merge.carried(self.popularity, 0.0)
-        return replace(self, catalog=catalog, popularity=popular, before=before), merge
+        cards = self.cards.with_changes(events, merge)
+        return replace(self, catalog=catalog, popularity=popular, before=before, cards=cards), merge
 
     def with_popularity(self, sums: Mapping[str, float]) -> Self:
         """Recommender with newer popularity by event id; unknown events are ignored, the model stays as trained."""
@@ -174,9 +184,9 @@ class Recommender:
         return replace(self, popularity=fresh)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Arrays of the artifact by name: those of the catalog, the popularity and the model."""
+        """Arrays of the artifact by name: those of the catalog, the cards, the popularity and the model."""
         arrays = {**self.catalog.to_arrays(), "popularity.sums": self.popularity, "popularity.before": self.before}
-        return arrays | self.scorer.to_arrays()
+        return arrays | self.cards.to_arrays() | self.scorer.to_arrays()
 
     @classmethod
     def from_arrays(cls, model: str, arrays: Mapping[str, NDArray[Any]]) -> Self:
@@ -193,6 +203,7 @@ class Recommender:
                 MODELS[model].from_arrays(arrays, catalog),
                 checked(arrays, "popularity.sums", "f8", len(catalog), low=0),
                 checked(arrays, "popularity.before", "f8", len(WINDOWS), len(catalog), low=0),
+                Cards.from_arrays(arrays, catalog.events),
             )
         except ValueError as error:
             raise ArtifactError(f"array {error}; train again or roll back") from error

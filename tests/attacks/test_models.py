@@ -19,6 +19,7 @@ from shared.feedback.profiles import Declared
 from shared.feedback.trends import before_windows
 from shared.models.blend import Blend
 from shared.models.registry import MODELS
+from shared.ranking.cards import Cards
 from shared.ranking.recommender import Recommender
 from shared.ranking.soundness import K, self_test, unsound
 from shared.signals.registry import SIGNALS
@@ -47,7 +48,8 @@ def _fitted(model: str) -> Recommender:
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
     blend = Blend(weights, {signal.name: signal.fit(past) for signal in SIGNALS})
     sums = popularity(table, len(catalog))
-    return Recommender(catalog, blend, sums, before_windows(table, len(catalog), NOW))
+    cards = Cards.of(data.events, catalog.events)
+    return Recommender(catalog, blend, sums, before_windows(table, len(catalog), NOW), cards)
 
 
 @cache
@@ -142,7 +144,7 @@ UNKNOWN = frozenset({"NaN", "NaN at the end"})
 NEVER = frozenset({"infinite", "minus infinite", "infinite at the end"})
 HASHES = frozenset({"out of range", "out of range at the end"})
 VALUES = {
-    **dict.fromkeys(("catalog.lat", "catalog.lng", "catalog.price"), UNKNOWN),
+    **dict.fromkeys(("catalog.lat", "catalog.lng", "catalog.price", "catalog.cards.price"), UNKNOWN),
     **dict.fromkeys(("catalog.start_shift_s", "catalog.end_shift_s"), UNKNOWN),
     **dict.fromkeys(("catalog.starts_at", "catalog.ends_at", "catalog.created_at"), NEVER),
     **{f"signal.{name}.since": NEVER for name in ("freshness", "unseen", "passed_organizer")},

@@ -13,10 +13,14 @@ from functions import wiring
 from functions.wiring import Services
 from shared.entities import EventCounts
 from shared.ports import Documents
+from shared.services.ingest.record import count
 from tests import deployment, laws
 from tests.deployment import Clock, Wire
-from tests.examples import DAY, NOW
+from tests.examples import DAY, NOW, an_interaction
 from tests.stores import documents
+
+ALL = {event.event_id for event in laws.city().events if event.starts_at and event.starts_at > NOW}
+"""Ids of the events that are still to come."""
 
 settings.register_profile("marquee", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("marquee")
@@ -54,3 +58,19 @@ def wire(store: Documents, tmp_path: Path, clock: Clock) -> Iterator[Wire]:
 def client(wire: Wire) -> FlaskClient:
     wire()
     return deployment.client()
+
+
+@pytest.fixture
+def trained(client: FlaskClient, store: Documents, clock: Clock) -> FlaskClient:
+    """Client of an instance with a model; every event was booked once since the training."""
+    client.post("/retrain")
+    clock.forward()
+    for event_id in sorted(ALL):
+        book(store, "crowd", event_id, clock)
+    clock.forward()
+    return client
+
+
+def book(store: Documents, user_id: str, event_id: str, clock: Clock) -> None:
+    """Count a booking of now."""
+    count(store, an_interaction(user_id, event_id, occurred_at=clock.now, recorded_at=clock.now), now=clock.now)

@@ -14,6 +14,7 @@ from functions import wiring
 from functions.responses import UNAVAILABLE
 from shared.errors import ArtifactError, Conflict, StoreUnavailable
 from shared.ports import Documents
+from shared.ranking.cards import CARD_FIELDS
 from tests import laws
 from tests.deployment import Clock, Wire
 from tests.examples import NOW
@@ -55,7 +56,7 @@ def test_a_warm_user_gets_a_list_with_reasons(client: FlaskClient, clock: Clock)
     assert body["degraded"] == []
     assert len(body["items"]) == 3
     first = body["items"][0]
-    assert first.keys() == {"event_id", "title", "starts_at", "score", "source", "reasons"}
+    assert first.keys() == {"event_id", *CARD_FIELDS, "score", "source", "reasons", "reason_codes"}
     assert first["event_id"].startswith("jazz_")
     assert first["title"] == first["event_id"].replace("_", " ").title()
     assert first["starts_at"].endswith("T21:00:00Z")

@@ -14,31 +14,15 @@ from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import Event, InteractionType
 from shared.errors import StoreUnavailable
 from shared.ports import Caller, Documents
-from shared.services.ingest.record import count
 from shared.services.ingest.upgrade import FORMER_IDS, former_id
 from tests import laws
 from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.functions.conftest import ALL, book
 from tests.stores import Outage, fragile
 
 API = "/api/v1"
-ALL = {event.event_id for event in laws.city().events if event.starts_at and event.starts_at > NOW}
 LISTS = ("/recommendations", "/events/jazz_1/similar", "/events/popular", "/events/trending")
-
-
-@pytest.fixture
-def trained(client: FlaskClient, store: Documents, clock: Clock) -> FlaskClient:
-    """Client of an instance with a model; every event was booked once since the training."""
-    client.post("/retrain")
-    clock.forward()
-    for event_id in sorted(ALL):
-        _count(store, "crowd", event_id, clock)
-    clock.forward()
-    return client
-
-
-def _count(store: Documents, user_id: str, event_id: str, clock: Clock) -> None:
-    count(store, an_interaction(user_id, event_id, occurred_at=clock.now, recorded_at=clock.now), now=clock.now)
 
 
 def _get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
@@ -73,7 +57,7 @@ def test_tags_and_ids_with_commas_can_be_named(
     assert found.status_code == 200
 
 
-@pytest.mark.parametrize("query", ["limit=5&limit=6", "city=a&city=b", "near=1&near=2&near=3", "tags=a&tags="])
+@pytest.mark.parametrize("query", ["limit=5&limit=6", "when=week&when=week", "near=1&near=2&near=3", "tags=a&tags="])
 def test_only_lists_are_repeated_and_within_their_limits(trained: FlaskClient, query: str) -> None:
     refused = trained.get(f"{API}/recommendations?{query}")
     assert refused.status_code == 400
@@ -88,7 +72,7 @@ def test_answers_and_reasons_carry_whole_titles(
     document = {"title": title, "organizer_id": "long", "tags": ["long"], "starts_at": NOW + 9 * DAY}
     for event_id in ("long_1", "long_2"):
         store.events.put([Event.from_document(event_id, document)], now=clock.now)
-    _count(store, "fan", "long_1", clock)
+    book(store, "fan", "long_1", clock)
     clock.forward()
     items = {item["event_id"]: item for item in _get(trained, "/recommendations", user_id="fan", limit=100)["items"]}
     assert items["long_2"]["title"] == plain
@@ -191,7 +175,7 @@ def test_similar_events_of_a_missing_event_are_not_found(trained: FlaskClient, w
 
 def test_popular_events_follow_recent_counts(trained: FlaskClient, store: Documents, clock: Clock) -> None:
     for number in range(8):
-        _count(store, f"u{number}", "yoga_9", clock)
+        book(store, f"u{number}", "yoga_9", clock)
     clock.forward()
     for window in ("day", "week", "month"):
         assert _ids(trained, "/events/popular", window=window)[0] == "yoga_9"
@@ -443,7 +427,7 @@ def _every_list(client: FlaskClient, user_id: str, *, is_recent: bool = False) -
 def test_lists_of_a_user_who_does_not_wish_to_be_profiled_are_those_of_a_cold_start_user(
     trained: FlaskClient, store: Documents, clock: Clock
 ) -> None:
-    _count(store, FAN, "jazz_2", clock)
+    book(store, FAN, "jazz_2", clock)
     store.users.put([replace(store.users.profile(FAN, timeout_s=1).user, city="Chicago")], now=clock.now)
     personal, cold_start = _every_list(trained, FAN, is_recent=True), _every_list(trained, "")
     taken = {entry.event_id for entry in store.users.profile(FAN, timeout_s=1).history if entry.type == "booking"}

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
-from shared.ranking.explanation import Cause, Reason
+from shared.ranking.explanation import Cause, Explanation
 from shared.ranking.query import Recommendation, Viewer
 from shared.ranking.recommender import Recommender
 from shared.signals.candidates import Candidates
@@ -137,7 +137,7 @@ class CachedRecommender:
         earlier, live = self._earlier, self._live
         return Succession.of(live.candidates.static) if live else earlier
 
-    def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Reason]:
+    def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Explanation]:
         """Explanations of the n listed event rows for one user, from cached causes where there are any."""
         return self.recommender.explain(viewer, rows, self.live(now).causes(viewer.profile), now)
 

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.positions import distinct
+from shared.catalog.catalog import NEVER, moment
 from shared.entities import Profile, Rules
 from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
 from shared.models.baselines import fallback_scores
 from shared.ports import Caller
 from shared.ranking.batch import CHUNK, score_batch
-from shared.ranking.explanation import Reason
+from shared.ranking.explanation import Explanation
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import ListQuery, Recommendation
 from shared.ranking.similarity import similarity
@@ -34,7 +35,7 @@ SIMILAR: Final = "content"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """List of events, as the API returns it.
+    """List of events.
 
     Attributes
     ----------
@@ -43,6 +44,7 @@ class Answer:
     items : the events, best first.
     next_cursor : cursor of the next page, None where the list ends.
     degraded : parts that could not be used or brought up to date, see `RequestView`.
+    first_end : end of the event that is over first, the assumed one where it is unknown, UTC; None for an empty list.
     """
 
     recommendation_id: str
@@ -50,6 +52,7 @@ class Answer:
     items: list[Recommendation]
     next_cursor: str | None
     degraded: tuple[str, ...]
+    first_end: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,11 +187,14 @@ def _answer(
     # Events may have ended while they were scored.
     present = view.clock()
 
-    def explain(rows: NDArray[np.int64]) -> Sequence[Reason]:
+    def explain(rows: NDArray[np.int64]) -> Sequence[Explanation]:
         return view.model.explain(viewer, rows, present)
 
-    items = to_items(catalog, ranked, viewer, query, rules=rules, now=present, explain=explain, source=source)
-    return Answer(request.recommendation_id, view.snapshot.model_version, items, ranked.cursor, view.degraded)
+    cards = view.recommender.cards
+    items = to_items(catalog, cards, ranked, viewer, query, rules=rules, now=present, explain=explain, source=source)
+    first_end = moment(catalog.ends_at[ranked.rows].min(initial=NEVER))
+    version = view.snapshot.model_version
+    return Answer(request.recommendation_id, version, items, ranked.cursor, view.degraded, first_end)
 
 
 def _to_present(now: datetime) -> float:

@@ -108,6 +108,7 @@ class TrainingSet:
             self.users,
             now=now,
             half_life_days=half_life_days,
+            events=self.events,
             replay=self.replay,
         )
 

@@ -73,7 +73,7 @@ def test_spellings_of_a_name_are_one_name_wherever_names_are_compared(spelling: 
     assert [len(catalog.fields[name].names) for name in ("category", "subcategory", "city")] == [1, 1, 1]
     assert len(catalog.bags["tags"].names) == 1
     candidates = Candidates(catalog, np.arange(2), NOW.timestamp(), np.zeros(2))
-    for filters in (Filters(category=other), Filters(city=other), Filters(tags=(other,))):
+    for filters in (Filters(category=(other,)), Filters(city=(other,)), Filters(tags=(other,))):
         assert filters.allowed(candidates, NOW).tolist() == [True, True]
     user = User(
         user_id="u", preferred_tags=(spelling,), preferred_categories=(spelling,), city=spelling, gender=spelling

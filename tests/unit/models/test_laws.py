@@ -218,7 +218,7 @@ def test_reasons_refer_to_interactions_of_the_user_or_attributes_of_the_event(mo
         own = {f"because you booked {titles[event_id]}" for event_id in laws.seen(DATA, user_id)}
         own |= {f"because you viewed {title}" for title in titles.values()}
         for item in items:
-            because = {reason for reason in item.reasons if reason.startswith("because")}
+            because = {reason.text for reason in item.reasons if reason.text.startswith("because")}
             assert because <= own
             assert not because or item.source not in laws.FALLBACKS
 

@@ -9,6 +9,7 @@ import pytest
 from shared.entities import InteractionType, Profile
 from shared.models.blend import Blend
 from shared.ranking import reasons
+from shared.ranking.cards import Cards
 from shared.ranking.explanation import explain
 from shared.ranking.query import Viewer
 from shared.ranking.recommender import Recommender
@@ -23,7 +24,7 @@ def _recommender(data: Town, seed: int) -> Recommender:
     weights = np.abs(np.random.default_rng(seed).normal(size=len(SIGNALS))).astype(np.float32)
     blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: signal.fit(data.past) for signal in SIGNALS})
     zeros = np.zeros(len(data.catalog))
-    return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))))
+    return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))), Cards.of((), data.catalog.events))
 
 
 def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, Profile]]:
@@ -33,7 +34,8 @@ def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, Pr
             if data.catalog.organizers.row(entry.organizer_id) >= 0:
                 yield "you follow the organizer", variant
         elif (row := data.catalog.events.row(entry.event_id)) >= 0 and _is_positive(entry.type, entry.value):
-            yield reasons.because(entry.type, data.catalog.title(row)), variant
+            reason = reasons.because(entry.type, entry.event_id, data.catalog.title(row))
+            yield reason.text if reason else None, variant
     user = profile.user
     yield "matches your interests", replace(profile, user=replace(user, preferred_tags=(), preferred_categories=()))
     yield "a friend goes", replace(profile, user=replace(user, friends=()), friends_going=())
@@ -61,7 +63,7 @@ def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most
             losses.append(whole - np.sum([scores[0] for scores in remaining.values()], axis=0))
         viewer = Viewer.of(profile, data.catalog, NOW)
         explanations = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
-        for column, (source, texts) in enumerate(explanations):
+        for column, (source, found) in enumerate(explanations):
             lost = np.array([loss[column] for loss in losses])
             if whole[column] <= 0 or lost.max() <= 1e-6:
                 assert source == "soonest"
@@ -70,5 +72,5 @@ def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most
             assert source == max(personal_scores, key=lambda name: personal_scores[name][0, column])
             # Losses that are equal but for rounding are equally good reasons.
             best = [cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4]
-            assert set(texts) & set(best) or None in best
+            assert {reason.text for reason in found} & set(best) or None in best
     assert explained > 100

@@ -126,7 +126,7 @@ def test_pinned_events_come_first_in_their_order_while_active() -> None:
 
 def test_pinned_events_must_pass_the_filters_and_the_visibility_mask() -> None:
     rules = Rules(pinned=(Placement(target_id="b5"), Placement(target_id="a5")))
-    assert _listed(ListQuery(k=2, filters=Filters(category="music")), rules)[0] == ["a5", "a0"]
+    assert _listed(ListQuery(k=2, filters=Filters(category=("music",))), rules)[0] == ["a5", "a0"]
     allowed = np.array([name != "a5" for name in CATALOG.events.ids()])
     assert _listed(ListQuery(k=2), rules, allowed=allowed)[0] == ["b5", "a0"]
 

@@ -5,7 +5,7 @@ from math import nan
 import pytest
 
 from shared.entities import InteractionType
-from shared.ranking.reasons import because, starting
+from shared.ranking.reasons import Reason, because, starting
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,9 @@ from shared.ranking.reasons import because, starting
     ],
 )
 def test_interaction_types_have_their_reason_text(kind: str, sentence: str | None) -> None:
-    assert because(InteractionType(kind), "Jazz") == sentence
+    reason = because(InteractionType(kind), "jazz_1", "Jazz")
+    assert (reason and reason.text) == sentence
+    assert reason is None or reason == Reason(f"because_{kind}", {"event_id": "jazz_1", "title": "Jazz"})
 
 
 @pytest.mark.parametrize(
@@ -41,4 +43,5 @@ def test_interaction_types_have_their_reason_text(kind: str, sentence: str | Non
     ],
 )
 def test_only_starts_within_seven_days_are_a_reason(days: float, phrase: str | None) -> None:
-    assert starting(days) == phrase
+    reason = starting(days)
+    assert (reason and reason.text) == phrase

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.ranking import reasons
 from shared.ranking.query import Viewer
 from shared.services.serving import cache
 from shared.services.serving.cache import CachedRecommender
@@ -87,7 +88,7 @@ def test_causes_are_found_once_for_a_user_and_an_event() -> None:
     first = model.explain(viewer, rows, NOW)
     causes = model.live(NOW).causes(viewer.profile)
     assert sorted(causes) == rows.tolist()
-    causes.update({int(row): ("cached", "from before") for row in rows})
+    causes.update({int(row): ("cached", reasons.plain("near")) for row in rows})
     assert {source for source, _ in first} != {"cached"}
     assert {source for source, _ in model.explain(viewer, rows, NOW)} == {"cached"}
 

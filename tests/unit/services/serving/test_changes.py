@@ -15,6 +15,7 @@ from shared.feedback.trends import WINDOWS
 from shared.models.blend import Blend
 from shared.models.scorer import Scorer
 from shared.ports import Caller, Documents
+from shared.ranking.cards import Cards
 from shared.ranking.filters import WEEK, Filters
 from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
@@ -68,7 +69,7 @@ BLEND = _blend(TOWN)
 def _recommender(scorer: Scorer) -> Recommender:
     popular = np.random.default_rng(2).random(len(TOWN.past.catalog))
     before = popular * np.linspace(0.9, 0.1, len(WINDOWS))[:, None]
-    return Recommender(TOWN.past.catalog, scorer, popular, before)
+    return Recommender(TOWN.past.catalog, scorer, popular, before, Cards.of((), TOWN.past.catalog.events))
 
 
 def _scores(model: CachedRecommender, now: datetime) -> list[list[float]]:

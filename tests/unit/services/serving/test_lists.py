@@ -117,7 +117,7 @@ def test_a_click_changes_the_next_request(store: Documents, serving: Serving) ->
     store.users.remember([an_interaction("curious", "yoga_0", InteractionType.CLICK)])
     first = _answer(serving, store.users, "curious").items[0]
     assert (first.source, first.event_id.partition("_")[0]) == ("collaborative", "yoga")
-    assert first.reasons[0] == "because you looked at Yoga 0"
+    assert first.reasons[0].text == "because you looked at Yoga 0"
 
 
 def test_pairs_of_event_and_type_are_accepted_as_a_history(serving: Serving) -> None:

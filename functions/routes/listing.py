@@ -1,0 +1,76 @@
+"""Answers of lists: items with the fields that a caller wants, and how long caches may keep a list that is nobody's."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from flask import Response
+
+from functions import responses
+from functions.routes.call import Call
+from shared.ranking.cards import CARD_FIELDS
+from shared.ranking.query import Recommendation
+from shared.services.serving.lists import Answer, Ranking
+
+SHARED_S: Final = 60
+"""Seconds for which caches, together, may keep a list; so long, too, may it still hold an event that was cancelled."""
+_CACHES: Final = 2
+"""Caches that may keep a list one after the other: the content delivery network and the browser."""
+_ON_THE_WAY_S: Final = 2
+"""Seconds for which an answer may be on its way to a cache, whose time begins when it arrives."""
+
+
+def shown(call: Call, answer: Answer, now: datetime) -> Response:
+    """Response with a list: private, or for a while anybody's if it depends on nothing but the address and the time."""
+    body = {
+        "recommendation_id": answer.recommendation_id,
+        "model_version": answer.model_version,
+        "items": items(answer.items, call.fields()),
+        "next_cursor": answer.next_cursor,
+        "degraded": answer.degraded,
+    }
+    return responses.listed(body, lifetime_s(answer, now) if call.is_anybodys() else 0)
+
+
+def ranked(call: Call, ranking: Ranking) -> Response:
+    """Response with the caller's own events in ranked order."""
+    body = {
+        "recommendation_id": ranking.recommendation_id,
+        "model_version": ranking.model_version,
+        "items": items(ranking.items, call.fields()),
+        "left_out": ranking.left_out,
+        "degraded": ranking.degraded,
+    }
+    return responses.ok(body)
+
+
+def lifetime_s(answer: Answer, now: datetime) -> int:
+    """Seconds for which each of the caches on the way may keep a list, 0 for none: no event of it ends before.
+
+    What answers for a failed store is not kept, since the next answer may be better.
+    """
+    if answer.degraded:
+        return 0
+    left_s = (answer.first_end - now).total_seconds() - _ON_THE_WAY_S if answer.first_end else SHARED_S
+    return int(max(min(left_s, SHARED_S), 0)) // _CACHES
+
+
+def items(listed: Sequence[Recommendation], wanted: Sequence[str]) -> list[dict[str, Any]]:
+    """Items as JSON objects: the wanted ones of `CARD_FIELDS` in their order, None where unknown, score and reasons."""
+    names = [name for name in CARD_FIELDS if name in wanted]
+    is_whole = len(names) == len(CARD_FIELDS)
+    return [
+        {
+            "event_id": item.event_id,
+            **(card if is_whole else {name: card[name] for name in names}),
+            "score": item.score,
+            "source": item.source,
+            "reasons": [reason.text for reason in item.reasons],
+            "reason_codes": [{"code": reason.code, "parameters": reason.parameters} for reason in item.reasons],
+        }
+        for item, card in zip(listed, map(_card, listed), strict=True)
+    ]
+
+
+def _card(item: Recommendation) -> dict[str, Any]:
+    return dict(zip(CARD_FIELDS, (item.title, item.starts_at, *item.card), strict=True))
