@@ -152,7 +152,7 @@ def build(settings: Settings) -> Services:
             deadline_s=settings.deadline_s,
             calendar=calendar(settings),
         ),
-        identity=FirebaseIdentity(settings.project),
+        identity=FirebaseIdentity(settings.project, admins=settings.admins),
     )
 
 

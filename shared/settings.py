@@ -54,6 +54,7 @@ _NAMED: Final = {"firestore": "a project's id (marquee.toml names a database of 
 """Kinds of stores that are no file or folder."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 """Characters of projects and buckets; Google says which names exist."""
+_SERVICE_ACCOUNT = re.compile(r"[a-z0-9._-]+@(?:[a-z0-9-]+\.)*gserviceaccount\.com")
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
 
 
@@ -74,6 +75,8 @@ class Settings:
     model : model to train, the champion: `blend`, `svd` or `popularity` (MARQUEE_MODEL).
     origins : web origins besides its own that browsers may call the API from (CORS; MARQUEE_ORIGINS, separated by
         commas).
+    admins : e-mail addresses of the service accounts that may call the API as admins, in lower case (MARQUEE_ADMINS,
+        separated by commas).
     require_app_check : whether callers must prove by App Check to be the deployment's own app (MARQUEE_APP_CHECK,
         `off` or `on`).
     half_life_days : half-life of an interaction's confidence in days, 1..3650 (MARQUEE_HALF_LIFE_DAYS).
@@ -100,6 +103,7 @@ class Settings:
     assumed_hours: float = ASSUMED_HOURS
     keep_days: int | None = None
     origins: tuple[str, ...] = ()
+    admins: tuple[str, ...] = ()
     require_app_check: bool = False
     has_friends: bool = False
     schema: Schema = field(default_factory=Schema)
@@ -152,6 +156,7 @@ class Settings:
             assumed_hours=_number(environ, "MARQUEE_ASSUMED_HOURS", 0, 24, default.assumed_hours),
             keep_days=_days(environ, "MARQUEE_KEEP_DAYS", 30, 36_500),
             origins=_origins(environ, "MARQUEE_ORIGINS"),
+            admins=_admins(environ, "MARQUEE_ADMINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
             schema=Schema.parse(read_config(environ.get("MARQUEE_CONFIG", ""))),
@@ -286,6 +291,16 @@ def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
         if not _ORIGIN.fullmatch(origin):
             raise SettingsError(f"{name}: expected origins such as https://app.example.com, got {origin!r}")
     return origins
+
+
+def _admins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    admins = tuple(email.strip().lower() for email in environ.get(name, "").split(",") if email.strip())
+    for email in admins:
+        if not _SERVICE_ACCOUNT.fullmatch(email):
+            raise SettingsError(
+                f"{name}: expected service accounts such as backend@project.iam.gserviceaccount.com, got {email!r}"
+            )
+    return admins
 
 
 def _number(environ: Mapping[str, str], name: str, low: float, high: float, default: float) -> float:

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from jwt.algorithms import RSAAlgorithm
 
 PROJECT = "proj-x"
+ACCOUNT = f"backend@{PROJECT}.iam.gserviceaccount.com"
 OMITTED = object()
 """Value of a claim or a header's field that a token leaves out."""
 
@@ -91,6 +92,22 @@ def app_claims(**changed: Any) -> bytes:
     return json.dumps(_without({**known, **changed})).encode()
 
 
+def account_claims(**changed: Any) -> bytes:
+    """Claims of the ID token of a service account, as Google's metadata server signs them."""
+    now = int(time.time())
+    known = {
+        "iss": "https://accounts.google.com",
+        "aud": PROJECT,
+        "azp": "117",
+        "sub": "117",
+        "email": ACCOUNT,
+        "email_verified": True,
+        "iat": now - 10,
+        "exp": now + 3600,
+    }
+    return json.dumps(_without({**known, **changed})).encode()
+
+
 def sealed_with_secret(secret: bytes, header: bytes, claims: bytes) -> str:
     """Token signed with HMAC, as if the server's public key were a shared secret."""
     message = f"{b64(header)}.{b64(claims)}"
@@ -140,6 +157,8 @@ def key_server(server: KeyServer) -> Iterator[KeyServer]:
     """Server in place of Google's until the end of the block."""
     from firebase_admin import _token_gen, app_check
 
+    from shared.adapters import identity
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = server.body(self.path)
@@ -167,6 +186,7 @@ def key_server(server: KeyServer) -> Iterator[KeyServer]:
         thread.start()
         url = f"http://127.0.0.1:{listening.server_port}"
         patch.setattr(_token_gen, "ID_TOKEN_CERT_URI", f"{url}/certs")
+        patch.setattr(identity, "ACCOUNT_KEYS_URL", f"{url}/jwks")
         patch.setattr(app_check._AppCheckService, "_JWKS_URL", f"{url}/jwks")
         patch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
         patch.delenv("FIREBASE_AUTH_EMULATOR_HOST", raising=False)

@@ -24,10 +24,12 @@ from shared.adapters.webtoken import LEEWAY_S, MAX_BYTES
 from shared.errors import StoreUnavailable, Unauthenticated
 from tests import deployment
 from tests.attacks.keyserver import (
+    ACCOUNT,
     OMITTED,
     PROJECT,
     KeyServer,
     Signer,
+    account_claims,
     app_claims,
     b64,
     header,
@@ -62,6 +64,10 @@ def id_token(head: bytes | None = None, /, **claims: Any) -> str:
 
 def app_token(head: bytes | None = None, /, **claims: Any) -> str:
     return GOOD.seal(head or header(), app_claims(**claims))
+
+
+def account_token(head: bytes | None = None, /, **claims: Any) -> str:
+    return GOOD.seal(head or header(), account_claims(**claims))
 
 
 def _of_an_admin(claims: bytes) -> bytes:
@@ -239,6 +245,37 @@ APP_CLAIMS: dict[str, dict[str, Any]] = {
     "iss list": {"iss": ["https://firebaseappcheck.googleapis.com/"]},
     "an ID token": json.loads(id_claims()),
 }
+ACCOUNT_CLAIMS: dict[str, dict[str, Any]] = {
+    **TIMES,
+    **SUBJECTS,
+    "aud other": {"aud": "other"},
+    "aud of the deployment's address": {"aud": "https://us-central1-proj-x.cloudfunctions.net/api"},
+    "aud list": {"aud": [PROJECT]},
+    "aud of several": {"aud": [PROJECT, "other"]},
+    "aud missing": {"aud": OMITTED},
+    "aud empty": {"aud": ""},
+    "aud object": {"aud": {PROJECT: 1}},
+    "iss of Firebase": {"iss": f"https://securetoken.google.com/{PROJECT}", "auth_time": "now"},
+    "iss without its scheme": {"iss": "accounts.google.com"},
+    "iss longer": {"iss": "https://accounts.google.com/"},
+    "iss that begins like it": {"iss": "https://accounts.google.com.evil.example"},
+    "iss missing": {"iss": OMITTED},
+    "another account": {"email": f"other@{PROJECT}.iam.gserviceaccount.com"},
+    "an account of the same name elsewhere": {"email": "backend@other.iam.gserviceaccount.com"},
+    "an account whose address ends with it": {"email": f"evil-{ACCOUNT}"},
+    "a person": {"email": "backend@example.org"},
+    "email missing": {"email": OMITTED},
+    "email list": {"email": [ACCOUNT]},
+    "email null": {"email": None},
+    "email empty": {"email": ""},
+    "email object": {"email": {ACCOUNT: 1}},
+    "email with white space": {"email": f"{ACCOUNT} "},
+    "email not verified": {"email_verified": False},
+    "email verified missing": {"email_verified": OMITTED},
+    **{f"email verified {value!r}": {"email_verified": value} for value in ("true", 1, [True], None)},
+    "the claim of an admin, another account": {"admin": True, "email": "x@y.iam.gserviceaccount.com"},
+}
+ACCOUNT_TOKENS = _forms(account_claims()) | {name: account_token(**claims) for name, claims in ACCOUNT_CLAIMS.items()}
 ID_TOKENS = _forms(id_claims()) | {name: id_token(**claims) for name, claims in ID_CLAIMS.items()}
 APP_TOKENS = _forms(app_claims()) | {name: app_token(**claims) for name, claims in APP_CLAIMS.items()}
 
@@ -246,7 +283,7 @@ APP_TOKENS = _forms(app_claims()) | {name: app_token(**claims) for name, claims 
 @pytest.fixture(scope="module")
 def identity() -> Iterator[FirebaseIdentity]:
     with key_server(KeyServer(GOOD)):
-        yield FirebaseIdentity(PROJECT)
+        yield FirebaseIdentity(PROJECT, admins=(ACCOUNT,))
 
 
 @pytest.fixture
@@ -273,6 +310,45 @@ def test_no_wrong_id_token_is_taken(client: FlaskClient, name: str) -> None:
 def test_no_wrong_app_check_token_is_taken(identity: FirebaseIdentity, name: str) -> None:
     with pytest.raises(Unauthenticated):
         identity.attest(APP_TOKENS[name])
+
+
+@pytest.mark.parametrize("name", ACCOUNT_TOKENS)
+def test_no_wrong_token_of_a_service_account_is_taken(identity: FirebaseIdentity, name: str) -> None:
+    with pytest.raises(Unauthenticated):
+        identity.caller(ACCOUNT_TOKENS[name])
+
+
+@pytest.mark.parametrize("name", ["another's key", "alg none", "exp an hour ago"])
+def test_emulators_take_no_wrong_token_of_a_service_account(
+    identity: FirebaseIdentity, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("FIREBASE_AUTH_EMULATOR_HOST", "127.0.0.1:9099")
+    with pytest.raises(Unauthenticated):
+        identity.caller(ACCOUNT_TOKENS[name])
+
+
+def test_a_listed_service_account_is_an_admin_for_any_user(client: FlaskClient, identity: FirebaseIdentity) -> None:
+    token = account_token(email=ACCOUNT.title())
+    caller = identity.caller(token)
+    assert (caller.user_id, caller.is_admin, caller.is_anonymous, caller.organizer_ids) == ("", True, False, ())
+    headers = {"Authorization": f"Bearer {token}"}
+    paths = (OWN, "/api/v1/rules", "/api/v1/models", "/api/v1/recommendations?user_id=bob", "/api/v1/events/popular")
+    assert [client.get(path, headers=headers).status_code for path in paths] == [200] * len(paths)
+    sent = client.post(POST, json={"user_id": "bob", "interactions": [VIEW]}, headers=headers)
+    assert sent.get_json()["accepted"] != []
+    in_body = client.post(POST, json={"user_id": "bob", "id_token": token, "interactions": [VIEW]})
+    assert in_body.status_code == 200
+    erased = client.delete("/api/v1/users/bob", headers=headers)
+    assert erased.status_code == 200
+
+
+@pytest.mark.parametrize(("project", "admins"), [(PROJECT, ()), ("", (ACCOUNT,)), ("other", (ACCOUNT,))])
+def test_no_service_account_is_an_admin_unless_the_settings_say_so(project: str, admins: tuple[str, ...]) -> None:
+    with key_server(KeyServer(GOOD)):
+        identity = FirebaseIdentity(project, admins=admins)
+        for audience in (PROJECT, ""):
+            with pytest.raises(Unauthenticated):
+                identity.caller(account_token(aud=audience))
 
 
 def test_right_tokens_are_taken_without_credentials_of_google_cloud(
