@@ -16,7 +16,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo attacks soak audit lock benchmark-accuracy tools
+.PHONY: help setup check test e2e emulators demo attacks soak audit lock benchmark-accuracy types tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -59,7 +59,10 @@ lock: setup ## pin requirements.in and its likes, with the hashes of all files [
 benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
 	venv/bin/python -m benchmarks.accuracy $(if $(DATA),"$(DATA)") $(foreach cutoff,$(CUTOFFS),--cutoff $(cutoff)) $(OPTIONS)
 
-tools: $(TOOLS) ## install the Firebase CLI into .tools/
+types: tools ## make web/api.d.ts, the client's types, from functions/openapi.json
+	.tools/node_modules/.bin/openapi-typescript functions/openapi.json --output web/api.d.ts
+
+tools: $(TOOLS) ## install the Firebase CLI and TypeScript into .tools/
 
 # What the commands need, without the tools of development: half of the packages, so that the demo begins sooner.
 $(RUNTIME): requirements.txt requirements-jobs.txt tools/marquee

@@ -1,7 +1,7 @@
 """OpenAPI document of the API, `openapi.json`: its operations, who may call them and what each accepts.
 
-The document is the single source: requests are validated against it, the page at /api/v1/docs is made from it, and
-tests compare the responses to it.
+The document is the single source: requests are validated against it, the page at /api/v1/docs renders it, the types of
+`web/api.d.ts` are made from it, and tests compare the responses to it.
 """
 
 import json
@@ -62,7 +62,8 @@ class Operation:
     def of(cls, document: Schema, described: Schema, path_template: str = "") -> Self:
         """Operation of an OpenAPI operation object, `described`, of `document`."""
         security = described.get("security", document["security"])
-        parameters = described.get("parameters", ())
+        # Only what requests are checked against: answers and examples are several times as much.
+        parameters = resolved(described.get("parameters", []), document)
         body = described.get("requestBody")
         return cls(
             name=described["operationId"],
@@ -77,7 +78,7 @@ class Operation:
                 for parameter in parameters
                 if parameter["in"] == "query" and parameter.get("required")
             ),
-            body=body["content"]["application/json"]["schema"] if body else None,
+            body=resolved(body["content"]["application/json"]["schema"], document) if body else None,
             max_bytes=body["x-max-bytes"] if body else 0,
             deadline_s=described.get("x-deadline-s"),
         )
@@ -121,10 +122,9 @@ def text() -> str:
 
 @cache
 def document() -> Schema:
-    """OpenAPI document with every `$ref` replaced by its target."""
-    raw = json.loads(text())
-    inlined: Schema = _inlined(raw, raw)
-    return inlined
+    """OpenAPI document, as it is."""
+    raw: Schema = json.loads(text())
+    return raw
 
 
 @cache
@@ -144,9 +144,10 @@ def contract() -> Contract:
     return Contract(tuple(BASE + path for path in paths), fixed, tuple(patterns))
 
 
-def _inlined(node: Any, root: Schema) -> Any:
+def resolved(node: Any, root: Schema) -> Any:
+    """Part of a document with every `$ref` replaced by its target."""
     if isinstance(node, list):
-        return [_inlined(item, root) for item in node]
+        return [resolved(item, root) for item in node]
     if not isinstance(node, dict):
         return node
     if "$ref" in node:
@@ -154,4 +155,4 @@ def _inlined(node: Any, root: Schema) -> Any:
         for part in node["$ref"].removeprefix("#/").split("/"):
             found = found[part]
         node = {**found, **{key: value for key, value in node.items() if key != "$ref"}}
-    return {key: _inlined(value, root) for key, value in node.items()}
+    return {key: resolved(value, root) for key, value in node.items()}

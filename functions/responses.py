@@ -38,7 +38,7 @@ _STATUS: Final[dict[type[MarqueeError], HTTPStatus]] = {
 }
 UNAVAILABLE: Final = "a store or a server that this needs does not answer, or not in time; try again later"
 """Detail of every `StoreUnavailable`."""
-_NOTHING_ELSE: Final = "default-src 'none'; style-src 'unsafe-inline'"
+_NOTHING: Final = "default-src 'none'"
 
 
 def ok(body: object) -> Response:
@@ -58,9 +58,14 @@ def listed(body: object, lifetime_s: int) -> Response:
     return response
 
 
-def public(text: str, content_type: str) -> Response:
-    """200 response with a public text that changes only with a deployment: cacheable for 300 s, with an ETag."""
-    headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": _NOTHING_ELSE}
+def public(text: str, content_type: str, policy: str = _NOTHING) -> Response:
+    """200 response with a public text that changes only with a deployment: cacheable for 300 s, with an ETag.
+
+    Parameters
+    ----------
+    policy : content security policy of a page; by default it may load nothing.
+    """
+    headers = {"Cache-Control": "public, max-age=300", "Content-Security-Policy": policy}
     response = Response(text, HTTPStatus.OK, headers, content_type=content_type)
     response.set_etag(sha256(text.encode()).hexdigest()[:32])
     return response

@@ -16,10 +16,14 @@ KEYWORDS: Final = frozenset(
     {
         *("type", "enum", "pattern", "format", "minLength", "maxLength", "minimum", "maximum", "items"),
         *("minItems", "maxItems", "prefixItems", "properties", "required", "additionalProperties"),
-        *("title", "description", "default", "examples", "x-expected"),
+        *("title", "description", "default", "examples", "x-expected", "x-each-apart"),
     }
 )
-"""JSON Schema keywords that the document may contain; `x-expected` is the text of error messages."""
+"""JSON Schema keywords that the document may contain.
+
+`x-expected` is the text of error messages. Of an array with `x-each-apart` only the length is checked: the service that
+takes it checks each item, and lists those that it rejects.
+"""
 _TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "string": str,
     "integer": int,
@@ -67,9 +71,6 @@ def parse_list(schema: Schema, items: Sequence[str], name: str) -> list[Any]:
 
 def check(schema: Schema, value: Any, name: str) -> Any:
     """Validated value, unchanged except that times are parsed; raises `InvalidField` for the first invalid part."""
-    if not schema:
-        # The service that takes the value validates it; descending here would only cost time.
-        return value
     if "type" in schema and not _is_of(schema["type"], value):
         raise InvalidField(name, value, expected(schema))
     if schema.get("type") == "integer":
@@ -80,6 +81,8 @@ def check(schema: Schema, value: Any, name: str) -> Any:
         return _text(schema, value, name)
     if isinstance(value, list):
         _size(schema, value, name, too_large=TooLarge)
+        if schema.get("x-each-apart"):
+            return value
         return [check(item_schema(schema, index), item, f"{name}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict):
         return _object(schema, value, name)

@@ -107,6 +107,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         "audit",
         "lock",
         "benchmark-accuracy",
+        "types",
     }
     assert named <= targets
 

@@ -1,3 +1,26 @@
+const REPEATING = ["impression", "view", "click", "share", "search", "category_click"];
+const UNDONE = { cancel: "booking", unsave: "save", unfollow: "follow", undismiss: "dismiss" };
+
+/**
+ * Document id of an interaction that an app writes to Firestore itself, which the security rules check: a repeat is the
+ * same document. `userId` and what the interaction is about are as in the document; `occurredAt` is its `occurred_at`.
+ */
+export async function interactionId(userId, interaction, occurredAt = new Date()) {
+  const { type, event_id, event_ids, organizer_id, query, category, position, recommendation_id } = interaction;
+  const owner = `${new TextEncoder().encode(userId).length}:${userId}`;
+  const day = REPEATING.includes(type) ? `${occurredAt.toISOString().slice(0, 10).replaceAll("-", "")}:` : "";
+  if (event_ids?.length) return `page:${owner}:${day}${position ?? 0}:${recommendation_id}`;
+  const family = UNDONE[type] ?? type;
+  const text = { search: query, category_click: category }[type];
+  const target = text === undefined ? (family === "follow" ? organizer_id : event_id) : await sha256(text);
+  return `${family}:${owner}:${day}${target}`;
+}
+
+async function sha256(text) {
+  const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Browser client of Marquee's API. */
 export class Marquee {
   #token = null;
@@ -44,8 +67,8 @@ export class Marquee {
   }
 
   /** Ranking of the page's own list of event ids for a user. */
-  async rank(eventIds, { userId, recent } = {}) {
-    const body = JSON.stringify({ event_ids: eventIds, user_id: userId || undefined, recent });
+  async rank(eventIds, { userId, recent, fields } = {}) {
+    const body = JSON.stringify({ event_ids: eventIds, user_id: userId || undefined, recent, fields });
     return this.#request("/rank", { method: "POST", body, headers: { "Content-Type": "application/json" } });
   }
 
@@ -96,10 +119,11 @@ export class Marquee {
   }
 
   async #list(path, parameters) {
-    // A list is a repeated parameter. Given once, it is separated by commas, so a single value has its commas escaped.
-    // Empty parameters are left out.
+    // A list is a repeated parameter. Given once, it is separated by commas, so a single value has its commas escaped,
+    // and so has one category or city that is given as a text. Empty parameters are left out.
     const given = Object.entries(parameters).filter(([, value]) => value !== "" && value != null);
-    const pairs = given.flatMap(([name, value]) => {
+    const pairs = given.flatMap(([name, texts]) => {
+      const value = name === "category" || name === "city" ? [texts].flat() : texts;
       if (!Array.isArray(value)) return [[name, String(value)]];
       if (value.length === 1) return [[name, String(value[0]).replaceAll(",", "\\,")]];
       return value.map((item) => [name, String(item)]);

@@ -31,6 +31,7 @@ HANDLERS: Final[Mapping[str, str]] = {
     "getHealth": "health.get",
     "getDocument": "documentation.document",
     "getDocs": "documentation.page",
+    "getDocsScript": "documentation.script",
 }
 """Handler names, `module.function`, by the `operationId` of the OpenAPI document."""
 

@@ -21,6 +21,11 @@ CONFIG = """
 [checks]
 # The default list of statuses for invalid requests lacks 413, the status for too many entries.
 negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429, "5xx"]
+
+[[operations]]
+# Its answer lists the entries that are invalid.
+include-operation-id = "postInteractions"
+checks.negative_data_rejection.expected-statuses = [200, 400, 401, 403, 404, 405, 406, 409, 413, 415, 422, 428, 429]
 """
 
 
