@@ -231,8 +231,8 @@ def _no_keys() -> Keys:
     raise MarqueeError("a check writes nothing, so it needs no key")
 
 
-@click.command("check")
-@click.option("--store", metavar="STORE", help=places.DOCUMENTS_HELP)
+@click.command("check", cls=Job)
+@places.store_option
 @click.option(
     "--sample",
     "limit",
@@ -250,12 +250,9 @@ def command(*, store: str | None, limit: int) -> None:
     Exit status: 0 if lists can be made with the settings as they are, that is, if at least half of the published events
     have a date and can be read; 1 if not.
     """
-    try:
-        settings = places.with_documents(wiring.read_settings(os.environ), store)
-        is_usable = _run(settings, limit=limit)
-    except MarqueeError as error:
-        raise click.ClickException(str(error)) from error
-    sys.exit(0 if is_usable else 1)
+    settings = places.with_documents(wiring.read_settings(os.environ), store)
+    if not _run(settings, limit=limit):
+        click.get_current_context().exit(FAILED)
 
 
 def _run(settings: Settings, *, limit: int) -> bool:
@@ -280,10 +277,7 @@ def _printed(source: Source, settings: Settings, limit: int) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the check; returns the exit status."""
-    try:
-        command.main(arguments, prog_name="python -m jobs.check")
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+    return run(command, arguments, name="python -m jobs.check")
 
 
 if __name__ == "__main__":

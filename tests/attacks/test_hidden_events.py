@@ -97,6 +97,7 @@ REQUESTS: dict[str, Callable[[str], list[Sent]]] = {
     "activateModel": lambda event_id: [Sent(f"/models/{event_id}:activate", None, {}, "POST")],
     "getHealth": of_admins("GET", "/health"),
     "getDocument": of_admins("GET", "/openapi.json"),
+    "getDocsScript": of_admins("GET", "/docs/rapidoc-min.js"),
     "getDocs": of_admins("GET", "/docs"),
 }
 """Requests of each operation by event id."""
@@ -132,7 +133,7 @@ def _fill(store: Documents) -> None:
     secrets = [
         an_event(
             name,
-            title=f"Secret {name}",
+            title=f"Undisclosed {name}",
             description="Saxophone and piano, all night",
             tags=("music", "live"),
             category="music",
@@ -193,7 +194,7 @@ def test_an_event_that_may_not_be_seen_gets_the_answers_of_an_unknown_one(
     for operation in REQUESTS:
         hidden = answers(world, operation, event_id, token)
         assert hidden == answers(world, operation, absent(event_id), token), operation
-        assert "Secret" not in json.dumps(hidden)
+        assert "Undisclosed" not in json.dumps(hidden)
 
 
 @pytest.mark.parametrize("kind", InteractionType)
@@ -210,7 +211,7 @@ def test_what_a_user_did_to_a_hidden_event_changes_no_list_and_gives_no_reason(
         found = [answers(world, operation, known_as, f"user:{user_id}") for operation in PERSONAL]
         lists_of[known_as] = json.dumps(found).replace(user_id, "USER")
     assert lists_of[event_id] == lists_of[absent(event_id)]
-    assert "Secret" not in lists_of[event_id]
+    assert "Undisclosed" not in lists_of[event_id]
 
 
 @pytest.mark.parametrize("event_id", HIDDEN[:3])

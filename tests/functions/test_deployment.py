@@ -104,7 +104,8 @@ def test_only_what_the_functions_need_is_uploaded() -> None:
     [functions] = _firebase_json()["functions"]
     uploaded = {path for path in [*files, *LITTER] if not _is_ignored(path, functions["ignore"])}
     code = {path for path in files if path.startswith(("functions/", "shared/")) and path.endswith(".py")}
-    assert uploaded == code | {
+    reference = {path for path in files if path.startswith("functions/reference/")}
+    assert uploaded == code | reference | {
         "main.py",
         "requirements.txt",
         "functions.yaml",

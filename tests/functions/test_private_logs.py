@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from functions import wiring
-from functions.contract import document
+from functions.contract import document, resolved
 from functions.event import event
 from functions.interaction import interaction
 from functions.redaction import trace
@@ -67,7 +67,8 @@ def asked() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 continue
             filled = "/api/v1" + re.sub(r"\{\w+\}", WHO, path)
             yield method, filled, {}
-            names = [given["name"] for given in described.get("parameters", ()) if given["in"] == "query"]
+            parameters = resolved(described.get("parameters", []), document())
+            names = [given["name"] for given in parameters if given["in"] == "query"]
             for name in [*names, VALUE, "user_id"]:
                 for value in (WHO, VALUE * 20, f"{VALUE}\x00", f"2,{VALUE}"):
                     yield method, filled, {"query_string": {name: value}}
