@@ -14,6 +14,7 @@ import click
 
 from functions import wiring
 from jobs import places
+from jobs.commandline import FAILED, Job, run
 from jobs.console import table
 from jobs.survey import findings
 from jobs.survey.findings import MISSED, Findings, Sample, Shown

@@ -11,7 +11,7 @@ import click
 from jobs.adoption import files, sources
 from jobs.adoption.hostconfig import FOLDER
 from jobs.adoption.plan import Plan, adopt
-from shared.errors import MarqueeError
+from jobs.commandline import Job, run
 
 _SHOWN: Final = frozenset({"marquee.toml", ".env", ".env.local"})
 _NEXT: Final = f"""\
@@ -22,7 +22,7 @@ Next:
   3. firebase emulators:start, or firebase deploy --only functions:{FOLDER},firestore,hosting"""
 
 
-@click.command("init")
+@click.command("init", cls=Job)
 @click.argument("host", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--write", "is_written", is_flag=True, help="make the changes, instead of showing them")
 @click.option("--site", metavar="NAME", help="Hosting site or target that answers the API (default: the first)")
@@ -32,15 +32,12 @@ def command(*, host: Path, is_written: bool, site: str | None) -> None:
     A folder marquee/ gets the functions. firebase.json, rules, indexes and .gitignore get what these need; all else in
     them stays as it is. Run it again after a change of marquee/marquee.toml, and to update Marquee. `remove` undoes it.
     """
-    try:
-        if host.resolve() == sources.ROOT:
-            raise click.UsageError("expected the folder of another project as HOST, got that of Marquee")
-        plan = adopt(partial(files.read, host), sources.existing(host), sources.adopted(host), site=site)
-        show(plan)
-        if is_written:
-            files.write(host, plan.changes)
-    except MarqueeError as error:
-        raise click.ClickException(str(error)) from error
+    if host.resolve() == sources.ROOT:
+        raise click.UsageError("expected the folder of another project as HOST, got that of Marquee")
+    plan = adopt(partial(files.read, host), sources.existing(host), sources.adopted(host), site=site)
+    show(plan)
+    if is_written:
+        files.write(host, plan.changes)
     if not plan.changes:
         click.echo("nothing to change")
     elif is_written:
@@ -64,17 +61,7 @@ def show(plan: Plan) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the adoption; returns the exit status."""
-    try:
-        command.main(arguments, prog_name="python -m jobs.init", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return error.exit_code
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
-        return error.exit_code
-    except click.Abort:
-        return 130
-    return 0
+    return run(command, arguments, name="python -m jobs.init")
 
 
 if __name__ == "__main__":

@@ -116,7 +116,9 @@ class FirestoreCollection:
         collection = out.removeprefix(_FIRESTORE)
         self.journal = Path(f"{collection.replace('/', '-')}.partial")
         self._has_reasons = has_reasons
-        self._lists = FirestoreLists(Database(settings.documents.removeprefix(_FIRESTORE), keys), collection)
+        self._lists = FirestoreLists(
+            Database(settings.documents.removeprefix(_FIRESTORE), keys, settings.schema, settings.timezone), collection
+        )
         self._lists.check("--out")
 
     def write(self, lists: Iterator[UserList], *, now: datetime) -> int:

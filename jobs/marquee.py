@@ -44,6 +44,10 @@ SECTIONS: Final[Mapping[str, Mapping[str, Entry]]] = {
         "recommend": Entry("jobs.recommend:command", "write lists for all users, such as for e-mails"),
     },
     "Deployment": {
+        "init": Entry("jobs.init:command", "add Marquee to the Firebase project of an app"),
+        "remove": Entry("jobs.remove:command", "remove Marquee from a Firebase project"),
+        "check": Entry("jobs.check:command", "say how a store's documents are read, and what is missing"),
+        "render": Entry("jobs.render:command", "write rules, indexes and functions.yaml from marquee.toml"),
         "newkey": Entry("jobs.newkey:command", "add a key to a deployment"),
     },
 }

@@ -135,7 +135,10 @@ def _lists(wired: Services, profiles: Iterable[Profile], query: ListQuery) -> It
     for user_id, answer in recommend_each(wired.context(), profiles, query):
         _check(answer.degraded)
         items = (
-            ListedEvent(item.event_id, item.title, item.starts_at, item.score, item.reasons) for item in answer.items
+            ListedEvent(
+                item.event_id, item.title, item.starts_at, item.score, tuple(reason.text for reason in item.reasons)
+            )
+            for item in answer.items
         )
         yield UserList(user_id, answer.model_version or "", tuple(items))
 

@@ -10,11 +10,11 @@ import click
 from jobs.adoption import files, sources
 from jobs.adoption.hostconfig import FOLDER
 from jobs.adoption.plan import leave
+from jobs.commandline import Job, run
 from jobs.init import show
-from shared.errors import MarqueeError
 
 
-@click.command("remove")
+@click.command("remove", cls=Job)
 @click.argument("host", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--dry-run", is_flag=True, help="show the changes, and make none")
 def command(*, host: Path, dry_run: bool) -> None:
@@ -23,33 +23,20 @@ def command(*, host: Path, dry_run: bool) -> None:
     Files that `init` changed become what they were, byte for byte; from files that were changed since, only Marquee's
     parts go. Deployed functions and stored data stay: docs/adoption.md says how to delete them.
     """
-    try:
-        plan = leave(partial(files.read, host), sources.existing(host))
-        show(plan)
-        if dry_run:
-            click.echo("nothing is removed yet; leave out --dry-run to make these changes")
-            return
-        files.write(host, plan.changes)
-        files.remove_trees(host, sources.leftovers(host))
-    except MarqueeError as error:
-        raise click.ClickException(str(error)) from error
+    plan = leave(partial(files.read, host), sources.existing(host))
+    show(plan)
+    if dry_run:
+        click.echo("nothing is removed yet; leave out --dry-run to make these changes")
+        return
+    files.write(host, plan.changes)
+    files.remove_trees(host, sources.leftovers(host))
     left = (host / FOLDER).exists()
     click.echo(f"removed, but for what stays in {FOLDER}/" if left else "removed")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the removal; returns the exit status."""
-    try:
-        command.main(arguments, prog_name="python -m jobs.remove", standalone_mode=False)
-    except click.UsageError as error:
-        error.show()
-        return error.exit_code
-    except click.ClickException as error:
-        click.echo(f"error: {error.format_message()}", err=True)
-        return error.exit_code
-    except click.Abort:
-        return 130
-    return 0
+    return run(command, arguments, name="python -m jobs.remove")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import click
 
 from functions.wiring import CONFIG, read_config
 from jobs import securityrules
+from jobs.commandline import Job, run
 from jobs.templates import filled
-from shared.errors import SettingsError
 from shared.schema import FILE, Own, Schema
 
 MANIFEST: Final = "functions.yaml"
@@ -51,7 +51,7 @@ def indexes(schema: Schema) -> str:
     )
 
 
-@click.command("render")
+@click.command("render", cls=Job)
 @click.option("--check", is_flag=True, help="write nothing; fail if a file differs from what would be written")
 @click.option("--rules-fragment", is_flag=True, help="write nothing; print the part for the rules of an app")
 @click.option(
@@ -65,10 +65,7 @@ def command(*, check: bool, rules_fragment: bool, folder: Path) -> None:
 
     The names are those of marquee.toml beside main.py, or of the file that MARQUEE_CONFIG names.
     """
-    try:
-        schema = Schema.parse(read_config(os.environ.get("MARQUEE_CONFIG", "")))
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+    schema = Schema.parse(read_config(os.environ.get("MARQUEE_CONFIG", "")))
     if rules_fragment:
         click.echo(securityrules.fragment(schema), nl=False)
         return
@@ -87,10 +84,7 @@ def _read(path: Path) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line of the rendering; returns the exit status."""
-    try:
-        command.main(arguments, prog_name="python -m jobs.render")
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 1
+    return run(command, arguments, name="python -m jobs.render")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ timestamp, a number since 1970 or an ISO 8601 text, a point may be a GeoPoint, a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeGuard
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from shared.entities.event import TREATMENTS as OF_EVENTS
 from shared.entities.fields import Document, GeoPoint, Renamed
 from shared.entities.odd import Reference, time_of_number
 from shared.entities.user import TREATMENTS as OF_USERS
-from shared.schema import CollectionSchema, Schema
+from shared.schema import CollectionSchema, Own, Schema
 
 EVENTS: Final = "events"
 USERS: Final = "users"
@@ -182,6 +183,7 @@ class Translation:
             EVENTS: schema.events.collection,
             USERS: schema.profiles.collection,
             INTERACTIONS: schema.interactions.collection,
+            **{own.value: schema.own(own) for own in Own},
         }
         self._kinds = {name: kind for kind, name in self._collections.items()}
         # An erasure of a user finds friends by their ids alone, so references in Marquee's own documents stay odd.
@@ -198,12 +200,17 @@ class Translation:
         return self.schema.has_interests or self.schema.profiles == _NO_SCHEMA.profiles
 
     def collection(self, kind: str) -> str:
-        """Name of a collection in the database."""
-        return self._collections.get(kind) or f"{self.schema.prefix}{kind}"
+        """Name of a collection in the database; that of a collection which is none of the deployment's stays."""
+        return self._collections.get(kind, kind)
 
     def kind(self, collection: str) -> str:
-        """Marquee's name of a collection in the database."""
-        return self._kinds.get(collection) or collection.removeprefix(self.schema.prefix)
+        """Marquee's name of a collection in the database; that of any other collection stays."""
+        return self._kinds.get(collection, collection)
+
+    @property
+    def collections(self) -> AbstractSet[str]:
+        """Names in the database of all collections of the deployment."""
+        return self._kinds.keys()
 
     def path(self, kind: str, name: str) -> str:
         """Path of a field in a collection's documents, as queries take it."""

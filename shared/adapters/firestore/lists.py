@@ -4,37 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from shared.adapters.firestore import (
-    bookmarks,
-    counters,
-    deadletters,
-    events,
-    forgotten,
-    friends,
-    interactions,
-    registers,
-    rules,
-)
 from shared.adapters.firestore.client import Database, chunks
 from shared.adapters.firestore.pages import Listing, documents
 from shared.errors import InvalidField
 
-OWN: Final = frozenset(
-    {
-        bookmarks.COLLECTION,
-        counters.COLLECTION,
-        deadletters.COLLECTION,
-        events.COLLECTION,
-        events.CHANGES,
-        forgotten.FORGOTTEN,
-        friends.USERS,
-        friends.HISTORIES,
-        interactions.COLLECTION,
-        registers.COLLECTION,
-        rules.COLLECTION,
-    }
-)
-"""Collections of other data, in which no list may be written."""
 _MADE_BY: Final = "marquee"
 
 
@@ -48,7 +21,7 @@ class FirestoreLists:
     def check(self, field: str) -> None:
         """Check of the collection; raises `InvalidField` for `field` where other documents are or belong in it."""
         name = self._collection
-        if name in OWN or "/" in name or name.startswith("__"):
+        if name in self._database.names.collections or "/" in name or name.startswith("__"):
             raise InvalidField(field, f"firestore:{name}", "a collection of its own for the lists")
         for _, found in documents(self._database, Listing(name), page=1):
             if found.get("made_by") != _MADE_BY:

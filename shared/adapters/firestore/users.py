@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Final
 
 from shared.adapters import history, untrusted
 from shared.adapters.firestore.client import Database, chunks, in_parallel
@@ -107,7 +107,7 @@ class FirestoreUsers:
         for _, user in heapq.merge(*ordered, sorted(texts, key=itemgetter(0)), key=itemgetter(0)):
             yield user
 
-    def _named(self, listing: Listing, after: str) -> Iterator[tuple[tuple[str, str], dict[str, Any]]]:
+    def _named(self, listing: Listing, after: str) -> Iterator[tuple[tuple[str, str], Document]]:
         """Documents of a listing by id, with the names that a batched read gives them."""
         for key, document in documents(self._database, listing, after=after):
             yield (listing.collection, key), document
@@ -132,7 +132,7 @@ class FirestoreUsers:
         return Written(len(batch), len(wanted) - len(batch))
 
 
-def _profile(user_id: str, found: Mapping[tuple[str, str], dict[str, Any]]) -> Profile:
+def _profile(user_id: str, found: Mapping[tuple[str, str], Document]) -> Profile:
     """Profile of a user from those of the two documents that exist, unreadable parts left out."""
     user, stored = declared(user_id, found), found.get((HISTORIES, user_id), {})
     return Profile(user, history.newest(user_id, stored.get("entries", {})), history.going(user, stored.get(PLANS, {})))
