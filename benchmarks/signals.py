@@ -131,11 +131,11 @@ def _evaluated(fold: Fold) -> Iterator[tuple[str, Evaluation]]:
 
 def _variants(training: TrainingSet, fold: Fold) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Weights, float32 of shape (s, F), with all signals and without each."""
-    groups = training.replay.groups(fold.cutoff)
-    yield _ALL, learn(groups)[0]
+    draws = training.replay.draws(fold.cutoff)
+    yield _ALL, learn(draws)[0]
     for column, signal in enumerate(SIGNALS):
-        if groups is not None and groups.values[:, column].any():
-            yield signal.name, learn(groups.without(column))[0]
+        if any(groups.values[:, column].any() for groups in draws):
+            yield signal.name, learn([groups.without(column) for groups in draws])[0]
     yield _HAND + _ALL, HAND_SET
     for column, signal in enumerate(SIGNALS):
         if HAND_SET[:, column].any():

@@ -24,7 +24,7 @@ from shared.adapters.firestore.pages import sampled
 from shared.adapters.stores import open_documents
 from shared.adapters.translation import EVENTS, INTERACTIONS, USERS
 from shared.entities import Keys
-from shared.errors import MarqueeError
+from shared.errors import MarqueeError, SettingsError
 from shared.ports import Documents
 from shared.schema import FILE, CollectionSchema, Own, Schema
 from shared.settings import Settings
@@ -263,7 +263,7 @@ def _run(settings: Settings, *, limit: int) -> bool:
         with closing(database):
             return _printed(FirestoreSource(database), settings, limit)
     if not Path(name).is_file():
-        raise MarqueeError(f"{settings.documents}: expected a file, found none; load data first, or name the --store")
+        raise SettingsError(f"{settings.documents}: expected a file, found none; load data first, or name the --store")
     documents = open_documents(settings.documents, _no_keys)
     with closing(documents):
         return _printed(OwnSource(documents), replace(settings, schema=Schema()), limit)

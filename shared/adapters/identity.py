@@ -109,7 +109,7 @@ class FirebaseIdentity:
         email = claims.get("email")
         # A token for several audiences may be used by each of them.
         is_for_us = claims["aud"] == self._project and claims.get("email_verified") is True
-        if not is_for_us or not isinstance(email, str) or email.lower() not in self._admins:
+        if not is_for_us or not isinstance(email, str) or email not in self._admins:
             raise Unauthenticated(
                 f"expected an {_ACCOUNT_TOKEN} that is an admin, with its e-mail address, for {self._project!r}"
             )

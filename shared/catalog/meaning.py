@@ -44,13 +44,14 @@ class WordVectors:
     @classmethod
     def of(cls, bag: TfIdfAttribute) -> Self:
         """Word vectors of a bag, without contents; of no dimensions where fewer than two events have a name."""
-        from scipy.sparse import csr_array
-
         matrix = bag.matrix.joined()
         named = np.flatnonzero(matrix.lengths())
         rank = min(RANK, len(named), len(bag.names))
         if rank < 2:
             return cls._of(np.zeros((len(bag.names), 0), np.float16))
+        # An instance without a model has no texts, and needs no scipy.
+        from scipy.sparse import csr_array
+
         columns, weights = matrix.values
         entries = csr_array((weights, columns, matrix.starts), shape=(len(matrix), len(bag.names)))[named]
         words = right_singular_vectors(entries, rank)
@@ -65,8 +66,7 @@ class WordVectors:
     def keeping(self, bag: TfIdfAttribute, rows: NDArray[np.integer]) -> Self:
         """Word vectors with the contents of the events `rows` stored, which need not be computed again then."""
         fingerprints, first = np.unique(bag.fingerprints(rows), return_index=True)
-        vectors = self._computed(bag, rows[first])
-        return replace(self, fingerprints=fingerprints, contents=vectors.astype(np.float16))
+        return replace(self, fingerprints=fingerprints, contents=self._computed(bag, rows[first]))
 
     def of_events(
         self, bag: TfIdfAttribute, rows: NDArray[np.integer], fingerprints: NDArray[np.uint64]
@@ -90,7 +90,8 @@ class WordVectors:
         users, names, values = profiles
         return _unit(self._summed(users, names, values, b))
 
-    def _computed(self, bag: TfIdfAttribute, rows: NDArray[np.integer]) -> NDArray[np.float32]:
+    def _computed(self, bag: TfIdfAttribute, rows: NDArray[np.integer]) -> NDArray[np.float16]:
+        """Vectors of n events by their names, float16 of shape (n, r): as they are stored, so that both are equal."""
         vectors = np.zeros((len(rows), self.words.shape[1]), np.float32)
         ends = np.cumsum(bag.matrix.lengths(rows))
         begin = 0
@@ -99,7 +100,7 @@ class WordVectors:
             end = max(begin + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
             vectors[begin:end] = self._summed(*bag.entries(rows[begin:end]), end - begin)
             begin = end
-        return _unit(vectors)
+        return _unit(vectors).astype(np.float16)
 
     def _summed(
         self, owners: NDArray[np.int64], names: NDArray[np.integer], values: NDArray[np.float32], n: int

@@ -13,12 +13,14 @@ from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
 from shared.learning.listwise import TrainingGroups
 from shared.learning.samples import TrainingGroup, sample_groups, stack_groups
-from shared.learning.windows import Window, random_split, split, windows_of
+from shared.learning.windows import Split, Window, random_split, split, windows_of
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import SignalParams, TrainingData
 
 MAX_GROUPS: Final = 2_800
-"""Training groups in all windows together; half as many cost 0.4 % of NDCG."""
+"""Training groups of a draw in all windows together; half as many cost 0.4 % of NDCG."""
+DRAWS: Final = 4
+"""Draws of users and negatives, whose weights are averaged: they halve what the seed alone changes in NDCG."""
 MAX_LEARNED: Final = 1_000_000
 """Interactions that the blend learns from: its weights and its matrices over attributes are a few million numbers,
 which more users make little better for what they cost. Popularity counts all users."""
@@ -59,7 +61,7 @@ class Replay:
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._windows = windows_of(table, now.timestamp())
-        self._groups_of_windows: list[list[TrainingGroup]] = []
+        self._draws_of_windows: list[list[list[TrainingGroup]]] = []
         self._latest_data: TrainingData | None = None
         self._latest_params: dict[str, SignalParams] = {}
 
@@ -73,37 +75,51 @@ class Replay:
         count = max(1, int(len(self._windows) * _HOLDOUT_SHARE))
         return datetime.fromtimestamp(self._windows[-count].start_s, UTC) if len(self._windows) > count else None
 
-    def groups(self, until: datetime) -> TrainingGroups | None:
-        """Training groups of the windows that ended by `until`.
+    def draws(self, until: datetime) -> tuple[TrainingGroups, ...]:
+        """Draws of training groups of the windows that ended by `until`, `DRAWS` of them.
 
-        If there is no such window, groups of a random split of the interactions before `until`. None without positives.
+        If there is no such window, groups of a random split of the interactions before `until`. Empty without any
+        positives.
         """
         until_s = until.timestamp()
         ended = sum(window.until_s <= until_s for window in self._windows)
         # Always from the oldest window on, so that the random samples do not depend on the order of calls.
-        for window in self._windows[len(self._groups_of_windows) : ended]:
-            self._groups_of_windows.append(self._window_groups(window))
-        return stack_groups(self._groups_of_windows[:ended] or [self._random_groups(until_s)])
+        for window in self._windows[len(self._draws_of_windows) : ended]:
+            self._draws_of_windows.append(self._of_window(window))
+        draws = zip(*(self._draws_of_windows[:ended] or [self._of_random_split(until_s)]), strict=True)
+        return tuple(groups for windows in draws if (groups := stack_groups(windows)) is not None)
 
     def params(self, name: str, moment: datetime) -> SignalParams:
         """Parameters of the signal `name`, learned from the interactions before `moment`."""
         return self._params_before(moment.timestamp(), name)
 
-    def _window_groups(self, window: Window) -> list[TrainingGroup]:
+    def _of_window(self, window: Window) -> list[list[TrainingGroup]]:
         data = self._data_before(window.start_s)
         params = {name: self._params_before(window.start_s, name) for name in _BY_NAME}
-        max_users = MAX_GROUPS // len(self._windows)
-        found = split(self._table, window)
-        return list(sample_groups(found, data, params, self._users, max_users, self._rng, friends=self.has_friends))
+        return self._drawn(split(self._table, window), data, params, MAX_GROUPS // len(self._windows), self._rng)
 
-    def _random_groups(self, until_s: float) -> list[TrainingGroup]:
+    def _of_random_split(self, until_s: float) -> list[list[TrainingGroup]]:
         rng = np.random.default_rng(self._seed)
         found = random_split(self._table.as_of(until_s), until_s, rng)
         if found is None:
             return []
         data = TrainingData(found.past, self._catalog, until_s, self._declared)
         params = {name: signal.fit(data) for name, signal in _BY_NAME.items()}
-        return list(sample_groups(found, data, params, self._users, MAX_GROUPS, rng, friends=self.has_friends))
+        return self._drawn(found, data, params, MAX_GROUPS, rng)
+
+    def _drawn(
+        self,
+        found: Split,
+        data: TrainingData,
+        params: Mapping[str, SignalParams],
+        max_users: int,
+        rng: "np.random.Generator",
+    ) -> list[list[TrainingGroup]]:
+        """Training groups of a split, for each of the draws."""
+        return [
+            list(sample_groups(found, data, params, self._users, max_users, rng, friends=self.has_friends))
+            for _ in range(DRAWS)
+        ]
 
     def _data_before(self, moment_s: float) -> TrainingData:
         # Callers ask in order of time, so only the data and the parameters of the latest time are cached.

@@ -1,6 +1,6 @@
 """Blend: a linear ranker over all signals, with weights learned by listwise learning to rank from past windows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
@@ -22,7 +22,7 @@ from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
 MIN_GROUPS: Final = 200
-"""Minimum number of training groups; with fewer, the weights are `HAND_SET`."""
+"""Minimum number of training groups in a draw; with fewer, the weights are `HAND_SET`."""
 
 _RIDGE: Final = 10.0
 """Strength of the L2 regularization of the weights, see `fit_listwise`."""
@@ -133,7 +133,7 @@ class Blend:
     def train(cls, given: TrainingInput) -> Self:
         """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
         replay, now = given.replay(), given.now
-        weights, learning = learn(replay.groups(now))
+        weights, learning = learn(replay.draws(now))
         if not replay.has_friends:
             weights = np.where(np.array(_NAMES) == FriendsGoing.name, np.float32(0), weights)
         weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
@@ -257,22 +257,21 @@ class Blend:
         return whole.total()
 
 
-def learn(groups: TrainingGroups | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def learn(draws: Sequence[TrainingGroups]) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Learned weights, float32 of shape (s, F), and their origin, from training groups (listwise learning to rank).
 
-    With fewer than `MIN_GROUPS` groups the weights are `HAND_SET`. Otherwise they are fitted to all groups, and
-    validated by a fit to the earlier half of the windows (with a single window, to every second group), measured by
-    NDCG on the later half. In each segment where `HAND_SET` (for cold-start users also plain popularity) is better
-    by more than two standard errors, these replace the learned weights.
+    The weights are the mean of those that each draw of groups gives. With fewer than `MIN_GROUPS` groups in a draw they
+    are `HAND_SET`. Otherwise they are fitted to all groups, and validated by a fit to the earlier half of the windows
+    (with a single window, to every second group), measured by NDCG on the later half of the first draw. In each segment
+    where `HAND_SET` (for cold-start users also plain popularity) is better by more than two standard errors, these
+    replace the learned weights.
     """
-    count = len(groups) if groups else 0
-    if groups is None or count < MIN_GROUPS:
+    count = len(draws[0]) if draws else 0
+    if count < MIN_GROUPS:
         return HAND_SET, {"weights_from": "hand", "choices": count, "why": f"fewer than {MIN_GROUPS} to learn from"}
-    is_late = groups.windows > np.unique(groups.windows)[(groups.windows.max() - groups.windows.min()) // 2]
-    if not is_late.any():
-        is_late = np.arange(count) % 2 == 1
-    late, early = groups.where(is_late), groups.where(~is_late)
-    validated, weights = _fit(early), _fit(groups)
+    halves = [_halves(groups) for groups in draws]
+    late = halves[0][1]
+    validated, weights = _mean_fit([early for early, _ in halves]), _mean_fit(draws)
     ndcg = estimated_ndcg(late, validated)
     origin = dict.fromkeys(SEGMENTS, "learned")
     for name, fixed, segments in (("popularity", _POPULAR, (0,)), ("hand", HAND_SET, range(len(SEGMENTS)))):
@@ -284,10 +283,23 @@ def learn(groups: TrainingGroups | None) -> tuple[NDArray[np.float32], dict[str,
     return weights, {"weights_from": origin, "choices": count}
 
 
+def _halves(groups: TrainingGroups) -> tuple[TrainingGroups, TrainingGroups]:
+    """Groups of the earlier and of the later half of the windows or, of a single window, every second group."""
+    is_late = groups.windows > np.unique(groups.windows)[(groups.windows.max() - groups.windows.min()) // 2]
+    if not is_late.any():
+        is_late = np.arange(len(groups)) % 2 == 1
+    return groups.where(~is_late), groups.where(is_late)
+
+
 def _is_better(ndcg: NDArray[np.float64], baseline: NDArray[np.float64]) -> bool:
     """Paired test: True if the mean gain of `ndcg` over `baseline` exceeds `_DOUBT` standard errors."""
     gains = ndcg - baseline
     return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
+
+
+def _mean_fit(draws: Sequence[TrainingGroups]) -> NDArray[np.float32]:
+    mean: NDArray[np.float32] = np.stack([_fit(groups) for groups in draws]).mean(axis=0)
+    return mean
 
 
 def _fit(groups: TrainingGroups) -> NDArray[np.float32]:

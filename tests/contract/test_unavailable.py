@@ -42,6 +42,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "events.live": lambda store: list(store.events.live(NOW)),
     "events.changed_since": lambda store: list(store.events.changed_since(None)),
     "users.remember": lambda store: store.users.remember([did("a")]),
+    "users.profiles": lambda store: list(store.users.profiles()),
     "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
     "users.put": lambda store: store.users.put([User(user_id="a")], now=NOW),

@@ -217,7 +217,7 @@ def test_an_sqlite_store_is_checked_and_a_missing_one_is_not_made(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "documents.db"
-    assert check.main(["--store", f"sqlite:{path}"]) == 1
+    assert check.main(["--store", f"sqlite:{path}"]) == 2
     assert "expected a file, found none" in capsys.readouterr().err
     assert not path.exists()
     documents = open_documents(f"sqlite:{path}", keys)
@@ -227,7 +227,7 @@ def test_an_sqlite_store_is_checked_and_a_missing_one_is_not_made(
     assert check.main(["--store", f"sqlite:{path}", "--sample", "5"]) == 0
     assert "1 of the events can be in lists now" in capsys.readouterr().out
     assert check.main(["--sample", "0"]) == 2
-    assert check.main(["--store", "mysql:x"]) == 1
+    assert check.main(["--store", "mysql:x"]) == 2
     assert "--store: expected sqlite:… or firestore:…" in capsys.readouterr().err
 
 

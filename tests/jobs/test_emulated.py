@@ -40,7 +40,7 @@ def test_a_command_beside_emulators_refuses_a_bucket_in_production(
     monkeypatch.setenv("FUNCTIONS_EMULATOR", functions)
     monkeypatch.setenv("GCLOUD_PROJECT", "city")
     monkeypatch.setenv("MARQUEE_OBJECTS", "gs:city" if by_settings else "folder:models")
-    assert command([*arguments, *([] if by_settings else ["--objects", "gs:city"])]) == 1
+    assert command([*arguments, *([] if by_settings else ["--objects", "gs:city"])]) == 2
     said = capsys.readouterr().err
     assert "got 'gs:city', which is city in production" in said
 

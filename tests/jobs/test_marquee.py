@@ -142,8 +142,8 @@ WRONG: Final = (
         for name in ENTRIES
         for option, value in WRONG
         if option == "--nope" or has(name, option)
-        # A folder that is missing is made.
-        if (name, option, value) != ("sample", "folder", "no/such/folder")
+        # A folder that is missing is made, and a check needs no key.
+        if (name, option, value) not in {("sample", "folder", "no/such/folder"), ("check", "--store", "firestore:p")}
     ],
 )
 def test_a_value_that_cannot_be_used_is_wrong_usage(

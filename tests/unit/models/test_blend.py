@@ -36,13 +36,13 @@ def _groups(
 
 
 def _origin(groups: TrainingGroups, segment: int = 0) -> tuple[str, NDArray[np.float32]]:
-    weights, learning = learn(groups)
+    weights, learning = learn([groups])
     return learning["weights_from"][SEGMENTS[segment]], weights[segment]
 
 
-@pytest.mark.parametrize("groups", [None, _groups(np.random.default_rng(0), "declared_tags", count=MIN_GROUPS - 1)])
-def test_with_too_few_training_groups_the_weights_are_hand_set(groups: TrainingGroups | None) -> None:
-    weights, learning = learn(groups)
+@pytest.mark.parametrize("draws", [[], [_groups(np.random.default_rng(0), "declared_tags", count=MIN_GROUPS - 1)] * 4])
+def test_with_too_few_training_groups_the_weights_are_hand_set(draws: list[TrainingGroups]) -> None:
+    weights, learning = learn(draws)
     assert (weights == HAND_SET).all()
     assert learning["weights_from"] == "hand"
     assert str(MIN_GROUPS) in learning["why"]
@@ -81,9 +81,16 @@ def test_hand_set_weights_replace_learned_ones_in_a_segment_with_concept_drift()
 
 
 def test_a_segment_without_groups_gets_weights_learned_from_the_others() -> None:
-    weights, learning = learn(_groups(np.random.default_rng(4), "follows", segment=1))
+    weights, learning = learn([_groups(np.random.default_rng(4), "follows", segment=1)])
     assert learning["weights_from"] == dict.fromkeys(SEGMENTS, "learned")
     assert NAMES[int(weights[2].argmax())] == "follows"
+
+
+def test_the_weights_are_the_mean_of_those_of_each_draw() -> None:
+    draws = [_groups(np.random.default_rng(seed), "follows") for seed in (5, 6)]
+    weights, learning = learn(draws)
+    assert learning["choices"] == len(draws[0])
+    assert weights == pytest.approx((learn(draws[:1])[0] + learn(draws[1:])[0]) / 2)
 
 
 def _stored(*names: str) -> dict[str, NDArray[np.generic]]:
