@@ -328,7 +328,7 @@ def test_emulators_take_no_wrong_token_of_a_service_account(
 
 
 def test_a_listed_service_account_is_an_admin_for_any_user(client: FlaskClient, identity: FirebaseIdentity) -> None:
-    token = account_token(email=ACCOUNT.title())
+    token = account_token()
     caller = identity.caller(token)
     assert (caller.user_id, caller.is_admin, caller.is_anonymous, caller.organizer_ids) == ("", True, False, ())
     headers = {"Authorization": f"Bearer {token}"}
