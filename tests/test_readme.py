@@ -144,8 +144,8 @@ def test_every_command_line_that_is_named_exists_with_its_options() -> None:
     assert {"jobs.load", "jobs.backtest", "benchmarks.training"} <= {module for module, _ in named}
     for module, arguments in named:
         source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
-        if "add_arguments(parser" in source:
-            source += (ROOT / "jobs" / "options.py").read_text(encoding="utf-8")
+        for call, shared in (("add_arguments(", "jobs/options.py"), ("add_split_arguments(", "benchmarks/splits.py")):
+            source += (ROOT / shared).read_text(encoding="utf-8") if call in source else ""
         known = {f'"{option}"' for option in options_of(import_module(module).command)} if "jobs." in module else source
         assert [option for option in re.findall(r"--[a-z-]+", arguments) if f'"{option}"' not in known] == []
 
