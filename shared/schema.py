@@ -177,6 +177,15 @@ class Schema:
     has_interests: bool = False
     interactions: CollectionSchema = CollectionSchema("interactions")
 
+    @property
+    def owns_profiles(self) -> bool:
+        """Whether documents of profiles are Marquee's own: those of an app's users are not its to export or erase.
+
+        A prefix tells that an app stands beside it, whose users may be in a collection of the default name.
+        """
+        is_alone = not self.prefix and not self.functions.prefix
+        return self.has_interests or (is_alone and self.profiles == Schema().profiles)
+
     def own(self, collection: Own) -> str:
         """Name of a collection of Marquee's own.
 
@@ -272,6 +281,7 @@ class _Table:
         """Path of a field, with a dot between the names of maps."""
         is_path = (
             isinstance(value, str)
+            and len(value.splitlines()) == 1
             and len(value) <= _MAX_NAME
             and all(re.fullmatch(_FIELD, name) for name in value.split("."))
         )

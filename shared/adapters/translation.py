@@ -11,11 +11,13 @@ from typing import Any, Final, TypeGuard
 from zoneinfo import ZoneInfo
 
 from shared.catalog.calendar import zone as zone_of
-from shared.entities import Status, fields
+from shared.entities import Event, Status, User, fields
 from shared.entities.event import TREATMENTS as OF_EVENTS
+from shared.entities.event import known_fields
 from shared.entities.fields import Document, GeoPoint, Renamed
-from shared.entities.odd import Reference, time_of_number
+from shared.entities.odd import Reference, Treatment, time_of_number
 from shared.entities.user import TREATMENTS as OF_USERS
+from shared.errors import InvalidField
 from shared.schema import CollectionSchema, Own, Schema
 
 EVENTS: Final = "events"
@@ -31,6 +33,8 @@ _LONGITUDES: Final = ("lng", "lon", "long", "longitude", "_longitude")
 _YEARS: Final = range(1970, 2200)
 _DATE_CHARACTERS: Final = len("2026-05-01")
 _DAY: Final = timedelta(days=1)
+_UNUSABLE: Final = object()
+"""Meaning of a value for which a document cannot be used: that of no other value."""
 _NO_SCHEMA: Final = Schema()
 
 
@@ -40,19 +44,27 @@ class Fields:
     Parameters
     ----------
     schema : names of the collection and its fields.
-    names : Marquee's names of the fields.
+    entity : kind of entity that the documents hold.
+    treatments : what becomes of odd values, by Marquee's names of the fields.
     zone : time zone of ISO texts without an offset in a document without a `timezone`; None leaves them as they are.
     references : names of lists of which references to documents are read as ids.
     """
 
     def __init__(
-        self, schema: CollectionSchema, names: Iterable[str], zone: ZoneInfo | None, references: Iterable[str] = _LISTS
+        self,
+        schema: CollectionSchema,
+        entity: type[Event] | type[User],
+        treatments: Mapping[str, Treatment],
+        zone: ZoneInfo | None,
+        references: Iterable[str] = _LISTS,
     ) -> None:
+        self._entity = entity
+        self._treatments = treatments
         self._zone = zone
         self._status = schema.status
         halves = [name for name in ("latitude", "longitude") if name in schema.fields]
         self._halves = bool(halves)
-        self._names = sorted(names)
+        self._names = sorted(treatments.keys() - {"event_id", "user_id"})
         parts = [*halves, *(name for name in self._names if not halves or name != "location")]
         self._steps = {name: tuple(schema.path(name).split(".")) for name in parts}
         self._known_as = {**schema.fields}
@@ -113,25 +125,62 @@ class Fields:
         return found
 
     def changes(self, before: Document | None, document: Document) -> dict[tuple[str, ...], Any]:
-        """Changes of a stored document by which it holds Marquee's fields of `document`, and no others of Marquee's.
+        """Changes of a stored document by which it means the same as `document`, whose fields are Marquee's.
 
-        Values by their steps; None for one that goes. Empty where the stored document reads the same: a value that is
-        only written in another way, such as a time in milliseconds, stays.
+        Values by their steps; None for one that goes. Empty where the stored document means the same: a value that is
+        only written in another way, such as a time in milliseconds or a price as text, stays. So does what is beside
+        the degrees of a place in one map, and a value that means nothing here, as it may mean something to the app.
+        Raises `InvalidField` where a map would take the place of another value.
         """
         wanted = self.written(document)
         if before is None:
             return wanted
-        stored, same = self.read(before), self.read(nested(wanted))
+        stored, same = self._meant(self.read(before)), self._meant(self.read(nested(wanted)))
         changed: dict[tuple[str, ...], Any] = {}
         for name in self._names:
-            if name == "updated_at" or _known(stored.get(name)) == _known(same.get(name)):
-                continue
-            if name in document:
-                changed |= self.written({name: document[name]})
-            elif name == "location" and self._halves:
-                changed |= {self._steps["latitude"]: None, self._steps["longitude"]: None}
+            if name != "updated_at" and stored.get(name) != same.get(name):
+                changed |= self._change(before, name, document)
+        return changed
+
+    def _meant(self, document: Document) -> dict[str, Any]:
+        """Fields of a document as they are understood; `_UNUSABLE` for one for which it cannot be used at all.
+
+        What is empty or means nothing is left out.
+        """
+        left = {name: value for name, value in document.items() if not _is_empty(value)}
+        unusable: dict[str, Any] = {}
+        while True:
+            try:
+                entity = self._entity.read("any", left)
+            except InvalidField as error:
+                del left[error.field]
+                unusable[error.field] = _UNUSABLE
             else:
-                changed[self._steps[name]] = None
+                return {name: value for name, value in known_fields(entity).items() if name in left} | unusable
+
+    def _change(self, before: Document, name: str, document: Document) -> dict[tuple[str, ...], Any]:
+        """Change of a stored document by which it holds one of the fields of `document`, or has it no more."""
+        steps = self._steps.get(name, ())
+        stored = _at(before, steps) if name == "location" and not self._halves else None
+        changed: dict[tuple[str, ...], Any]
+        if isinstance(stored, Mapping):
+            lat, lng = _halves_of(stored)
+            point = document.get(name) or {"lat": None, "lng": None}
+            changed = {(*steps, lat): point["lat"], (*steps, lng): point["lng"]}
+            if name not in document and stored.keys() <= {lat, lng}:
+                changed = {steps: None}
+        elif name in document:
+            changed = self.written({name: document[name]})
+        elif name == "location" and self._halves:
+            changed = {self._steps["latitude"]: None, self._steps["longitude"]: None}
+        else:
+            changed = {steps: None}
+        for path in changed:
+            for depth in range(1, len(path)):
+                above = _at(before, path[:depth])
+                if above is not None and not isinstance(above, Mapping):
+                    expected = f"a map at {'.'.join(path[:depth])}, or nothing"
+                    raise InvalidField(name, above, expected).known_as(".".join(path))
         return changed
 
     def _ours(self, data: Document) -> dict[str, Any]:
@@ -190,14 +239,14 @@ class Translation:
         lists = _LISTS if self.owns_profiles else (*_LISTS, "friends")
         zone = zone_of(timezone) if timezone else None
         self._fields = {
-            EVENTS: Fields(schema.events, OF_EVENTS.keys() - {"event_id"}, zone),
-            USERS: Fields(schema.profiles, OF_USERS.keys() - {"user_id"}, zone, lists),
+            EVENTS: Fields(schema.events, Event, OF_EVENTS, zone),
+            USERS: Fields(schema.profiles, User, OF_USERS, zone, lists),
         }
 
     @property
     def owns_profiles(self) -> bool:
-        """Whether documents of profiles are Marquee's own: those of the app's users are not its to export or erase."""
-        return self.schema.has_interests or self.schema.profiles == _NO_SCHEMA.profiles
+        """Whether documents of profiles are Marquee's own, see `Schema.owns_profiles`."""
+        return self.schema.owns_profiles
 
     def collection(self, kind: str) -> str:
         """Name of a collection in the database; that of a collection which is none of the deployment's stays."""
@@ -288,13 +337,17 @@ def _point(value: object) -> dict[str, Any] | None:
         return None
     if not isinstance(value, Mapping):
         return {"lat": value.latitude, "lng": value.longitude} if isinstance(value, GeoPoint) else None
-    if "lat" in value and "lng" in value:
+    lat, lng = _halves_of(value)
+    if (lat, lng) == ("lat", "lng"):
         return None
-    lat = next((value[name] for name in _LATITUDES if name in value), None)
-    lng = next((value[name] for name in _LONGITUDES if name in value), None)
-    return None if lat is None or lng is None else {"lat": lat, "lng": lng}
+    return {"lat": value[lat], "lng": value[lng]} if lat in value and lng in value else None
 
 
-def _known(value: object) -> object:
-    """Value to compare: what is empty is not known."""
-    return None if value == "" or value == [] else value
+def _halves_of(point: Mapping[str, Any]) -> tuple[str, str]:
+    """Names under which a map has its degrees, `lat` and `lng` where it has none."""
+    lat = next((name for name in _LATITUDES if name in point), "lat")
+    return lat, next((name for name in _LONGITUDES if name in point), "lng")
+
+
+def _is_empty(value: object) -> bool:
+    return value is None or (isinstance(value, str | list | tuple) and not value)

@@ -216,3 +216,9 @@ def test_a_configuration_file_that_cannot_be_read_is_refused(
 def test_the_configuration_file_may_be_elsewhere(tmp_path: Path) -> None:
     (tmp_path / "host.toml").write_text(HOST)
     assert read_settings({"MARQUEE_CONFIG": str(tmp_path / "host.toml")}).schema == Schema.parse(HOST)
+
+
+@pytest.mark.parametrize("sign", ["\\u2028", "\\u2029", "\\u0085"])
+def test_a_name_stands_on_a_line(sign: str) -> None:
+    with pytest.raises(SettingsError, match=r"\[users\] city: expected the name of a field"):
+        Schema.parse(f'[users]\ncity = "a{sign}b"')

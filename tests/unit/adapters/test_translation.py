@@ -241,6 +241,74 @@ def test_a_value_that_is_written_in_another_way_is_no_change() -> None:
     assert translation.changes(EVENTS, stored, changed.to_document()) == {("price",): 13.0, ("capacity",): None}
 
 
+@pytest.mark.parametrize(
+    ("stored", "lat", "lng"),
+    [
+        ({"lat": 46.9, "lng": 7.4, "geohash": "u0m"}, "lat", "lng"),
+        ({"lat": "46.9", "lng": "7.4", "name": "Hall"}, "lat", "lng"),
+        ({"latitude": 46.9, "longitude": 7.4, "geohash": "u0m"}, "latitude", "longitude"),
+        ({"_latitude": 46.9, "_longitude": 7.4}, "_latitude", "_longitude"),
+    ],
+)
+def test_what_an_app_keeps_beside_a_place_stays(stored: dict[str, Any], lat: str, lng: str) -> None:
+    translation, document = Translation(), {"title": "Jazz", "location": stored}
+    same = Event(event_id="a", title="Jazz", location=Location(46.9, 7.4))
+    published = {("status",): "published"}
+    assert translation.changes(EVENTS, document, same.to_document()) == published
+    moved = replace(same, location=Location(1.0, 2.0))
+    changes = translation.changes(EVENTS, document, moved.to_document())
+    assert changes == {("location", lat): 1.0, ("location", lng): 2.0} | published
+    assert Event.read("a", translation.read(EVENTS, applied(document, changes))) == moved
+    nowhere = applied(document, translation.changes(EVENTS, document, replace(same, location=None).to_document()))
+    assert nowhere.get("location", {}) == {name: value for name, value in stored.items() if name not in (lat, lng)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("location", "Hall 5"),
+        ("description", {"en": "hello"}),
+        ("capacity", {"seats": 100}),
+        ("tags", {"jazz": True}),
+        ("price", [5, 10]),
+        ("city", 5.5),
+        ("image_url", ["a", "b"]),
+        ("created_at", "yesterday"),
+    ],
+)
+def test_a_field_with_another_meaning_stays_unless_a_value_takes_its_place(name: str, value: object) -> None:
+    translation, document = Translation(), {"title": "Jazz", "status": "published", name: value}
+    bare = Event(event_id="a", title="Jazz")
+    assert translation.changes(EVENTS, document, bare.to_document()) == {}
+    given = getattr(FULL_EVENT, name)
+    changes = translation.changes(EVENTS, document, replace(bare, **{name: given}).to_document())
+    brought = Event.read("a", translation.read(EVENTS, applied(document, changes)))
+    assert getattr(brought, name) == given
+
+
+@pytest.mark.parametrize("field", ["starts_at", "ends_at"])
+def test_a_value_that_hides_an_event_goes(field: str) -> None:
+    document = {"title": "Jazz", "status": "published", field: "soon"}
+    changes = Translation().changes(EVENTS, document, Event(event_id="a", title="Jazz").to_document())
+    assert changes == {(field,): None}
+
+
+@pytest.mark.parametrize("place", ["Bern", ["Bern"], 5, Point(), NamedDocument("places/bern")])
+def test_a_map_takes_the_place_of_nothing_of_the_app_s(place: object) -> None:
+    translation = Translation(Schema.parse('[events]\ncity = "place.town"'))
+    document = {"title": "Jazz", "status": "published", "place": place}
+    bare = Event(event_id="a", title="Jazz")
+    assert translation.changes(EVENTS, document, bare.to_document()) == {}
+    with pytest.raises(InvalidField, match=r"^city \(place\.town\): expected a map at place, or nothing, got "):
+        translation.changes(EVENTS, document, replace(bare, city="Bern").to_document())
+    empty: list[dict[str, Any]] = [{"place": None}, {"place": {}}]
+    for nothing in empty:
+        changes = translation.changes(
+            EVENTS, {**document, "place": None, **nothing}, replace(bare, city="A").to_document()
+        )
+        assert changes == {("place", "town"): "A"}
+
+
 def test_the_example_of_the_documentation_is_read_as_it_says() -> None:
     page = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
     lines = re.search(r"```toml\n(\[firestore\].*?)```", page, re.DOTALL)
@@ -273,7 +341,25 @@ def test_collections_have_the_app_s_names_and_marquee_s_own_the_prefix() -> None
     for kind, name in pairs.items():
         assert translation.collection(kind) == name
         assert translation.kind(name) == kind
-    assert [Translation(schema).owns_profiles for schema in (Schema(), APP, FLAGS)] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", True),
+        ('[users]\ncollection = "users"', True),
+        ('[events]\ncollection = "shows"', True),
+        ('[interests]\ncollection = "tastes"', True),
+        ('[functions]\nprefix = "marquee"\n[interests]', True),
+        ('[users]\ncollection = "members"', False),
+        ('[users]\ncity = "town"', False),
+        ('[functions]\nprefix = "marquee"\n[users]\ncollection = "users"', False),
+        ('[functions]\nprefix = "marquee"', False),
+        ('[firestore]\nprefix = "marquee_"\n[users]', False),
+    ],
+)
+def test_users_beside_an_app_are_the_app_s_whatever_their_collection_is_called(text: str, *, expected: bool) -> None:
+    assert Translation(Schema.parse(text)).owns_profiles is expected
 
 
 def test_a_document_of_marquee_s_own_fields_is_not_copied() -> None:
