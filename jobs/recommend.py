@@ -1,5 +1,6 @@
 """Recommended lists of all users of a live store, such as for e-mails: `python -m jobs.recommend --out FILE`."""
 
+import hashlib
 import os
 import sys
 import time
@@ -107,6 +108,8 @@ def recommend_all(wired: Services, query: ListQuery, sink: Sink, console: Consol
         "k": query.k,
         "per_series": query.per_series,
         "explain": query.explain,
+        # All that the lists depend on besides, such as the database, the names of fields and blocked events.
+        "configuration": hashlib.sha256(repr((wired.settings, snapshot.rules)).encode()).hexdigest(),
     }
     began = time.perf_counter()
     with closing(Journal(sink.journal, purpose, now=wired.now(), fresh=_FRESH)) as journal:

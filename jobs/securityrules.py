@@ -44,9 +44,10 @@ def rules(schema: Schema) -> str:
 
 def fragment(schema: Schema) -> str:
     """Part of `rules` that an app's rules can contain, from one marker line to the other and without indentation."""
-    text = rules(schema)
-    start = text.rindex("\n", 0, text.index(BEGIN)) + 1
-    return dedent(text[start : text.index("\n", text.index(END)) + 1])
+    lines = rules(schema).splitlines(keepends=True)
+    # Whole lines: a value of the app's may hold the same text.
+    first, last = ([line.strip() for line in lines].index(marker) for marker in (BEGIN, END))
+    return dedent("".join(lines[first : last + 1]))
 
 
 def index_path(path: str) -> str:

@@ -29,8 +29,11 @@ from shared.entities import EventCounts, InteractionType, Placement, Rules, Stat
 from shared.errors import ArtifactError, Conflict, InvalidField, StoreUnavailable
 from shared.ports import Documents
 from shared.ranking.query import ListQuery
+from shared.schema import Own, Schema
 from shared.services.ingest.erasure import forget
+from shared.settings import Settings
 from tests import deployment, laws
+from tests.contract.app import APP
 from tests.deployment import Clock
 from tests.examples import DAY, NOW, an_interaction
 from tests.stores import documents, keys
@@ -208,7 +211,7 @@ def test_an_interrupted_run_goes_on_and_heeds_what_happened_meanwhile(
     assert not journal.exists()
 
 
-@pytest.mark.parametrize("change", ["age", "k", "model"])
+@pytest.mark.parametrize("change", ["age", "k", "model", "settings", "names", "rules"])
 def test_a_run_of_another_kind_or_day_begins_anew(
     wired: Services, store: Documents, clock: Clock, tmp_path: Path, change: str
 ) -> None:
@@ -218,6 +221,12 @@ def test_a_run_of_another_kind_or_day_begins_anew(
     if change == "model":
         train(store, wired.objects, now=clock.now)
         clock.forward(timedelta(minutes=1))
+    if change == "settings":
+        wired = replace(wired, settings=replace(wired.settings, timezone="Europe/Bern"))
+    if change == "names":
+        wired = replace(wired, settings=replace(wired.settings, schema=Schema(database="other")))
+    if change == "rules":
+        store.rules.write(Rules(blocked_events=("jazz_0",)))
     said = StringIO()
     query = replace(query, k=3) if change == "k" else query
     sink = opened(str(out), wired.settings, keys, has_reasons=False)
@@ -350,6 +359,13 @@ def test_lists_in_firestore_replace_those_of_earlier_runs_and_nothing_else(
         with pytest.raises(InvalidField, match=r"^--out: expected an? (empty )?collection"):
             opened(f"firestore:{taken}", settings, keys, has_reasons=False)
     assert client.collection("theirs").document("x").get().to_dict() == {"title": "of the host"}
+
+
+@pytest.mark.parametrize("name", ["events", "users", "interactions", *Own, "shows", "tastes", "marquee_histories"])
+def test_lists_in_firestore_are_in_no_collection_that_a_name_of_marquee_s_leads_to(name: str) -> None:
+    settings = Settings(documents="firestore:demo-none", schema=APP)
+    with pytest.raises(InvalidField, match=r"^--out: expected a collection of its own"):
+        opened(f"firestore:{name}", settings, keys, has_reasons=False)
 
 
 def test_the_journal_is_json_a_line_a_list(wired: Services, tmp_path: Path) -> None:

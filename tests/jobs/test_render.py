@@ -79,6 +79,12 @@ def test_the_fragment_is_in_the_rules_and_names_no_collection_of_the_app() -> No
         assert rules(schema).count(f"match /{schema.profiles.collection}/") == 1
 
 
+@pytest.mark.parametrize("value", [BEGIN, END])
+def test_a_value_that_reads_like_a_marker_is_none(value: str) -> None:
+    schema = Schema.parse(f'[events]\nstatus = {{ field = "s", published = "{value}" }}')
+    assert fragment(schema) == fragment(Schema())
+
+
 def test_functions_that_an_app_may_have_as_well_begin_with_marquee() -> None:
     assert all(name.startswith("marquee") for name in re.findall(r"^function (\w+)", fragment(Schema()), re.MULTILINE))
 

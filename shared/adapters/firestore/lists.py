@@ -20,8 +20,9 @@ class FirestoreLists:
 
     def check(self, field: str) -> None:
         """Check of the collection; raises `InvalidField` for `field` where other documents are or belong in it."""
-        name = self._collection
-        if name in self._database.names.collections or "/" in name or name.startswith("__"):
+        name, names = self._collection, self._database.names
+        # A name of Marquee's own for a collection leads to the one that the app has for it.
+        if name in names.collections or names.collection(name) != name or "/" in name or name.startswith("__"):
             raise InvalidField(field, f"firestore:{name}", "a collection of its own for the lists")
         for _, found in documents(self._database, Listing(name), page=1):
             if found.get("made_by") != _MADE_BY:
