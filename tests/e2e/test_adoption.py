@@ -60,7 +60,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, before: dict[str, bytes]) -> 
     )
     health = f"{suite.hosting}/marquee/api/v1/health"
     own = {"PYTHONDONTWRITEBYTECODE": "1"}
-    with skipped_when_missing(), firebase_emulators(folder, address["hub"], health, settings=own):
+    with skipped_when_missing(), firebase_emulators(folder, health, settings=own):
         suite.await_functions()
         yield suite
 

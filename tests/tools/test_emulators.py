@@ -11,7 +11,7 @@ from tools.emulators import __main__ as command
 from tools.emulators import programs
 from tools.emulators.process import busy_ports
 from tools.emulators.storage import export_bucket, storage_emulator
-from tools.emulators.suite import default_ports
+from tools.emulators.suite import default_ports, unused_ports
 
 METADATA = "firebase-export-metadata.json"
 
@@ -28,6 +28,20 @@ def test_ports_in_use_are_named_before_anything_starts(
     assert out.startswith("starting the emulators of ")
     assert f"error: ports in use: {port} (auth); end what uses them" in err
     assert busy_ports({"auth": port}) == []
+
+
+def test_emulators_that_end_at_once_are_an_error_with_what_they_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "firebase").write_text("#!/bin/sh\necho no emulators today\nexit 3\n")
+    (tmp_path / "firebase").chmod(0o755)
+    monkeypatch.setattr(programs, "firebase", lambda: tmp_path / "firebase")
+    monkeypatch.setattr(programs, "java", lambda: "java")
+    monkeypatch.setattr(command, "default_ports", unused_ports)
+    assert command.main([]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert "exit status 3; it said: no emulators today" in error
 
 
 def test_the_ports_are_those_of_the_configuration() -> None:

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tools.emulators.process import free_port, process_group, running
+from tools.emulators import process
+from tools.emulators.process import NotAnswering, free_port, process_group, running
 from tools.emulators.programs import ROOT
 
 PATIENCE_S = 15.0
@@ -80,15 +82,15 @@ def test_a_process_and_its_children_end_with_a_parent_that_is_killed(tmp_path: P
 @on_linux
 def test_a_process_has_its_own_id_output_and_status_and_no_watchdog_among_its_children() -> None:
     script = "echo $$; read -r children < /proc/$$/task/$$/children; echo $children; exit 7"
-    with process_group(["bash", "-c", script], stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        assert process.stdout.read().split() == [str(process.pid).encode()]
-        assert process.wait() == 7
+    with process_group(["bash", "-c", script], stdout=subprocess.PIPE) as started:
+        assert started.stdout
+        assert started.stdout.read().split() == [str(started.pid).encode()]
+        assert started.wait() == 7
 
 
 def test_a_program_that_does_not_exist_gives_status_127() -> None:
-    with process_group(["no-such-program"], stderr=subprocess.DEVNULL) as process:
-        assert process.wait() == 127
+    with process_group(["no-such-program"], stderr=subprocess.DEVNULL) as started:
+        assert started.wait() == 127
 
 
 def test_the_output_of_a_server_that_exits_at_once_is_quoted() -> None:
@@ -97,3 +99,31 @@ def test_the_output_of_a_server_that_exits_at_once_is_quoted() -> None:
         running(["sh", "-c", "echo no port for me; exit 3"], answers=f"http://127.0.0.1:{free_port()}/"),
     ):
         pass
+
+
+@on_linux
+@pytest.mark.parametrize("is_answering", [False, True])
+def test_what_a_server_starts_in_a_session_of_its_own_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_answering: bool
+) -> None:
+    child, port = tmp_path / "child", free_port()
+    serve = f"exec {sys.executable} -m http.server {port}" if is_answering else "exec sleep 600"
+    script = f"setsid sh -c 'echo $$ > {child}; exec sleep 600' & {serve}"
+    if not is_answering:
+        monkeypatch.setattr(process, "_START_S", 1.0)
+    with suppress(NotAnswering), running(["sh", "-c", script], answers=f"http://127.0.0.1:{port}/"):
+        assert is_answering
+        while not child.exists() or not child.read_text().strip():
+            time.sleep(0.01)
+        assert is_running(int(child.read_text()))
+    assert ends(int(child.read_text()))
+
+
+@on_linux
+def test_what_a_server_starts_ends_though_the_server_died_first(tmp_path: Path) -> None:
+    child, port = tmp_path / "child", free_port()
+    script = f"setsid sh -c 'echo $$ > {child}; exec sleep 600' & while [ ! -s {child} ]; do :; done; "
+    script += f"echo $$ > {tmp_path}/leader; exec {sys.executable} -m http.server {port}"
+    with running(["sh", "-c", script], answers=f"http://127.0.0.1:{port}/"):
+        os.kill(int((tmp_path / "leader").read_text()), signal.SIGKILL)
+    assert ends(int(child.read_text()))

@@ -14,7 +14,7 @@ from jobs.options import ReadingOptions, add_arguments, reading_parser, same_arg
 from jobs.sample import write_sample
 from shared.errors import InvalidField
 from tools.emulators import programs
-from tools.emulators.process import busy_ports
+from tools.emulators.process import NotAnswering, busy_ports
 from tools.emulators.programs import ProgramMissing
 from tools.emulators.suite import Suite, default_ports, emulator_suite
 from tools.interruption import interruptible
@@ -73,8 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if given.end is not None:
                     suite.export(given.end)
                     print(f"exported   {given.end}", flush=True)
-    except ProgramMissing as missing:
-        print(f"error: {missing}", file=sys.stderr)
+    except (ProgramMissing, NotAnswering) as problem:
+        print(f"error: {problem}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError:
         # The load has said why.

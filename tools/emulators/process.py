@@ -13,6 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+
+class NotAnswering(RuntimeError):
+    """Server that has ended, or that gives no answer in time; the message has the end of what it said."""
+
+
 _START_S = 120.0
 _STOP_S = 10.0
 # The shell becomes the command. Its pipe ends when this process does, even by SIGKILL; then the watchdog, which is in
@@ -112,6 +117,8 @@ def running(
 ) -> Iterator[None]:
     """Server process of a block: `command` runs until the block ends, see `process_group`.
 
+    What it has started in other groups, as the Firebase CLI starts emulators, ends as well, also if it never answers.
+
     Parameters
     ----------
     command : the program and its arguments.
@@ -119,21 +126,46 @@ def running(
     success : wait for a status below 400 instead.
     patience_s : seconds that a request may take.
     cwd, env : the working folder and the environment of the process, its parent's for None.
+
+    Raises `NotAnswering`.
     """
-    with (
-        tempfile.TemporaryFile() as log,
-        process_group(command, cwd=cwd, env=env, stdout=log, stderr=subprocess.STDOUT) as process,
-    ):
-        give_up = time.monotonic() + _START_S
-        while not _is_answering(answers, success=success, patience_s=patience_s):
-            if process.poll() is not None or time.monotonic() > give_up:
-                log.seek(0)
-                said = log.read().decode(errors="replace")[-2_000:]
-                raise RuntimeError(
-                    f"{command!r} does not answer at {answers}; exit status {process.poll()}; it said: {said}"
-                )
-            time.sleep(0.05)
-        yield
+    groups: set[int] = set()
+    try:
+        with (
+            tempfile.TemporaryFile() as log,
+            process_group(command, cwd=cwd, env=env, stdout=log, stderr=subprocess.STDOUT) as process,
+        ):
+            try:
+                give_up = time.monotonic() + _START_S
+                while not _is_answering(answers, success=success, patience_s=patience_s):
+                    if process.poll() is not None or time.monotonic() > give_up:
+                        log.seek(0)
+                        said = log.read().decode(errors="replace")[-2_000:]
+                        raise NotAnswering(
+                            f"{command!r} does not answer at {answers}; exit status {process.poll()}; it said: {said}"
+                        )
+                    time.sleep(0.05)
+                # Known now, so that they end even if the process dies first, which would leave them to nobody.
+                groups |= _groups_below(process.pid)
+                yield
+            finally:
+                groups |= _groups_below(process.pid)
+    finally:
+        for group in groups:
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+
+
+def _groups_below(leader: int) -> set[int]:
+    """Process groups, other than its own, that the processes which descend from a group's leader have made."""
+    table = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,pgid="], capture_output=True, text=True, check=True).stdout
+    parents, groups = {}, {}
+    for line in table.splitlines():
+        process, parents[process], groups[process] = map(int, line.split())
+    below = {leader}
+    while found := {process for process, parent in parents.items() if parent in below} - below:
+        below |= found
+    return {groups[process] for process in below if process in groups} - {leader, os.getpgrp()}
 
 
 def _is_answering(url: str, *, success: bool, patience_s: float) -> bool:

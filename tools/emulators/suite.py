@@ -2,13 +2,12 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +16,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from tools.emulators import programs, project
-from tools.emulators.process import free_ports, running
+from tools.emulators.process import NotAnswering, free_ports, running
 from tools.emulators.storage import export_bucket, storage_emulator
 
 # For a project whose name begins with "demo-", the Firebase CLI sends no requests to Google.
@@ -93,7 +92,7 @@ class Suite:
                     continue
             # It refuses a GET.
             return
-        raise RuntimeError(f"{self._url('retrain')} is not there after {_PATIENCE_S:g} s; see {self.folder}")
+        raise NotAnswering(f"{self._url('retrain')} is not there after {_PATIENCE_S:g} s; see {self.folder}")
 
     def _scheduled(self, name: str) -> dict[str, Any]:
         """Call of a scheduled function, since the emulators never call it."""
@@ -154,7 +153,7 @@ def emulator_suite(
         address = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
         # The health route proves Hosting, its rewrite, the function and both stores.
         health = f"http://{address['hosting']}/api/v1/health"
-        with firebase_emulators(folder, address["hub"], health, settings=settings, data=data):
+        with firebase_emulators(folder, health, settings=settings, data=data):
             yield Suite(
                 hosting=f"http://{address['hosting']}",
                 functions=f"http://{address['functions']}",
@@ -169,39 +168,25 @@ def emulator_suite(
 
 @contextmanager
 def firebase_emulators(
-    folder: Path, hub: str, answers: str, *, settings: Mapping[str, str], data: Path | None = None
+    folder: Path, answers: str, *, settings: Mapping[str, str], data: Path | None = None
 ) -> Iterator[None]:
     """Emulators of the project in `folder`, until the block ends.
 
     Parameters
     ----------
-    hub : HOST:PORT of the hub, as the project's `firebase.json` says.
     answers : URL that answers once the emulators run; functions may still be loaded, see `Suite.await_functions`.
     settings : variables of the environment, for the CLI and its functions.
     data : folder of an export to begin with; None for empty stores.
     """
     command = [str(programs.firebase()), "emulators:start", "--project", PROJECT, "--only", ",".join(_EMULATORS)]
     command += ["--import", str(data.resolve())] if data else []
-    groups: list[int] = []
     with tempfile.TemporaryDirectory(prefix="marquee-cli-") as own:
         environ = project.environ(Path(own), settings)
-        try:
-            with running(command, answers=answers, success=True, patience_s=60, cwd=folder, env=environ):
-                groups += _process_groups(f"http://{hub}")
-                yield
-        finally:
-            for group in groups:
-                with suppress(ProcessLookupError):
-                    os.killpg(group, signal.SIGKILL)
+        with running(command, answers=answers, success=True, patience_s=60, cwd=folder, env=environ):
+            yield
 
 
 def _create_bucket(storage: str) -> None:
     body = json.dumps({"name": _BUCKET}).encode()
     request = Request(f"{storage}/storage/v1/b?project={PROJECT}", body, {"Content-Type": "application/json"})  # noqa: S310  # ours
     urlopen(request, timeout=10).close()  # noqa: S310  # ours
-
-
-def _process_groups(hub: str) -> list[int]:
-    """Process groups of the emulators that the CLI starts in their own sessions and leaves behind when killed."""
-    with urlopen(f"{hub}/emulators", timeout=10) as answer:  # noqa: S310  # ours
-        return [emulator["pid"] for emulator in json.load(answer).values() if emulator.get("pid")]
