@@ -18,6 +18,7 @@ from jobs.commandline import FAILED, Job, run
 from jobs.console import table
 from jobs.survey import findings
 from jobs.survey.findings import MISSED, Findings, Sample, Shown
+from jobs.survey.matching import KINDS
 from jobs.survey.proposal import written
 from shared.adapters.firestore.client import Database
 from shared.adapters.firestore.pages import sampled
@@ -142,7 +143,7 @@ class Check:
             return
         sample = self._source.sample(name, self._limit)
         found = findings.find(self.schema, "events", name, sample)
-        yield from _described(found, "events")
+        yield from _described(found, "events", sample)
         self.schema = found.schema
         timezone = self._settings.timezone
         now = findings.shown(self._settings.schema, sample, timezone=timezone, now=self._now)
@@ -164,7 +165,7 @@ class Check:
             return
         sample = self._source.sample(name, self._limit)
         found = findings.find(self.schema, "profiles", name, sample)
-        yield from _described(found, "interests" if self.schema.has_interests else "users")
+        yield from _described(found, "interests" if self.schema.has_interests else "users", sample)
         if findings.readable_profiles(found.schema, sample):
             self.schema = found.schema
         elif not self.schema.has_interests:
@@ -198,7 +199,7 @@ class Check:
         return ""
 
 
-def _described(found: Findings, table_name: str) -> Iterator[str]:
+def _described(found: Findings, table_name: str, sample: Sample) -> Iterator[str]:
     rows = [
         [
             row.name,
@@ -215,6 +216,13 @@ def _described(found: Findings, table_name: str) -> Iterator[str]:
         names = [fact.path for fact in found.others]
         more = f" and {len(names) - _OTHERS:,} more" if len(names) > _OTHERS else ""
         yield f"other fields: {', '.join(names[:_OTHERS])}{more}"
+    if unread := findings.unread(found.schema, found.table, sample):
+        lines = [
+            f"  {name} ({facts.path}): {facts.kind} in {facts.filled:,} documents, such as {'; '.join(facts.examples)}"
+            f"; expected {' or '.join(sorted(KINDS[name]))}"
+            for name, facts in unread.items()
+        ]
+        yield "\n".join(["values that are not read, as if they were not there:", *lines])
     if found.missing:
         rows = [[name, MISSED[found.table][name]] for name in found.missing]
         yield "\n".join(["missing:", *(f"  {name}: {why}" for name, why in rows)])

@@ -197,6 +197,28 @@ def shown(schema: Schema, sample: Sample, *, timezone: str, now: datetime) -> Sh
     return Shown(count["live"], count["over"], count["undated"], count["unpublished"], unreadable)
 
 
+def unread(schema: Schema, table: str, sample: Sample) -> dict[str, Facts]:
+    """Facts, by Marquee's name of a field, about the values that a schema names but that are dropped unread."""
+    translation = Translation(schema)
+    documents: dict[str, list[Document]] = {}
+    for document_id, data in sample:
+        try:
+            read: Event | User
+            if table == "events":
+                read = Event.read(document_id, translation.read(EVENTS, data))
+            else:
+                read = User.read(document_id, translation.read(USERS, data))
+        except InvalidField:
+            continue
+        for name in read.dropped:
+            documents.setdefault(name, []).append(data)
+    names = _names(schema, table)
+    if "location" in documents and "location" not in names:
+        documents |= dict.fromkeys(PLACE, documents.pop("location"))
+    found = {name: facts_of(dropped) for name, dropped in documents.items()}
+    return {name: facts[names[name]] for name, facts in found.items() if names[name] in facts}
+
+
 def readable_profiles(schema: Schema, sample: Sample) -> int:
     """Profiles that say something about their users."""
     translation = Translation(schema)

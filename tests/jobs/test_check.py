@@ -177,6 +177,35 @@ def test_the_table_shows_name_kind_share_and_examples_cut_short() -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "kind"),
+    [
+        ("category", ["jazz", "live"], "list of texts in 3 documents, such as jazz, live"),
+        ("tags", "jazz", "text in 3 documents, such as jazz"),
+        ("price", "a tenner", "text in 3 documents, such as a tenner"),
+        ("city", True, "true or false in 3 documents, such as True"),
+        ("location", "Moods", "text in 3 documents, such as Moods"),
+    ],
+)
+@pytest.mark.parametrize("path", ["", "its.own"])
+def test_values_that_are_not_read_are_named(field: str, value: object, kind: str, path: str) -> None:
+    schema = Schema.parse(f'[events]\n{field} = "{path}"' if path else "")
+    odd = {"its": {"own": value}} if path else {field: value}
+    documents: dict[str, Mapping[str, Any]] = {f"{n}": {"starts_at": MS, **(odd if n < 3 else {})} for n in range(9)}
+    text, made = report(Source({"events": documents}), schema)
+    assert f"\n  {field} ({path or field}): {kind}; expected " in text
+    assert made.is_usable
+    fine = {name: {"starts_at": MS, "title": "Jazz"} for name in documents}
+    assert "not read" not in report(Source({"events": fine}), schema)[0]
+
+
+def test_halves_of_a_place_that_are_not_read_are_named() -> None:
+    schema = Schema.parse('[events]\nlatitude = "y"\nlongitude = "x"')
+    documents: dict[str, Mapping[str, Any]] = {"a": {"starts_at": MS, "y": "north", "x": 7.4}}
+    text, _ = report(Source({"events": documents}), schema)
+    assert "\n  latitude (y): text in 1 documents, such as north; expected " in text
+
+
+@pytest.mark.parametrize(
     ("users", "line"),
     [
         ({"mail": "a@example.org", "theme": "dark"}, "[interests]"),
