@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from jobs.adoption import rules
 from jobs.adoption.errors import AdoptionError
 from jobs.adoption.firebasejson import FirebaseJson
 from jobs.adoption.hostconfig import FOLDER
@@ -12,6 +11,7 @@ from jobs.adoption.indexes import Indexes
 from jobs.adoption.lines import Lines
 from jobs.adoption.record import PATH, Edited
 from jobs.adoption.rules import Rules
+from shared.schema import FILE
 
 CONFIG: Final = "firebase.json"
 IGNORES: Final = ".gitignore"
@@ -33,6 +33,9 @@ class Edit(Protocol):
 
     def insert(self, text: str) -> str:
         """Text with the parts, of one without them; raises `AdoptionError`."""
+
+    def notes(self, text: str) -> Iterator[str]:
+        """Sentences for the host's owner about a text that contains the parts."""
 
     def strip(self, text: str, ours: Any, before: str | None) -> str:
         """Text without the parts that an earlier edit, with the file as it was `before`, has added as `ours`."""
@@ -83,17 +86,6 @@ def edits(read: Read, adopted: Adopted, site: str | None, notes: list[str]) -> I
         raise AdoptionError(f"{CONFIG}: expected that of a Firebase project, found none; name the folder that has it")
     config = FirebaseJson(CONFIG, adopted.prefix, adopted.region, site)
     yield CONFIG, "config", config
-    rewrite = config.rewrite(text_of(CONFIG, data))
-    if rewrite is None:
-        notes.append("Nothing is hosted, so apps call the function by its own address.")
-    else:
-        base = rewrite["source"].removesuffix("/**")
-        notes.append(f"Hosting answers at {base if base == '/api' else f'{base}/api'}/v1.")
-    if config.uploads_everything(text_of(CONFIG, data)):
-        notes.append(
-            "The functions of the top folder are deployed with all that it contains: give them an `ignore` with "
-            f"{FOLDER!r} in it, beside what they ignore by default."
-        )
     database = config.database(text_of(CONFIG, data), adopted.database)
     yield from _firestore_edits(read, adopted, database, notes)
     yield IGNORES, "lines", Lines(IGNORES, UNTRACKED)
@@ -106,15 +98,11 @@ def _firestore_edits(
     if path is None:
         notes.append(
             f"{CONFIG} names no rules of the database {adopted.database}, so those of the console stay as they are. "
-            "If clients write interactions to Firestore themselves, add what `python -m jobs.render --rules-fragment` "
-            "prints."
+            "If clients write interactions to Firestore themselves, add what "
+            f"`MARQUEE_CONFIG=HOST/{FOLDER}/{FILE} venv/bin/marquee render --rules-fragment` prints."
         )
     else:
-        text = text_of(path, _expected(read, path))
-        if rules.is_open(text):
-            notes.append(
-                f"{path} has a match of all documents: what it allows, it allows for Marquee's collections too."
-            )
+        _expected(read, path)
         yield path, "rules", Rules(path, adopted.rules)
     path = database.get("indexes")
     if path is None:
@@ -127,11 +115,9 @@ def _firestore_edits(
         yield path, "indexes", Indexes(path, adopted.indexes)
 
 
-def _expected(read: Read, path: str) -> bytes:
-    data = read(path)
-    if data is None:
+def _expected(read: Read, path: str) -> None:
+    if read(path) is None:
         raise AdoptionError(f"{path}: expected the file that {CONFIG} names, found none; create it, or remove its name")
-    return data
 
 
 def text_of(path: str, data: bytes) -> str:

@@ -1,7 +1,7 @@
 """Configuration of a host, `firebase.json`, with Marquee's functions and its rewrite of Hosting."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ class FirebaseJson:
             if not isinstance(config["functions"], list):
                 text = jsontext.as_array(text, self.name, ("functions",))
             text = jsontext.with_item(text, self.name, ("functions",), self.entry)
-        site, rewrite = self._site(config), self.rewrite(text)
+        site, rewrite = self._site(config), self._rewrite(config)
         if site is not None and "rewrites" not in at(config, site):
             text = jsontext.with_member(text, self.name, site, "rewrites", [rewrite])
         elif site is not None:
@@ -93,22 +93,23 @@ class FirebaseJson:
                 text = jsontext.with_member(text, self.name, path, "ignore", [*_SITE_IGNORES, pattern])
         return text
 
-    def rewrite(self, text: str) -> dict[str, Any] | None:
-        """Rewrite of Hosting that the file has, or else gets; None where nothing is hosted."""
+    def notes(self, text: str) -> Iterator[str]:
+        """Address of the API, and what is deployed beside what should be."""
         config = self._config(text)
         site = self._site(config)
         if site is None:
-            return None
-        for rule in rewrites(config, site):
-            if rule.get("function") == self._function:
-                return rule
-        rules = [*rewrites(config, site), *as_list(at(config, site).get("redirects"))]
-        taken = any(isinstance(rule, dict) and hosting.takes_api(rule) for rule in rules)
-        return {"source": hosting.MOUNTED if taken else hosting.API, "function": self._function}
-
-    def uploads_everything(self, text: str) -> bool:
-        """Whether another codebase is the top folder, and would deploy Marquee's files with its own."""
-        return uploads_everything(self._config(text))
+            yield "Nothing is hosted, so apps call the function by its own address."
+        else:
+            rule = next(rule for rule in rewrites(config, site) if rule.get("function") == self._function)
+            base = str(rule.get("source", rule.get("glob", rule.get("regex")))).removesuffix("/**").removesuffix("/api")
+            name = at(config, site).get("target", at(config, site).get("site"))
+            of = f" of the site {name}; --site names another" if len(sites(config)) > 1 else ""
+            yield f"Hosting answers at {base}/api/v1{of}."
+        if uploads_everything(config):
+            yield (
+                "The functions of the top folder are deployed with all that it contains: give them an `ignore` with "
+                f"{FOLDER!r} in it, beside what they ignore by default."
+            )
 
     def database(self, text: str, database: str) -> dict[str, Any]:
         """Paths of the `rules` and `indexes` of a Firestore database, as far as the file names them."""
@@ -148,6 +149,13 @@ class FirebaseJson:
         if isinstance(left, list) and len(left) == 1 and isinstance(own.get("functions"), dict):
             return jsontext.as_only_item(text, self.name, ("functions",))
         return text
+
+    def _rewrite(self, config: Mapping[str, Any]) -> dict[str, Any]:
+        """Rewrite of the site to the function, under `/api` where nothing of the host's is."""
+        site = self._site(config) or ()
+        rules = [*rewrites(config, site), *as_list(at(config, site).get("redirects"))]
+        taken = any(isinstance(rule, dict) and hosting.takes_api(rule) for rule in rules)
+        return {"source": hosting.MOUNTED if taken else hosting.API, "function": self._function}
 
     def _without_ignores(self, text: str, own: Mapping[str, Any]) -> str:
         for path, ignores, pattern in list(exposing(self._config(text))):

@@ -46,6 +46,10 @@ class Indexes:
             text = jsontext.with_item(text, self.name, (key,), entry)
         return text
 
+    def notes(self, text: str) -> Iterator[str]:
+        """None."""
+        yield from ()
+
     def strip(self, text: str, ours: Any, before: str | None) -> str:
         """File without the entries of `ours` that were not there `before`."""
         own = jsontext.parse(before, self.name).value if before is not None else {}

@@ -1,5 +1,6 @@
 """Lines in a host's ignore file, between two marker lines."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,6 +40,10 @@ class Lines:
         end = jsontext.newline(text)
         block = end.join((BEGIN, *self.added, END)) + end
         return text + (end if text and not text.endswith("\n") else "") + block
+
+    def notes(self, text: str) -> Iterator[str]:
+        """None."""
+        yield from ()
 
     def strip(self, text: str, ours: Any, before: str | None) -> str:  # the markers tell enough
         """File without the lines; raises `AdoptionError` if what is between the markers is not `ours`."""

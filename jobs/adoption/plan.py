@@ -45,6 +45,7 @@ def adopt(read: Read, existing: Collection[str], adopted: Adopted, *, site: str 
         known = record.edited.get(path)
         text = "" if data is None else text_of(path, data)
         if edit.holds(text):
+            plan.notes.extend(edit.notes(text))
             if known:
                 edited[path] = known
             elif kind != "indexes" and data is not None:
@@ -54,9 +55,14 @@ def adopt(read: Read, existing: Collection[str], adopted: Adopted, *, site: str 
         before = None if data is None else text
         if known and data is not None:
             before = known.before if digest(data) == known.after else edit.strip(text, known.ours, known.before)
-        after = edit.insert(before or "").encode()
+        inserted = edit.insert(before or "")
+        plan.notes.extend(edit.notes(inserted))
+        after = inserted.encode()
         edited[path] = Edited(kind, before, digest(after), edit.ours)
         plan.changes.append(Change(path, data, after))
+    # Such as the rules of another database, once marquee.toml names a new one.
+    for path in sorted(record.edited.keys() - edited.keys()):
+        _release(read, path, record.edited[path], plan)
     copied = {path: digest(data) for path, data in adopted.code.items()}
     for path in sorted({*copied, *record.copied}):
         plan.changes.extend(_copy(read, path, adopted.code.get(path), record))
@@ -79,19 +85,7 @@ def leave(read: Read, existing: Collection[str]) -> Plan:
         )
     record = _record(read, existing)
     for path, file in record.edited.items():
-        data = read(path)
-        if data is None:
-            plan.notes.append(f"{path} is not there any more.")
-            continue
-        if digest(data) == file.after:
-            after = file.before
-        else:
-            after = edit_of(path, file).strip(text_of(path, data), file.ours, file.before)
-            if file.before is None and not after.strip():
-                after = None
-        content = None if after is None else after.encode()
-        if content != data:
-            plan.changes.append(Change(path, data, content))
+        _release(read, path, file, plan)
     for path in sorted(existing):
         data = read(f"{FOLDER}/{path}")
         is_ours = path.startswith(".env") or path in ("marquee.toml", PATH.removeprefix(f"{FOLDER}/"))
@@ -115,6 +109,23 @@ def _record(read: Read, existing: Collection[str]) -> Record:
             "other files; move it away"
         )
     return Record()
+
+
+def _release(read: Read, path: str, file: Edited, plan: Plan) -> None:
+    """Add to the plan what makes a host's file what it was; of a file that was changed since, only our parts go."""
+    data = read(path)
+    if data is None:
+        plan.notes.append(f"{path} is not there any more.")
+        return
+    if digest(data) == file.after:
+        after = file.before
+    else:
+        after = edit_of(path, file).strip(text_of(path, data), file.ours, file.before)
+        if file.before is None and not after.strip():
+            after = None
+    content = None if after is None else after.encode()
+    if content != data:
+        plan.changes.append(Change(path, data, content))
 
 
 def _copy(read: Read, path: str, content: bytes | None, record: Record) -> Iterator[Change]:

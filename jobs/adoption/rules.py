@@ -1,6 +1,7 @@
 """Security rules of a host with a fragment between two marker lines, inside the block of the documents."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -71,6 +72,11 @@ class Rules:
         tail = text[end:] if "\n" in text[end:closing] else line_end + outer + text[closing:]
         return text[:end] + block + tail
 
+    def notes(self, text: str) -> Iterator[str]:
+        """Word about a match of all documents, whose permissions hold for Marquee's collections as well."""
+        if _OPEN.search(_SKIPPED.sub("", text)):
+            yield f"{self.name} has a match of all documents: what it allows, it allows for Marquee's collections too."
+
     def strip(self, text: str, ours: Any, before: str | None) -> str:  # the markers tell enough
         """Rules without the fragment `ours`; raises `AdoptionError` if what is between the markers was changed."""
         found = self._find(text)
@@ -90,11 +96,6 @@ class Rules:
         if start < 0 or end < start or text.count(first) > 1 or text.count(last) > 1:
             raise AdoptionError(f"{self.name}: expected {first!r} and {last!r} once each, in this order: {_ADVICE}")
         return start, end + len(last)
-
-
-def is_open(text: str) -> bool:
-    """Whether rules have a match of all documents, whose permissions hold for Marquee's collections as well."""
-    return _OPEN.search(_SKIPPED.sub("", text)) is not None
 
 
 def _closing(blank: str, position: int) -> int | None:

@@ -39,6 +39,9 @@ CONFIG: dict[str, Any] = {
 }
 
 
+Spoil = Callable[[Path], None]
+
+
 def _without(*keys: str) -> dict[str, Any]:
     return {key: value for key, value in CONFIG.items() if key not in keys}
 
@@ -246,6 +249,74 @@ def test_new_names_reach_the_triggers_the_rules_and_the_indexes(tmp_path: Path) 
     assert contents(folder) == before
 
 
+TWO_DATABASES = _pretty(
+    CONFIG | {"firestore": [FIRESTORE, {"database": "database-eu", "rules": "eu.rules", "indexes": "eu.indexes.json"}]}
+)
+
+
+def _other_database(folder: Path) -> None:
+    _edited(folder, "marquee/marquee.toml", "[firestore]\n", '[firestore]\ndatabase = "database-eu"\n')
+
+
+def _no_rules(folder: Path) -> None:
+    text = _pretty(CONFIG | {"firestore": {"indexes": "firestore.indexes.json"}})
+    (folder / "firebase.json").write_text(text)
+
+
+@pytest.mark.parametrize("change", [_other_database, _no_rules])
+def test_files_that_are_not_to_have_the_parts_any_more_become_what_they_were(
+    tmp_path: Path, change: Spoil, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = host(tmp_path / "host", TWO_DATABASES)
+    (folder / "eu.rules").write_text(RULES)
+    (folder / "eu.indexes.json").write_text(INDEXES)
+    before = contents(folder)
+    adopt(folder)
+    change(folder)
+    adopt(folder)
+    assert contents(folder)["firestore.rules"] == before["firestore.rules"]
+    capsys.readouterr()
+    adopt(folder)
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing to change"
+    assert remove.main([str(folder)]) == 0
+    left = contents(folder)
+    assert {path for path in left.keys() | before.keys() if left.get(path) != before.get(path)} <= {"firebase.json"}
+
+
+@pytest.mark.parametrize(
+    ("form", "rule", "address"),
+    [
+        ("two spaces", {"source": "/api/**"}, "/api/v1."),
+        ("an API of its own", {"source": "/marquee/**"}, "/marquee/api/v1."),
+        ("no rewrites", {"source": "/api/**"}, "/api/v1."),
+        ("sites as a list", {"source": "/api/**"}, "/api/v1 of the site a; --site names another."),
+    ],
+)
+def test_the_address_that_is_told_is_the_one_that_is_written(
+    tmp_path: Path, form: str, rule: dict[str, str], address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = host(tmp_path / "host", CONFIGS[form])
+    for region in ("us-central1", "us-central1", "europe-west1"):
+        if region == "europe-west1":
+            _edited(folder, "marquee/marquee.toml", "us-central1", region)
+        adopt(folder)
+        assert f"note: Hosting answers at {address}" in capsys.readouterr().out.splitlines()
+        hosting = config_of(folder)["hosting"]
+        function = {"functionId": "marquee-api", "region": region}
+        assert (hosting[0] if isinstance(hosting, list) else hosting)["rewrites"][0] == rule | {"function": function}
+
+
+def test_an_address_that_the_host_has_changed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = host(tmp_path / "host")
+    adopt(folder)
+    for source in ('"source": "/shop/api/**"', '"regex": "/shop/api/**"'):
+        _edited(folder, "firebase.json", '"source": "/api/**"', source)
+        capsys.readouterr()
+        adopt(folder)
+        assert "note: Hosting answers at /shop/api/v1." in capsys.readouterr().out.splitlines()
+        _edited(folder, "firebase.json", source, '"source": "/api/**"')
+
+
 def test_an_update_replaces_the_code_and_removes_what_is_gone(tmp_path: Path) -> None:
     folder = host(tmp_path / "host")
     adopt(folder)
@@ -259,9 +330,6 @@ def test_an_update_replaces_the_code_and_removes_what_is_gone(tmp_path: Path) ->
     adopt(folder)
     assert (folder / "marquee" / "main.py").read_bytes() == current
     assert not (folder / "marquee" / "shared" / "gone.py").exists()
-
-
-Spoil = Callable[[Path], None]
 
 
 def _write(name: str, text: str) -> Spoil:
