@@ -17,7 +17,6 @@ ROOT: Final = Path(__file__).parents[2]
 _SETTINGS: Final = Path(__file__).parent / "settings"
 _SINGLE: Final = ("main.py", "requirements.txt", "LICENSE")
 _PACKAGES: Final = ("functions", "shared")
-_SUFFIXES: Final = (".py", ".json")
 
 
 def adopted(host: Path, *, root: Path = ROOT) -> Adopted:
@@ -74,8 +73,10 @@ def leftovers(host: Path) -> list[str]:
 
 
 def _paths(root: Path) -> Iterator[str]:
+    """Files that a deployment uploads, whatever their kind: `functions/` has a page besides code."""
     yield from _SINGLE
     for package in _PACKAGES:
         for path in sorted((root / package).rglob("*")):
-            if path.suffix in _SUFFIXES and path.is_file():
-                yield path.relative_to(root).as_posix()
+            parts = path.relative_to(root).parts
+            if path.is_file() and not any(part in LEFTOVERS or part.startswith(".") for part in parts):
+                yield "/".join(parts)

@@ -3,6 +3,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, get_type_hints
@@ -99,13 +100,10 @@ def test_an_import_that_opens_a_connection_is_detected() -> None:
 
 
 def test_only_what_the_functions_need_is_uploaded() -> None:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
-    files = listed.stdout.decode().split()
-    [functions] = _firebase_json()["functions"]
-    uploaded = {path for path in [*files, *LITTER] if not _is_ignored(path, functions["ignore"])}
+    files = _files()
     code = {path for path in files if path.startswith(("functions/", "shared/")) and path.endswith(".py")}
     reference = {path for path in files if path.startswith("functions/reference/")}
-    assert uploaded == code | reference | {
+    assert uploaded(LITTER) == code | reference | {
         "main.py",
         "requirements.txt",
         "functions.yaml",
@@ -144,6 +142,17 @@ def test_a_get_request_to_retrain_is_refused_without_training() -> None:
     with flask.Flask("test").test_request_context("/__/health", method="GET"):
         answer = retrain(flask.request)
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def uploaded(others: Iterable[str] = ()) -> set[str]:
+    """Files of this project, and of `others`, that the Firebase CLI uploads with the functions."""
+    [functions] = _firebase_json()["functions"]
+    return {path for path in [*_files(), *others] if not _is_ignored(path, functions["ignore"])}
+
+
+def _files() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True)
+    return listed.stdout.decode().split()
 
 
 def _firebase_json() -> dict[str, Any]:
