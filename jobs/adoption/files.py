@@ -8,8 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from jobs.adoption.errors import AdoptionError
+
+STAGED: Final = ".marquee-new-"
+"""Beginning of the names of new contents before they replace files; a run that is killed leaves them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,9 @@ def write(root: Path, changes: Sequence[Change]) -> None:
 
 
 def remove_trees(root: Path, paths: Sequence[str]) -> None:
-    """Remove folders below `root` with all that they contain, and then the folders above that are empty."""
+    """Remove files, and folders with all that they contain, below `root`, and then the folders above that are empty."""
     for path in paths:
-        if (root / path).is_symlink():
+        if (root / path).is_symlink() or (root / path).is_file():
             (root / path).unlink()
         else:
             shutil.rmtree(root / path, ignore_errors=True)
@@ -96,7 +100,7 @@ def _staged(root: Path, changes: Sequence[Change]) -> Iterator[list[tuple[Change
                 continue
             target = _target(root, change.path)
             target.parent.mkdir(parents=True, exist_ok=True)
-            number, name = tempfile.mkstemp(prefix=".marquee-", dir=target.parent)
+            number, name = tempfile.mkstemp(prefix=STAGED, dir=target.parent)
             staged.append((change, Path(name)))
             with os.fdopen(number, "wb") as file:
                 file.write(change.after)

@@ -56,7 +56,8 @@ class Indexes:
         for key in _LISTS:
             for entry in ours.get(key, ()):
                 found = jsontext.at(jsontext.parse(text, self.name), (key,))
-                if found and entry in found.value and entry not in own.get(key, ()):
+                is_there = found is not None and isinstance(found.value, list) and entry in found.value
+                if found and is_there and entry not in own.get(key, ()):
                     text = jsontext.without(text, self.name, (key, found.value.index(entry)))
             found = jsontext.at(jsontext.parse(text, self.name), (key,))
             if found and found.value == [] and key not in own:
@@ -68,7 +69,7 @@ class Indexes:
         for key in _LISTS:
             found = jsontext.at(root, (key,))
             for entry in self.needed.get(key, ()):
-                if found is None or entry not in found.value:
+                if found is None or not isinstance(found.value, list) or entry not in found.value:
                     yield key, entry
 
     def _check(self, key: str, entry: Mapping[str, Any], found: Any) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from jobs.adoption.errors import AdoptionError
+from shared.errors import shown
 
 Path = tuple[str | int, ...]
 """Keys and indices from the root to a value."""
@@ -76,12 +77,12 @@ def indentation(text: str, position: int) -> str:
 
 def with_item(text: str, name: str, path: Path, value: Any, *, first: bool = False) -> str:
     """Text with an item added to the array at a path, as its last or its first."""
-    return _with_part(text, _container(text, name, path), "", value, first=first)
+    return _with_part(text, _container(text, name, path, list), "", value, first=first)
 
 
 def with_member(text: str, name: str, path: Path, key: str, value: Any) -> str:
     """Text with a member added to the object at a path, as its last."""
-    return _with_part(text, _container(text, name, path), f"{json.dumps(key)}: ", value, first=False)
+    return _with_part(text, _container(text, name, path, dict), f"{json.dumps(key)}: ", value, first=False)
 
 
 def as_array(text: str, name: str, path: Path) -> str:
@@ -150,10 +151,14 @@ def _rendered(value: Any, text: str, inner: str) -> str:
     return (newline(text) + inner).join(lines)
 
 
-def _container(text: str, name: str, path: Path) -> Node:
+def _container(text: str, name: str, path: Path, kind: type[Any] = object) -> Node:
     node = at(parse(text, name), path)
+    place = ".".join(map(str, path)) or "the top"
     if node is None:
-        raise AdoptionError(f"{name}: expected a value at {'.'.join(map(str, path))}, got none")
+        raise AdoptionError(f"{name}: expected a value at {place}, got none")
+    if not isinstance(node.value, kind):
+        expected = "an array" if kind is list else "an object"
+        raise AdoptionError(f"{name}: expected {expected} at {place}, got {shown(node.value)}; mend the file")
     return node
 
 

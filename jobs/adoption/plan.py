@@ -88,7 +88,9 @@ def leave(read: Read, existing: Collection[str]) -> Plan:
         _release(read, path, file, plan)
     for path in sorted(existing):
         data = read(f"{FOLDER}/{path}")
-        is_ours = path.startswith(".env") or path in ("marquee.toml", PATH.removeprefix(f"{FOLDER}/"))
+        # The Firebase CLI reads settings of the functions from `.env` and, for a project or an alias, `.env.NAME`.
+        is_settings = path == ".env" or path.startswith(".env.")
+        is_ours = is_settings or path in ("marquee.toml", PATH.removeprefix(f"{FOLDER}/"))
         if data is not None and (is_ours or record.copied.get(path) == digest(data)):
             plan.changes.append(Change(f"{FOLDER}/{path}", data, None))
         elif data is not None:

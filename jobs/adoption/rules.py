@@ -15,7 +15,9 @@ _DOCUMENTS: Final = re.compile(r"\bmatch\s+/databases/\{\s*\w+\s*\}/documents\s*
 _SERVICE: Final = re.compile(r"\bservice\s+cloud\.firestore\s*\{")
 _BLOCK: Final = "match /databases/{database}/documents {"
 _ADVICE: Final = "keep your own rules outside of them, restore the part from your version control, then run this again"
-_OPEN: Final = re.compile(r"\bmatch\s+/\{\s*\w+\s*=\s*\*\*\s*\}\s*\{")
+_OPEN: Final = re.compile(r"\bmatch\s+(?:/databases/\{\s*\w+\s*\}/documents)?/\{\s*\w+\s*(?:=\s*\*\*\s*)?\}")
+"""Beginning of a match whose first part may be the name of any collection."""
+_FUNCTION: Final = re.compile(r"\bfunction\s+(marquee\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Rules:
         closing = _closing(blank, opening.end())
         if closing is None:
             raise AdoptionError(f"{self.name}: expected a closing brace for {opening[0]!r}, found none; mend the rules")
+        if taken := sorted({*_FUNCTION.findall(blank)} & {*_FUNCTION.findall(self.fragment)}):
+            raise AdoptionError(
+                f"{self.name}: expected no function that is called as one of Marquee's, got {', '.join(taken)}; rename "
+                "it, or remove a part of Marquee's that stands without its markers"
+            )
         line_end, unit = jsontext.newline(text), jsontext.unit(text)
         outer = jsontext.indentation(text, opening.start())
         inner = outer + unit
@@ -73,9 +80,9 @@ class Rules:
         return text[:end] + block + tail
 
     def notes(self, text: str) -> Iterator[str]:
-        """Word about a match of all documents, whose permissions hold for Marquee's collections as well."""
+        """Word about a match of any collection, whose permissions hold for Marquee's collections as well."""
         if _OPEN.search(_SKIPPED.sub("", text)):
-            yield f"{self.name} has a match of all documents: what it allows, it allows for Marquee's collections too."
+            yield f"{self.name} has a match of any collection: what it allows, it allows for Marquee's collections too."
 
     def strip(self, text: str, ours: Any, before: str | None) -> str:  # the markers tell enough
         """Rules without the fragment `ours`; raises `AdoptionError` if what is between the markers was changed."""

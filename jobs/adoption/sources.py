@@ -9,6 +9,7 @@ from typing import Final
 from jobs import render, securityrules
 from jobs.adoption.edits import Adopted
 from jobs.adoption.errors import AdoptionError
+from jobs.adoption.files import STAGED
 from jobs.adoption.hostconfig import FOLDER
 from jobs.adoption.plan import LEFTOVERS
 from shared.schema import FILE, Schema
@@ -51,23 +52,28 @@ def adopted(host: Path, *, root: Path = ROOT) -> Adopted:
 
 
 def existing(host: Path) -> list[str]:
-    """Paths below the folder of a host of all files that it has, without what running the functions leaves there."""
+    """Paths below the folder of a host of all files that it has, without what is left there by runs.
+
+    These are folders of running functions, and new contents of a command that was killed before they replaced anything.
+    """
     folder = host / FOLDER
     if folder.is_symlink() or folder.is_file():
         raise AdoptionError(f"{FOLDER}: expected a folder or nothing, got a file or a link; move it away")
     found = []
     for path, folders, names in os.walk(folder):
         linked = [name for name in folders if (Path(path) / name).is_symlink() and name not in LEFTOVERS]
-        found += [(Path(path) / name).relative_to(folder).as_posix() for name in (*names, *linked)]
+        kept = [name for name in names if not name.startswith(STAGED)]
+        found += [(Path(path) / name).relative_to(folder).as_posix() for name in (*kept, *linked)]
         folders[:] = [name for name in folders if name not in LEFTOVERS]
     return sorted(found)
 
 
 def leftovers(host: Path) -> list[str]:
-    """Paths below `host` of folders in its Marquee folder that running the functions has made."""
+    """Paths below `host` of what runs have left in its Marquee folder, see `existing`."""
     found = []
-    for path, folders, _ in os.walk(host / FOLDER):
-        found += [(Path(path) / name).relative_to(host).as_posix() for name in folders if name in LEFTOVERS]
+    for path, folders, names in os.walk(host / FOLDER):
+        left = [name for name in folders if name in LEFTOVERS] + [name for name in names if name.startswith(STAGED)]
+        found += [(Path(path) / name).relative_to(host).as_posix() for name in left]
         folders[:] = [name for name in folders if name not in LEFTOVERS]
     return found
 

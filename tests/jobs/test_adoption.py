@@ -18,6 +18,7 @@ from jobs.adoption.files import Change
 from jobs.adoption.hosting import takes_api
 from jobs.adoption.plan import adopt as adopt_plan
 from jobs.adoption.record import digest
+from jobs.adoption.rules import Rules
 from tests.functions.test_deployment import ROOT, uploaded
 
 PACKAGES = sources._PACKAGES
@@ -380,6 +381,23 @@ def _unlink(name: str) -> Spoil:
             r"^error: firestore\.indexes\.json: expected .* for this field, got ",
         ),
         (_write(".gitignore", "# marquee: begin\n"), r"^error: \.gitignore: expected .* once each"),
+        (
+            _write(
+                "firestore.rules", RULES.replace("match /shows", "function marqueeIsOwn(a) { return true; } match /x")
+            ),
+            r"^error: firestore\.rules: expected no function that is called .* got marqueeIsOwn;",
+        ),
+        (
+            _write("firestore.indexes.json", '{"fieldOverrides": null}'),
+            r"^error: firestore\.indexes\.json: expected a li",
+        ),
+        (
+            _write("firebase.json", '{"hosting": {"public": ".", "ignore": "x"}}'),
+            r"an array at hosting\.ignore, got 'x'",
+        ),
+        (_write("firebase.json", '{"hosting": {"public": ".", "rewrites": "x"}}'), r"an array at hosting\.rewrites"),
+        (_write("firebase.json", '{"hosting": {"public": ".", "rewrites": null}}'), r"an array at hosting\.rewrites"),
+        (_write("firebase.json", '{"hosting": {"public": ".", "rewrites": {}}}'), r"an array at hosting\.rewrites"),
     ],
 )
 def test_nothing_unknown_is_overwritten(
@@ -444,6 +462,16 @@ def test_what_running_leaves_goes_with_the_folder(tmp_path: Path) -> None:
     assert tmp_path.is_dir()
 
 
+@pytest.mark.parametrize("name", [".envrc", ".environment/a", ".env-notes", "notes.txt", ".git/config"])
+def test_what_the_host_keeps_in_the_folder_stays(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = host(tmp_path / "host")
+    adopt(folder)
+    _write(f"marquee/{name}", "mine")(folder)
+    assert remove.main([str(folder)]) == 0
+    assert (folder / "marquee" / name).read_text() == "mine"
+    assert f"note: marquee/{name} stays: it is not Marquee's." in capsys.readouterr().out
+
+
 def test_a_folder_that_was_deleted_by_hand_is_adopted_anew(tmp_path: Path) -> None:
     folder = host(tmp_path / "host")
     before = contents(folder)
@@ -465,10 +493,29 @@ def test_this_project_does_not_adopt_itself() -> None:
     assert init.main([str(ROOT)]) == 2
 
 
-def test_an_open_rule_of_all_documents_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    opened = RULES.replace("match /shows/{id}", "match /{document = **}")
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("match /{document = **}", True),
+        ("match /{document=**}", True),
+        ("match /{collection}/{id}", True),
+        ("match /{ collection }/{rest=**}", True),
+        ("match /shows/{id}", False),
+        ("match /shows/{id}/{rest=**}", False),
+        ("// match /{document=**}\n match /shows/{id}", False),
+    ],
+)
+def test_a_match_of_any_collection_is_told(
+    tmp_path: Path, path: str, *, expected: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = RULES.replace("match /shows/{id}", path)
     assert init.main([str(host(tmp_path / "host", rules=opened))]) == 0
-    assert "note: firestore.rules has a match of all documents" in capsys.readouterr().out
+    assert ("note: firestore.rules has a match of any collection" in capsys.readouterr().out) is expected
+
+
+def test_a_match_of_any_collection_beside_the_block_of_documents_is_told() -> None:
+    text = "service cloud.firestore { match /databases/{db}/documents/{document=**} { allow read; } }"
+    assert [*Rules("firestore.rules", "").notes(text)]
 
 
 def test_a_codebase_that_takes_the_folder_along_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -490,6 +537,16 @@ def test_what_was_killed_halfway_can_be_removed_or_continued(tmp_path: Path, don
     whole = host(tmp_path / "whole")
     adopt(whole)
     assert contents(folder) == contents(whole)
+
+
+def test_what_was_killed_before_anything_was_replaced_can_be_adopted_and_removed(tmp_path: Path) -> None:
+    folder = host(tmp_path / "host")
+    before = contents(folder)
+    _write(f"marquee/shared/{files.STAGED}x1y2z3", "half a file")(folder)
+    adopt(folder)
+    assert remove.main([str(folder)]) == 0
+    assert contents(folder) == before
+    assert not (folder / "marquee").exists()
 
 
 def test_the_rewrite_goes_to_the_site_that_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
