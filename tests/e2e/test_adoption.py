@@ -144,7 +144,12 @@ def test_the_app_gets_recommendations_of_its_own_shows(shop: Suite, fans: Sequen
     assert version
     lists = set()
     for number in range(3):
-        items = eventually(partial(_items, shop, fans[number]), bool)
+        booked = {f"show{show}" for show in _booked(number)}
+        # Bookings reach the history by a trigger, which may still be queued behind those of the other fans.
+        items = eventually(
+            partial(_items, shop, fans[number]),
+            lambda items, booked=booked: bool(items) and not booked & {item["event_id"] for item in items},
+        )
         shows = [int(item["event_id"].removeprefix("show")) for item in items]
         assert len(shows) > 5
         assert items[0]["title"] == f"Show {shows[0]}"
