@@ -121,7 +121,8 @@ class Check:
         yield from self._interactions()
         is_changed = self.schema != self._settings.schema
         if is_changed:
-            yield f"Lines for {FILE}, to be looked through:\n\n{written(self.schema)}"
+            what = f"Lines for {FILE}, in place of its tables of the same names, to be looked through"
+            yield f"{what}:\n\n{written(self.schema)}"
         if self.is_usable:
             yield "usable: lists can be made"
         else:
@@ -211,7 +212,8 @@ def _described(found: Findings, table_name: str, sample: Sample) -> Iterator[str
         for row in found.rows
     ]
     title = f"{found.collection}, {found.count:,} documents, as [{table_name}]"
-    yield f"{title}\n{table(['field', 'found as', 'read as', 'filled', 'examples'], rows, left=5)}"
+    header = ["field", "found as", "read as", "filled", "examples"]
+    yield f"{title}\n{table(header, rows, left=5)}" if rows else f"{title}: none of Marquee's fields"
     if found.others:
         names = [fact.path for fact in found.others]
         more = f" and {len(names) - _OTHERS:,} more" if len(names) > _OTHERS else ""
@@ -255,6 +257,9 @@ def command(*, store: str | None, limit: int) -> None:
 
     For each field: the name under which it is found, what it is read as, how many documents have it, and examples; then
     what is missing, what recommendations miss for it, and lines for marquee.toml. Nothing is written.
+
+    The settings are those of marquee.toml beside main.py, or of the file that MARQUEE_CONFIG names, such as
+    APP/marquee/marquee.toml of an app. FIRESTORE_EMULATOR_HOST=HOST:PORT leads to the emulator.
 
     Exit status: 0 if lists can be made with the settings as they are, that is, if at least half of the published events
     have a date and can be read; 1 if not.

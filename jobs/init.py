@@ -1,5 +1,6 @@
 """Adoption by a Firebase project: shows what is added to its files, and adds it: `python -m jobs.init HOST`."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -12,14 +13,16 @@ from jobs.adoption import files, sources
 from jobs.adoption.hostconfig import FOLDER
 from jobs.adoption.plan import Plan, adopt
 from jobs.commandline import Job, run
+from shared.schema import FILE
 
-_SHOWN: Final = frozenset({"marquee.toml", ".env", ".env.local"})
-_NEXT: Final = f"""\
-Next:
-  1. Name the app's collections and fields in {FOLDER}/marquee.toml, then run this again.
-  2. To run the functions in the emulators:
-     python3.11 -m venv {FOLDER}/venv && {FOLDER}/venv/bin/pip install -r {FOLDER}/requirements.txt
-  3. firebase emulators:start, or firebase deploy --only functions:{FOLDER},firestore,hosting"""
+_SHOWN: Final = frozenset({FILE, ".env", ".env.local"})
+_NEXT: Final = """\
+Next, as docs/adoption.md says in full:
+  1. Name the app's collections and fields in {folder}/{file}, then run this again. This proposes the lines:
+     MARQUEE_CONFIG={config} venv/bin/marquee check --store firestore:PROJECT
+  2. To run the functions in the emulators, in the app's folder:
+     python3.11 -m venv {folder}/venv && {folder}/venv/bin/pip install -r {folder}/requirements.txt
+  3. firebase emulators:start --project demo-app, or firebase deploy --only functions:{folder},firestore,hosting"""
 
 
 @click.command("init", cls=Job)
@@ -41,7 +44,8 @@ def command(*, host: Path, is_written: bool, site: str | None) -> None:
     if not plan.changes:
         click.echo("nothing to change")
     elif is_written:
-        click.echo(f"{len(plan.changes)} files written\n\n{_NEXT}")
+        click.echo(f"{len(plan.changes)} files written\n")
+        click.echo(_NEXT.format(folder=FOLDER, file=FILE, config=shlex.quote(str(host / FOLDER / FILE))))
     else:
         click.echo("nothing is written yet; add --write to make these changes")
 

@@ -89,7 +89,8 @@ class Sections(click.Group):
 command = Sections(
     "marquee",
     help="Event recommendations for Firebase apps. Stores are those of the settings, by default SQLite and a folder "
-    "in .marquee/ below the working directory. `marquee COMMAND --help` explains a command.",
+    "in .marquee/ below the working directory. Names are those of marquee.toml, or of the file that MARQUEE_CONFIG "
+    "names, such as APP/marquee/marquee.toml of an app. `marquee COMMAND --help` explains a command.",
 )
 
 

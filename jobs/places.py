@@ -32,9 +32,12 @@ def named(
     if objects:
         return with_objects(changed, objects, environ)
     if changed.documents.startswith("firestore:") and changed.objects == Settings().objects:
+        is_emulated = bool(environ.get("FIRESTORE_EMULATOR_HOST"))
+        bucket = "the bucket as gs:BUCKET"
+        folder = "that of the emulators, such as folder:APP/marquee/.marquee/emulators,"
         raise SettingsError(
-            f"--objects: {changed.documents} is used with the key in its deployment's bucket; name the bucket as"
-            " gs:BUCKET here or in MARQUEE_OBJECTS"
+            f"--objects: {changed.documents} is used with the key in its deployment's bucket; name "
+            f"{folder if is_emulated else bucket} here or in MARQUEE_OBJECTS"
         )
     return changed
 

@@ -1,6 +1,6 @@
 """Matching of an app's fields with Marquee's, by their names and by the kinds of their values."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from jobs.naming import Naming
@@ -45,8 +45,8 @@ _VALUES: Final[Mapping[Status, Collection[str]]] = {
 _OF_STATUS: Final = ("status", "state", "phase", "visibility", "stage")
 
 
-def matched(facts: Iterable[Facts], names: Collection[str], taken: Collection[str] = ()) -> dict[str, str]:
-    """Paths of the fields that may be those of `names`, by these.
+def matched(facts: Iterable[Facts], names: Sequence[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """Paths of the fields that may be those of `names`, by these, in their order.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def matched(facts: Iterable[Facts], names: Collection[str], taken: Collection[st
             score = (len(steps), -fact.filled)
             if ours not in best or score < best[ours][0]:
                 best[ours] = (score, fact.path)
-    return {ours: path for ours, (_, path) in best.items()}
+    # Firestore gives the fields of a document in no order.
+    return {ours: best[ours][1] for ours in names if ours in best}
 
 
 def status_of(facts: Iterable[Facts]) -> StatusSchema | None:

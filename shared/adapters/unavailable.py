@@ -14,10 +14,13 @@ _DOCUMENT: Final = re.compile(r"(/documents/[A-Za-z_]+/)[^\"'\]\n]*")
 def unavailable(what: str = "") -> Iterator[None]:
     """Error translation of a block: what a Google client raises becomes `StoreUnavailable`, prefixed with `what`."""
     from google.api_core.exceptions import GoogleAPIError
-    from google.auth.exceptions import GoogleAuthError
+    from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
     try:
         yield
+    except DefaultCredentialsError as error:
+        said = without_credentials(error)
+        raise StoreUnavailable(f"{what}: {said}" if what else said) from error
     # Connections that break below the library raise OSError.
     except (GoogleAPIError, GoogleAuthError, OSError) as error:
         said = without_ids(error)
@@ -31,6 +34,12 @@ def prefixed(what: str) -> Iterator[None]:
         yield
     except StoreUnavailable as error:
         raise StoreUnavailable(f"{what}: {error}", retry_after_s=error.retry_after_s) from error
+
+
+def without_credentials(error: BaseException) -> str:
+    """Message of a Google client that finds no credentials, with the command that makes some."""
+    said = str(error).partition(" To set up")[0].rstrip(".")
+    return f"expected credentials of Google Cloud: {said}; run `gcloud auth application-default login`"
 
 
 def without_ids(error: BaseException) -> str:

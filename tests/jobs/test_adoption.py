@@ -648,6 +648,12 @@ def test_only_what_is_for_the_api_in_particular_takes_its_path(rule: dict[str, s
     assert takes_api(rule) is expected
 
 
+def test_what_comes_next_names_the_app_s_own_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = host(tmp_path / "an app")
+    adopt(folder)
+    assert f"MARQUEE_CONFIG='{folder}/marquee/marquee.toml' venv/bin/marquee check" in capsys.readouterr().out
+
+
 def test_the_copy_is_what_a_deployment_uploads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "_PACKAGES", PACKAGES)
     folder = host(tmp_path / "host")

@@ -129,6 +129,15 @@ def test_the_names_of_an_app_are_found_and_make_its_events_usable(app: str) -> N
     assert "Lines for marquee.toml" not in again
 
 
+@pytest.mark.parametrize("app", APPS)
+def test_lines_are_proposed_in_one_order(app: str) -> None:
+    collection, document, _ = APPS[app]
+    for fields in (document, dict(reversed(list(document.items())))):
+        _, made = report(Source({collection: {"a": fields}}), Schema())
+        names = [name for name in made.schema.events.fields if name not in findings.PLACE]
+        assert names == [name for name in findings.FIELDS["events"] if name in names]
+
+
 def test_flags_and_values_of_statuses_are_proposed() -> None:
     date: dict[str, Any] = {"starts_at": NOW + DAY}
     flags: list[dict[str, Any]] = [{**date, "isPublished": n > 3, "flags": {"cancelled": n > 17}} for n in range(20)]
@@ -215,6 +224,8 @@ def test_halves_of_a_place_that_are_not_read_are_named() -> None:
 def test_users_of_the_app_are_mapped_or_left_alone(users: Mapping[str, Any], line: str) -> None:
     text, made = report(Source({"events": {"a": {"starts_at": MS}}, "members": {"a": users}}), Schema())
     assert line in text
+    # No table without rows.
+    assert "members, 1 documents, as [users]" + (": none" if line == "[interests]" else "\n") in text
     assert Schema.parse(written(made.schema)) == made.schema
 
 

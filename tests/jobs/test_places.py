@@ -16,6 +16,12 @@ def test_options_name_stores_in_place_of_the_settings() -> None:
     assert named(deployed, documents=None, objects=None) == deployed
 
 
+def test_a_place_is_proposed_that_is_accepted_there() -> None:
+    for environ, place in (({}, "gs:BUCKET"), ({"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"}, "folder:APP/marquee")):
+        with pytest.raises(SettingsError, match=place):
+            named(Settings(), documents="firestore:p", objects=None, environ=environ)
+
+
 @pytest.mark.parametrize("documents", [None, "firestore:p"])
 def test_firestore_is_not_used_with_the_key_of_a_default_folder(documents: str | None) -> None:
     settings = Settings() if documents else Settings(documents="firestore:p")

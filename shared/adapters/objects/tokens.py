@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.objects.timelimit import ended_at
+from shared.adapters.unavailable import without_credentials
 from shared.errors import StoreUnavailable
 from shared.ports import remaining_s
 from shared.settings import is_on_google_cloud
@@ -84,7 +85,7 @@ class Tokens:
 
     def _from_credentials(self) -> tuple[str, float]:
         from google.auth import default
-        from google.auth.exceptions import GoogleAuthError
+        from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
         from google.auth.transport.requests import Request
 
         try:
@@ -92,6 +93,8 @@ class Tokens:
                 self._credentials, _ = default(scopes=[_SCOPE])
             request = partial(Request(), timeout=remaining_s(self._timeout_s))
             self._credentials.refresh(request)  # type: ignore[no-untyped-call]  # the library types it in part
+        except DefaultCredentialsError as error:
+            raise StoreUnavailable(without_credentials(error)) from error
         except GoogleAuthError as error:
             raise StoreUnavailable(f"expected credentials of Google Cloud: {error}") from error
         # Google's tokens live an hour; asking again after ten minutes of use costs little.

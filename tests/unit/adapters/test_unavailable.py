@@ -4,6 +4,7 @@ import traceback
 
 import pytest
 from google.api_core.exceptions import InvalidArgument, ServiceUnavailable
+from google.auth.exceptions import DefaultCredentialsError
 
 from shared.adapters.unavailable import unavailable
 from shared.errors import StoreUnavailable
@@ -34,3 +35,9 @@ def test_other_causes_are_kept() -> None:
     with pytest.raises(StoreUnavailable, match=r"^cannot read: 503 try later$") as raised, unavailable("cannot read"):
         raise ServiceUnavailable("try later")  # type: ignore[no-untyped-call]
     assert isinstance(raised.value.__cause__, ServiceUnavailable)
+
+
+def test_missing_credentials_come_with_the_command_that_makes_them() -> None:
+    login = r"^firestore:p: expected credentials of Google Cloud: .*none; run `gcloud auth application-default login`$"
+    with pytest.raises(StoreUnavailable, match=login), unavailable("firestore:p"):
+        raise DefaultCredentialsError("none. To set up, see elsewhere.")  # type: ignore[no-untyped-call]
