@@ -103,7 +103,7 @@ def test_every_shell_command_runs_after_those_of_the_readme(clone: Path) -> None
     assert len(said) == 6
     [python] = (answer for script, answer in said.items() if "-c '" in script)
     assert len(python.splitlines()) == 5
-    [backtest] = (answer for script, answer in said.items() if "jobs.backtest" in script)
+    [backtest] = (answer for script, answer in said.items() if "marquee backtest" in script)
     assert backtest.splitlines()[0] == "user_id,event_id,rank,score"
     assert len(backtest.splitlines()) == 3
     [versions] = (answer for script, answer in said.items() if "marquee versions" in script)
@@ -141,7 +141,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
 
 def test_every_command_line_that_is_named_exists_with_its_options() -> None:
     named = re.findall(r"python -m ([\w.]+)((?: [^`\n]*)?)", TEXT)
-    assert {"jobs.load", "jobs.backtest", "benchmarks.training"} <= {module for module, _ in named}
+    assert {"benchmarks.signals", "benchmarks.training"} <= {module for module, _ in named}
     for module, arguments in named:
         source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
         for call, shared in (("add_arguments(", "jobs/options.py"), ("add_split_arguments(", "benchmarks/splits.py")):
@@ -156,7 +156,7 @@ def options_of(command: click.Command) -> set[str]:
 
 def test_every_command_of_marquee_that_is_named_exists_with_its_options() -> None:
     named = re.findall(r"(?:`|^venv/bin/|`venv/bin/)marquee ([a-z][a-z-]*)((?: [^`\n]*)?)", TEXT, re.MULTILINE)
-    assert {"load", "train", "recommend", "versions", "rollback"} <= {name for name, _ in named}
+    assert {"load", "train", "backtest", "recommend", "versions", "rollback"} <= {name for name, _ in named}
     for name, arguments in named:
         command = marquee.get_command(click.Context(marquee), name)
         assert command, name
