@@ -12,7 +12,7 @@ from shared.entities import User
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
 from shared.learning.listwise import TrainingGroups
-from shared.learning.samples import TrainingGroup, sample_groups, stack_groups
+from shared.learning.samples import GroupSampler, TrainingGroup, stack_groups
 from shared.learning.windows import Split, Window, random_split, split, windows_of
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import SignalParams, TrainingData
@@ -116,10 +116,8 @@ class Replay:
         rng: "np.random.Generator",
     ) -> list[list[TrainingGroup]]:
         """Training groups of a split, for each of the draws."""
-        return [
-            list(sample_groups(found, data, params, self._users, max_users, rng, friends=self.has_friends))
-            for _ in range(DRAWS)
-        ]
+        sampler = GroupSampler(found, data, params, self._users, self.has_friends)
+        return [list(sampler.draw(max_users, rng)) for _ in range(DRAWS)]
 
     def _data_before(self, moment_s: float) -> TrainingData:
         # Callers ask in order of time, so only the data and the parameters of the latest time are cached.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -62,74 +63,105 @@ def stack_groups(windows: Sequence[Sequence[TrainingGroup]]) -> TrainingGroups |
     )
 
 
-def sample_groups(
-    split: Split,
-    data: TrainingData,
-    params: Mapping[str, SignalParams],
-    users: Mapping[str, User],
-    max_users: int,
-    rng: "np.random.Generator",
-    *,
-    friends: bool = False,
-) -> Iterator[TrainingGroup]:
-    """Training groups of at most `max_users` users with positives in the window of `split`.
+@dataclass(frozen=True)
+class GroupSampler:
+    """Sampler of training groups of a window, with what all draws of them share.
 
-    Signals with `params` learned from `data`, the interactions before the split, score users by their histories of that
-    time. Candidates and positives are those of offline evaluation, see `evaluation/holdout.py`. Negatives are sampled
-    from the candidates that a user has not consumed, see `_inclusion_probabilities`. With `friends`, users have the
-    mutual friends among `users` who go as of that time.
+    Signals with `params` learned from `data`, the interactions before the window, score users by their histories of
+    that time. Candidates and positives are those of offline evaluation, see `evaluation/holdout.py`. Negatives are
+    sampled from the candidates that a user has not consumed, see `_inclusion_probabilities`.
+
+    Attributes
+    ----------
+    split : interactions known at the start of the window, and the positives in it.
+    data : training data at the start of the window.
+    params : parameters of all signals by name.
+    users : declared profiles by id.
+    friends : whether users have the mutual friends among `users` who go as of that time.
     """
-    catalog, table = data.catalog, data.table
-    moment = datetime.fromtimestamp(data.now_s, UTC)
-    # Users of a window could choose what was announced within it, and serving ranks such events, too.
-    rows = candidate_rows(catalog, data.now_s, known_by_s=split.window.until_s)
-    user_of_positive, column_of_positive = first_hits(split.past, split.positives, rows, len(catalog))
-    user_rows = np.unique(user_of_positive)
-    if not len(user_rows):
-        return
-    if len(user_rows) > max_users:
-        user_rows = np.sort(rng.choice(user_rows, max_users, replace=False))
-    popular = popularity(table, len(catalog))[rows]
-    live = Candidates(catalog, rows, data.now_s, popular)
-    event_scores = {s.name: s.score(params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
-    probabilities = _inclusion_probabilities(popular)
-    has_group = np.zeros(len(table.users), np.bool_)
-    has_group[user_rows] = True
-    users_table = table.where(has_group[table.user_rows])
-    user_ids = table.users.ids(user_rows)
-    plans = PastPlans(users, table, catalog) if friends else None
-    for begin in range(0, len(user_rows), _CHUNK):
-        chunk = user_rows[begin : begin + _CHUNK]
-        profiles = [users.get(user_id) or User(user_id=user_id) for user_id in user_ids[begin : begin + _CHUNK]]
-        in_chunk = np.isin(user_of_positive, chunk)
-        sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
-        columns = np.union1d(sample, column_of_positive[in_chunk])
-        histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
-        if plans:
-            histories = replace(histories, going=plans.going(profiles))
-        candidates = Candidates(catalog, rows[columns], data.now_s, popular[columns])
-        values, segments = score_signals(
-            params,
-            UserBatch(histories, candidates),
-            {name: scores[columns] for name, scores in event_scores.items()},
-        )
-        is_consumed = histories.consumed(len(catalog))[:, rows[columns]]
-        is_sampled = np.isin(columns, sample)
-        for index, user_row in enumerate(chunk):
-            is_positive = np.isin(columns, column_of_positive[in_chunk & (user_of_positive == user_row)])
-            positives = np.flatnonzero(is_positive)
-            if len(positives) > _MAX_POSITIVES:
-                positives = np.sort(rng.choice(positives, _MAX_POSITIVES, replace=False))
-            negatives = np.flatnonzero(is_sampled & ~is_positive & ~is_consumed[index])
-            if not len(negatives):
-                continue
-            log_weights = np.concatenate([np.zeros(len(positives)), -np.log(probabilities[columns[negatives]])])
-            yield TrainingGroup(
-                values[index][np.concatenate([positives, negatives])],
-                np.repeat(np.array([1 / len(positives), 0], np.float32), [len(positives), len(negatives)]),
-                log_weights.astype(np.float32),
-                int(segments[index]),
+
+    split: Split
+    data: TrainingData
+    params: Mapping[str, SignalParams]
+    users: Mapping[str, User]
+    friends: bool = False
+
+    @cached_property
+    def _rows(self) -> NDArray[np.int64]:
+        """Event rows of the candidates, int64 of shape (c,)."""
+        # Users of a window could choose what was announced within it, and serving ranks such events, too.
+        return candidate_rows(self.data.catalog, self.data.now_s, known_by_s=self.split.window.until_s)
+
+    @cached_property
+    def _positives(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """User row and candidate column of each positive."""
+        return first_hits(self.split.past, self.split.positives, self._rows, len(self.data.catalog))
+
+    @cached_property
+    def _popular(self) -> NDArray[np.float64]:
+        """Popularity of the candidates, float64 of shape (c,)."""
+        popular: NDArray[np.float64] = popularity(self.data.table, len(self.data.catalog))[self._rows]
+        return popular
+
+    @cached_property
+    def _event_scores(self) -> dict[str, NDArray[np.float32]]:
+        """Scores of the event signals by name, float32 of shape (c,)."""
+        live = Candidates(self.data.catalog, self._rows, self.data.now_s, self._popular)
+        return {s.name: s.score(self.params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
+
+    @cached_property
+    def _plans(self) -> PastPlans | None:
+        return PastPlans(self.users, self.data.table, self.data.catalog) if self.friends else None
+
+    def draw(self, max_users: int, rng: "np.random.Generator") -> Iterator[TrainingGroup]:
+        """Training groups of at most `max_users` users with positives in the window."""
+        catalog, table = self.data.catalog, self.data.table
+        moment = datetime.fromtimestamp(self.data.now_s, UTC)
+        rows, (user_of_positive, column_of_positive) = self._rows, self._positives
+        user_rows = np.unique(user_of_positive)
+        if not len(user_rows):
+            return
+        if len(user_rows) > max_users:
+            user_rows = np.sort(rng.choice(user_rows, max_users, replace=False))
+        popular = self._popular
+        probabilities = _inclusion_probabilities(popular)
+        has_group = np.zeros(len(table.users), np.bool_)
+        has_group[user_rows] = True
+        users_table = table.where(has_group[table.user_rows])
+        user_ids = table.users.ids(user_rows)
+        for begin in range(0, len(user_rows), _CHUNK):
+            chunk = user_rows[begin : begin + _CHUNK]
+            chunk_ids = user_ids[begin : begin + _CHUNK]
+            profiles = [self.users.get(user_id) or User(user_id=user_id) for user_id in chunk_ids]
+            in_chunk = np.isin(user_of_positive, chunk)
+            sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
+            columns = np.union1d(sample, column_of_positive[in_chunk])
+            histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
+            if self._plans:
+                histories = replace(histories, going=self._plans.going(profiles))
+            candidates = Candidates(catalog, rows[columns], self.data.now_s, popular[columns])
+            values, segments = score_signals(
+                self.params,
+                UserBatch(histories, candidates),
+                {name: scores[columns] for name, scores in self._event_scores.items()},
             )
+            is_consumed = histories.consumed(len(catalog))[:, rows[columns]]
+            is_sampled = np.isin(columns, sample)
+            for index, user_row in enumerate(chunk):
+                is_positive = np.isin(columns, column_of_positive[in_chunk & (user_of_positive == user_row)])
+                positives = np.flatnonzero(is_positive)
+                if len(positives) > _MAX_POSITIVES:
+                    positives = np.sort(rng.choice(positives, _MAX_POSITIVES, replace=False))
+                negatives = np.flatnonzero(is_sampled & ~is_positive & ~is_consumed[index])
+                if not len(negatives):
+                    continue
+                log_weights = np.concatenate([np.zeros(len(positives)), -np.log(probabilities[columns[negatives]])])
+                yield TrainingGroup(
+                    values[index][np.concatenate([positives, negatives])],
+                    np.repeat(np.array([1 / len(positives), 0], np.float32), [len(positives), len(negatives)]),
+                    log_weights.astype(np.float32),
+                    int(segments[index]),
+                )
 
 
 def _inclusion_probabilities(popular: NDArray[np.float64]) -> NDArray[np.float64]:
