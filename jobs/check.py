@@ -157,10 +157,7 @@ class Check:
             yield f"With the lines below, {_told(then)}"
 
     def _profiles(self) -> Iterator[str]:
-        if self.schema.has_interests:
-            name = self._found(self.schema.profiles.collection, ())
-        else:
-            name = self._found(self.schema.profiles.collection, _USERS_LIKE)
+        name = self._found(self.schema.profiles.collection, () if self.schema.has_interests else _USERS_LIKE)
         if not name:
             yield f"{self.schema.profiles.collection}: no profiles yet; users without history get what is popular"
             return

@@ -22,26 +22,13 @@ _ON_THE_WAY_S: Final = 2
 
 def shown(call: Call, answer: Answer, now: datetime) -> Response:
     """Response with a list: private, or for a while anybody's if it depends on nothing but the address and the time."""
-    body = {
-        "recommendation_id": answer.recommendation_id,
-        "model_version": answer.model_version,
-        "items": items(answer.items, call.fields()),
-        "next_cursor": answer.next_cursor,
-        "degraded": answer.degraded,
-    }
+    body = _body(call, answer, next_cursor=answer.next_cursor)
     return responses.listed(body, lifetime_s(answer, now) if call.is_anybodys() else 0)
 
 
 def ranked(call: Call, ranking: Ranking) -> Response:
     """Response with the caller's own events in ranked order."""
-    body = {
-        "recommendation_id": ranking.recommendation_id,
-        "model_version": ranking.model_version,
-        "items": items(ranking.items, call.fields()),
-        "left_out": ranking.left_out,
-        "degraded": ranking.degraded,
-    }
-    return responses.ok(body)
+    return responses.ok(_body(call, ranking, left_out=ranking.left_out))
 
 
 def lifetime_s(answer: Answer, now: datetime) -> int:
@@ -70,6 +57,17 @@ def items(listed: Sequence[Recommendation], wanted: Sequence[str]) -> list[dict[
         }
         for item, card in zip(listed, map(_card, listed), strict=True)
     ]
+
+
+def _body(call: Call, answer: Answer | Ranking, **own: Any) -> dict[str, Any]:
+    """Body of an answer, with the field of its `own` that the other kind of list has not."""
+    return {
+        "recommendation_id": answer.recommendation_id,
+        "model_version": answer.model_version,
+        "items": items(answer.items, call.fields()),
+        **own,
+        "degraded": answer.degraded,
+    }
 
 
 def _card(item: Recommendation) -> dict[str, Any]:

@@ -51,7 +51,7 @@ MISSED: Final[Mapping[str, Mapping[str, str]]] = {
         "updated_at": "trainings read changed profiles again only with --reread",
     },
 }
-"""What recommendations miss without a field, by table."""
+"""Losses of recommendations without a field, by table."""
 
 _READ_AS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("starts_at", "ends_at", "created_at", "updated_at"), "time"),
@@ -93,7 +93,7 @@ class Row:
     is_proposed: bool
 
     def read_as(self) -> str:
-        """What Marquee reads the field as."""
+        """Kind of value as which the field is read."""
         return _READ_AS.get(self.name, "text")
 
 

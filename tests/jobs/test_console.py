@@ -60,7 +60,7 @@ def test_tasks_within_tasks_end_together() -> None:
 
 
 def watched(command: list[str], folder: Path) -> str:
-    """What a command shows on a terminal."""
+    """Output of a command on a terminal."""
     ours, theirs = pty.openpty()
     shown: list[bytes] = []
 
