@@ -58,6 +58,9 @@ _OTHERS: Final = {
 }
 """Hand-set weights of the remaining signals, absolute."""
 
+_SOURCES: Final = tuple(dict.fromkeys(signal.source for signal in SIGNALS if isinstance(signal, UserSignal)))
+"""Sources that a user's recommendations may have, those of the user signals."""
+
 _HEAVIEST: Final = 1e9
 """Largest weight of a stored model, far above learned ones: no sum of weighted signals overflows."""
 
@@ -151,14 +154,16 @@ class Blend:
 
     def score(self, batch: UserBatch) -> NDArray[np.float32]:
         """Ranking scores, float32 of shape (b, c), finite; only their order has a meaning."""
-        segments = batch.segments()
-        return self._of_events(batch.candidates)[segments] + self._summed(self.weights[segments], batch)
+        segments, personal = batch.segments(), ScoreSum(batch)
+        self._add_personal(self.weights[segments], batch, dict.fromkeys(_SOURCES, personal))
+        return self._of_events(batch.candidates)[segments] + personal.total()
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""
         own = self.weights[np.repeat(batch.segments()[:1], len(batch))]
-        sources = [signal.source for signal in SIGNALS if isinstance(signal, UserSignal)]
-        return {source: self._summed(own, batch, source=source) for source in dict.fromkeys(sources)}
+        sums = {source: ScoreSum(batch) for source in _SOURCES}
+        self._add_personal(own, batch, sums)
+        return {source: personal.total() for source, personal in sums.items()}
 
     def report(self) -> dict[str, Any]:
         """Weights by segment and signal, and their origin, for the manifest."""
@@ -235,26 +240,20 @@ class Blend:
             cached[signal.name] = signal.for_known(self._params(signal), candidates.known)
         return cached[signal.name]
 
-    def _summed(
-        self, weights: NDArray[np.float32], batch: UserBatch, *, source: str | None = None
-    ) -> NDArray[np.float32]:
-        """Weighted sum of the user signals, of a single source if given, float32 of shape (b, c).
-
-        `weights` has shape (b, F).
-        """
-        whole = ScoreSum(batch)
+    def _add_personal(self, weights: NDArray[np.float32], batch: UserBatch, sums: Mapping[str, ScoreSum]) -> None:
+        """Addition of the weighted terms of the user signals to the sum of their source; `weights` has shape (b, F)."""
         if batch.is_cold_start():
-            return whole.total()
+            return
         static, timed = self._cached(batch.candidates)
-        for signal, own in zip(SIGNALS, weights.T, strict=True):
-            if isinstance(signal, UserSignal) and source in (None, signal.source) and own.any():
+        for column in np.flatnonzero(weights.any(axis=0)).tolist():
+            signal = SIGNALS[column]
+            if isinstance(signal, UserSignal):
                 cached = (static if signal.is_timeless else timed).params
                 if signal.name not in cached:
                     params = self._of_known(signal, batch.candidates.static)
                     cached[signal.name] = signal.for_candidates(params, batch.candidates)
                 for term in signal.terms(cached[signal.name], batch):
-                    whole.add(term, own)
-        return whole.total()
+                    sums[signal.source].add(term, weights[:, column])
 
 
 def learn(draws: Sequence[TrainingGroups]) -> tuple[NDArray[np.float32], dict[str, Any]]:
