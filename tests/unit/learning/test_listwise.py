@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
 
@@ -67,6 +68,31 @@ def test_a_segment_without_groups_follows_the_other_segment() -> None:
     groups = _groups(np.random.default_rng(4), TRUE[:1])
     weights = _fit(groups)
     assert weights[1] == pytest.approx(weights[0] * 3 / 4, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_weights_within_the_bounds_have_a_lower_loss(seed: int) -> None:
+    """Nearly equal signals, some of little use, of different scales; scipy's solver, run to its end, is the oracle."""
+    rng = np.random.default_rng(seed)
+    true = np.array([[2.0, 0.0, -1.0, 0.3, 0.0], [0.5, 0.1, 1.0, -0.2, 0.0]], np.float32)
+    groups = _groups(rng, true, count=400, size=8)
+    values = np.concatenate([groups.values, groups.values[:, :2] + rng.normal(0, 0.05, (3_200, 2))], axis=1)
+    groups = replace(groups, values=(values * np.geomspace(0.01, 100, 7)).astype(np.float32))
+    may_be_negative = rng.random(7) < 0.4
+    found = fit_listwise(groups, n_segments=2, ridge=0.5, may_be_negative=may_be_negative)
+    assert (found[:, ~may_be_negative] >= 0).all()
+    size = np.sqrt(np.mean(groups.values.astype(np.float64) ** 2, axis=0))
+    bounds = [(None if free else 0.0, None) for free in may_be_negative] * 2
+    solved = minimize(_loss, np.zeros(14), (groups, size), "L-BFGS-B", bounds=bounds, options={"maxiter": 2_000})
+    assert _loss((found * size).ravel(), groups, size) <= solved.fun * (1 + 1e-6)
+
+
+def _loss(flat: NDArray[np.float64], groups: TrainingGroups, size: NDArray[np.float64]) -> float:
+    """Penalized loss of weights in units of the signals' root mean square, for groups of eight rows and a ridge of 0.5."""
+    weights = flat.reshape(2, -1)
+    ridge = 0.5 / 2 * ((weights**2).mean(axis=0).sum() + 3 * ((weights - weights.mean(axis=0)) ** 2).sum())
+    scores = np.einsum("gsf,gf->gs", groups.values.reshape(len(groups), 8, -1) / size, weights[groups.segments])
+    return float(ridge + np.log(np.exp(scores).sum(axis=1)).sum() - groups.labels @ scores.ravel())
 
 
 def test_signals_that_are_all_zero_get_no_weight() -> None:
