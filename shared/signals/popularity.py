@@ -63,12 +63,15 @@ class LikesPerEvent(EventSignal):
 
     Mean likes per event are weighted by the events' freshness (see `TrainingData.freshness`) and shrunk towards the
     mean of all events by `damping` events. `past_only` leaves out events to come, whose likes are not complete.
+    With `may_be_negative`, its weight may be, as it is where `NewcomersPerEvent` has one of its own: what is liked by
+    regulars alone counts against an organizer.
     """
 
     is_timeless = True
 
-    def __init__(self, field: str, *, damping: float, past_only: bool = False) -> None:
+    def __init__(self, field: str, *, damping: float, past_only: bool = False, may_be_negative: bool = False) -> None:
         self.name = f"liked_{field}"
+        self.may_be_negative = may_be_negative
         self._field = field
         self._damping = damping
         self._past_only = past_only

@@ -45,7 +45,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Nearness(),
     Budget(),
     PopularityRank(),
-    LikesPerEvent("organizer", damping=3),
+    LikesPerEvent("organizer", damping=3, may_be_negative=True),
     NewcomersPerEvent("organizer", damping=3),
     LikesPerEvent("slot", damping=10, past_only=True),
     Soonness(),
