@@ -1,6 +1,7 @@
 """Composition root: the only module that creates adapters, once per instance, on first use."""
 
 import os
+import secrets
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -56,6 +57,10 @@ def _new_id() -> str:
     return uuid.uuid4().hex
 
 
+def _seed() -> int:
+    return secrets.randbits(32)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Services of an instance: everything that a function needs besides its request.
@@ -65,7 +70,8 @@ class Services:
     keys : source of the deployment's keys, read on the first call.
     serving : the model, events and rules that serve requests.
     now : the clock, as aware UTC times.
-    new_id : generator of ids of lists and runs.
+    new_id : generator of ids of runs.
+    seed : generator of the random numbers of requests, 0..2^32 − 1.
     run_smoke_test : runs the smoke test of a new model.
     quota : the rate limit of stored interactions, by user.
     visitor_quota : the rate limits of those who have no account, by visitor, by network address and in all.
@@ -81,6 +87,7 @@ class Services:
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
     new_id: Callable[[], str] = field(default=_new_id)
+    seed: Callable[[], int] = field(default=_seed)
     run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
     quota: Quota = field(default_factory=lambda: Quota(MAX_SENT, SENT_IN))
     visitor_quota: VisitorQuota = field(
@@ -151,6 +158,7 @@ def build(settings: Settings) -> Services:
             refresh_s=settings.refresh_s,
             deadline_s=settings.deadline_s,
             calendar=calendar(settings),
+            keys=keys,
         ),
         identity=FirebaseIdentity(settings.project, admins=settings.admins),
     )

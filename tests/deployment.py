@@ -73,7 +73,7 @@ def wire(
     documents: Documents, folder: Path, clock: Clock, *, objects: ObjectStore | None = None, **settings: Any
 ) -> Services:
     """Services on the given documents and objects; by default, objects are in `folder`."""
-    numbers = count(1)
+    numbers, seeds = count(1), count(1)
     configured = replace(Settings(require_auth=False, model="svd", refresh_s=REFRESH.total_seconds()), **settings)
     objects = objects or FolderObjects(folder)
     return Services(
@@ -81,10 +81,11 @@ def wire(
         documents=documents,
         objects=objects,
         keys=keys,
-        serving=Serving(documents, objects, refresh_s=configured.refresh_s),
+        serving=Serving(documents, objects, refresh_s=configured.refresh_s, keys=keys),
         identity=PlainIdentity(),
         now=clock,
         new_id=lambda: f"id{next(numbers):06}",
+        seed=lambda: next(seeds),
         run_smoke_test=smoke_test.answer,
     )
 

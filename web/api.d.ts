@@ -322,7 +322,7 @@ export interface components {
          * @description Time of the interaction, by default now: at most seven days ago and two minutes ahead.
          */
         OccurredAt: string;
-        /** @description Position in the list, from 0. */
+        /** @description Position in the list that recommendation_id names, from 0. */
         Position: number;
         /** @description Interaction of a user; type says of which kind it is. */
         Interaction: components["schemas"]["Impression"] | components["schemas"]["EventInteraction"] | components["schemas"]["Rating"] | components["schemas"]["OrganizerInteraction"] | components["schemas"]["Search"] | components["schemas"]["CategoryClick"];
@@ -444,7 +444,7 @@ export interface components {
             position?: components["schemas"]["Position"];
         };
         Recommendations: {
-            /** @description Id of this list, to be sent with the interactions that follow from it. */
+            /** @description Id of this list, to be sent with the interactions that follow from it. It is signed: it says which list, model and user it is of, so that clicks and bookings can be credited to them. */
             recommendation_id: string;
             /** @description Version of the model that ranked the list; null before the first training. */
             model_version: string | null;
@@ -642,6 +642,7 @@ export interface components {
             max_per_organizer?: number;
         };
         Ranking: {
+            /** @description Id of this list, as that of `Recommendations`. */
             recommendation_id: string;
             model_version: string | null;
             items: components["schemas"]["Recommendation"][];

@@ -54,13 +54,18 @@ class Call:
         """Organizer ids of a user, known for the caller only, from the token; empty for any other user."""
         return self.caller.organizer_ids if user_id == self.caller.user_id else ()
 
-    def list_request(self, recommendation_id: str, query: ListQuery | None = None) -> ListRequest:
-        """List request of the acting user, see `acting_user`; `query` is None for that of the call's parameters."""
-        user_id = self.acting_user()
+    def list_request(self, seed: int, query: ListQuery | None = None) -> ListRequest:
+        """List request of the acting user, see `acting_user`; `query` is None for that of the call's parameters.
+
+        `seed` is a random number of the request, see `ListRequest`.
+        """
+        acting = self.acting_caller()
+        user_id = acting.user_id
         return ListRequest(
             user_id=user_id,
             query=query or self.query(),
-            recommendation_id=recommendation_id,
+            seed=seed,
+            is_visitor=acting.is_anonymous,
             recent=(self.body or self.parameters).get("recent", ()),
             organizer_ids=self.organizer_ids(user_id),
         )

@@ -12,21 +12,21 @@ from shared.services.serving.lists import popular, similar, trending
 
 def get_similar(call: Call, wired: Services) -> Response:
     """Similar events: those most similar to a given event."""
-    request = call.list_request(wired.new_id())
+    request = call.list_request(wired.seed())
     answer = similar(wired.context(), request, event_id=call.parameters["event_id"], caller=call.caller)
     return listing.shown(call, answer, wired.now())
 
 
 def get_popular(call: Call, wired: Services) -> Response:
     """Popular events: those with the most interactions."""
-    request = call.list_request(wired.new_id())
+    request = call.list_request(wired.seed())
     answer = popular(wired.context(), request, window=call.parameters.get("window", ""))
     return listing.shown(call, answer, wired.now())
 
 
 def get_trending(call: Call, wired: Services) -> Response:
     """Trending events: those with more interactions than expected from their past."""
-    request = call.list_request(wired.new_id())
+    request = call.list_request(wired.seed())
     answer = trending(wired.context(), request, window=call.parameters["window"])
     return listing.shown(call, answer, wired.now())
 

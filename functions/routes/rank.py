@@ -11,5 +11,5 @@ from shared.services.serving.lists import rank
 
 def post(call: Call, wired: Services) -> Response:
     """Rank up to 500 given events for a user."""
-    request = call.list_request(wired.new_id(), ListQuery(explain=call.body.get("explain", True)))
+    request = call.list_request(wired.seed(), ListQuery(explain=call.body.get("explain", True)))
     return listing.ranked(call, rank(wired.context(), request, event_ids=call.body["event_ids"]))

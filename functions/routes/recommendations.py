@@ -10,5 +10,5 @@ from shared.services.serving.lists import recommend
 
 def get(call: Call, wired: Services) -> Response:
     """Recommendations: the best events for a user, warm or cold-start."""
-    answer = recommend(wired.context(), call.list_request(wired.new_id()))
+    answer = recommend(wired.context(), call.list_request(wired.seed()))
     return listing.shown(call, answer, wired.now())

@@ -60,6 +60,10 @@ class Keys:
         """Secret of a purpose, derived from the newest key, 32 bytes."""
         return _secret(self.ring[0], purpose)
 
+    def secrets(self, purpose: str) -> tuple[bytes, ...]:
+        """Secrets of a purpose, derived from each key, the newest first, 32 bytes each."""
+        return tuple(_secret(key, purpose) for key in self.ring)
+
     def with_new(self, key: bytes) -> "Keys":
         """Ring in which a new key writes, and the present ones are kept to check with."""
         return Keys((key, *self.ring))

@@ -287,11 +287,11 @@ def test_interactions_need_a_user(client: FlaskClient) -> None:
 def test_a_failure_gives_the_client_a_problem_document_and_the_log_the_cause(
     wire: Wire, client: FlaskClient, caplog: pytest.LogCaptureFixture, failure: Exception, status: int
 ) -> None:
-    def fail() -> str:
+    def fail() -> int:
         raise failure
 
     caplog.set_level(logging.INFO)
-    with wiring.use(replace(wire(), new_id=fail)):
+    with wiring.use(replace(wire(), seed=fail)):
         response = client.get(RECOMMENDATIONS)
     problem = _problem(response, status)
     assert "secret" not in response.text

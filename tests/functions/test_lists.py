@@ -9,20 +9,25 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from functions import wiring
 from functions.routes.call import Call
+from shared.adapters.keys import StoredKeys
 from shared.adapters.sqlite.events import SqliteEvents
 from shared.entities import Event, InteractionType
+from shared.entities.provenance import ListKind, Provenance, Segment, named, verified
 from shared.errors import StoreUnavailable
 from shared.ports import Caller, Documents
 from shared.services.ingest.upgrade import FORMER_IDS, former_id
+from shared.services.serving.snapshot import Serving
 from tests import laws
 from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.functions.conftest import ALL, book
-from tests.stores import Outage, fragile
+from tests.stores import FragileObjects, Outage, fragile, keys
 
 API = "/api/v1"
 LISTS = ("/recommendations", "/events/jazz_1/similar", "/events/popular", "/events/trending")
+KINDS = (ListKind.RECOMMENDATIONS, ListKind.SIMILAR, ListKind.POPULAR, ListKind.TRENDING)
 
 
 def _get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
@@ -33,6 +38,67 @@ def _get(client: FlaskClient, path: str, **query: Any) -> dict[str, Any]:
 
 def _ids(client: FlaskClient, path: str, **query: Any) -> list[str]:
     return [item["event_id"] for item in _get(client, path, **{"limit": 100} | query)["items"]]
+
+
+def _provenance(body: dict[str, Any], user_id: str, *, at: datetime = NOW) -> Provenance:
+    found = verified(body["recommendation_id"], keys(), user_id=user_id, at=at)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(("path", "kind"), list(zip(LISTS, KINDS, strict=True)))
+def test_the_id_of_a_list_says_where_the_list_came_from(
+    trained: FlaskClient, clock: Clock, path: str, kind: ListKind
+) -> None:
+    for user_id, segment in (("jazz_fan_0", Segment.WARM), ("", Segment.NOBODY), ("new", Segment.COLD)):
+        body = _get(trained, path, user_id=user_id) if user_id else _get(trained, path)
+        found = _provenance(body, user_id, at=clock.now)
+        assert (found.kind, found.segment, found.model) == (kind, segment, named(body["model_version"]))
+        assert (found.issued_at, found.is_fallback, found.is_degraded) == (int(clock.now.timestamp()), False, False)
+        assert [source for source in found.sources if source] == [item["source"] for item in body["items"]]
+        if user_id:
+            assert verified(body["recommendation_id"], keys(), user_id="another", at=clock.now) is None
+
+
+def test_the_id_of_a_ranking_says_so(trained: FlaskClient, clock: Clock) -> None:
+    body = trained.post(f"{API}/rank", json={"user_id": "u", "event_ids": ["jazz_1"], "explain": False}).get_json()
+    found = _provenance(body, "u", at=clock.now)
+    assert (found.kind, set(found.sources)) == (ListKind.RANK, set() if not body["items"] else {""})
+
+
+def test_the_id_of_a_list_without_a_model_says_that_it_is_a_fallback(client: FlaskClient) -> None:
+    found = _provenance(_get(client, "/recommendations", user_id="new"), "new")
+    assert (found.is_fallback, found.model) == (True, 0)
+
+
+def test_lists_of_those_without_an_account_or_the_wish_to_be_profiled_say_so(
+    wire: Wire, client: FlaskClient, store: Documents, clock: Clock
+) -> None:
+    store.users.allow_profiling("jazz_fan_0", allowed=False, now=clock.now)
+    body = _get(client, "/recommendations", user_id="jazz_fan_0")
+    assert _provenance(body, "jazz_fan_0").segment is Segment.UNPROFILED
+    wire(require_auth=True)
+    given = client.get(f"{API}/recommendations", headers={"Authorization": "Bearer anonymous:uid"}).get_json()
+    assert _provenance(given, "uid").segment is Segment.VISITOR
+
+
+def test_two_lists_of_a_second_have_ids_of_their_own(client: FlaskClient) -> None:
+    assert len({_get(client, "/recommendations", user_id="u")["recommendation_id"] for _ in range(5)}) == 5
+
+
+def test_a_list_is_answered_while_the_key_cannot_be_read(wire: Wire, client: FlaskClient, clock: Clock) -> None:
+    wired = wire()
+    outage = Outage(is_on=True)
+    source = StoredKeys(FragileObjects(wired.objects, outage))
+    serving = Serving(wired.documents, wired.objects, refresh_s=30, keys=source)
+    with wiring.use(replace(wired, serving=serving)):
+        body = _get(client, "/recommendations", user_id="u")
+        assert (len(body["items"]), body["degraded"]) == (10, [])
+        assert verified(body["recommendation_id"], keys(), user_id="u", at=clock.now) is None
+        outage.is_on = False
+        clock.forward()
+        after = _get(client, "/recommendations", user_id="u")
+        assert verified(after["recommendation_id"], source(), user_id="u", at=clock.now)
 
 
 COMMAS = ("food, drink", ",", "a,b,", r"back\, slash", "plain", "ends\\")

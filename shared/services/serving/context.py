@@ -30,7 +30,8 @@ class ListRequest:
     ----------
     user_id : user for whom the list is made; "" for a cold-start user, whose profile is not read.
     query : parameters of the list.
-    recommendation_id : id of the list, which the interactions that follow from it carry.
+    seed : random number of the request, 0..2^32 − 1, that tells lists of the same second apart.
+    is_visitor : whether nobody has signed up for the user's account.
     recent : ids of events that the user looked at in this session, newest first; they count as clicks, except for
         a user who does not wish to be profiled.
     organizer_ids : ids under which the user organizes events.
@@ -38,7 +39,8 @@ class ListRequest:
 
     user_id: str = ""
     query: ListQuery = field(default_factory=ListQuery)
-    recommendation_id: str = ""
+    seed: int = 0
+    is_visitor: bool = False
     recent: Sequence[str] = ()
     organizer_ids: tuple[str, ...] = ()
 
@@ -158,7 +160,7 @@ class ServingContext:
         consumed_ids: tuple[str, ...] = ()
         if not profile.user.profiling:
             consumed_ids = tuple(entry.event_id for entry in history if IS_CONSUMED[CODES[entry.type]])
-            profile, recent = Profile(User(user_id=profile.user.user_id)), ()
+            profile, recent = Profile(User(user_id=profile.user.user_id, profiling=False)), ()
         if recent:
             minute = now.replace(second=0, microsecond=0)
             session = tuple(HistoryEntry(InteractionType.CLICK, minute, event_id) for event_id in recent)

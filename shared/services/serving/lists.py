@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from shared.arrays.positions import distinct
 from shared.catalog.catalog import NEVER, moment
-from shared.entities import Profile, Rules
+from shared.entities import Profile, Rules, is_anonymous
+from shared.entities.provenance import ListKind, Provenance, Segment, issue, named
 from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
+from shared.feedback.weights import IS_HIT
 from shared.models.baselines import fallback_scores
 from shared.ports import Caller
 from shared.ranking.batch import CHUNK, score_batch
 from shared.ranking.explanation import Explanation
 from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import ListQuery, Recommendation
+from shared.ranking.query import ListQuery, Recommendation, Viewer
 from shared.ranking.similarity import similarity
 from shared.services.serving.context import ListRequest, RequestView, ServingContext, with_fallback
 from shared.signals.candidates import Candidates
@@ -39,7 +41,7 @@ class Answer:
 
     Attributes
     ----------
-    recommendation_id : id of this list, which the interactions that follow from it carry.
+    recommendation_id : signed id of this list, which the interactions that follow from it carry, see `provenance.py`.
     model_version : version in service, None without a model.
     items : the events, best first.
     next_cursor : cursor of the next page, None where the list ends.
@@ -61,7 +63,7 @@ class Ranking:
 
     Attributes
     ----------
-    recommendation_id : id of this list, which the interactions that follow from it carry.
+    recommendation_id : signed id of this list, which the interactions that follow from it carry, see `provenance.py`.
     model_version : version in service, None without a model.
     items : the events that may be shown, best first.
     left_out : ids of unknown events and of those that may not be shown to this user, in the caller's order.
@@ -80,7 +82,10 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     """Recommended live events for a user, after the business rules."""
     view = context.view(request)
     live = view.model.live(view.now)
-    return _answer(view, request, live.candidates, live.scores(view.viewer), placements=view.snapshot.rules)
+    scores = live.scores(view.viewer)
+    return _answer(
+        view, request, live.candidates, scores, kind=ListKind.RECOMMENDATIONS, placements=view.snapshot.rules
+    )
 
 
 def recommend_each(
@@ -100,7 +105,8 @@ def recommend_each(
             view = RequestView(snapshot, snapshot.model, viewer, now, snapshot.degraded, context.clock)
             user_id = viewer.profile.user.user_id
             request = ListRequest(user_id=user_id, query=query)
-            yield user_id, _answer(view, request, live, scores, placements=snapshot.rules)
+            kind = ListKind.RECOMMENDATIONS
+            yield user_id, _answer(view, request, live, scores, kind=kind, placements=snapshot.rules)
 
 
 @with_fallback
@@ -115,7 +121,7 @@ def popular(context: ServingContext, request: ListRequest, *, window: str) -> An
     model, live = view.recommender, view.model.live(view.now).candidates
     sums = recent(model.popularity, model.before, window) if window else model.popularity
     scores = fallback_scores(sums[live.rows], live.wait_s())
-    return _answer(view, request, live, scores, source=POPULAR)
+    return _answer(view, request, live, scores, kind=ListKind.POPULAR, source=POPULAR)
 
 
 @with_fallback
@@ -129,7 +135,7 @@ def trending(context: ServingContext, request: ListRequest, *, window: str) -> A
     view = context.view(request)
     model, live = view.recommender, view.model.live(view.now).candidates
     scores = rising(model.popularity, model.before, window, _to_present(view.now))[live.rows]
-    return _answer(view, request, live, scores, is_eligible=scores > 0, source=TRENDING)
+    return _answer(view, request, live, scores, kind=ListKind.TRENDING, is_eligible=scores > 0, source=TRENDING)
 
 
 @with_fallback
@@ -141,7 +147,8 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     view = context.view(request).with_event(context.documents.events, event_id, caller)
     live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
     scores = similarity(live, np.array([row]))[0]
-    return _answer(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0), source=SIMILAR)
+    is_eligible = (live.rows != row) & (scores > 0)
+    return _answer(view, request, live, scores, kind=ListKind.SIMILAR, is_eligible=is_eligible, source=SIMILAR)
 
 
 @with_fallback
@@ -154,7 +161,8 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     # Scores compare candidates with each other, so the others would tell about an event that may not be shown.
     candidates = view.recommender.candidates(rows[catalog.are_live(rows, view.now)], view.now)
     request = replace(request, query=replace(request.query, k=len(event_ids), per_series=None))
-    answer = _answer(view, request, candidates, view.recommender.score(view.viewer, candidates))
+    scores = view.recommender.score(view.viewer, candidates)
+    answer = _answer(view, request, candidates, scores, kind=ListKind.RANK)
     ranked = {item.event_id for item in answer.items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
     return Ranking(answer.recommendation_id, answer.model_version, answer.items, left_out, answer.degraded)
@@ -166,6 +174,7 @@ def _answer(
     candidates: Candidates,
     scores: NDArray[np.floating],
     *,
+    kind: ListKind,
     is_eligible: NDArray[np.bool_] | None = None,
     placements: Rules | None = None,
     source: str | None = None,
@@ -175,6 +184,7 @@ def _answer(
     Parameters
     ----------
     scores : float of shape (c,), finite – higher is better.
+    kind : which list it is.
     is_eligible : bool of shape (c,) – candidates that belong in this list, visible or not; None for all.
     placements : rules whose pins, boosts and cap by organizer apply; None for none. Blocks apply to every list.
     source : what ranked all of the events; None to explain each.
@@ -194,7 +204,29 @@ def _answer(
     items = to_items(catalog, cards, ranked, viewer, query, rules=rules, now=present, explain=explain, source=source)
     first_end = moment(catalog.ends_at[ranked.rows].min(initial=NEVER))
     version = view.snapshot.model_version
-    return Answer(request.recommendation_id, version, items, ranked.cursor, view.degraded, first_end)
+    provenance = Provenance(
+        kind=kind,
+        issued_at=int(view.now.timestamp()),
+        seed=request.seed,
+        segment=_segment(request, viewer),
+        model=named(version or ""),
+        is_fallback=version is None,
+        is_degraded=bool(view.degraded),
+        sources=[item.source or source or "" for item in items],
+    )
+    token = issue(provenance, view.snapshot.keys, user_id=request.user_id)
+    return Answer(token, version, items, ranked.cursor, view.degraded, first_end)
+
+
+def _segment(request: ListRequest, viewer: Viewer) -> Segment:
+    """Segment of the user of a request; of one whose history could not be read, `COLD`."""
+    if not request.user_id:
+        return Segment.NOBODY
+    if request.is_visitor or is_anonymous(request.user_id):
+        return Segment.VISITOR
+    if not viewer.profile.user.profiling:
+        return Segment.UNPROFILED
+    return Segment.WARM if IS_HIT[viewer.histories.codes].any() else Segment.COLD
 
 
 def _to_present(now: datetime) -> float:

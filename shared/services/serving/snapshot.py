@@ -4,13 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.catalog.calendar import Calendar
-from shared.entities import Rules
+from shared.entities import Keys, KeySource, Rules
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
 from shared.ports import Documents, ObjectStore
@@ -46,6 +46,7 @@ class Snapshot:
     degraded : parts that failed in the last refresh: `model`, `events`, `popularity`, `rules`; `refresh` if a refresh
         missed its deadline.
     generation : generation of the pointer that named the model; an instance never returns to an earlier one.
+    keys : keys under which the ids of lists are signed; None as long as they cannot be read.
     """
 
     model: CachedRecommender
@@ -55,6 +56,7 @@ class Snapshot:
     rules: Rules = field(default_factory=Rules)
     degraded: tuple[str, ...] = ()
     generation: int = 0
+    keys: Keys | None = None
 
     @property
     def recommender(self) -> Recommender:
@@ -87,6 +89,7 @@ class Serving:
     deadline_s : seconds that an answer may take.
     first_s : seconds from the start of the first refresh, before which the snapshot is empty, that answers may take.
     calendar : local time of events until a model is published, which has its own.
+    keys : source of the keys under which the ids of lists are signed; None where none are.
     """
 
     def __init__(
@@ -98,12 +101,14 @@ class Serving:
         deadline_s: float = 2.0,
         first_s: float = 10.0,
         calendar: Calendar | None = None,
+        keys: KeySource | None = None,
     ) -> None:
         self._documents = documents
         self._objects = objects
         self._refresh_interval = timedelta(seconds=refresh_s)
         self._deadline_s = deadline_s
         self._first_s = first_s
+        self._keys = keys
         self._lock = threading.Lock()
         self._refreshed_at: datetime | None = None
         self._first_until: float | None = None
@@ -139,7 +144,7 @@ class Serving:
                 return None
             _log.error("puts the model back, since a request failed: %s: %r", version, error)
             self._refused[version] = f"a request failed: {error!r}"
-            self._snapshot = Snapshot(self._empty, generation=suspended.generation - 1)
+            self._snapshot = Snapshot(self._empty, generation=suspended.generation - 1, keys=suspended.keys)
             self._refreshed_at = None
             return suspended
 
@@ -225,6 +230,7 @@ class Serving:
         with ThreadPoolExecutor(1) as pool:
             # In parallel with the model's download, since the first use of the document store imports its library.
             rules = pool.submit(self._documents.rules.read)
+            keys = pool.submit(self._keys) if self._keys and snapshot.keys is None else None
             steps: tuple[tuple[str, Callable[[Snapshot, datetime], Snapshot]], ...] = (
                 ("model", self._model),
                 ("events", self._events),
@@ -243,6 +249,8 @@ class Serving:
         if "events" in snapshot.degraded and self._snapshot.read_until is not None:
             # A newer model lacks cancellations since its training, which the model in service has.
             snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
+        if keys is not None:
+            snapshot = replace(snapshot, keys=_read(keys))
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=_reached(now, snapshot.seen))
         return snapshot
@@ -312,6 +320,15 @@ def _reached(now: datetime, seen: datetime | None) -> datetime:
     """
     settled = now - _OVERLAP
     return min(settled, seen + _TICK) if seen else settled
+
+
+def _read(keys: Future[Keys]) -> Keys | None:
+    """Keys of the deployment; None where they cannot be read, since a list whose id is not signed is as good."""
+    try:
+        return keys.result()
+    except MarqueeError as error:
+        _log.warning("does not sign the ids of lists: %s", error.for_log())
+        return None
 
 
 def _newest(*stamps: datetime | None) -> datetime | None:
