@@ -85,6 +85,7 @@ class FragileUsers:
         self.with_friends = users.with_friends
         self.telling = users.telling
         self.profiles = users.profiles
+        self.touchpoints = users.touchpoints
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         self._outage.check()

@@ -11,10 +11,11 @@ from hashlib import blake2b
 from typing import Final
 
 from shared.adapters import untrusted
-from shared.entities import HistoryEntry, Interaction, InteractionType, User, fields
+from shared.entities import HistoryEntry, Interaction, InteractionType, Touchpoint, User, fields
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
-from shared.entities.profile import MAX_HISTORY, OUTLASTING
+from shared.entities.profile import MAX_HISTORY, OUTLASTING, is_touchpoint
+from shared.entities.provenance import is_token
 from shared.errors import InvalidField
 from shared.feedback.friends import counts, friend_ids
 from shared.feedback.weights import CODES
@@ -47,9 +48,17 @@ def going(user: User, shared: Mapping[str, Sequence[str]]) -> tuple[tuple[str, i
 
 
 def text_of(interaction: Interaction) -> str:
-    """History entry of an interaction as JSON, without unknown fields; equal entries give equal texts."""
+    """History entry of an interaction as JSON, without unknown fields; equal entries give equal texts.
+
+    A touchpoint has the list that it followed from as well, which lists are made without.
+    """
     entry = known_fields(HistoryEntry.of(interaction))
     entry["occurred_at"] = interaction.occurred_at.astimezone(UTC).isoformat(timespec="microseconds")
+    # Clients may send any text, which would only make the history longer.
+    if is_touchpoint(interaction.type) and is_token(interaction.recommendation_id):
+        entry["list"] = interaction.recommendation_id
+        if interaction.position is not None:
+            entry["position"] = interaction.position
     return json.dumps(entry, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -60,6 +69,17 @@ def newest(user_id: str, entries: Mapping[str, str]) -> tuple[HistoryEntry, ...]
     go by key; unreadable entries are logged and left out.
     """
     return tuple(entry for _, entry in _newest(user_id, entries))
+
+
+def touchpoints(user_id: str, entries: Mapping[str, str], event_ids: Collection[str]) -> tuple[Touchpoint, ...]:
+    """Touchpoints with some events in a history, newest first, ties by key; unreadable entries are logged and left out.
+
+    Of an event with an earlier state that earlier versions kept, too, there are two bookings.
+    """
+    documents = ((key, {"entry": text}) for key, text in entries.items())
+    readable = untrusted.readable("histories", documents, lambda key, data: (key, _touchpoint(data["entry"])))
+    found = [(key, point) for key, point in readable if is_touchpoint(point.type) and point.event_id in event_ids]
+    return tuple(point for _, point in sorted(found, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
 
 
 def outdated(
@@ -134,13 +154,28 @@ def _target(entry: HistoryEntry) -> tuple[str, str]:
     return entry.type.family, entry.organizer_id if entry.type.meaning.target == "organizer_id" else entry.event_id
 
 
-def _parse(text: str) -> HistoryEntry:
+def _touchpoint(text: str) -> Touchpoint:
+    kind, data = _fields(text)
+    return Touchpoint(
+        type=kind,
+        occurred_at=fields.required_time(data, "occurred_at"),
+        event_id=fields.identifier(data, "event_id", required=False),
+        recommendation_id=fields.identifier(data, "list", required=False),
+        position=fields.integer(data, "position", low=0, high=10_000),
+    )
+
+
+def _fields(text: str) -> tuple[InteractionType, Document]:
     data: Document = {}
     try:
         data = json.loads(text)
-        kind = InteractionType(data["type"])
+        return InteractionType(data["type"]), data
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InvalidField("type", text, f"an entry with a type, one of {', '.join(InteractionType)}") from error
+
+
+def _parse(text: str) -> HistoryEntry:
+    kind, data = _fields(text)
     return HistoryEntry(
         type=kind,
         occurred_at=fields.required_time(data, "occurred_at"),

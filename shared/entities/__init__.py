@@ -7,7 +7,7 @@ from shared.entities.fields import Location
 from shared.entities.interaction import Interaction, Origin
 from shared.entities.interaction_type import InteractionType
 from shared.entities.keys import Keys, KeySource
-from shared.entities.profile import HistoryEntry, Profile
+from shared.entities.profile import HistoryEntry, Profile, Touchpoint
 from shared.entities.rules import Placement, Rules
 from shared.entities.user import User, anonymous, is_anonymous
 
@@ -26,6 +26,7 @@ __all__ = [
     "Profile",
     "Rules",
     "Status",
+    "Touchpoint",
     "User",
     "anonymous",
     "is_anonymous",

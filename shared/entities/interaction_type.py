@@ -22,6 +22,9 @@ class Meaning:
     takes_event : whether the user has consumed the event by it, so that lists leave the event out.
     hides_event : whether the user does not want to see the event again.
     is_remembered : whether it belongs in the user's history.
+    leads : whether a later booking of the event is credited to the list that it followed from, see
+        `monitoring/attribution.py`.
+    converts : whether it is what lists are meant to lead to.
     undoes : the type that it reverts and whose family it belongs to, "" for none.
     verb : past tense for reasons ("because you booked …"), "" for types that are no reason.
     """
@@ -33,6 +36,8 @@ class Meaning:
     takes_event: bool = False
     hides_event: bool = False
     is_remembered: bool = True
+    leads: bool = False
+    converts: bool = False
     undoes: str = ""
     verb: str = ""
 
@@ -69,11 +74,11 @@ class InteractionType(StrEnum):
         return self.meaning.undoes or self.value
 
     IMPRESSION = "impression", Meaning(repeats=True, is_remembered=False)
-    VIEW = "view", Meaning(weight=0.1, repeats=True, verb="viewed")
-    CLICK = "click", Meaning(weight=0.2, repeats=True, verb="looked at")
+    VIEW = "view", Meaning(weight=0.1, repeats=True, leads=True, verb="viewed")
+    CLICK = "click", Meaning(weight=0.2, repeats=True, leads=True, verb="looked at")
     SAVE = "save", Meaning(weight=0.8, is_hit=True, verb="saved")
     SHARE = "share", Meaning(weight=0.6, repeats=True, verb="shared")
-    BOOKING = "booking", Meaning(weight=1.0, is_hit=True, takes_event=True, verb="booked")
+    BOOKING = "booking", Meaning(weight=1.0, is_hit=True, takes_event=True, converts=True, verb="booked")
     ATTEND = "attend", Meaning(weight=1.0, is_hit=True, takes_event=True, verb="went to")
     CANCEL = "cancel", Meaning(weight=-0.8, undoes="booking")
     RATING = "rating", Meaning(verb="liked")

@@ -39,6 +39,28 @@ class HistoryEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Touchpoint:
+    """Touchpoint of a user with an event: a remembered act by which a list may earn credit, see `Meaning.leads`.
+
+    Attributes
+    ----------
+    recommendation_id : id of the list that the act followed from, "" for none or one of another form.
+    position : position of the event in that list, None where unknown.
+    """
+
+    type: InteractionType
+    occurred_at: datetime
+    event_id: str
+    recommendation_id: str = ""
+    position: int | None = None
+
+
+def is_touchpoint(kind: InteractionType) -> bool:
+    """Whether histories keep which list interactions of a type followed from."""
+    return kind.meaning.leads or kind.meaning.converts
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """Profile of a user at request time: declared preferences and history.
 

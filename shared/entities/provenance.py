@@ -182,6 +182,11 @@ def verified(token: str, keys: Keys, *, user_id: str, at: datetime) -> Provenanc
     )
 
 
+def is_token(text: str) -> bool:
+    """Form of a text: True for one that may be a token, whoever has made it."""
+    return _data(text) is not None
+
+
 def list_id(token: str) -> int:
     """Number of the list of a verified token, 0..2^64 − 1: its signature, which no other list has."""
     return int.from_bytes((_data(token) or _UNSIGNED)[-_MAC_BYTES:])

@@ -1,12 +1,12 @@
 """Store ports: events, users, interactions and business rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.entities import Event, Interaction, Profile, Rules, User
+from shared.entities import Event, Interaction, Profile, Rules, Touchpoint, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,14 @@ class UserStore(Protocol):
 
     def trim_histories(self, interactions: Sequence[Interaction]) -> list[Interaction]:
         """Trimming of the histories of these interactions to their limits; returns the interactions that they lack."""
+
+    def touchpoints(self, event_ids: Mapping[str, Collection[str]]) -> Mapping[str, Sequence[Touchpoint]]:
+        """Touchpoints of users with some events, newest first, by user; of users without any, there may be none.
+
+        Parameters
+        ----------
+        event_ids : ids of the events by user id.
+        """
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile of a user with newest history and dismissals, in one read; empty for an unknown user.

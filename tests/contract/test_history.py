@@ -2,8 +2,9 @@ from collections.abc import Collection
 from random import Random
 
 from shared.adapters import history
-from shared.entities import HistoryEntry, Interaction, InteractionType
+from shared.entities import HistoryEntry, Interaction, InteractionType, Touchpoint
 from shared.entities.profile import MAX_HISTORY
+from shared.entities.provenance import ListKind, Provenance, issue
 from tests.contract.examples import DAY, FULL_INTERACTION, NOW, SECOND, did
 
 
@@ -14,6 +15,26 @@ def test_the_text_of_an_entry_keeps_all_its_fields() -> None:
         '"event_id":"event_1","organizer_id":"org_1","value":4.0}'
     )
     assert history.newest("user_1", {"key": text}) == (HistoryEntry.of(FULL_INTERACTION),)
+
+
+def test_of_touchpoints_the_list_is_kept_if_it_may_be_one() -> None:
+    token = issue(Provenance(kind=ListKind.RANK, issued_at=0, seed=0), None, user_id="")
+    for kind in InteractionType:
+        entry = did("", kind=kind, recommendation_id=token, position=3)
+        points = history.touchpoints("u", {"key": history.text_of(entry)}, {"event_1"})
+        assert points == ((Touchpoint(kind, NOW, "event_1", token, 3),) if kind in ("view", "click", "booking") else ())
+    for text in ("", "list_1", token[1:], "é" * 60, "A" * 128):
+        other = did("", recommendation_id=text, position=3)
+        assert history.text_of(other) == history.text_of(did(""))
+        [point] = history.touchpoints("u", {"key": history.text_of(other)}, {"event_1"})
+        assert point == Touchpoint(InteractionType.VIEW, NOW, "event_1")
+
+
+def test_the_list_of_an_entry_costs_lists_nothing_but_its_bytes() -> None:
+    listed = did("", recommendation_id=issue(Provenance(kind=ListKind.RANK, issued_at=0, seed=0), None, user_id="u"))
+    texts = {"key": history.text_of(listed)}
+    assert history.newest("u", texts) == (HistoryEntry.of(listed),)
+    assert len(texts["key"]) - len(history.text_of(did(""))) < 100
 
 
 def test_keys_are_short_and_distinct_field_names() -> None:

@@ -4,7 +4,8 @@ from itertools import permutations
 
 import pytest
 
-from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.entities import EventCounts, HistoryEntry, InteractionType, Profile, Touchpoint, User
+from shared.entities.provenance import ListKind, Provenance, issue
 from shared.ports import Written
 from tests.contract.conftest import Stores
 from tests.contract.examples import DAY, FULL_USER, NOW, SECOND, did, event
@@ -17,6 +18,42 @@ def test_every_field_of_a_user_survives(stores: Stores) -> None:
 
 def test_an_unknown_user_has_an_empty_profile(stores: Stores) -> None:
     assert stores.documents.users.profile("nobody", timeout_s=10) == Profile(User(user_id="nobody"))
+
+
+@pytest.mark.parametrize("is_triggered", [False, True])
+def test_touchpoints_are_the_newest_first_of_the_wanted_users_and_events(
+    stores: Stores,
+    is_triggered: bool,  # noqa: FBT001  # a parameter of the test
+) -> None:
+    token = issue(Provenance(kind=ListKind.RANK, issued_at=0, seed=0), None, user_id="")
+    kinds = (InteractionType.VIEW, InteractionType.CLICK, InteractionType.BOOKING, InteractionType.SAVE)
+    done = [
+        did(
+            "",
+            user_id=user_id,
+            event_id=event_id,
+            kind=kind,
+            at=NOW - number * SECOND,
+            recommendation_id=token,
+            position=number,
+            recorded_at=NOW,
+        )
+        for user_id in ("a", "b", "c")
+        for event_id in ("x", "y")
+        for number, kind in enumerate(kinds)
+    ]
+    done = [replace(entry, interaction_id=entry.expected_id()) for entry in done]
+    counters, users = stores.documents.counters, stores.documents.users
+    if is_triggered:
+        for entry in done:
+            repeats = entry.type.meaning.repeats
+            counters.remember(entry, now=NOW) if repeats else counters.put(entry, EventCounts(), now=NOW)
+    else:
+        users.remember(done)
+    expected = [Touchpoint(kind, NOW - number * SECOND, "x", token, number) for number, kind in enumerate(kinds[:3])]
+    found = users.touchpoints({"a": ["x"], "b": ["x", "nowhere"], "c": ["nowhere"], "nobody": ["x"]})
+    assert {user_id: list(points) for user_id, points in found.items() if points} == {"a": expected, "b": expected}
+    assert not users.touchpoints({})
 
 
 def test_put_reports_written_and_unchanged_profiles(stores: Stores) -> None:

@@ -16,7 +16,7 @@ from shared.adapters import history
 from shared.adapters.firestore import events
 from shared.adapters.firestore.client import Database, Refused, chunks, in_parallel, until_conditions_hold
 from shared.adapters.firestore.friends import HISTORIES, TOLD, share_plans
-from shared.entities import Interaction, is_anonymous
+from shared.entities import Interaction, Touchpoint, is_anonymous
 from shared.entities.profile import MAX_HISTORY
 from shared.ports import VISITOR_LIFE
 
@@ -126,6 +126,17 @@ class Histories:
             for interaction in wanted
             if history.key_of(interaction) not in stored.get(interaction.user_id, {})
         ]
+
+    def touchpoints(self, event_ids: Mapping[str, Collection[str]]) -> dict[str, Sequence[Touchpoint]]:
+        """Touchpoints of users with some events, newest first, by user; one read for each user."""
+
+        def read(user_ids: Sequence[str]) -> dict[str, Sequence[Touchpoint]]:
+            references = [self._database.document(HISTORIES, user_id) for user_id in user_ids]
+            found = self._database.snapshots(references).values()
+            return {one.id: history.touchpoints(one.id, _entries(one), event_ids[one.id]) for one in found}
+
+        parts = in_parallel(read, chunks(event_ids, lambda _: _HISTORY_BYTES))
+        return {user_id: points for part in parts for user_id, points in part.items()}
 
     def expire(self, user_ids: Iterable[str], before: datetime) -> None:
         """Expiry of the entries before `before` of some users, and from what their friends are told."""

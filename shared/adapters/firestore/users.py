@@ -1,7 +1,7 @@
 """Declared profiles and histories in Firestore."""
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import groupby
@@ -13,7 +13,7 @@ from shared.adapters.firestore.client import Database, chunks, in_parallel
 from shared.adapters.firestore.friends import HISTORIES, PLANS, TELLING, declared, share_plans
 from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents, of_any_type
-from shared.entities import Interaction, Profile, User
+from shared.entities import Interaction, Profile, Touchpoint, User
 from shared.entities.event import known_fields
 from shared.entities.fields import Document
 from shared.entities.user import is_unprofiled
@@ -52,6 +52,10 @@ class FirestoreUsers:
     def remember(self, interactions: Sequence[Interaction]) -> None:
         """Merge interactions into their users' histories; idempotent, in any order."""
         self._histories.remember(interactions)
+
+    def touchpoints(self, event_ids: Mapping[str, Collection[str]]) -> Mapping[str, Sequence[Touchpoint]]:
+        """Touchpoints of users with some events, newest first, by user; one read for each user."""
+        return self._histories.touchpoints(event_ids)
 
     def profile(self, user_id: str, *, timeout_s: float) -> Profile:
         """Profile and newest history in one read; empty for an unknown user, unreadable parts left out."""

@@ -2,13 +2,15 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 
 from shared.adapters import history, untrusted
 from shared.adapters.sqlite.database import PAGE, Database, differing, encode, iso, parsed
-from shared.entities import Interaction, Profile, User
+from shared.entities import Interaction, Profile, Touchpoint, User
 from shared.entities.event import known_fields
 from shared.entities.profile import MAX_HISTORY, OUTLASTING
 from shared.errors import InvalidField
@@ -147,6 +149,16 @@ class SqliteUsers:
             )
         }
         return [interaction for interaction, key in zip(wanted, keys, strict=True) if key not in there]
+
+    def touchpoints(self, event_ids: Mapping[str, Collection[str]]) -> Mapping[str, Sequence[Touchpoint]]:
+        """Touchpoints of users with some events, newest first, by user."""
+        rows = self._database.rows(
+            "SELECT user_id, key, entry FROM history WHERE user_id IN (SELECT value FROM json_each(:users))"
+            " AND entry ->> 'event_id' IN (SELECT value FROM json_each(:events)) ORDER BY user_id",
+            {"users": encode([*event_ids]), "events": encode([*set().union(*event_ids.values())])},
+        )
+        entries = {user_id: {key: text for _, key, text in found} for user_id, found in groupby(rows, itemgetter(0))}
+        return {user_id: history.touchpoints(user_id, found, event_ids[user_id]) for user_id, found in entries.items()}
 
     def changed_since(self, moment: datetime | None, *, after: str = "") -> Iterator[User]:
         """Profiles with `updated_at` at or after `moment`, oldest first; for None all with ids after `after`, by id."""
