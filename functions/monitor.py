@@ -17,6 +17,7 @@ from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
 from shared.services.ingest.inspection import inspect
 from shared.services.ingest.reconcile import reconcile
+from shared.services.monitoring.rows import RowKeeper, drop_erased, prune
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +40,10 @@ def monitor(request: Request) -> Response:
 def _monitor(wired: Services) -> Response:
     now = wired.now()
     has_friends = wired.settings.has_friends
-    report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends))
+    keeper = RowKeeper(wired.objects, wired.documents.users, wired.keys, now=now)
+    report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep))
+    drop_erased(wired.objects, wired.documents.personal, wired.keys, now=now)
+    prune(wired.objects, now=now)
     if has_friends:
         report["shared"] = share_profiles(wired.documents, now=now)
     else:

@@ -1,6 +1,6 @@
 """Reconciliation of histories and counts with the interaction documents, slot by slot."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -46,6 +46,17 @@ class Reconciliation:
     upgraded: int = 0
 
 
+Keep = Callable[[Sequence[Interaction], Erasures], None]
+"""Storage of what follows from the interactions of a batch but for erased users; idempotent.
+
+It is done when the bookmark moves past the batch, and may be repeated for all or a part of it.
+"""
+
+
+def _nothing(_interactions: Sequence[Interaction], _forgotten: Erasures) -> None:
+    """Storage of nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Interactions recorded in the slots before `until`, from where the batch before ended."""
@@ -54,12 +65,15 @@ class _Batch:
     until: datetime
 
 
-def reconcile(documents: Documents, *, now: datetime, has_friends: bool = False) -> Reconciliation:
+def reconcile(
+    documents: Documents, *, now: datetime, has_friends: bool = False, keep: Keep = _nothing
+) -> Reconciliation:
     """Reconciliation of all slots since the last run that are at least `SETTLED_AFTER` old.
 
     States are put again, which changes nothing where they are counted. Repeating interactions are counted in steps that
     move the bookmark in the same commit, so a run that is killed anywhere, or overtaken by another one, counts nothing
-    twice. With `has_friends`, plans are shared with mutual friends. Raises `Conflict` when another run has begun.
+    twice. With `has_friends`, plans are shared with mutual friends; `keep` stores what else is kept of what was read.
+    Raises `Conflict` when another run has begun.
     """
     upgraded = upgrade(documents, now=now)
     # Claimed before anything is read that the run depends on.
@@ -67,7 +81,7 @@ def reconcile(documents: Documents, *, now: datetime, has_friends: bool = False)
     report = Reconciliation(until=fence.progress.at or _BEGINNING, upgraded=upgraded)
     end = slot_of(now - SETTLED_AFTER)
     for batch in _batches(documents, fence.progress, end):
-        fence, report = _settle(documents, batch, fence, report, now, has_friends=has_friends)
+        fence, report = _settle(documents, batch, fence, report, now, has_friends=has_friends, keep=keep)
     return report
 
 
@@ -102,7 +116,14 @@ def _before(interactions: Iterator[Interaction], until: datetime) -> Iterator[In
 
 
 def _settle(
-    documents: Documents, batch: _Batch, fence: Fence, report: Reconciliation, now: datetime, *, has_friends: bool
+    documents: Documents,
+    batch: _Batch,
+    fence: Fence,
+    report: Reconciliation,
+    now: datetime,
+    *,
+    has_friends: bool,
+    keep: Keep,
 ) -> tuple[Fence, Reconciliation]:
     entries = batch.interactions
     states = [entry for entry in entries if not entry.type.meaning.repeats]
@@ -121,6 +142,8 @@ def _settle(
         # Histories are complete by now.
         share_states(documents, states)
     remembered = _remember(documents, repeating, forgotten, now)
+    # Histories are complete by now, and the bookmark has not moved.
+    keep(entries, forgotten)
     counts = tally(repeating, forgotten)
     done = fence.progress.after if fence.progress.until == batch.until else ""
     todo = {event_id: counts[event_id] for event_id in sorted(counts) if event_id > done}

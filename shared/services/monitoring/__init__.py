@@ -1,0 +1,1 @@
+"""Monitoring services: figures that instances leave in the bucket, hourly roll-ups, alerts and daily reports."""
