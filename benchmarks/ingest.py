@@ -25,6 +25,7 @@ from functions import wiring
 from functions.interaction import interaction
 from shared.adapters.cloudevent import encode_change
 from shared.entities import Interaction, InteractionType
+from shared.entities.prices import Prices, Usage
 from shared.feedback.counts import SETTLED_AFTER, SLOT
 from shared.ports import Documents
 from shared.services.ingest.reconcile import reconcile
@@ -32,8 +33,8 @@ from shared.settings import Settings
 
 _NOW: Final = datetime(2026, 5, 1, 12, 3, tzinfo=UTC)
 _PAGE: Final = 10
-# Firestore list price of regional databases, dollars per million operations.
-_PRICES: Final = {"reads": 0.6, "writes": 1.8, "deletes": 0.2}
+# Dollars per million operations.
+_PRICES: Final = {name: Usage(**{name: 1_000_000}).usd(Prices()) for name in ("reads", "writes", "deletes")}
 _EVENTS: Final = 50
 _T = InteractionType
 _TYPES: Final = (

@@ -20,11 +20,12 @@ from shared.adapters.keys import StoredKeys
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import open_documents, open_objects
 from shared.entities import Event, Interaction, InteractionType, User
+from shared.entities.prices import Prices, Usage
 from shared.ledger.index import OVERLAP
 from shared.ports import Documents
 from shared.services.training.retrain import Plan, Trainer, retrain
-from shared.services.training.run import READ_USD
 
+_READ_USD: Final = Usage(reads=1).usd(Prices())
 _LOADED: Final = datetime(2026, 4, 1, tzinfo=UTC)
 _FIRST: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SECOND: Final = _FIRST + timedelta(days=1)
@@ -135,11 +136,11 @@ def _month(size: int, schedule: str, hours: float) -> dict[str, Any]:
     return {
         "interactions": size,
         "schedule": schedule,
-        "first_usd": size * (1 + _OTHER_CHANGES) * READ_USD,
+        "first_usd": size * (1 + _OTHER_CHANGES) * _READ_USD,
         "reads": round(reads),
-        "usd": reads * READ_USD,
+        "usd": reads * _READ_USD,
         "naive_reads": round(naive),
-        "naive_usd": naive * READ_USD,
+        "naive_usd": naive * _READ_USD,
     }
 
 

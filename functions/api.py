@@ -9,7 +9,7 @@ from functions import access, bodies, parameters, responses
 from functions.contract import Operation, contract
 from functions.redaction import trace
 from functions.routes import handler
-from functions.routes.call import Call
+from functions.routes.call import Call, Observed
 from functions.wiring import Services, services
 from shared.errors import MarqueeError, NotFound, shown
 from shared.ports import time_budget
@@ -21,10 +21,13 @@ _TOKENS: Final = ("Authorization", "X-Firebase-AppCheck")
 def api(request: Request) -> Response:
     """Entry point of the API: routes a request; every failure becomes a problem document without internals."""
     given: list[object] = []
+    observed = Observed()
     try:
         wired = services()
-        response = _problems(request, wired, given)
+        began = wired.timer()
+        response = _problems(request, wired, given, observed)
         access.allow_origin(request, response, wired.settings)
+        wired.telemetry.note(observed.operation, response.status_code, wired.timer() - began, observed.provenance)
     except Exception as error:  # noqa: BLE001  # the edge: without services there is still a clean answer
         _log.error("failed %s %s: %s", request.method, _route(request), trace(error, given))
         return responses.unexpected()
@@ -33,9 +36,9 @@ def api(request: Request) -> Response:
     return response
 
 
-def _problems(request: Request, wired: Services, given: list[object]) -> Response:
+def _problems(request: Request, wired: Services, given: list[object], observed: Observed) -> Response:
     try:
-        return _answer(request, wired, given)
+        return _answer(request, wired, given, observed)
     except MarqueeError as error:
         _log.info("refused %s %s: %s", request.method, _route(request), error.for_log())
         return responses.problem(error)
@@ -44,8 +47,8 @@ def _problems(request: Request, wired: Services, given: list[object]) -> Respons
         return responses.unexpected()
 
 
-def _answer(request: Request, wired: Services, given: list[object]) -> Response:
-    """Response of the operation that a request names; adds what the request says to `given`."""
+def _answer(request: Request, wired: Services, given: list[object], observed: Observed) -> Response:
+    """Response of the operation that a request names; adds what the request says to `given`, and notes `observed`."""
     given.extend(request.args.to_dict(flat=False).values())
     given.extend(text.rpartition(" ")[2] for name in _TOKENS if (text := request.headers.get(name)))
     known = contract()
@@ -60,8 +63,13 @@ def _answer(request: Request, wired: Services, given: list[object]) -> Response:
     operation = operations.get("GET" if request.method == "HEAD" else request.method)
     if operation is None:
         return responses.method_not_allowed(", ".join(operations))
+    observed.operation = operation.name
     with time_budget(operation.deadline_s or wired.serving.patience_s()):
-        response = _perform(request, operation, path, wired, given)
+        try:
+            response = _perform(request, operation, path, wired, given, observed)
+        finally:
+            # Within the request, since an instance has no processor between two, and after its work.
+            wired.telemetry.flush()
     if "ETag" in response.headers:
         # 304 Not Modified for a client that has the current version.
         response.make_conditional(request)
@@ -69,7 +77,12 @@ def _answer(request: Request, wired: Services, given: list[object]) -> Response:
 
 
 def _perform(
-    request: Request, operation: Operation, path: dict[str, str], wired: Services, given: list[object]
+    request: Request,
+    operation: Operation,
+    path: dict[str, str],
+    wired: Services,
+    given: list[object],
+    observed: Observed,
 ) -> Response:
     caller = access.caller(request, operation, wired.identity, wired.settings)
     given.append(caller.user_id)
@@ -77,7 +90,8 @@ def _perform(
     body = parameters.body(request, operation)
     given.append(body)
     access.check_app_of_body(request, operation, body, wired.identity, wired.settings)
-    call = Call(caller, values, body, access.address(request), access.is_shareable(request, wired.settings))
+    is_shareable = access.is_shareable(request, wired.settings)
+    call = Call(caller, values, body, access.address(request), is_shareable, observed)
     handle = handler(operation.name)
     if operation.deadline_s is None:
         return handle(call, wired)

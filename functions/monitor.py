@@ -1,6 +1,7 @@
 """Scheduled function `monitor`: reconciles event counts with the interaction log, and lets old interactions expire.
 
-It counts what the triggers leave to it and what they missed, and reports documents with odd values.
+It counts what the triggers leave to it and what they missed, reports documents with odd values, and keeps the figures,
+alerts and daily reports of the deployment.
 """
 
 import json
@@ -10,13 +11,14 @@ from dataclasses import asdict
 from flask import Request, Response
 
 from functions import responses
-from functions.wiring import Services, services
+from functions.wiring import Services, reporter, services
 from shared.errors import ArtifactError, Conflict, MarqueeError
 from shared.services.ingest.erasure import drop_notes
 from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
 from shared.services.ingest.inspection import inspect
 from shared.services.ingest.reconcile import reconcile
+from shared.services.monitoring.observe import RunFigures, observe
 from shared.services.monitoring.rows import RowKeeper, drop_erased, prune
 
 _log = logging.getLogger(__name__)
@@ -41,7 +43,9 @@ def _monitor(wired: Services) -> Response:
     now = wired.now()
     has_friends = wired.settings.has_friends
     keeper = RowKeeper(wired.objects, wired.documents.users, wired.keys, now=now)
-    report = asdict(reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep))
+    listed_before = wired.documents.listed()
+    reconciliation = reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep)
+    report = asdict(reconciliation)
     drop_erased(wired.objects, wired.documents.personal, wired.keys, now=now)
     prune(wired.objects, now=now)
     if has_friends:
@@ -55,11 +59,18 @@ def _monitor(wired: Services) -> Response:
     except ArtifactError as error:
         # The notes stay, since only a readable ledger tells that it has dropped what they are about.
         _log.warning(json.dumps({"message": "notes of erasures are kept", "reason": error.for_log()}))
-    # Last, since the first run looks at all documents.
+    # After all that must not wait, since the first run looks at all documents.
     odd = inspect(wired.documents, now=now)
     report["documents"] = asdict(odd)
     _log.log(
         logging.WARNING if report["lost"] or odd.hides_events() else logging.INFO,
         json.dumps({"message": "counts reconciled", **report, "until": report["until"].isoformat()}),
     )
-    return responses.ok(report)
+    figures = RunFigures(
+        reconciliation=reconciliation,
+        expired=report["expired"],
+        odd=odd,
+        reads=wired.documents.listed() - listed_before,
+    )
+    observed = observe(wired.documents, reporter(wired), figures, wired.settings.thresholds, now=now)
+    return responses.ok({**report, "monitoring": observed})

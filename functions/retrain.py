@@ -42,6 +42,7 @@ def retrain(request: Request) -> Response:
             keep_days=settings.keep_days,
             calendar=calendar(settings),
             has_friends=settings.has_friends,
+            prices=settings.prices,
         )
         document = perform(trainer(wired, _tell), plan, scheduled_at=_scheduled_at(request, wired))
         _log.info(json.dumps({"message": f"run {document.decision}", "run": json.loads(document.to_json())}))

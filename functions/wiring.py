@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,11 +25,13 @@ from shared.ports import Documents, Identity, ObjectStore
 from shared.schema import FILE
 from shared.services.ingest.quota import Quota, VisitorQuota
 from shared.services.ingest.upgrade import Registers
+from shared.services.monitoring.telemetry import Telemetry
 from shared.services.serving.context import ServingContext
 from shared.services.serving.snapshot import Serving
 from shared.settings import Settings
 
-if TYPE_CHECKING:  # only trainings need them
+if TYPE_CHECKING:  # only trainings and reports need them
+    from shared.services.monitoring.reports import Reporter
     from shared.services.training.retrain import Trainer
     from shared.services.training.run import Report
     from shared.services.training.smoke_test import RunSmokeTest
@@ -70,6 +73,8 @@ class Services:
     keys : source of the deployment's keys, read on the first call.
     serving : the model, events and rules that serve requests.
     now : the clock, as aware UTC times.
+    timer : stopwatch of requests, seconds from any time on.
+    instance : name that no other instance has.
     new_id : generator of ids of runs.
     seed : generator of the random numbers of requests, 0..2^32 − 1.
     run_smoke_test : runs the smoke test of a new model.
@@ -77,6 +82,7 @@ class Services:
     visitor_quota : the rate limits of those who have no account, by visitor, by network address and in all.
     capacity : room for calls that need a store, see `MAX_WAITING`.
     registers : whether the store counts states in registers, as it does once it is upgraded.
+    telemetry : figures of the requests that this instance answers.
     """
 
     settings: Settings
@@ -86,6 +92,8 @@ class Services:
     serving: Serving
     identity: Identity
     now: Callable[[], datetime] = field(default=_now)
+    timer: Callable[[], float] = field(default=time.perf_counter)
+    instance: str = field(default_factory=_new_id)
     new_id: Callable[[], str] = field(default=_new_id)
     seed: Callable[[], int] = field(default=_seed)
     run_smoke_test: "RunSmokeTest" = field(default=run_smoke_test)
@@ -97,9 +105,18 @@ class Services:
     )
     capacity: Capacity = field(default_factory=lambda: Capacity(MAX_WAITING))
     registers: Registers = field(init=False)
+    telemetry: Telemetry = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "registers", Registers(self.documents))
+        telemetry = Telemetry(
+            self.objects,
+            clock=self.now,
+            listed=self.documents.listed,
+            live=self.serving.live_events,
+            instance=self.instance,
+        )
+        object.__setattr__(self, "telemetry", telemetry)
 
     def context(self) -> ServingContext:
         """Serving context of a request, from which lists are made."""
@@ -112,6 +129,14 @@ class Services:
             settings.keep_days,
             has_friends=settings.has_friends,
         )
+
+
+def reporter(wired: Services) -> "Reporter":
+    """Reporter of daily reports with these services."""
+    # Only the scheduled job and the report need it.
+    from shared.services.monitoring.reports import Reporter
+
+    return Reporter(objects=wired.objects, dead_letters=wired.documents.dead_letters, prices=wired.settings.prices)
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

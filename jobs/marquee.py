@@ -43,6 +43,9 @@ SECTIONS: Final[Mapping[str, Mapping[str, Entry]]] = {
     "Lists": {
         "recommend": Entry("jobs.recommend:command", "write lists for all users, such as for e-mails"),
     },
+    "Monitoring": {
+        "report": Entry("jobs.report:command", "show the daily reports"),
+    },
     "Deployment": {
         "init": Entry("jobs.init:command", "add Marquee to the Firebase project of an app"),
         "remove": Entry("jobs.remove:command", "remove Marquee from a Firebase project"),

@@ -55,6 +55,7 @@ def command(*, store: str | None, objects: str | None, model: str | None, at: st
         keep_days=settings.keep_days,
         calendar=wiring.calendar(settings),
         has_friends=settings.has_friends,
+        prices=settings.prices,
     )
     with Console().task("training") as task:
         document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=scheduled_at or wired.now())

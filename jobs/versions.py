@@ -1,13 +1,11 @@
 """Published versions of models, as a table: `python -m jobs.versions`."""
 
-import math
 import os
 import sys
 from collections.abc import Sequence
 from typing import Final
 
 import click
-import numpy as np
 
 from functions import wiring
 from jobs import places
@@ -51,8 +49,7 @@ def listed(objects: ObjectStore) -> str:
 
 def _measures(manifest: Manifest) -> list[str]:
     ndcg = manifest.metrics.get(manifest.model, {}).get(f"ndcg@{K}")
-    size = sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in manifest.arrays.values())
-    return ["–" if ndcg is None else f"{ndcg:.3f}", f"{size / _BYTES_PER_MB:,.1f}"]
+    return ["–" if ndcg is None else f"{ndcg:.3f}", f"{manifest.size_bytes() / _BYTES_PER_MB:,.1f}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

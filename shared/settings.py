@@ -7,10 +7,12 @@ begin with FIREBASE_, X_GOOGLE_, EXT_ or KIT_: the Firebase CLI refuses those.
 import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final, Self
 from zoneinfo import available_timezones
 
+from shared.entities.alert import ALERT_RULES, THRESHOLDS
+from shared.entities.prices import Prices
 from shared.errors import SettingsError
 from shared.schema import Schema
 
@@ -37,6 +39,8 @@ What runs there has no disk that lasts. Machines of Compute Engine have one, and
 """
 _ON_CLOUD_RUN_OR_EMULATED: Final = ("K_SERVICE", "K_REVISION")
 """Variables of Cloud Run's services that the emulator of the Firebase CLI sets as well."""
+_MOST_USD: Final = 1_000_000.0
+"""Greatest price that is accepted, US dollars."""
 ASSUMED_HOURS: Final = 3.0
 """Length of an event whose end is unknown, hours."""
 
@@ -87,6 +91,9 @@ class Settings:
     assumed_hours : length of events whose end is unknown, hours, 0..24 (MARQUEE_ASSUMED_HOURS).
     has_friends : whether lists show that mutual friends go to an event (MARQUEE_FRIENDS, `off` or `on`).
     keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
+    thresholds : thresholds by name of the alert, of `ALERT_RULES`, without those that are off (MARQUEE_ALERTS, such as
+        `errors=0.02,drift=off`).
+    prices : prices of Google Cloud in US dollars (MARQUEE_PRICES, such as `reads=0.03,writes=0.09`).
     schema : names of functions, collections and fields (`marquee.toml`, or the file at MARQUEE_CONFIG).
     """
 
@@ -106,6 +113,8 @@ class Settings:
     admins: tuple[str, ...] = ()
     require_app_check: bool = False
     has_friends: bool = False
+    thresholds: Mapping[str, float] = field(default_factory=lambda: THRESHOLDS)
+    prices: Prices = field(default_factory=Prices)
     schema: Schema = field(default_factory=Schema)
 
     @classmethod
@@ -159,6 +168,8 @@ class Settings:
             admins=_admins(environ, "MARQUEE_ADMINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
+            thresholds=_thresholds(environ, "MARQUEE_ALERTS"),
+            prices=_prices(environ, "MARQUEE_PRICES"),
             schema=Schema.parse(read_config(environ.get("MARQUEE_CONFIG", ""))),
         )
         check_emulated(settings.documents, environ, "MARQUEE_DOCUMENTS")
@@ -293,6 +304,39 @@ def _origins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return origins
 
 
+def _thresholds(environ: Mapping[str, str], name: str) -> Mapping[str, float]:
+    """Default thresholds, with those of a variable in their place, and without those that it turns off."""
+    thresholds = dict(THRESHOLDS)
+    for alert, text in _pairs(environ, name, ALERT_RULES).items():
+        if text == "off":
+            del thresholds[alert]
+        else:
+            thresholds[alert] = _in_range(
+                name, text, 0, ALERT_RULES[alert].highest, f" or off as {alert}", environ[name]
+            )
+    return thresholds
+
+
+def _prices(environ: Mapping[str, str], name: str) -> Prices:
+    given = _pairs(environ, name, [field.name for field in fields(Prices)])
+    return Prices(
+        **{item: _in_range(name, text, 0, _MOST_USD, f" as {item}", environ[name]) for item, text in given.items()}
+    )
+
+
+def _pairs(environ: Mapping[str, str], name: str, known: Collection[str]) -> dict[str, str]:
+    """Texts by name of a variable as `NAME=TEXT,NAME=TEXT`; raises `SettingsError` for names that are not known."""
+    pairs: dict[str, str] = {}
+    for part in filter(None, map(str.strip, environ.get(name, "").split(","))):
+        key, is_pair, text = (word.strip() for word in part.partition("="))
+        if not is_pair or key not in known:
+            raise SettingsError(f"{name}: expected NAME=NUMBER with one of {', '.join(known)}, got {environ[name]!r}")
+        if key in pairs:
+            raise SettingsError(f"{name}: expected {key} once, got {environ[name]!r}")
+        pairs[key] = text
+    return pairs
+
+
 def _admins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     admins = tuple(email.strip().lower() for email in environ.get(name, "").split(",") if email.strip())
     for email in admins:
@@ -305,14 +349,18 @@ def _admins(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _number(environ: Mapping[str, str], name: str, low: float, high: float, default: float) -> float:
     given = environ.get(name)
-    if not given:
-        return default
+    return _in_range(name, given, low, high) if given else default
+
+
+def _in_range(name: str, given: str, low: float, high: float, what: str = "", whole: str = "") -> float:
+    """Number of a text, which is a part of the variable's value where that is given as `whole`."""
+    expected = f"{name}: expected a number in {low:g}..{high:g}{what}, got {whole or given!r}"
     try:
         value = float(given)
     except ValueError as error:
-        raise SettingsError(f"{name}: expected a number in {low:g}..{high:g}, got {given!r}") from error
+        raise SettingsError(expected) from error
     if not low <= value <= high:
-        raise SettingsError(f"{name}: expected a number in {low:g}..{high:g}, got {given!r}")
+        raise SettingsError(expected)
     return value
 
 

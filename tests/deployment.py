@@ -1,5 +1,6 @@
 """Test deployment of the functions: real stores, a manual clock, and plain-text tokens."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -70,7 +71,13 @@ class PlainIdentity:
 
 
 def wire(
-    documents: Documents, folder: Path, clock: Clock, *, objects: ObjectStore | None = None, **settings: Any
+    documents: Documents,
+    folder: Path,
+    clock: Clock,
+    *,
+    objects: ObjectStore | None = None,
+    timer: Callable[[], float] = time.perf_counter,
+    **settings: Any,
 ) -> Services:
     """Services on the given documents and objects; by default, objects are in `folder`."""
     numbers, seeds = count(1), count(1)
@@ -84,6 +91,7 @@ def wire(
         serving=Serving(documents, objects, refresh_s=configured.refresh_s, keys=keys),
         identity=PlainIdentity(),
         now=clock,
+        timer=timer,
         new_id=lambda: f"id{next(numbers):06}",
         seed=lambda: next(seeds),
         run_smoke_test=smoke_test.answer,

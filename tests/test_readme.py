@@ -20,7 +20,9 @@ from benchmarks.peers import PEERS, SIMPLE
 from jobs.folder import Folder
 from jobs.marquee import command as marquee
 from shared.entities import Event, InteractionType, User, event, user
+from shared.entities.alert import THRESHOLDS
 from shared.entities.odd import Treatment
+from shared.entities.prices import Prices
 from shared.models.registry import MODELS
 from shared.schema import FILE, FunctionsSchema, Own, Schema
 from shared.services.odd_documents import OddDocuments, OddEvents, OddUsers
@@ -170,6 +172,7 @@ def test_every_file_that_is_named_exists(page: str) -> None:
         "keys/ring.json",
         "models/current.json",
         "models/VERSION/manifest.json",
+        "monitoring/alerts.json",
         "runs/RUN.json",
         "ledger/current.json",
         "ledger/",
@@ -224,6 +227,13 @@ def test_every_variable_of_the_settings_is_in_the_table_and_no_other() -> None:
     assert f"| `MARQUEE_REFRESH_S` | `{default.refresh_s:g}` |" in page
     assert f"| `MARQUEE_DEADLINE_S` | `{default.deadline_s:g}` |" in page
     assert all(f"`{model}`" in page for model in MODELS)
+
+
+def test_every_alert_and_every_price_is_in_a_table_with_its_default() -> None:
+    listed = re.findall(r"^\| `(\w+)` \| .+ \| ([0-9.]+) \|$", PAGES["docs/monitoring.md"], re.MULTILINE)
+    assert {name: float(threshold) for name, threshold in listed} == dict(THRESHOLDS)
+    prices = re.findall(r"^\| `([a-z]+)` \| `([0-9.]+)` \| ", PAGES["docs/settings.md"], re.MULTILINE)
+    assert {name: float(price) for name, price in prices} == asdict(Prices())
 
 
 def test_every_key_of_the_configuration_is_in_a_table_with_its_default() -> None:

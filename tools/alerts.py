@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from functions.wiring import read_config
+from shared.entities.alert import ALERT_RULES
 from shared.errors import SettingsError
 from shared.schema import FunctionsSchema, Schema
+from shared.services.monitoring.alerts import RAISED
 
 _ALIGNMENT_S: Final = 300
 
@@ -57,12 +59,18 @@ ALERTS: Final = (
         ("monitor",),
         'jsonPayload.message="counts reconciled" AND severity>=WARNING',
     ),
-    # A store that is slow for a moment is no reason to wake somebody.
-    Alert(
-        "marquee_degraded", "Many lists are made without a part of the data.", ("api",), "severity=WARNING", above=50
-    ),
 )
-"""Alerts of a deployment."""
+"""Alerts of a deployment on what its functions log."""
+WATCHED: Final = tuple(
+    Alert(
+        f"marquee_alert_{rule.name}",
+        rule.describes,
+        ("monitor",),
+        f'jsonPayload.message="{RAISED}" AND jsonPayload.alert="{rule.name}"',
+    )
+    for rule in ALERT_RULES.values()
+)
+"""Alerts on the quantities that `monitor` watches, one for each of its rules."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def commands(names: FunctionsSchema, project: str, channel: str | None) -> Iterator[list[str]]:
     """Commands of gcloud that create each metric, and the alert on it."""
-    for alert in ALERTS:
+    for alert in (*ALERTS, *WATCHED):
         yield [
             *("gcloud", "logging", "metrics", "create", alert.name, f"--project={project}"),
             *(f"--description={alert.describes}", f"--log-filter={alert.log_filter(names)}"),

@@ -207,6 +207,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Daily reports: feedback, operations, model, forecasts and alerts.
+         * @description One report for each UTC day of the period that has any, oldest first. That of a day that is not closed is of the last hour; a closed one never changes.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -543,6 +563,53 @@ export interface components {
             model_version: string | null;
             model_age_s: number | null;
             live_events: number;
+        };
+        Reports: {
+            /** Format: date */
+            from: string;
+            /** Format: date */
+            to: string;
+            reports: components["schemas"]["Report"][];
+        };
+        Report: {
+            /** @description Version of the report's format. */
+            format: number;
+            /**
+             * Format: date
+             * @description The UTC day.
+             */
+            day: string;
+            /** Format: date-time */
+            made_at: string;
+            /** @description True once the day has ended and is settled; then the report never changes. */
+            is_closed: boolean;
+            /** @description What users did with the lists. */
+            feedback: Record<string, never>;
+            /** @description Requests, latency, how lists were made, what settling found, and the price of the day. */
+            operations: Record<string, never>;
+            /** @description Version in service, its age and size, trainings and drift. */
+            model: Record<string, never>;
+            /** @description Bookings of the next four weeks. */
+            forecast: Record<string, never>;
+            /** @description What was predicted beside what happened. */
+            calibration: Record<string, never>;
+            alerts: components["schemas"]["Alert"][];
+        };
+        Alert: {
+            /** @description Name of the alert. */
+            alert: string;
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description Time of the recovery; null while it is open.
+             */
+            until: string | null;
+            /** @description The quantity when the alert was raised. */
+            value: number;
+            /** @description What it exceeded. */
+            threshold: number;
+            unit: string;
         };
         Models: {
             models: {
@@ -1312,6 +1379,35 @@ export interface operations {
             404: components["responses"]["NotFound"];
             408: components["responses"]["TooSlow"];
             413: components["responses"]["TooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: {
+                /** @description First UTC day; by default six days before the last one. */
+                from?: string;
+                /** @description Last UTC day, at most 91 days after the first; by default today. */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Reports of the period. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reports"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -28,6 +28,7 @@ HANDLERS: Final[Mapping[str, str]] = {
     "putUserProfiling": "users.put_profiling",
     "getModels": "models.get",
     "activateModel": "models.activate_version",
+    "getReport": "report.get",
     "getHealth": "health.get",
     "getDocument": "documentation.document",
     "getDocs": "documentation.page",

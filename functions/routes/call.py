@@ -1,17 +1,32 @@
 """Validated API call, the input of every request handler."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from functions import access
 from shared.entities import Location
 from shared.entities.markup import plain_text
+from shared.entities.provenance import Provenance
 from shared.ports import Caller, Identity
 from shared.ranking.cards import CARD_FIELDS
 from shared.ranking.filters import Filters
 from shared.ranking.query import ListQuery
 from shared.services.serving.context import ListRequest
+
+
+@dataclass(slots=True)
+class Observed:
+    """Observations of a request for the figures of operations, filled in while it is answered.
+
+    Attributes
+    ----------
+    operation : name of its operation, "" for a path or a method that is none.
+    provenance : that of the list that was answered, None without one.
+    """
+
+    operation: str = ""
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Call:
     body : the JSON body, None for an operation without a body.
     address : network address of the caller, see `access.address`.
     is_shareable : whether others may get the answer if it is about nobody, see `access.is_shareable`.
+    observed : observations, which handlers of lists fill in.
     """
 
     caller: Caller
@@ -32,6 +48,7 @@ class Call:
     body: Any
     address: str
     is_shareable: bool = False
+    observed: Observed = field(default_factory=Observed)
 
     def acting_user(self, identity: Identity | None = None) -> str:
         """User id that the call acts for, "" for a cold-start user; raises `Unauthenticated` or `Forbidden`.

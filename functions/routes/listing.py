@@ -61,6 +61,7 @@ def items(listed: Sequence[Recommendation], wanted: Sequence[str]) -> list[dict[
 
 def _body(call: Call, answer: Answer | Ranking, **own: Any) -> dict[str, Any]:
     """Body of an answer, with the field of its `own` that the other kind of list has not."""
+    call.observed.provenance = answer.provenance
     return {
         "recommendation_id": answer.recommendation_id,
         "model_version": answer.model_version,

@@ -81,6 +81,10 @@ class Manifest:
     details: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
+    def size_bytes(self) -> int:
+        """Size of the arrays in memory, bytes."""
+        return sum(np.dtype(dtype).itemsize * math.prod(shape) for dtype, shape in self.arrays.values())
+
     def to_json(self) -> bytes:
         """JSON of the manifest, as stored in `manifest.json`."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()

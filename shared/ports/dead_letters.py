@@ -44,5 +44,8 @@ class DeadLetters(Protocol):
     def remove(self, key: str) -> None:
         """Deletion of a dead letter; a missing letter is no error."""
 
+    def count(self, since: datetime, until: datetime | None = None) -> int:
+        """Number of dead letters put at or after `since`, and before `until` where that is given."""
+
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""

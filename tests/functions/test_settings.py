@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from functions.wiring import read_settings
+from shared.entities.alert import THRESHOLDS
+from shared.entities.prices import Prices
 from shared.errors import SettingsError
 from shared.settings import Settings, check_store
 
@@ -80,6 +82,9 @@ def test_empty_variables_equal_absent_ones() -> None:
             ("https://a.example", "http://localhost:5000"),
         ),
         ("MARQUEE_APP_CHECK", "on", "require_app_check", True),
+        ("MARQUEE_ALERTS", " errors = 0.5 ,,", "thresholds", {**THRESHOLDS, "errors": 0.5}),
+        ("MARQUEE_ALERTS", ",".join(f"{name}=off" for name in THRESHOLDS), "thresholds", {}),
+        ("MARQUEE_PRICES", "reads=0.03,requests=0", "prices", Prices(reads=0.03, requests=0.0)),
         ("MARQUEE_FRIENDS", "on", "has_friends", True),
         ("MARQUEE_FRIENDS", "off", "has_friends", False),
         ("GCLOUD_PROJECT", "city", "project", "city"),
@@ -103,6 +108,17 @@ def test_each_variable_sets_its_field_and_no_other(variable: str, given: str, fi
         ("MARQUEE_AUTH", "on"),
         ("MARQUEE_AUTH", "OFF"),
         ("MARQUEE_APP_CHECK", "yes"),
+        ("MARQUEE_ALERTS", "latency=1"),
+        ("MARQUEE_ALERTS", "errors"),
+        ("MARQUEE_ALERTS", "errors=1.1"),
+        ("MARQUEE_ALERTS", "errors=-0.1"),
+        ("MARQUEE_ALERTS", "errors=nan"),
+        ("MARQUEE_ALERTS", "errors=on"),
+        ("MARQUEE_ALERTS", "errors="),
+        ("MARQUEE_ALERTS", "errors=0.1,errors=0.2"),
+        ("MARQUEE_PRICES", "reads=off"),
+        ("MARQUEE_PRICES", "read=0.1"),
+        ("MARQUEE_PRICES", "reads=inf"),
         ("MARQUEE_FRIENDS", "true"),
         ("MARQUEE_ADMINS", "backend@example.org"),
         ("MARQUEE_ADMINS", "backend"),

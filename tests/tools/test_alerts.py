@@ -8,16 +8,23 @@ from pathlib import Path
 import pytest
 import yaml
 
+from shared.adapters.objects.folder import FolderObjects
+from shared.entities.alert import ALERT_RULES, THRESHOLDS
 from shared.schema import FunctionsSchema
-from tools.alerts import ALERTS, commands, main
+from shared.services.monitoring import alerts
+from tests.examples import NOW
+from tools.alerts import ALERTS, WATCHED, commands, main
 from tools.emulators.programs import ROOT
+
+EVERY = (*ALERTS, *WATCHED)
 
 
 def test_each_alert_is_a_metric_and_a_policy_on_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--project", "city", "--channel", "projects/city/notificationChannels/1"]) == 0
     printed = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(printed) == 2 * len(ALERTS)
-    for alert, metric, policy in zip(ALERTS, printed[::2], printed[1::2], strict=True):
+    assert len(printed) == 2 * len(EVERY)
+    assert len({alert.name for alert in EVERY}) == len(EVERY)
+    for alert, metric, policy in zip(EVERY, printed[::2], printed[1::2], strict=True):
         assert metric[:6] == ["gcloud", "logging", "metrics", "create", alert.name, "--project=city"]
         [document] = [json.loads(word.removeprefix("--policy=")) for word in policy if word.startswith("--policy=")]
         assert f"user/{alert.name}" in document["conditions"][0]["conditionThreshold"]["filter"]
@@ -40,6 +47,18 @@ def test_every_message_that_is_counted_is_logged() -> None:
             assert message in source or ('"run {document.decision}"' in source and message.split()[-1] in decisions)
 
 
+def test_every_quantity_that_is_watched_has_an_alert_on_the_line_that_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    raised = dict.fromkeys(ALERT_RULES, 1e12)
+    alerts.watch(FolderObjects(tmp_path), raised, THRESHOLDS, now=NOW)
+    lines = [json.loads(text) for text in caplog.messages]
+    assert [(alert.name, alert.condition) for alert in WATCHED] == [
+        (f"marquee_alert_{name}", f'jsonPayload.message="{line["message"]}" AND jsonPayload.alert="{line["alert"]}"')
+        for name, line in zip(ALERT_RULES, lines, strict=True)
+    ]
+
+
 def test_nothing_is_run_unless_it_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,7 +68,7 @@ def test_nothing_is_run_unless_it_is_asked_for(
     assert main(["--project", "city"]) == 0
     assert not (tmp_path / "called").exists()
     assert main(["--project", "city", "--run"]) == 0
-    assert (tmp_path / "called").read_text().split() == ["logging", "alpha"] * len(ALERTS)
+    assert (tmp_path / "called").read_text().split() == ["logging", "alpha"] * len(EVERY)
     monkeypatch.setenv("PATH", "")
     assert main(["--project", "city", "--run"]) == 1
     assert "gcloud is not installed" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import Final
 
 from shared.adapters.firestore.client import Database, PreconditionLost
 from shared.adapters.firestore.forgotten import add_guard, forgotten_at, markers_of
-from shared.adapters.firestore.pages import Listing, documents
+from shared.adapters.firestore.pages import Listing, counted, documents
 from shared.ports import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter
 
 COLLECTION: Final = "dead_letters"
@@ -43,6 +43,10 @@ class FirestoreDeadLetters:
         batch = self._database.client.batch()
         batch.delete(self._database.document(COLLECTION, key))
         self._database.commit(batch, "that a dead letter is gone")
+
+    def count(self, since: datetime, until: datetime | None = None) -> int:
+        """Number of dead letters put at or after `since`, and before `until` where that is given."""
+        return counted(self._database, PUT, since, below=until)
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""

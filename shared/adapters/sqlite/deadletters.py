@@ -33,6 +33,14 @@ class SqliteDeadLetters:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM dead_letters WHERE key = ?", (key,))
 
+    def count(self, since: datetime, until: datetime | None = None) -> int:
+        """Number of dead letters put at or after `since`, and before `until` where that is given."""
+        below = iso(until) if until else None
+        [(number,)] = self._database.rows(
+            "SELECT COUNT(*) FROM dead_letters WHERE at >= ? AND (? IS NULL OR at < ?)", (iso(since), below, below)
+        )
+        return int(number)
+
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""
         rows = self._database.pages(

@@ -1,7 +1,8 @@
 """Reconciliation of histories and counts with the interaction documents, slot by slot."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -35,6 +36,7 @@ class Reconciliation:
     remembered : interactions that were missing in their user's history.
     events : events whose counts changed.
     upgraded : states of earlier versions that got a register.
+    types : documents read, by type of the interaction.
     """
 
     until: datetime
@@ -44,6 +46,7 @@ class Reconciliation:
     remembered: int = 0
     events: int = 0
     upgraded: int = 0
+    types: Mapping[str, int] = field(default_factory=dict)
 
 
 Keep = Callable[[Sequence[Interaction], Erasures], None]
@@ -160,6 +163,7 @@ def _settle(
         lost=report.lost + lost,
         remembered=report.remembered + remembered,
         events=report.events + len(todo),
+        types=dict(Counter(report.types) + Counter(entry.type.value for entry in entries)),
     )
 
 

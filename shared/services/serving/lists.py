@@ -47,6 +47,7 @@ class Answer:
     next_cursor : cursor of the next page, None where the list ends.
     degraded : parts that could not be used or brought up to date, see `RequestView`.
     first_end : end of the event that is over first, the assumed one where it is unknown, UTC; None for an empty list.
+    provenance : what the id says of the list.
     """
 
     recommendation_id: str
@@ -55,6 +56,7 @@ class Answer:
     next_cursor: str | None
     degraded: tuple[str, ...]
     first_end: datetime | None
+    provenance: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Ranking:
     items : the events that may be shown, best first.
     left_out : ids of unknown events and of those that may not be shown to this user, in the caller's order.
     degraded : parts that could not be used or brought up to date, see `RequestView`.
+    provenance : what the id says of the list.
     """
 
     recommendation_id: str
@@ -75,6 +78,7 @@ class Ranking:
     items: list[Recommendation]
     left_out: list[str]
     degraded: tuple[str, ...]
+    provenance: Provenance
 
 
 @with_fallback
@@ -165,7 +169,9 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     answer = _answer(view, request, candidates, scores, kind=ListKind.RANK)
     ranked = {item.event_id for item in answer.items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
-    return Ranking(answer.recommendation_id, answer.model_version, answer.items, left_out, answer.degraded)
+    return Ranking(
+        answer.recommendation_id, answer.model_version, answer.items, left_out, answer.degraded, answer.provenance
+    )
 
 
 def _answer(
@@ -215,7 +221,7 @@ def _answer(
         sources=[item.source or source or "" for item in items],
     )
     token = issue(provenance, view.snapshot.keys, user_id=request.user_id)
-    return Answer(token, version, items, ranked.cursor, view.degraded, first_end)
+    return Answer(token, version, items, ranked.cursor, view.degraded, first_end, provenance)
 
 
 def _segment(request: ListRequest, viewer: Viewer) -> Segment:

@@ -132,6 +132,10 @@ class Serving:
         """Version in service, None without a model; reads no store."""
         return self._snapshot.model_version
 
+    def live_events(self, now: datetime) -> int:
+        """Number of events in memory that could be in a list; reads no store."""
+        return int(self._snapshot.recommender.catalog.live(now).sum())
+
     def suspend(self, version: str | None, error: Exception) -> Snapshot | None:
         """Snapshot that was in service, put aside because a request failed with `error`; None where it stays.
 

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from shared.catalog.calendar import Calendar
+from shared.entities.prices import Prices
 from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
 from shared.evaluation.ratings import evaluate_ratings
 from shared.feedback.retention import kept_since
@@ -44,6 +45,7 @@ class Plan:
     keep_days : days after which interactions expire, see `Settings`; older ones leave the ledger and are not learned.
     calendar : local time of the events, for training and for the model in service.
     has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
+    prices : prices by which the run document says what the reads cost.
     """
 
     model: str
@@ -54,6 +56,7 @@ class Plan:
     keep_days: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
     has_friends: bool = False
+    prices: Prices = field(default_factory=Prices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,7 @@ def _recorded(trainer: Trainer, plan: Plan, running: Run) -> None:
         raise
     finally:
         reads = trainer.documents.listed() - listed_before
-        run.finish(trainer.objects, document, now=trainer.clock(), reads=reads)
+        run.finish(trainer.objects, document, now=trainer.clock(), reads=reads, prices=plan.prices)
 
 
 class _Training:

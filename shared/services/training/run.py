@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 from shared.entities import fields
+from shared.entities.prices import Prices, Usage
 from shared.entities.stored import read_object, required, required_numbers
 from shared.errors import ArtifactError, DeadlineExceeded, InvalidField
 from shared.ports import Blob, ObjectStore
@@ -18,9 +19,6 @@ from shared.services.training.lease import Lease
 FOLDER: Final = "runs/"
 KEPT: Final = 500
 """Run documents that are kept; older ones are deleted."""
-
-READ_USD: Final = 0.06 / 100_000
-"""Price of a Firestore document read in US dollars; prices differ by region."""
 
 PUBLISHED: Final = "published"
 REFUSED: Final = "refused"
@@ -184,14 +182,14 @@ class Run:
             self.document.phases[name] = round(taken, 3)
 
 
-def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads: int) -> None:
+def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads: int, prices: Prices) -> None:
     """Storage of a finished run's document, in place of a failed attempt's; deletes the oldest beyond `KEPT`.
 
     A decision that another attempt of the run has stored meanwhile is not replaced.
     """
     document.finished_at = now
     document.reads = reads
-    document.price_usd = reads * READ_USD
+    document.price_usd = Usage(reads=reads).usd(prices)
     document.peak_memory_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KB_PER_MB, 1)
     name = f"{FOLDER}{document.run_id}.json"
     before = objects.read(name)
