@@ -20,6 +20,7 @@ DOCUMENTS: Final = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs/deci
 YAML_FILES: Final = [ROOT / ".pre-commit-config.yaml", *sorted((ROOT / ".github").rglob("*.yml"))]
 ELSEWHERE: Final = {
     *("model.npz", "manifest.json", "ledger/current.json", "models/VERSION/", "runs/RUN.json", "keys/ring.json"),
+    "forecasts/MONDAY.json",
     *("functions/NAME.py", "jobs/NAME.py", "venv/", "marquee.toml", "rejected.csv"),
 }
 """Objects of a bucket, files and stand-ins for names of one's own, and what commands make."""

@@ -174,6 +174,7 @@ def test_every_file_that_is_named_exists(page: str) -> None:
         "models/VERSION/manifest.json",
         "monitoring/alerts.json",
         "runs/RUN.json",
+        "forecasts/MONDAY.json",
         "ledger/current.json",
         "ledger/",
     }

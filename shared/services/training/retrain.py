@@ -1,4 +1,4 @@
-"""Training pipeline: ledger sync, model selection, drift, fit, smoke test, publication. Safe to kill and repeat."""
+"""Training pipeline: ledger sync, forecast, model selection, drift, fit, smoke test, publication. Safe to repeat."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -16,7 +16,7 @@ from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.selection import drift
-from shared.services import registry
+from shared.services import forecasts, registry
 from shared.services.training import run, smoke_test
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
@@ -143,6 +143,10 @@ class _Training:
             self._document.rows |= training_set.counts()
             self._document.documents = asdict(training_set.odd.named(self._trainer.documents.names))
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
+        with self._run.phase("forecast"):
+            made = forecasts.update(self._objects, training_set.table, training_set.catalog, now=self._now)
+            told = f"forecast bookings from {made.week} on" if made else "the week's forecast is stored already"
+            self._run.step("bookings forecast", told)
         served = self._served()
         with self._run.phase("trial"):
             comparison = ChampionChallenger(

@@ -97,7 +97,8 @@ def test_the_run_document_and_the_manifest_record_the_run(store: Documents, obje
     assert document.reads == sum(counts.values()) + 3
     assert document.price_usd == pytest.approx(document.reads * 0.6e-6)
     assert document.peak_memory_mb > 10
-    assert list(document.phases) == ["read", "compact", "load", "trial", "drift", "fit", "check", "publish"]
+    assert list(document.phases) == ["read", "compact", "load", "forecast", "trial", "drift", "fit", "check", "publish"]
+    assert objects.names("forecasts/") == ["forecasts/2026-04-27.json"]
     assert set(MODELS) == document.metrics.keys()
     assert document.metrics["blend"]["ndcg@10"] > document.metrics["popularity"]["ndcg@10"] + 0.1
     assert set(document.comparisons) == {f"popularity {name}" for name in REPORTED}
