@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -13,6 +14,7 @@ from functions import wiring
 from jobs import places
 from jobs.commandline import Job, run
 from shared.adapters.stores import open_objects
+from shared.monitoring.forecast import HORIZON
 from shared.monitoring.report import DailyReport
 from shared.services.monitoring.reports import MAX_DAYS, asked_days, read_reports
 
@@ -27,6 +29,8 @@ _OF_ALL: Final = (
     *("organic_bookings", "recommended_share", "events_shown", "coverage", "gini", "cold_start_share", "left_out"),
 )
 """Figures of feedback that are of all lists together."""
+_SERIES: Final = 5
+"""Series of bookings of a kind that are shown."""
 _OPERATIONS: Final = 8
 """Operations of a day that are shown, those with the most requests."""
 
@@ -77,6 +81,8 @@ def shown(reports: Sequence[DailyReport]) -> Iterator["RenderableType"]:
     for dimension in ("list", "segment", "model"):
         if of_users.get(dimension):
             yield _feedback(f"Feedback by {dimension}", dimension, of_users[dimension])
+    if forecast := last.sections.get("forecast", {}):
+        yield _forecast(forecast)
     for name, rows in _details(last):
         yield _facts(name, rows)
 
@@ -143,6 +149,23 @@ def _feedback(title: str, first: str, sections: Mapping[str, Mapping[str, Any]])
     return table
 
 
+def _forecast(forecast: Mapping[str, Any]) -> "Table":
+    """Table of bookings to come: in all, and of each kind the series with the most bookings."""
+    weeks = [f"week {number}" for number in range(1, HORIZON + 1)]
+    table = _table(f"Bookings to come from {forecast['week']} on", "of", "last week", *weeks)
+    shown = Counter[str]()
+    for series in forecast["series"]:
+        shown[series["kind"]] += 1
+        if shown[series["kind"]] <= _SERIES:
+            intervals = zip(series["mean"], series["low"], series["high"], strict=True)
+            table.add_row(
+                f"{series['kind']} {series['name']}",
+                _number(series["last"]),
+                *(f"{mean:,.1f} ({low:,.0f}–{high:,.0f})" for mean, low, high in intervals),
+            )
+    return table
+
+
 def _hours(report: DailyReport) -> str:
     hours = {hour["hour"]: hour for hour in report.sections.get("operations", {}).get("by_hour", [])}
     requests = [hours.get(hour, {}).get("requests", 0) for hour in range(24)]
@@ -195,8 +218,7 @@ def _details(report: DailyReport) -> Iterator[tuple[str, list[tuple[str, str]]]]
     yield "Dead letters", [(name, _number(count)) for name, count in operations.get("dead_letters", {}).items()]
     of_all = {name: value for name, value in report.sections.get("feedback", {}).items() if name in _OF_ALL}
     yield "Feedback in all", list(_flat(of_all))
-    for name in ("forecast", "calibration"):
-        yield name.capitalize(), list(_flat(report.sections.get(name, {})))
+    yield "Calibration", list(_flat(report.sections.get("calibration", {})))
 
 
 def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

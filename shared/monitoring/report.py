@@ -2,8 +2,9 @@
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, Self
 
@@ -12,6 +13,7 @@ from shared.entities.prices import AS_OF, Prices, Usage
 from shared.entities.stored import read_object, required
 from shared.errors import InvalidField
 from shared.monitoring.alerts import Episode
+from shared.monitoring.bookings import ALL, WEEK, BookingForecast, SeriesForecast
 from shared.monitoring.operations import HourFigures, OperationFigures
 
 FORMAT: Final = 1
@@ -19,6 +21,8 @@ FORMAT: Final = 1
 DAY: Final = timedelta(days=1)
 SECTIONS: Final = ("feedback", "operations", "model", "forecast", "calibration")
 """Sections of a report, objects by name."""
+SERIES: Final = 50
+"""Series of a kind in a report: those of all would make most of it, and `forecasts/` has them."""
 _PERCENTILES: Final = (50, 95, 99)
 _DIGITS: Final = 6
 """Digits of shares and seconds in a report."""
@@ -196,15 +200,52 @@ def _hour(hour: HourFigures) -> dict[str, Any]:
     }
 
 
-def calibration_section(holdout: Mapping[str, float], feedback: Mapping[str, Any]) -> dict[str, Any]:
+def forecast_section(forecast: BookingForecast | None) -> dict[str, Any]:
+    """Section `forecast`: the latest forecast, of each kind the `SERIES` series with the most bookings."""
+    if forecast is None:
+        return {}
+    numbers = Counter[str]()
+    largest = []
+    for series in forecast.series:
+        numbers[series.kind] += 1
+        if numbers[series.kind] <= SERIES:
+            largest.append(series)
+    return replace(forecast, series=largest).to_document()
+
+
+def calibration_section(
+    holdout: Mapping[str, float],
+    feedback: Mapping[str, Any],
+    forecast: BookingForecast | None,
+    before: BookingForecast | None,
+) -> dict[str, Any]:
     """Section `calibration`: what was predicted beside what happened.
 
     Parameters
     ----------
     holdout : accuracy of the version in service, as measured before it was published.
     feedback : section of that name: the accuracy of the lists that were shown.
+    forecast : the latest forecast, which knows the bookings of the week before it; None without one.
+    before : the forecast of that week; None without one.
     """
-    return {
+    section: dict[str, Any] = {
         "holdout": dict(holdout),
         "shown": {name: feedback.get(name) for name in ("hit_lists", "ndcg_at_10", "reciprocal_rank")},
     }
+    if forecast:
+        section["intervals"] = {**asdict(forecast.hits), "share": forecast.hits.share}
+    if forecast and before and before.week + WEEK == forecast.week:
+        came, expected = _of_all(forecast), _of_all(before)
+        if came and expected:
+            section["bookings"] = {
+                "week": before.week.isoformat(),
+                "forecast": expected.mean[0],
+                "low": expected.low[0],
+                "high": expected.high[0],
+                "counted": came.last,
+            }
+    return section
+
+
+def _of_all(forecast: BookingForecast) -> SeriesForecast | None:
+    return next((series for series in forecast.series if series.kind == ALL), None)

@@ -45,7 +45,12 @@ def bucket(tmp_path: Path) -> str:
     drift = {"run_id": "r", "verdict": "drifted", "drifted": ["price"]}
     model = {"version": "v[1]", "age_days": 1.25, "trainings": [], "drift": drift}
     feedback = {"impressions": 12_345, "ctr": 0.0417, "by": {"list": {"popular": {"ctr": 0.0302}}}}
-    last = a_report(date(2026, 5, 2), model=model, feedback=feedback)
+    series = [
+        {"kind": kind, "name": name, "last": 7.0, "mean": [9.5] * 4, "low": [4.0] * 4, "high": [15.0] * 4}
+        for kind, name in [("all", ""), *(("city", f"town {number}") for number in range(9))]
+    ]
+    forecast = {"week": "2026-04-27", "series": series}
+    last = a_report(date(2026, 5, 2), model=model, feedback=feedback, forecast=forecast)
     objects.write(f"{CLOSED}2026-05-01.json", a_report(DAY).to_json(), generation=0)
     objects.write(f"{OPEN}2026-05-02.json", last.to_json(), generation=0)
     return f"folder:{tmp_path}"
@@ -61,6 +66,8 @@ def test_people_read_alerts_days_and_the_last_day_in_detail(
         assert text in shown, text
     for text in ("getPopularEvents", "warm", "requests by hour", "█", "4.17%", "price"):
         assert text in shown, text
+    assert "9.5 (4–15)" in shown
+    assert ("town 4" in shown, "town 5" in shown) == (True, False)
     assert max(map(len, shown.splitlines())) <= 120
 
 

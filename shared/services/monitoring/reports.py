@@ -5,14 +5,15 @@ A day is closed once it has ended, its interactions are settled, and what instan
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from shared.entities.prices import Prices
 from shared.errors import ArtifactError, Conflict, InvalidField
 from shared.monitoring.alerts import Episode
+from shared.monitoring.bookings import WEEK
 from shared.monitoring.cost import usage
 from shared.monitoring.operations import HourFigures, hour_of
 from shared.monitoring.report import (
@@ -23,9 +24,11 @@ from shared.monitoring.report import (
     begin_of,
     calibration_section,
     day_figures,
+    forecast_section,
     operations_section,
 )
 from shared.ports import LETTER_LIFE, DeadLetters, ObjectStore
+from shared.services.forecasts import forecast_of
 from shared.services.monitoring import hours
 from shared.services.monitoring.feedback import feedback
 from shared.services.monitoring.model import holdout_accuracy, manifest_of, model_section
@@ -44,6 +47,7 @@ _FIRST: Final = date(1970, 1, 8)
 _BEYOND: Final = date(2200, 1, 1)
 """Days that can be asked for: those of `fields.time`, less the default number of days before the first."""
 _log = logging.getLogger(__name__)
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +90,16 @@ class Reporter:
         begin = begin_of(day)
         figures = hours.read_hours(self.objects, begin, begin + DAY)
         model = model_section(self.objects, day, figures, now=now)
-        of_users = _readable("feedback", lambda: self._feedback(day, figures))
+        of_users: dict[str, Any] = _readable("feedback", lambda: self._feedback(day, figures), {})
+        forecast = _readable("forecast", lambda: forecast_of(self.objects, day), None)
+        before = _readable("calibration", lambda: forecast_of(self.objects, day - WEEK), None)
         holdout = holdout_accuracy(manifest_of(self.objects, model["version"] or ""))
         sections = {
             "feedback": of_users,
             "operations": self._operations(day, figures, model["training_reads"], now=now),
             "model": model,
-            "calibration": calibration_section(holdout, of_users),
+            "forecast": forecast_section(forecast),
+            "calibration": calibration_section(holdout, of_users, forecast, before),
         }
         return DailyReport(day=day, made_at=now, is_closed=False, sections=sections, alerts=alerts_of(episodes, day))
 
@@ -184,13 +191,13 @@ def asked_days(first: str | None, last: str | None, *, names: tuple[str, str], n
     return since, until
 
 
-def _readable(name: str, make: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """Section of a report; empty, and said in the log, where what it is made of cannot be read."""
+def _readable(name: str, make: Callable[[], _Made], otherwise: _Made) -> _Made:
+    """Part of a report; `otherwise`, and said in the log, where what it is made of cannot be read."""
     try:
         return make()
     except ArtifactError as error:
         _log.warning(json.dumps({"message": "a report lacks a section", "section": name, "reason": error.for_log()}))
-        return {}
+        return otherwise
 
 
 def _day(text: str, name: str) -> date:
