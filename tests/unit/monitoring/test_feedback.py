@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from shared.entities import Interaction, InteractionType, Touchpoint
 from shared.entities.provenance import ListKind, Segment, named
+from shared.monitoring.acts import MAX_SHOWN, MAX_TAKEN, Figures
 from shared.monitoring.attribution import Salted, rows_of, union
-from shared.monitoring.feedback import MAX_SHOWN, MAX_TAKEN, FeedbackFigures, Figures, figures_of, gini
+from shared.monitoring.feedback import FeedbackFigures, figures_of, gini
 from tests.examples import NOW, an_interaction
 from tests.lists import a_list
 from tests.stores import keys
