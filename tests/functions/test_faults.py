@@ -19,6 +19,7 @@ from flask.testing import FlaskClient
 from functions import wiring
 from functions.wiring import Services
 from shared.adapters import firestore
+from shared.adapters.keys import StoredKeys
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.ports import Documents
 from shared.services.serving.snapshot import Serving
@@ -153,7 +154,8 @@ def _broken(wired: Services, documents: str, objects: str) -> Iterator[Services]
             counters=firestore.FirestoreCounters(database),
             rules=firestore.FirestoreRules(database),
         )
-        serving = Serving(stores, bucket, refresh_s=30, deadline_s=DEADLINE_S, first_s=1.0)
+        own_keys = StoredKeys(bucket)
+        serving = Serving(stores, bucket, refresh_s=30, deadline_s=DEADLINE_S, first_s=1.0, keys=own_keys)
         yield replace(wired, documents=stores, objects=bucket, serving=serving)
 
 
