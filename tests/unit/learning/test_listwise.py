@@ -88,7 +88,7 @@ def test_no_weights_within_the_bounds_have_a_lower_loss(seed: int) -> None:
 
 
 def _loss(flat: NDArray[np.float64], groups: TrainingGroups, size: NDArray[np.float64]) -> float:
-    """Penalized loss of weights in units of the signals' root mean square, for groups of eight rows and a ridge of 0.5."""
+    """Penalized loss of weights in units of the signals' root mean square: groups of eight rows, a ridge of 0.5."""
     weights = flat.reshape(2, -1)
     ridge = 0.5 / 2 * ((weights**2).mean(axis=0).sum() + 3 * ((weights - weights.mean(axis=0)) ** 2).sum())
     scores = np.einsum("gsf,gf->gs", groups.values.reshape(len(groups), 8, -1) / size, weights[groups.segments])
