@@ -183,7 +183,7 @@ def build(settings: Settings) -> Services:
             refresh_s=settings.refresh_s,
             deadline_s=settings.deadline_s,
             calendar=calendar(settings),
-            keys=keys,
+            keys=keys.made,
         ),
         identity=FirebaseIdentity(settings.project, admins=settings.admins),
     )
@@ -194,6 +194,8 @@ def trainer(wired: Services, report: "Report") -> "Trainer":
     # Most instances answer requests and never train.
     from shared.services.training.retrain import Trainer
 
+    # Made by now at the latest, so that the ids of the lists of the first model are signed.
+    wired.keys()
     return Trainer(
         documents=wired.documents,
         objects=wired.objects,

@@ -44,6 +44,17 @@ class StoredKeys:
                     self._keys = _parsed(self._stored())
         return self._keys
 
+    def made(self) -> Keys | None:
+        """Keys as a call gives them; None where none are made yet, which this does not do.
+
+        Making them takes the library of the bucket, which costs a start time that no list needs.
+        """
+        with self._lock:
+            if self._keys is None:
+                blob = self._objects.read(KEY)
+                self._keys = _parsed(blob) if blob else None
+            return self._keys
+
     def add(self, key: bytes) -> Keys:
         """Addition of a key that writes from now on; returns all keys. Other instances know it once they start again.
 

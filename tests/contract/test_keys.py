@@ -38,6 +38,16 @@ def test_a_key_is_made_once_and_read_once_by_each_instance(objects: ObjectStore)
     assert objects.names("keys/") == [KEY]
 
 
+def test_keys_that_are_made_can_be_read_without_making_them(objects: ObjectStore) -> None:
+    counted = CountedObjects(objects)
+    reader = StoredKeys(counted)
+    assert reader.made() is None
+    assert objects.names("keys/") == []
+    keys = StoredKeys(objects)()
+    assert [reader.made(), reader.made(), reader()] == [keys] * 3
+    assert counted.reads == 2
+
+
 def test_instances_that_start_at_once_agree(objects: ObjectStore) -> None:
     numbers = count(1)
     sources = [StoredKeys(objects, new_key=lambda: bytes([next(numbers)]) * 32) for _ in range(4)]

@@ -154,7 +154,7 @@ def _broken(wired: Services, documents: str, objects: str) -> Iterator[Services]
             counters=firestore.FirestoreCounters(database),
             rules=firestore.FirestoreRules(database),
         )
-        own_keys = StoredKeys(bucket)
+        own_keys = StoredKeys(bucket).made
         serving = Serving(stores, bucket, refresh_s=30, deadline_s=DEADLINE_S, first_s=1.0, keys=own_keys)
         yield replace(wired, documents=stores, objects=bucket, serving=serving)
 

@@ -90,12 +90,16 @@ def test_a_list_is_answered_while_the_key_cannot_be_read(wire: Wire, client: Fla
     wired = wire()
     outage = Outage(is_on=True)
     source = StoredKeys(FragileObjects(wired.objects, outage))
-    serving = Serving(wired.documents, wired.objects, refresh_s=30, keys=source)
+    serving = Serving(wired.documents, wired.objects, refresh_s=30, keys=source.made)
     with wiring.use(replace(wired, serving=serving)):
         body = _get(client, "/recommendations", user_id="u")
         assert (len(body["items"]), body["degraded"]) == (10, [])
         assert verified(body["recommendation_id"], keys(), user_id="u", at=clock.now) is None
         outage.is_on = False
+        clock.forward()
+        unmade = _get(client, "/recommendations", user_id="u")
+        assert wired.objects.names("keys/") == []
+        assert verified(unmade["recommendation_id"], source(), user_id="u", at=clock.now) is None
         clock.forward()
         after = _get(client, "/recommendations", user_id="u")
         assert verified(after["recommendation_id"], source(), user_id="u", at=clock.now)

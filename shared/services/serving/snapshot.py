@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from shared.catalog.calendar import Calendar
-from shared.entities import Keys, KeySource, Rules
+from shared.entities import Keys, Rules
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
 from shared.ports import Documents, ObjectStore
@@ -89,7 +89,8 @@ class Serving:
     deadline_s : seconds that an answer may take.
     first_s : seconds from the start of the first refresh, before which the snapshot is empty, that answers may take.
     calendar : local time of events until a model is published, which has its own.
-    keys : source of the keys under which the ids of lists are signed; None where none are.
+    keys : source of the keys under which the ids of lists are signed, None as long as there are none; the same for no
+        source.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class Serving:
         deadline_s: float = 2.0,
         first_s: float = 10.0,
         calendar: Calendar | None = None,
-        keys: KeySource | None = None,
+        keys: Callable[[], Keys | None] | None = None,
     ) -> None:
         self._documents = documents
         self._objects = objects
@@ -326,7 +327,7 @@ def _reached(now: datetime, seen: datetime | None) -> datetime:
     return min(settled, seen + _TICK) if seen else settled
 
 
-def _read(keys: Future[Keys]) -> Keys | None:
+def _read(keys: Future[Keys | None]) -> Keys | None:
     """Keys of the deployment; None where they cannot be read, since a list whose id is not signed is as good."""
     try:
         return keys.result()
