@@ -34,7 +34,7 @@ COLUMNS: Final[Mapping[str, Sequence[str]]] = {
     ),
     "interactions": (
         *("interaction_id", "user_id", "event_id", "organizer_id", "type", "value", "query", "category"),
-        *("occurred_at", "session_id", "recommendation_id", "position"),
+        *("text", "occurred_at", "session_id", "recommendation_id", "position"),
     ),
 }
 """Fields of each table that a file may have."""

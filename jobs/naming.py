@@ -38,6 +38,7 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("seats", "places", "maxattendees", "maxparticipants"), ("capacity",)),
     **dict.fromkeys(("sold", "seatstaken", "attendeecount", "attendeescount", "attendees"), ("booked",)),
     **dict.fromkeys(("stars", "rating"), ("value",)),
+    **dict.fromkeys(("comment", "review", "reviewtext"), ("text",)),
     "lat": ("latitude",),
     "genre": ("category",),
     "town": ("city",),

@@ -43,6 +43,7 @@ class InteractionFields(TypedDict, total=False):
     value: float | None
     query: str
     category: str
+    text: str
     recorded_at: datetime | None
     session_id: str
     recommendation_id: str

@@ -345,14 +345,14 @@ export interface components {
         /** @description Position in the list that recommendation_id names, from 0. */
         Position: number;
         /** @description Interaction of a user; type says of which kind it is. */
-        Interaction: components["schemas"]["Impression"] | components["schemas"]["EventInteraction"] | components["schemas"]["Rating"] | components["schemas"]["OrganizerInteraction"] | components["schemas"]["Search"] | components["schemas"]["CategoryClick"];
+        Interaction: components["schemas"]["Impression"] | components["schemas"]["EventInteraction"] | components["schemas"]["Rating"] | components["schemas"]["Review"] | components["schemas"]["OrganizerInteraction"] | components["schemas"]["Search"] | components["schemas"]["CategoryClick"];
         /** @description Interaction with an event. */
         EventInteraction: {
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
-            type: "view" | "click" | "save" | "share" | "booking" | "attend" | "cancel" | "review" | "dismiss" | "unsave" | "undismiss";
+            type: "view" | "click" | "save" | "share" | "booking" | "attend" | "cancel" | "dismiss" | "unsave" | "undismiss";
             event_id: components["schemas"]["Id"];
             /** @description A number of your own, such as what was paid. */
             value?: number;
@@ -403,6 +403,25 @@ export interface components {
             event_id: components["schemas"]["Id"];
             /** @description Stars. */
             value: number;
+            occurred_at?: components["schemas"]["OccurredAt"];
+            /** @description Session of the app. */
+            session_id?: components["schemas"]["Id"];
+            /** @description Id of the list that the interaction follows from. */
+            recommendation_id?: components["schemas"]["Id"];
+            position?: components["schemas"]["Position"];
+        };
+        /** @description Review of an event, with stars, words or both. */
+        Review: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "review";
+            event_id: components["schemas"]["Id"];
+            /** @description Stars. */
+            value?: number;
+            /** @description The words, in any language; line breaks and tabs are the only control characters. */
+            text?: string;
             occurred_at?: components["schemas"]["OccurredAt"];
             /** @description Session of the app. */
             session_id?: components["schemas"]["Id"];

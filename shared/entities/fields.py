@@ -16,6 +16,7 @@ from shared.errors import InvalidField
 
 MAX_ID_BYTES = 128
 _ID = re.compile(r"(?!\.{1,2}$)(?!__.*__$)[^/\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -95,6 +96,21 @@ def text(data: Document, field: str, *, max_bytes: int) -> str:
     if _utf8_size(field, value) > max_bytes:
         raise InvalidField(field, value, f"at most {max_bytes:,} bytes of text")
     return value
+
+
+def passage(data: Document, field: str, *, max_characters: int) -> str:
+    """Text of several lines of at most `max_characters` characters, kept as written; "" when absent or all white space.
+
+    Line breaks and tabs are its only control characters.
+    """
+    value = data.get(field)
+    if isinstance(value, str) and len(value) > max_characters:
+        raise InvalidField(field, value, f"at most {max_characters:,} characters of text")
+    # No character takes more than four bytes.
+    written = text(data, field, max_bytes=4 * max_characters)
+    if _CONTROL.search(written):
+        raise InvalidField(field, written, "text without control characters other than line breaks and tabs")
+    return written if written.strip() else ""
 
 
 def prose(data: Document, field: str, *, max_bytes: int) -> str:

@@ -23,6 +23,12 @@ MAX_INTERACTION_ID_BYTES: Final = 400
 MAX_PAGE: Final = 100
 """Limit of events in the page of an impression."""
 
+MAX_STARS: Final = 5
+"""Most stars of a rating or a review; the fewest are 1."""
+
+MAX_REVIEW: Final = 2_000
+"""Limit of the characters of a review."""
+
 _PAGE: Final = "page"
 """Family of the pages of impressions."""
 
@@ -42,11 +48,11 @@ class Origin(StrEnum):
 class Interaction:
     """Interaction of one user, usually with one event.
 
-    `value` is the stars (1..5) of a `rating`; `query` belongs to `search`, `category` to `category_click`,
-    `organizer_id` to `follow`. An `impression` may name a page of events at once: `event_ids` in the order shown, of
-    the list `recommendation_id`. `occurred_at` is the client's time, never after `recorded_at`, which is the store's
-    and None before the interaction is stored. `anonymous` marks acts of an account that nobody has signed up for.
-    `origin` says who wrote the version that is stored.
+    `value` is the stars (1..5) of a `rating`, or of a `review` that has some, whose words are `text`. `query` belongs
+    to `search`, `category` to `category_click`, `organizer_id` to `follow`. An `impression` may name a page of events
+    at once: `event_ids` in the order shown, of the list `recommendation_id`. `occurred_at` is the client's time, never
+    after `recorded_at`, which is the store's and None before the interaction is stored. `anonymous` marks acts of an
+    account that nobody has signed up for. `origin` says who wrote the version that is stored.
     """
 
     interaction_id: str
@@ -59,6 +65,7 @@ class Interaction:
     value: float | None = None
     query: str = ""
     category: str = ""
+    text: str = ""
     recorded_at: datetime | None = None
     session_id: str = ""
     recommendation_id: str = ""
@@ -75,7 +82,7 @@ class Interaction:
         if page and not is_page:
             raise InvalidField("event_ids", kind.value, "a page of events only for an impression")
         target = kind.meaning.target
-        is_rating = kind is InteractionType.RATING
+        low, high = (1, MAX_STARS) if kind.meaning.has_stars else (0, 1_000_000)
         interaction = cls(
             interaction_id=fields.identifier(
                 {"interaction_id": document_id}, "interaction_id", max_bytes=MAX_INTERACTION_ID_BYTES
@@ -86,9 +93,10 @@ class Interaction:
             event_id=fields.identifier(data, "event_id", required=target == "event_id" and not is_page),
             event_ids=page,
             organizer_id=fields.identifier(data, "organizer_id", required=target == "organizer_id"),
-            value=fields.number(data, "value", low=1 if is_rating else 0, high=5 if is_rating else 1_000_000),
+            value=fields.number(data, "value", low=low, high=high),
             query=fields.text(data, "query", max_bytes=500),
             category=fields.text(data, "category", max_bytes=200),
+            text=fields.passage(data, "text", max_characters=MAX_REVIEW) if kind is InteractionType.REVIEW else "",
             recorded_at=fields.time(data, "recorded_at"),
             session_id=fields.identifier(data, "session_id", required=False),
             recommendation_id=fields.identifier(data, "recommendation_id", required=is_page),
@@ -98,7 +106,7 @@ class Interaction:
         )
         if is_page and interaction.event_id:
             raise InvalidField("event_id", interaction.event_id, "either one event or the page event_ids")
-        if is_rating and interaction.value is None:
+        if kind is InteractionType.RATING and interaction.value is None:
             raise InvalidField("value", None, "1 to 5 stars for a rating")
         if target == "query" and not interaction.query:
             raise InvalidField("query", None, "the words that were searched for")

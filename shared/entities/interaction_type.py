@@ -13,8 +13,9 @@ class Meaning:
     ----------
     target : the field that names the interaction's target and must be given: `event_id`, `organizer_id`, `query` or
         `category`.
-    weight : confidence that the user likes the event (or organizer), −1..1, below 0 for negative feedback; that of a
-        `rating` follows from its stars, see `feedback/weights.py`.
+    weight : confidence that the user likes the event (or organizer), −1..1, below 0 for negative feedback; where the
+        interaction has stars it follows from them, see `feedback/weights.py`.
+    has_stars : whether the interaction's value is the user's judgement of the event, 1 to 5 stars.
     repeats : whether an interaction on another day counts again. The other types last: a user and a target have one
         state of their family (see `InteractionType.family`), the latest, which replaces earlier ones.
     is_hit : whether offline evaluation counts it as a hit, and learning to rank as a positive; a user with a hit is
@@ -31,6 +32,7 @@ class Meaning:
 
     target: str = "event_id"
     weight: float = 0.0
+    has_stars: bool = False
     repeats: bool = False
     is_hit: bool = False
     takes_event: bool = False
@@ -81,8 +83,8 @@ class InteractionType(StrEnum):
     BOOKING = "booking", Meaning(weight=1.0, is_hit=True, takes_event=True, converts=True, verb="booked")
     ATTEND = "attend", Meaning(weight=1.0, is_hit=True, takes_event=True, verb="went to")
     CANCEL = "cancel", Meaning(weight=-0.8, undoes="booking")
-    RATING = "rating", Meaning(verb="liked")
-    REVIEW = "review", Meaning(weight=0.5, verb="reviewed")
+    RATING = "rating", Meaning(has_stars=True, verb="liked")
+    REVIEW = "review", Meaning(weight=0.5, has_stars=True, verb="reviewed")
     FOLLOW = "follow", Meaning(target="organizer_id", weight=1.0)
     DISMISS = "dismiss", Meaning(weight=-1.0, hides_event=True)
     SEARCH = "search", Meaning(target="query", repeats=True)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import InteractionType
+from shared.entities.interaction import MAX_STARS
 from shared.entities.interaction_type import Meaning
 
 TYPES: Final = tuple(InteractionType)
@@ -41,6 +42,9 @@ IS_CONSUMED: Final = codes_where(lambda meaning: meaning.takes_event or meaning.
 """Lookup tables by code: hits; bookings and attendances; and types after which the event is excluded from lists."""
 
 
+_HAS_STARS: Final = codes_where(lambda meaning: meaning.has_stars)
+
+
 def confidence_weights(
     codes: NDArray[np.int8],
     values: NDArray[np.float32],
@@ -53,13 +57,16 @@ def confidence_weights(
     Parameters
     ----------
     codes : int8 of shape (n,) – type codes, see `CODES`.
-    values : float32 of shape (n,) – stars where the type is `rating` (NaN weighs 0), else ignored.
+    values : float32 of shape (n,) – 1 to 5 stars where the type has them, see `Meaning`; without any, NaN, the weight
+        is that of the type. Ignored for other types.
     age_days : float32 of shape (n,) – age; negative ages, from clocks that run ahead, count as 0.
     half_life_days : age at which an interaction weighs half; inf for no decay.
     """
     weights = _BY_CODE[codes]
-    rated = np.flatnonzero(codes == CODES[InteractionType.RATING])
-    weights[rated] = np.nan_to_num((values[rated] - _NEUTRAL_STARS) * _STARS_TO_WEIGHT)
+    rated = np.flatnonzero(_HAS_STARS[codes])
+    # Reviews of earlier versions may have any number.
+    rated = rated[(values[rated] >= 1) & (values[rated] <= MAX_STARS)]
+    weights[rated] = (values[rated] - _NEUTRAL_STARS) * _STARS_TO_WEIGHT
     if np.isinf(half_life_days):
         return weights
     decayed: NDArray[np.float32] = weights * np.exp2(-np.maximum(age_days, 0) / half_life_days)

@@ -5,6 +5,7 @@ serving never needs it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -32,11 +33,11 @@ STAMPS: Final = {INTERACTIONS: "recorded_at", EVENTS: "updated_at", USERS: "upda
 _CODED: Final = ("user_id", "event_id", "organizer_id", "type", "origin")
 """Interaction columns read as dictionaries (codes of distinct values)."""
 
-_LEARNED: Final = (*_CODED, "value", "occurred_at", "recorded_at")
+_LEARNED: Final = (*_CODED, "value", "text", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
 
 _ODD: Final = ("mended", "dropped")
-_ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin",), USERS: ("profiling", *_ODD)}
+_ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin", "text"), USERS: ("profiling", *_ODD)}
 """Columns that files of earlier versions lack, read as null."""
 
 _VALUES: Final = {
@@ -80,6 +81,7 @@ def schema(feed: str) -> "pa.Schema":
             **dict.fromkeys(("session_id", "recommendation_id"), text),
             "position": pa.int32(),
             "origin": text,
+            "text": text,
         },
         EVENTS: {
             **dict.fromkeys(("title", "description", "category", "subcategory"), text),
@@ -203,9 +205,36 @@ def keys(feed: str, name: str, data: bytes, since: datetime) -> set[tuple[str, A
     return set(zip(table[KEYS[feed]].to_pylist(), table[STAMPS[feed]].to_pylist(), strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Reviews:
+    """Words of n reviews.
+
+    Attributes
+    ----------
+    rows : int64 of shape (n,) – rows of the interactions, ascending.
+    texts : words of each.
+    """
+
+    rows: NDArray[np.int64]
+    texts: Sequence[str]
+
+    @classmethod
+    def of(cls, interactions: Sequence[Interaction]) -> "Reviews":
+        """Words of the reviews among interactions."""
+        rows = [row for row, interaction in enumerate(interactions) if interaction.text]
+        return cls(np.array(rows, np.int64), [interactions[row].text for row in rows])
+
+
 def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
     """Interaction columns of files, given as (name, bytes), in any order."""
+    columns, _ = interactions_and_reviews(files)
+    return columns
+
+
+def interactions_and_reviews(files: Iterable[tuple[str, bytes]]) -> tuple[InteractionColumns, Reviews]:
+    """Interaction columns of files, given as (name, bytes), in any order, and the words of the reviews among them."""
     import pyarrow as pa
+    from pyarrow import compute
 
     tables = [read(INTERACTIONS, name, data, _LEARNED, coded=_CODED) for name, data in files]
     table = pa.concat_tables(tables or [schema(INTERACTIONS).empty_table().select(list(_LEARNED))])
@@ -215,7 +244,10 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
     origins, origin_rows = coded["origin"]
     # The last row is that of null.
     origin_codes = np.array([ORIGINS[Origin(origin)] for origin in (*origins.ids(), "")], np.int8)
-    return InteractionColumns(
+    is_review = compute.is_valid(table["text"]).to_numpy() & (codes == CODES[InteractionType.REVIEW])[kind_rows]
+    rows = np.flatnonzero(is_review)
+    reviews = Reviews(rows, table["text"].take(pa.array(rows)).to_pylist())
+    columns = InteractionColumns(
         *coded["user_id"],
         *coded["event_id"],
         *coded["organizer_id"],
@@ -225,6 +257,7 @@ def interactions(files: Iterable[tuple[str, bytes]]) -> InteractionColumns:
         recorded_at=_seconds(table["recorded_at"]),
         origins=origin_codes[origin_rows],
     )
+    return columns, reviews
 
 
 def _seconds(column: "pa.ChunkedArray") -> NDArray[np.float64]:

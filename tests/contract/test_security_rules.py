@@ -27,6 +27,7 @@ RATING = BOOKING | {"type": "rating", "value": 4.5}
 FOLLOW = {"type": "follow", "organizer_id": "o"}
 SEARCH = {"type": "search", "query": "Live Jazz"}
 CATEGORY = {"type": "category_click", "category": "Music & Art"}
+REVIEW = BOOKING | {"type": "review", "text": "es war schön"}
 PAGE = {"type": "impression", "event_ids": ["a", "b"], "recommendation_id": "list_1"}
 
 
@@ -63,7 +64,10 @@ ALLOWED: list[tuple[str, dict[str, Any]]] = [
     ("a save", BOOKING | {"type": "save"}),
     ("a cancellation", BOOKING | {"type": "cancel"}),
     ("a dismissal", BOOKING | {"type": "dismiss"}),
-    ("a review", BOOKING | {"type": "review"}),
+    ("a review", REVIEW | {"text": None}),
+    ("a review with words alone", REVIEW),
+    ("a review with stars and several lines", REVIEW | {"value": 4.5, "text": "sin duda\n\t非常精彩 🎉"}),
+    ("the longest review", REVIEW | {"text": "語" * 2_000}),
     ("a view, whose id has the day", VIEW),
     ("a click in a list", VIEW | {"type": "click", "recommendation_id": "list_1", "position": 0, "session_id": "s"}),
     ("a share", VIEW | {"type": "share"}),
@@ -130,6 +134,13 @@ DENIED: list[tuple[str, dict[str, Any]]] = [
     ("a place below 0", VIEW | {"position": -1}),
     ("a place above 10,000", VIEW | {"position": 10_001}),
     ("half a place", VIEW | {"position": 1.5}),
+    ("a review of more than 2,000 characters", REVIEW | {"text": "x" * 2_001}),
+    ("a review of no words", REVIEW | {"text": ""}),
+    ("a review with a control character", REVIEW | {"text": "a\x1bb"}),
+    ("a review with a late control character", REVIEW | {"text": "a\x9bb"}),
+    ("a review that is a number", REVIEW | {"text": 5}),
+    ("a review of six stars", REVIEW | {"value": 6}),
+    ("words of a booking", BOOKING | {"text": "fine"}),
     ("a session id of more than 128 bytes", VIEW | {"session_id": "s" * 129}),
     ("a list that is a number", VIEW | {"recommendation_id": 5}),
 ]

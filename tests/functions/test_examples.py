@@ -42,6 +42,7 @@ ENTRIES = st.fixed_dictionaries(
         "value": NUMBERS,
         "position": NUMBERS,
         "query": st.sampled_from(["", "jazz", "x" * 125, "x" * 501]),
+        "text": st.sampled_from(["", "es war\nschön", "語" * 2_000, "x" * 2_001, "a\x00b", "a\x9bb", "a\rb\tc"]),
         "category": st.sampled_from(["", "Music", "x" * 50, "x" * 201]),
     },
 )

@@ -1,7 +1,7 @@
 """Training set of models, built from entities or from the columns of the ledger."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Final, Self
@@ -13,8 +13,10 @@ from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
-from shared.feedback.accounts import of_established, of_profiled
+from shared.entities.interaction import MAX_STARS
+from shared.feedback.accounts import established, of_established, of_profiled
 from shared.feedback.interactions import InteractionColumns, InteractionTable
+from shared.feedback.stars import estimate_stars
 from shared.learning.replay import MAX_LEARNED, Replay
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
@@ -54,6 +56,7 @@ class TrainingSet:
     seed : random seed of the replay, from which the blend learns its weights.
     has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
     odd : report of the odd documents that the ledger holds; empty for data without a store.
+    reviews : how the stars of reviews without any were estimated, see `_starred`; empty where none has words.
     """
 
     events: Sequence[Event]
@@ -65,16 +68,20 @@ class TrainingSet:
     seed: int = 0
     has_friends: bool = False
     odd: OddDocuments = field(default_factory=OddDocuments)
+    reviews: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
         """Training set of entities, as of `now`."""
         mentioned = (interaction.event_id for interaction in data.interactions if interaction.event_id)
         catalog = Catalog.of(data.events, mentioned=mentioned, calendar=calendar or Calendar()).prepared(now)
-        columns = InteractionColumns.of(entry for entry in data.interactions if not entry.is_of_visitor())
+        interactions = [entry for entry in data.interactions if not entry.is_of_visitor()]
         users = data.profiled()
         unprofiled = Vocabulary.of(data.users.keys() - users.keys()).keys
-        return cls(data.events, catalog, users, _learned(columns, catalog, unprofiled, now), now, seed=seed)
+        reviews = parquet.Reviews.of(interactions)
+        columns, estimated = _starred(InteractionColumns.of(interactions), reviews, unprofiled, now)
+        table = _learned(columns, catalog, unprofiled, now)
+        return cls(data.events, catalog, users, table, now, seed=seed, reviews=estimated)
 
     @classmethod
     def of_ledger(
@@ -82,15 +89,26 @@ class TrainingSet:
     ) -> Self:
         """Training set of a ledger, as of `now`, kept in columns except for the events."""
         contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
-        columns = parquet.interactions(contents[INTERACTIONS])
+        columns, reviews = parquet.interactions_and_reviews(contents[INTERACTIONS])
         events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
         catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar()).prepared(now)
         profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
+        columns, estimated = _starred(columns, reviews, profiles.unprofiled(), now)
         table = _learned(columns, catalog, profiles.unprofiled(), now)
         watermark = files.ledger.watermark()
         users = OddUsers(len(profiles), profiles.odd("mended"), profiles.odd("dropped"))
         odd = OddDocuments(OddEvents.of(events), users)
-        return cls(events, catalog, profiles.profiled(), table, now, watermark, has_friends=has_friends, odd=odd)
+        return cls(
+            events,
+            catalog,
+            profiles.profiled(),
+            table,
+            now,
+            watermark,
+            has_friends=has_friends,
+            odd=odd,
+            reviews=estimated,
+        )
 
     @cached_property
     def replay(self) -> Replay:
@@ -115,6 +133,31 @@ class TrainingSet:
     def counts(self) -> dict[str, int]:
         """Numbers of events, users and interactions."""
         return {"events": len(self.events), "users": len(self.users), "interactions": len(self.table)}
+
+
+def _starred(
+    columns: InteractionColumns, reviews: parquet.Reviews, unprofiled: NDArray[np.bytes_], now: datetime
+) -> tuple[InteractionColumns, dict[str, float]]:
+    """Columns with estimated stars where reviews have words but none, and metrics of the estimates, see `Estimates`.
+
+    Only the words of accounts that models learn from are read.
+    """
+    if not len(reviews.rows):
+        return columns, {}
+    is_learned = established(columns, now=now) & ~np.isin(columns.users.keys, unprofiled)
+    users, times = columns.user_rows[reviews.rows], columns.occurred_at[reviews.rows]
+    read = np.flatnonzero(is_learned[users] & (times < now.timestamp()))
+    read = read[np.argsort(times[read], kind="stable")]
+    rows = reviews.rows[read]
+    values = columns.values.copy()
+    # Reviews of earlier versions may have any number.
+    stars = np.where((values[rows] >= 1) & (values[rows] <= MAX_STARS), values[rows], np.float32(np.nan))
+    estimates = estimate_stars([reviews.texts[place] for place in read.tolist()], stars)
+    values[rows] = np.where(np.isnan(stars), estimates.stars, stars)
+    metrics = {"fitted": float(estimates.fitted), "estimated": float(np.isfinite(estimates.stars).sum())}
+    if np.isfinite(estimates.correlation):
+        metrics["correlation"] = estimates.correlation
+    return replace(columns, values=values), metrics
 
 
 def _learned(

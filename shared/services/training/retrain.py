@@ -160,6 +160,8 @@ class _Training:
         ratings = evaluate_ratings(training_set.table.before(self._now), len(training_set.catalog), share=HOLDOUT_SHARE)
         if ratings["ratings"]:
             self._document.metrics = {**self._document.metrics, "ratings": ratings}
+        if training_set.reviews:
+            self._document.metrics = {**self._document.metrics, "reviews": training_set.reviews}
         self._document.comparisons = selection.verdict.comparisons()
         with self._run.phase("drift"):
             incumbent = selection.scores.get("served")

@@ -57,13 +57,14 @@ USER = User(
 INTERACTION = Interaction(
     interaction_id="interaction_1",
     user_id="user_1",
-    type=InteractionType.RATING,
+    type=InteractionType.REVIEW,
     occurred_at=NOW,
     event_id="event_1",
     organizer_id="organizer_1",
     value=4.5,
     query="jazz",
     category="music",
+    text="una noche\nmaravillosa",
     recorded_at=NOW,
     session_id="session_1",
     recommendation_id="recommendation_1",
@@ -236,11 +237,77 @@ def test_each_interaction_type_requires_its_own_field(kind: str, missing: str) -
     assert refused.value.field == missing
 
 
+@pytest.mark.parametrize("kind", ["rating", "review"])
 @pytest.mark.parametrize("stars", [0, 0.9, 5.1, 100])
-def test_stars_are_1_to_5(stars: float) -> None:
+def test_stars_are_1_to_5(stars: float, kind: str) -> None:
     with pytest.raises(InvalidField, match=r"^value: expected a number in 1\.\.5"):
-        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars})
-    assert Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": "review"}).value == stars
+        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": kind})
+    assert (
+        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": "booking"}).value == stars
+    )
+
+
+REVIEW: dict[str, Any] = {"user_id": "u", "event_id": "e", "type": "review", "occurred_at": NOW}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "sin duda",
+            "es war schön",
+            "كانت ليلة رائعة",
+            "非常精彩的演出",
+            "🎉" * 2_000,
+            "x" * 2_000,
+            "<b>bold</b> & more",
+        ),
+        "two\nlines\r\nand\ta tab",
+        "e\u0301\u200d\u202e",
+    ],
+)
+def test_words_of_a_review_are_kept_as_written(text: str) -> None:
+    review = Interaction.from_document("i", REVIEW | {"text": text})
+    assert review.text == text
+    assert review.value is None
+    assert Interaction.from_document("i", review.to_document()) == review
+
+
+@pytest.mark.parametrize("text", [None, "", " ", "\n\t "])
+def test_a_review_without_words_has_none(text: str | None) -> None:
+    assert Interaction.from_document("i", REVIEW | {"text": text, "value": 4}).text == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x" * 2_001, "at most 2,000 characters of text"),
+        ("語" * 2_001, "at most 2,000 characters of text"),
+        *(
+            (f"a{chr(code)}b", "text without control characters")
+            for code in (0, 7, 8, 11, 12, 27, 31, 127, 128, 155, 159)
+        ),
+        ("\ud83c", "valid Unicode text"),
+        (5, "a string"),
+        (["a"], "a string"),
+    ],
+)
+def test_other_words_of_a_review_are_refused(text: object, expected: str) -> None:
+    with pytest.raises(InvalidField, match=f"^text: expected {expected}"):
+        Interaction.from_document("i", REVIEW | {"text": text})
+
+
+@pytest.mark.parametrize("kind", [kind for kind in InteractionType if kind is not InteractionType.REVIEW])
+def test_only_reviews_have_words(kind: InteractionType) -> None:
+    document = REVIEW | {
+        "type": kind,
+        "organizer_id": "o",
+        "query": "q",
+        "category": "c",
+        "value": 3,
+        "text": "private",
+    }
+    assert Interaction.from_document("i", document).text == ""
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,6 @@ def _weight(kind: str, *, stars: float = np.nan, age_days: float = 0.0, half_lif
         ("booking", 1),
         ("attend", 1),
         ("follow", 1),
-        ("review", 0.5),
         ("cancel", -0.8),
         ("dismiss", -1),
         ("search", 0),
@@ -35,9 +34,20 @@ def test_weights_of_types_do_not_depend_on_the_value(kind: str, weight: float) -
     assert _weight(kind, stars=5) == pytest.approx(weight)
 
 
-@pytest.mark.parametrize(("stars", "weight"), [(1, -1), (2, -0.5), (3, 0), (4.5, 0.75), (5, 1), (np.nan, 0)])
-def test_ratings_weigh_by_their_stars(stars: float, weight: float) -> None:
-    assert _weight("rating", stars=stars) == weight
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind.meaning.has_stars])
+@pytest.mark.parametrize(("stars", "weight"), [(1, -1), (2, -0.5), (3, 0), (4.5, 0.75), (5, 1)])
+def test_ratings_and_reviews_weigh_by_their_stars(kind: InteractionType, stars: float, weight: float) -> None:
+    assert _weight(kind, stars=stars) == weight
+
+
+@pytest.mark.parametrize(("kind", "weight"), [("rating", 0), ("review", 0.5)])
+@pytest.mark.parametrize("stars", [np.nan, 0, 0.5, 5.5, 1e6, np.inf, -1])
+def test_what_is_no_stars_leaves_the_weight_of_the_type(kind: str, stars: float, weight: float) -> None:
+    assert _weight(kind, stars=stars) == weight
+
+
+def test_only_ratings_and_reviews_have_stars() -> None:
+    assert [kind.value for kind in TYPES if kind.meaning.has_stars] == ["rating", "review"]
 
 
 @pytest.mark.parametrize(("age_days", "share"), [(0, 1), (10, 0.5), (20, 0.25), (-5, 1)])

@@ -426,15 +426,16 @@ def test_a_damaged_file_is_named(
 
 def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
     store = documents()
-    rating = Interaction(
+    review = Interaction(
         interaction_id="all",
         user_id="u",
         event_id="e",
         organizer_id="o",
-        type=InteractionType.RATING,
+        type=InteractionType.REVIEW,
         value=4.0,
         query="q",
         category="c",
+        text="très bien\n非常精彩",
         occurred_at=NOW - 2 * WEEK,
         session_id="s",
         recommendation_id="r",
@@ -448,7 +449,7 @@ def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
         occurred_at=NOW - 2 * WEEK,
         recommendation_id="r",
     )
-    store.interactions.append([rating, page], now=NOW - WEEK)
+    store.interactions.append([review, page], now=NOW - WEEK)
     _synced(store, objects)
     files = LedgerFiles(objects)
     [(name, data)] = files.contents(files.ledger.feeds[INTERACTIONS].chunks)
@@ -456,7 +457,7 @@ def test_every_field_of_an_interaction_is_kept(objects: FolderObjects) -> None:
     known = [{column: value for column, value in row.items() if value is not None} for row in rows]
     stamp = {"recorded_at": NOW - WEEK}
     assert known == [
-        {**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (rating, page)
+        {**given.to_document(), "interaction_id": given.interaction_id, **stamp} for given in (review, page)
     ]
 
 
