@@ -45,11 +45,17 @@ def equirectangular_km(
     lat, lng : float32 of shape (b,) – degrees.
     place_lat, place_lng : float32 of shape (p,) – degrees.
     """
-    north = np.radians(lat[:, None] - place_lat)
-    degrees = (lng[:, None] - place_lng + 180) % 360 - 180
+    # In place, since a request may have hundreds of thousands of pairs.
+    squares = lat[:, None] - place_lat
+    squares *= squares
+    east = np.abs(lng[:, None] - place_lng)
+    np.minimum(east, 360 - east, out=east)
     # A degree of longitude shrinks with the cosine of the latitude.
-    east = np.radians(degrees) * np.cos(np.radians(place_lat))
-    distances: NDArray[np.float32] = _EARTH_KM * np.sqrt(north**2 + east**2)
+    east *= np.cos(np.radians(place_lat))
+    east *= east
+    squares += east
+    distances: NDArray[np.float32] = np.sqrt(squares, out=squares)
+    distances *= np.float32(np.radians(_EARTH_KM))
     return distances
 
 

@@ -141,7 +141,7 @@ class StaticCandidates:
     @cached_property
     def places(self) -> Groups:
         """Groups of candidates with the same location."""
-        return Groups.of(self.rows, _place_keys(self.catalog, self.rows))
+        return Groups.of(self.rows, place_keys(self.catalog, self.rows))
 
     @cached_property
     def prices(self) -> Groups:
@@ -211,7 +211,7 @@ class StaticCandidates:
                 after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
         if "meanings" in self.__dict__ and BAG in after.contents:
             after.__dict__["meanings"] = self.meanings.extended(catalog, after.contents[BAG])
-        for name, keys in (("places", _place_keys), ("prices", _price_keys)):
+        for name, keys in (("places", place_keys), ("prices", _price_keys)):
             if name in self.__dict__:
                 after.__dict__[name] = self.__dict__[name].moved(rows, columns, changed, keys(catalog, rows[changed]))
         for make, values in list(self._derived.items()):
@@ -240,7 +240,7 @@ _OF_ROWS: Final = ("sorted_rows", "columns_of_trained")
 """Cached values that depend on the rows of the candidates, and of the training, alone."""
 
 
-def _place_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
+def place_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
     """Keys of the events' locations, uint64 of shape (c,), 0 where unknown."""
     numbers = np.stack([catalog.lng[rows], catalog.lat[rows]], axis=1)
     return _keys(numbers.view(np.uint64)[:, 0], np.isnan(numbers).any(axis=1))

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
-from shared.entities import HistoryEntry, Interaction, InteractionType, Profile, User
+from shared.entities import HistoryEntry, Interaction, InteractionType, Location, Profile, User
 from shared.entities.profile import MAX_HISTORY
 from shared.feedback.friends import PastPlans
 from shared.feedback.history import Histories
@@ -68,6 +68,7 @@ def _draw(seed: int) -> tuple[World, list[Interaction]]:
             tags=(f"t{n % 4}", f"t{(n + 1) % 4}"),
             starts_at=NOW + float(rng.normal()) * 10 * DAY,
             created_at=NOW - 50 * DAY,
+            location=Location(40.0 + n % 7, 140.0 + n % 4) if n % 9 else None,
         )
         for n in range(30)
     ]

@@ -298,6 +298,45 @@ def test_nearness_and_budget_follow_the_declared_home_and_price_limit() -> None:
     assert across.of_user("nearness", User(user_id="u", location=Location(0.0, -179.5)))["fiji"] > -np.log(1 + 112)
 
 
+@pytest.mark.parametrize("km", [50, 500, 5_000])
+@pytest.mark.parametrize("visits", [1, 4, 20])
+def test_a_far_journey_takes_no_more_than_its_share_from_what_is_near(km: int, visits: int) -> None:
+    near, far = Location(41.9, -87.6), Location(41.9 - km / 111.2, -87.6)
+    events = [an_event(f"e{n:02}", location=near) for n in range(visits)]
+    events += [an_event("far", location=far), an_event("next", location=near), an_event("nowhere")]
+    visited = [an_interaction("u", f"e{n:02}") for n in range(visits)]
+    before = World(events, visited).of_user("nearness", User(user_id="u"))
+    after = World(events, [*visited, an_interaction("u", "far")]).of_user("nearness", User(user_id="u"))
+    assert before["next"] == pytest.approx(0, abs=1e-4)
+    assert before["far"] == pytest.approx(-np.log1p(km / 30), abs=0.01)
+    assert after["next"] >= before["next"] + np.log(visits / (visits + 1)) - 1e-4
+    assert before["far"] < after["far"] <= np.log((1 + visits / (1 + km / 30)) / (1 + visits)) + 0.01
+    assert after["nowhere"] == before["nowhere"] == 0
+
+
+def test_a_declared_home_is_the_only_place_of_a_user() -> None:
+    home, away = Location(41.9, -87.6), Location(42.9, -87.6)
+    events = [an_event("here", location=home), an_event("away", location=away)]
+    settled = User(user_id="u", location=home)
+    visited = World(events, [an_interaction("u", "away")]).of_user("nearness", settled)
+    assert visited == World(events, []).of_user("nearness", settled)
+
+
+def test_the_largest_shares_of_many_places_count_and_users_do_not_mix() -> None:
+    places = [Location(20.0 + n, 10.0) for n in range(30)]
+    events = [an_event(f"e{n:02}", location=place) for n, place in enumerate(places)]
+    visited = [
+        an_interaction("u", f"e{n:02}", interaction_id=f"u{n}-{time}")
+        for n in range(30)
+        for time in range(1 + 4 * (n < 16))
+    ]
+    both = World(events, [*visited, an_interaction("other", "e29")], [User(user_id="u"), User(user_id="other")])
+    alone = World(events, visited)
+    assert both.of_user("nearness", User(user_id="u")) == pytest.approx(alone.of_user("nearness", User(user_id="u")))
+    scores = alone.of_user("nearness", User(user_id="u"))
+    assert min(scores[f"e{n:02}"] for n in range(16)) > max(scores[f"e{n:02}"] for n in range(16, 30))
+
+
 @pytest.mark.parametrize("name", [name for name in BY_NAME if isinstance(BY_NAME[name], UserSignal)])
 def test_user_signals_of_a_cold_start_user_are_zero(name: str) -> None:
     world = World(*_crowd(np.random.default_rng(6)))
