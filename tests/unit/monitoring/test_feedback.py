@@ -281,3 +281,11 @@ def test_a_list_of_which_no_position_is_known_has_no_accuracy() -> None:
     done = [_did(T.IMPRESSION, token, "u", "a", 0), _did(T.CLICK, token, "u", "a", 1)]
     total = _figures(done).total
     assert (total.lists, total.hit_lists, total.ndcg_at_10, total.clicks) == (1, 0, None, 1)
+
+
+@pytest.mark.parametrize("kind", ListKind)
+@pytest.mark.parametrize("segment", Segment)
+def test_every_kind_of_list_and_segment_has_a_name(kind: ListKind, segment: Segment) -> None:
+    token = a_list("u", kind=kind, segment=segment)
+    by = _figures([_did(T.IMPRESSION, token, "u", "", 0, event_ids=("a",))]).by
+    assert [*by["list"], *by["segment"]] == [kind.name.lower(), segment.name.lower()]
