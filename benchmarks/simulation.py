@@ -1,0 +1,80 @@
+"""Simulated app on a deployment, with what its users see and do by day: `python -m benchmarks.simulation --days 30`."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from benchmarks.runs import Results, report, run
+from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.simulation import Simulation
+from benchmarks.simulator.system import System
+from benchmarks.simulator.world import World
+from shared.models.registry import MODELS
+
+_START: Final = datetime(2026, 5, 4, tzinfo=UTC)
+_EARLIER: Final = timedelta(hours=2)
+"""Time before the first day in which the deployment is loaded and trained."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the simulation; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulation",
+        description="Run the whole system by a simulated clock, on an SQLite file and a folder, under users with "
+        "tastes: they ask the API for lists, look more at the first events than at the last, get tired of what they "
+        "saw in vain, book, cancel and rate. Print what happened by day.",
+    )
+    parser.add_argument("--days", type=int, default=30, help="simulated days (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=200, help="number of users (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=600, help="number of events (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=int, default=6_000, help="interactions before and in these days (default: %(default)s)"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the city and of its users (default: %(default)s)")
+    parser.add_argument(
+        "--model", choices=sorted(MODELS), default="blend", help="model to train (default: %(default)s)"
+    )
+    parser.add_argument("--shift", type=int, metavar="DAY", help="day on which all tastes change, 0 for the first")
+    parser.add_argument("--out", type=Path, help="JSON file to write")
+    given = parser.parse_args(arguments)
+    if min(given.days, given.users, given.events) < 1 or given.interactions < 0:
+        parser.error("--days, --users, --events and --interactions: expected positive numbers")
+
+    def measure() -> Results:
+        world = World.of(
+            users=given.users,
+            events=given.events,
+            interactions=given.interactions,
+            seed=given.seed,
+            start=_START,
+            days=given.days,
+        )
+        days: list[dict[str, object]] = []
+        report(f"{'day':>4}{'shown':>8}{'clicked':>9}{'CTR':>8}{'booked':>8}{'organic':>9}  {'model':<10}drift")
+        with (
+            tempfile.TemporaryDirectory(prefix="marquee-simulation-") as folder,
+            System.opened(Path(folder), Clock(_START - _EARLIER), model=given.model, challengers_s=0.0) as system,
+        ):
+            system.load(world)
+            system.retrain()
+            simulation = Simulation(system, world, _START, seed=given.seed, shifts_on=given.shift)
+            for number, document in enumerate(simulation.days(given.days)):
+                figures = simulation.diary.figures((_START + timedelta(days=number)).date())
+                drift = document["drift"].get("verdict", "unknown")
+                report(
+                    f"{number:>4}{figures.impressions:>8,}{figures.clicks:>9,}{figures.ctr:>8.1%}{figures.credited:>8,}"
+                    f"{figures.organic:>9,}  {document['decision']:<10}{drift}"
+                )
+                days.append({"day": number, **asdict(figures), "decision": document["decision"], "drift": drift})
+                yield {"days": days}
+
+    return run(measure, lambda _: None, given.out)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Simulator of an app: what it says happened is what the deployment counts."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Final
+
+import pytest
+
+from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.simulation import Simulation
+from benchmarks.simulator.system import System
+from benchmarks.simulator.world import World
+from shared.entities import InteractionType
+
+START: Final = datetime(2026, 5, 4, tzinfo=UTC)
+DAYS: Final = 2
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World.of(users=40, events=100, interactions=500, seed=1, start=START, days=DAYS)
+
+
+@pytest.fixture(scope="module")
+def simulated(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Simulation, Counter[object]]]:
+    """Simulation of two days, and what the store had counted before."""
+    folder = tmp_path_factory.mktemp("simulated")
+    with System.opened(folder, Clock(START - timedelta(hours=2)), model="svd", challengers_s=0.0) as system:
+        system.load(world)
+        system.retrain()
+        before = counted(system)
+        simulation = Simulation(system, world, START)
+        for document in simulation.days(DAYS):
+            assert document["decision"] in ("published", "refused")
+        yield simulation, before
+
+
+def counted(system: System) -> "Counter[object]":
+    """What the store has counted, by event and type."""
+    return Counter(
+        {
+            (event_id, kind): number
+            for event_id, counts, _ in system.wired.documents.counters.changed_since(None)
+            for kind, number in counts.by_type.items()
+        }
+    )
+
+
+def test_the_store_counts_what_the_users_did(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, before = simulated
+    after = counted(simulation.system)
+    after.subtract(before)
+    assert {key: number for key, number in after.items() if number} == simulation.diary.counts()
+
+
+def test_users_do_what_people_do(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, _ = simulated
+    acts = simulation.diary.acts
+    done = Counter(act.type for act in acts)
+    for kind in (InteractionType.IMPRESSION, InteractionType.CLICK, InteractionType.VIEW, InteractionType.BOOKING):
+        assert done[kind] > 0, kind
+    assert {act.at.date() for act in acts} == {START.date(), (START + timedelta(days=1)).date()}
+    assert all(later.at > earlier.at for earlier, later in pairwise(acts))
+    places = [act.position for act in acts if act.type is InteractionType.CLICK]
+    assert places.count(0) > places.count(9)
+
+
+def test_equal_seeds_give_equal_worlds_and_others_do_not(world: World) -> None:
+    again = World.of(users=40, events=100, interactions=500, seed=1, start=START, days=DAYS)
+    assert again.past == world.past
+    assert again.events == world.events
+    assert (again.utilities == world.utilities).all()
+    other = World.of(users=40, events=100, interactions=500, seed=2, start=START, days=DAYS)
+    assert other.past != world.past
+
+
+def test_no_event_of_the_future_has_a_past(world: World) -> None:
+    announced = {event.event_id: event.created_at for event in world.events}
+    for entry in world.past:
+        at = announced[entry.event_id]
+        assert at is not None
+        assert at <= entry.occurred_at < START
