@@ -89,6 +89,10 @@ class Simulation:
         is_shifted = self.shifts_on is not None and day >= self.shifts_on
         return self.world.shifted if is_shifted else self.world.utilities
 
+    def row_of(self, event_id: str) -> int:
+        """Row of an event in `World.events`."""
+        return self._row[event_id]
+
     def seen(self) -> NDArray[np.int64]:
         """Times that each user examined each event in vain, int64 of shape (u, e)."""
         return self._seen

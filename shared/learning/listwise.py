@@ -32,7 +32,8 @@ class TrainingGroups:
     ----------
     values : float32 of shape (r, F) – signal values.
     labels : float32 of shape (r,) – 1 / number of positives for positives, 0 for negatives; sums to 1 in each group.
-    log_weights : float32 of shape (r,) – −log of the inclusion probability of a sampled negative, 0 for positives.
+    log_weights : float32 of shape (r,) – log of the number of negatives for which one stands: 1 / its inclusion
+        probability, and more if the user saw it in vain; 0 for positives.
     starts : int64 of shape (g,) – first row of each group, ascending.
     segments : int64 of shape (g,) – segment of the user, 0..s-1.
     windows : int64 of shape (g,) – number of the window, ascending in time.

@@ -9,10 +9,12 @@ import numpy as np
 
 from shared.catalog.catalog import Catalog
 from shared.entities import User
+from shared.feedback.exposures import Exposures
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.profiles import Declared
 from shared.learning.listwise import TrainingGroups
 from shared.learning.samples import GroupSampler, TrainingGroup, stack_groups
+from shared.learning.seen import SeenInVain, seen_in_vain
 from shared.learning.windows import Split, Window, random_split, split, windows_of
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import SignalParams, TrainingData
@@ -42,6 +44,7 @@ class Replay:
     now : end of the last window.
     seed : seed of the samples of users and negatives.
     has_friends : whether friends who go are a signal; where not, no model weighs them.
+    exposures : events that the users of `table` were shown; None where nothing is known of it.
     """
 
     def __init__(
@@ -53,11 +56,13 @@ class Replay:
         now: datetime,
         seed: int = 0,
         has_friends: bool = False,
+        exposures: Exposures | None = None,
     ) -> None:
         self.has_friends = has_friends
         self._table = table
         self._catalog = catalog
         self._users = users
+        self._exposures = exposures
         self._seed = seed
         self._rng = np.random.default_rng(seed)
         self._windows = windows_of(table, now.timestamp())
@@ -96,7 +101,13 @@ class Replay:
     def _of_window(self, window: Window) -> list[list[TrainingGroup]]:
         data = self._data_before(window.start_s)
         params = {name: self._params_before(window.start_s, name) for name in _BY_NAME}
-        return self._drawn(split(self._table, window), data, params, MAX_GROUPS // len(self._windows), self._rng)
+        max_users = MAX_GROUPS // len(self._windows)
+        return self._drawn(split(self._table, window), data, params, max_users, self._rng, self._seen_in(window))
+
+    def _seen_in(self, window: Window) -> SeenInVain | None:
+        if self._exposures is None or not len(self._exposures):
+            return None
+        return seen_in_vain(self._exposures, self._table, window, len(self._catalog))
 
     def _of_random_split(self, until_s: float) -> list[list[TrainingGroup]]:
         rng = np.random.default_rng(self._seed)
@@ -114,9 +125,10 @@ class Replay:
         params: Mapping[str, SignalParams],
         max_users: int,
         rng: "np.random.Generator",
+        seen: SeenInVain | None = None,
     ) -> list[list[TrainingGroup]]:
         """Training groups of a split, for each of the draws."""
-        sampler = GroupSampler(found, data, params, self._users, self.has_friends)
+        sampler = GroupSampler(found, data, params, self._users, self.has_friends, seen)
         return [list(sampler.draw(max_users, rng)) for _ in range(DRAWS)]
 
     def _data_before(self, moment_s: float) -> TrainingData:

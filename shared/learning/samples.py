@@ -17,6 +17,7 @@ from shared.feedback.friends import PastPlans
 from shared.feedback.history import Histories
 from shared.feedback.popularity import popularity
 from shared.learning.listwise import TrainingGroups
+from shared.learning.seen import SeenInVain
 from shared.learning.windows import Split
 from shared.signals.candidates import Candidates
 from shared.signals.registry import SIGNALS
@@ -69,7 +70,8 @@ class GroupSampler:
 
     Signals with `params` learned from `data`, the interactions before the window, score users by their histories of
     that time. Candidates and positives are those of offline evaluation, see `evaluation/holdout.py`. Negatives are
-    sampled from the candidates that a user has not consumed, see `_inclusion_probabilities`.
+    sampled from the candidates that a user has not consumed, see `_inclusion_probabilities`; what the user saw in lists
+    of the window and did not take is among them, and weighs more.
 
     Attributes
     ----------
@@ -78,6 +80,7 @@ class GroupSampler:
     params : parameters of all signals by name.
     users : declared profiles by id.
     friends : whether users have the mutual friends among `users` who go as of that time.
+    seen : events that users saw in vain in the window; None where nothing is known of it.
     """
 
     split: Split
@@ -85,6 +88,7 @@ class GroupSampler:
     params: Mapping[str, SignalParams]
     users: Mapping[str, User]
     friends: bool = False
+    seen: SeenInVain | None = None
 
     @cached_property
     def _rows(self) -> NDArray[np.int64]:
@@ -108,6 +112,21 @@ class GroupSampler:
         """Scores of the event signals by name, float32 of shape (c,)."""
         live = Candidates(self.data.catalog, self._rows, self.data.now_s, self._popular)
         return {s.name: s.score(self.params[s.name], live) for s in SIGNALS if isinstance(s, EventSignal)}
+
+    @cached_property
+    def _column_of_event(self) -> NDArray[np.int64]:
+        """Candidate column of each event of the catalog, int64, -1 for others."""
+        columns = np.full(len(self.data.catalog), -1)
+        columns[self._rows] = np.arange(len(self._rows))
+        return columns
+
+    def _seen_by(self, user_row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Candidate columns that a user saw in vain, ascending, and the negatives for which each stands."""
+        if self.seen is None:
+            return np.empty(0, np.int64), np.empty(0)
+        event_rows, weights = self.seen.of_user(user_row)
+        columns = self._column_of_event[event_rows]
+        return columns[columns >= 0], weights[columns >= 0]
 
     @cached_property
     def _plans(self) -> PastPlans | None:
@@ -135,7 +154,8 @@ class GroupSampler:
             profiles = [self.users.get(user_id) or User(user_id=user_id) for user_id in chunk_ids]
             in_chunk = np.isin(user_of_positive, chunk)
             sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
-            columns = np.union1d(sample, column_of_positive[in_chunk])
+            seen = [self._seen_by(int(user_row)) for user_row in chunk]
+            columns = np.union1d(sample, np.concatenate([column_of_positive[in_chunk], *(own for own, _ in seen)]))
             histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
             if self._plans:
                 histories = replace(histories, going=self._plans.going(profiles))
@@ -152,10 +172,18 @@ class GroupSampler:
                 positives = np.flatnonzero(is_positive)
                 if len(positives) > _MAX_POSITIVES:
                     positives = np.sort(rng.choice(positives, _MAX_POSITIVES, replace=False))
-                negatives = np.flatnonzero(is_sampled & ~is_positive & ~is_consumed[index])
+                stands_for = np.zeros(len(columns))
+                stands_for[np.searchsorted(columns, seen[index][0])] = seen[index][1]
+                is_negative = is_sampled | (stands_for > 0)
+                negatives = np.flatnonzero(is_negative & ~is_positive & ~is_consumed[index])
                 if not len(negatives):
                     continue
-                log_weights = np.concatenate([np.zeros(len(positives)), -np.log(probabilities[columns[negatives]])])
+                log_weights = -np.log(probabilities[columns[negatives]])
+                own = np.flatnonzero(stands_for[negatives])
+                log_weights[own] = np.log(
+                    stands_for[negatives[own]] + is_sampled[negatives[own]] * np.exp(log_weights[own])
+                )
+                log_weights = np.concatenate([np.zeros(len(positives)), log_weights])
                 yield TrainingGroup(
                     values[index][np.concatenate([positives, negatives])],
                     np.repeat(np.array([1 / len(positives), 0], np.float32), [len(positives), len(negatives)]),

@@ -17,6 +17,7 @@ from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status, User
 from shared.entities.markup import plain_text
 from shared.errors import ArtifactError
+from shared.feedback.exposures import ExposureColumns
 from shared.feedback.interactions import ORIGINS, InteractionColumns
 from shared.feedback.weights import CODES
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
@@ -35,6 +36,9 @@ _CODED: Final = ("user_id", "event_id", "organizer_id", "type", "origin")
 
 _LEARNED: Final = (*_CODED, "value", "text", "occurred_at", "recorded_at")
 """Interaction columns that training reads."""
+
+_SHOWN: Final = ("user_id", "event_id", "event_ids", "type", "position", "occurred_at")
+"""Interaction columns that tell what users were shown."""
 
 _ODD: Final = ("mended", "dropped")
 _ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin", "text"), USERS: ("profiling", *_ODD)}
@@ -258,6 +262,60 @@ def interactions_and_reviews(files: Iterable[tuple[str, bytes]]) -> tuple[Intera
         origins=origin_codes[origin_rows],
     )
     return columns, reviews
+
+
+def exposures(
+    files: Iterable[tuple[str, bytes]], of_users: Vocabulary, *, since: datetime, until: datetime
+) -> ExposureColumns:
+    """Exposures in files, given as (name, bytes) in any order, of these users in [`since`, `until`).
+
+    One file is held at a time, and then only what was shown to these users.
+    """
+    import pyarrow as pa
+
+    parts = [_shown(read(INTERACTIONS, name, data, _SHOWN), of_users, since, until) for name, data in files]
+    empty = pa.table({"user": pa.array([], pa.string()), "event": pa.array([], pa.string())})
+    table = pa.concat_tables([part.select(["user", "event"]) for part in parts] or [empty])
+    users, user_rows = _coded(table["user"])
+    events, event_rows = _coded(table["event"])
+    return ExposureColumns(
+        users,
+        user_rows,
+        events,
+        event_rows,
+        positions=np.concatenate([np.empty(0, np.int32), *(part["position"].to_numpy() for part in parts)]),
+        shown_at=np.concatenate([np.empty(0), *(_seconds(part["at"]) for part in parts)]),
+    )
+
+
+def _shown(table: "pa.Table", of_users: Vocabulary, since: datetime, until: datetime) -> "pa.Table":
+    """Events that these users were shown, a row each: of pages, and single ones whose position is known."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    at = table["occurred_at"]
+    is_impression = compute.equal(table["type"], InteractionType.IMPRESSION.value)
+    is_within = compute.and_(compute.greater_equal(at, since), compute.less(at, until))
+    table = table.filter(compute.and_(is_impression, is_within)).combine_chunks()
+    table = table.filter(pa.array(of_users.rows_of_keys(_bytes(table["user_id"].combine_chunks())) >= 0))
+    pages = table.filter(compute.is_valid(table["event_ids"])).combine_chunks()
+    singles = table.filter(compute.and_(compute.is_null(table["event_ids"]), compute.is_valid(table["position"])))
+    lists = pages["event_ids"].combine_chunks()
+    parents = compute.list_parent_indices(lists).to_numpy()
+    firsts = np.searchsorted(parents, parents)
+    page_positions = pages["position"].fill_null(0).to_numpy()[parents] + np.arange(len(parents)) - firsts
+    return pa.table(
+        {
+            "user": pa.concat_arrays(
+                [pages["user_id"].combine_chunks().take(pa.array(parents)), *singles["user_id"].chunks]
+            ),
+            "event": pa.concat_arrays([compute.list_flatten(lists), *singles["event_id"].chunks]),
+            "position": np.concatenate([page_positions, singles["position"].to_numpy()]).astype(np.int32),
+            "at": pa.concat_arrays(
+                [pages["occurred_at"].combine_chunks().take(pa.array(parents)), *singles["occurred_at"].chunks]
+            ),
+        }
+    )
 
 
 def _seconds(column: "pa.ChunkedArray") -> NDArray[np.float64]:

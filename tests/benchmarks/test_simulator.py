@@ -13,6 +13,9 @@ from benchmarks.simulator.simulation import Simulation
 from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.entities import InteractionType
+from shared.feedback.exposures import Exposures
+from shared.services.training.dataset import TrainingSet
+from shared.services.training.ledger_sync import LedgerFiles
 
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
 DAYS: Final = 2
@@ -53,6 +56,30 @@ def test_the_store_counts_what_the_users_did(simulated: tuple[Simulation, Counte
     after = counted(simulation.system)
     after.subtract(before)
     assert {key: number for key, number in after.items() if number} == simulation.diary.counts()
+
+
+def test_a_training_learns_from_every_event_that_was_shown(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, _ = simulated
+    system = simulation.system
+    now = system.clock.at
+    training_set = TrainingSet.of_ledger(LedgerFiles(system.wired.objects), now=now)
+    exposed = Exposures.of_columns(
+        training_set.exposed(training_set.table.users), training_set.table, training_set.catalog
+    )
+    learned = set(training_set.table.users.ids(training_set.table.user_rows))
+    shown = Counter(
+        (act.user_id, event_id, place)
+        for act in simulation.diary.acts
+        for place, event_id in enumerate(act.event_ids)
+        if act.user_id in learned
+    )
+    found = zip(
+        training_set.table.users.ids(exposed.user_rows),
+        training_set.catalog.events.ids(exposed.event_rows),
+        exposed.positions.tolist(),
+        strict=True,
+    )
+    assert Counter(found) == shown
 
 
 def test_users_do_what_people_do(simulated: tuple[Simulation, Counter[object]]) -> None:

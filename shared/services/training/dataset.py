@@ -1,8 +1,8 @@
 """Training set of models, built from entities or from the columns of the ledger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, Self
 
@@ -15,6 +15,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, User
 from shared.entities.interaction import MAX_STARS
 from shared.feedback.accounts import established, of_established, of_profiled
+from shared.feedback.exposures import ExposureColumns, Exposures
 from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.feedback.stars import estimate_stars
 from shared.learning.replay import MAX_LEARNED, Replay
@@ -26,6 +27,13 @@ from shared.services.training.ledger_sync import LedgerFiles
 
 HOLDOUT_SHARE: Final = 0.2
 """Share of the latest hits that are held out where `Replay` gives no cutoff, and for the evaluation of ratings."""
+
+EXPOSED_FOR: Final = timedelta(days=90)
+"""Age of the oldest impressions that are learned from: what lists looked like earlier tells little about them now."""
+
+
+def _no_exposures(_users: Vocabulary) -> ExposureColumns:
+    return ExposureColumns.of(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +65,7 @@ class TrainingSet:
     has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
     odd : report of the odd documents that the ledger holds; empty for data without a store.
     reviews : how the stars of reviews without any were estimated, see `_starred`; empty where none has words.
+    exposed : gives what some users were shown, at least those of the vocabulary.
     """
 
     events: Sequence[Event]
@@ -69,6 +78,7 @@ class TrainingSet:
     has_friends: bool = False
     odd: OddDocuments = field(default_factory=OddDocuments)
     reviews: Mapping[str, float] = field(default_factory=dict)
+    exposed: Callable[[Vocabulary], ExposureColumns] = _no_exposures
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
@@ -81,7 +91,12 @@ class TrainingSet:
         reviews = parquet.Reviews.of(interactions)
         columns, estimated = _starred(InteractionColumns.of(interactions), reviews, unprofiled, now)
         table = _learned(columns, catalog, unprofiled, now)
-        return cls(data.events, catalog, users, table, now, seed=seed, reviews=estimated)
+        shown = [entry for entry in data.interactions if now - EXPOSED_FOR <= entry.occurred_at < now]
+
+        def exposed(_users: Vocabulary) -> ExposureColumns:
+            return ExposureColumns.of(shown)
+
+        return cls(data.events, catalog, users, table, now, seed=seed, reviews=estimated, exposed=exposed)
 
     @classmethod
     def of_ledger(
@@ -98,6 +113,12 @@ class TrainingSet:
         watermark = files.ledger.watermark()
         users = OddUsers(len(profiles), profiles.odd("mended"), profiles.odd("dropped"))
         odd = OddDocuments(OddEvents.of(events), users)
+
+        def exposed(users: Vocabulary) -> ExposureColumns:
+            since, chunks = now - EXPOSED_FOR, files.ledger.feeds[INTERACTIONS].chunks
+            latest = [chunk for chunk in chunks if chunk.stamped_until is None or chunk.stamped_until >= since]
+            return parquet.exposures(files.contents(latest), users, since=since, until=now)
+
         return cls(
             events,
             catalog,
@@ -108,6 +129,7 @@ class TrainingSet:
             has_friends=has_friends,
             odd=odd,
             reviews=estimated,
+            exposed=exposed,
         )
 
     @cached_property
@@ -115,7 +137,15 @@ class TrainingSet:
         """Replay of at most `MAX_LEARNED` interactions of whole users, shared by all fits of the blend on this set."""
         sample = self.table.of_some_users(MAX_LEARNED)
         users = self.users.some(sample.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
-        return Replay(sample, self.catalog, users, now=self.now, seed=self.seed, has_friends=self.has_friends)
+        return Replay(
+            sample,
+            self.catalog,
+            users,
+            now=self.now,
+            seed=self.seed,
+            has_friends=self.has_friends,
+            exposures=Exposures.of_columns(self.exposed(sample.users), sample, self.catalog),
+        )
 
     def fit(self, model: str, now: datetime, *, half_life_days: float) -> Recommender:
         """Recommender with the named model, fitted to the interactions that occurred before `now`."""
