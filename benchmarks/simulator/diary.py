@@ -41,12 +41,17 @@ class Figures:
     impressions : distinct pairs of a user and an event that was on a page.
     clicks : those of them of which the user clicked the event on that day.
     credited, organic : bookings that a list earned, and those that none did, without those cancelled on the same day.
+    ratings, stars : ratings after bookings that a list earned, and the sum of their stars.
+    lists : lists of which a page was shown.
     """
 
     impressions: int
     clicks: int
     credited: int
     organic: int
+    ratings: int
+    stars: int
+    lists: int
 
     @property
     def ctr(self) -> float:
@@ -70,34 +75,48 @@ class Diary:
 
     def figures(self, day: date, is_part: Callable[[Shown], bool] = lambda _: True) -> Figures:
         """Figures of a UTC day, of the lists that `is_part` selects; organic bookings are of all."""
-        impressed = {
-            (act.user_id, event_id)
+        pages = [
+            (act, act.shown)
             for act in self.of_day(day, InteractionType.IMPRESSION)
             if act.shown is not None and is_part(act.shown)
-            for event_id in act.event_ids
-        }
+        ]
+        impressed = {(act.user_id, event_id) for act, _ in pages for event_id in act.event_ids}
         clicked = {
             (act.user_id, act.event_id)
-            for act in self.of_day(day, InteractionType.CLICK)
-            if act.shown is not None and is_part(act.shown)
+            for act in self._recorded()
+            if act.type is InteractionType.CLICK
+            if act.at.date() == day and act.shown is not None and is_part(act.shown)
         }
         cancelled = {(act.user_id, act.event_id) for act in self.of_day(day, InteractionType.CANCEL)}
+        earners = list(self._credits())
         booked = [
-            shown
-            for act, shown in self._credits()
-            if act.at.date() == day and (act.user_id, act.event_id) not in cancelled
+            shown for act, shown in earners if act.at.date() == day and (act.user_id, act.event_id) not in cancelled
         ]
+        earned = {(act.user_id, act.event_id) for act, shown in earners if shown is not None and is_part(shown)}
+        rated = [act for act in self.of_day(day, InteractionType.RATING) if (act.user_id, act.event_id) in earned]
         return Figures(
             impressions=len(impressed),
             clicks=len(impressed & clicked),
             credited=sum(shown is not None and is_part(shown) for shown in booked),
             organic=booked.count(None),
+            ratings=len(rated),
+            stars=sum(act.stars for act in rated),
+            lists=len({shown.recommendation_id for _, shown in pages}),
         )
+
+    def _recorded(self) -> Iterator[Act]:
+        """Acts that a store records: of what repeats, the first of a user and an event on a day."""
+        known = set[tuple[str, str, InteractionType, date]]()
+        for act in self.acts:
+            key = act.user_id, act.event_id, act.type, act.at.date()
+            if act.event_ids or not act.type.meaning.repeats or key not in known:
+                yield act
+            known.add(key)
 
     def _credits(self) -> Iterator[tuple[Act, Shown | None]]:
         """Bookings with the list that earned each: the one it names, else that of the last click or view before."""
         looked: dict[tuple[str, str], Shown | None] = {}
-        for act in self.acts:
+        for act in self._recorded():
             if act.type in (InteractionType.CLICK, InteractionType.VIEW):
                 looked[act.user_id, act.event_id] = act.shown
             elif act.type is InteractionType.BOOKING:

@@ -9,16 +9,19 @@ from typing import Final
 import pytest
 
 from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.diary import Figures
 from benchmarks.simulator.simulation import Simulation
 from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.entities import InteractionType
 from shared.feedback.exposures import Exposures
+from shared.monitoring.acts import Figures as Reported
+from shared.services.monitoring.feedback import feedback
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
 
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
-DAYS: Final = 2
+DAYS: Final = 3
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +61,37 @@ def test_the_store_counts_what_the_users_did(simulated: tuple[Simulation, Counte
     assert {key: number for key, number in after.items() if number} == simulation.diary.counts()
 
 
+def test_the_figures_of_each_day_are_what_the_users_did(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, _ = simulated
+    objects, diary = simulation.system.wired.objects, simulation.diary
+    for number in range(DAYS):
+        day = (START + timedelta(days=number)).date()
+        found, expected = feedback(objects, day), diary.figures(day)
+        assert told(found.total) == of_lists(expected)
+        assert found.organic_bookings == expected.organic
+        shown = [act.shown for act in diary.acts if act.shown is not None]
+        for dimension, names in (
+            ("list", {each.kind for each in shown}),
+            ("model", {each.model_version for each in shown}),
+        ):
+            for name in names:
+                part = diary.figures(day, lambda each, of=name: of in (each.kind, each.model_version))  # type: ignore[misc]
+                by_name = found.by[dimension].get(name)
+                assert (told(by_name) if by_name else (0,) * 6) == of_lists(part), (day, name)
+    assert sum(diary.figures((START + timedelta(days=number)).date()).credited for number in range(DAYS)) > 5
+
+
+def told(figures: Reported) -> tuple[int, ...]:
+    """Figures of a report that a diary counts, too."""
+    stars = round((figures.stars or 0) * figures.ratings)
+    return figures.impressions, figures.clicks, figures.bookings, figures.ratings, stars, figures.lists
+
+
+def of_lists(figures: Figures) -> tuple[int, ...]:
+    """Figures of a diary that a report has, too."""
+    return figures.impressions, figures.clicks, figures.credited, figures.ratings, figures.stars, figures.lists
+
+
 def test_a_training_learns_from_every_event_that_was_shown(simulated: tuple[Simulation, Counter[object]]) -> None:
     simulation, _ = simulated
     system = simulation.system
@@ -88,7 +122,7 @@ def test_users_do_what_people_do(simulated: tuple[Simulation, Counter[object]]) 
     done = Counter(act.type for act in acts)
     for kind in (InteractionType.IMPRESSION, InteractionType.CLICK, InteractionType.VIEW, InteractionType.BOOKING):
         assert done[kind] > 0, kind
-    assert {act.at.date() for act in acts} == {START.date(), (START + timedelta(days=1)).date()}
+    assert {act.at.date() for act in acts} == {(START + timedelta(days=day)).date() for day in range(DAYS)}
     assert all(later.at > earlier.at for earlier, later in pairwise(acts))
     places = [act.position for act in acts if act.type is InteractionType.CLICK]
     assert places.count(0) > places.count(9)
