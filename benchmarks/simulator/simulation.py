@@ -52,6 +52,7 @@ class Simulation:
     ----------
     start : midnight of the first day, UTC.
     monitor_every : time between two runs of `monitor`, a whole part of an hour or more.
+    trains : whether each day ends with a training.
     shifts_on : number of the day from which on tastes are `World.shifted`, 0 for the first; None for never.
     """
 
@@ -61,6 +62,7 @@ class Simulation:
     seed: int = 0
     habits: Habits = field(default_factory=Habits)
     monitor_every: timedelta = timedelta(hours=1)
+    trains: bool = True
     shifts_on: int | None = None
     diary: Diary = field(default_factory=Diary)
 
@@ -80,7 +82,7 @@ class Simulation:
         self._published = np.array([event.status in (None, Status.PUBLISHED) for event in events])
 
     def days(self, count: int) -> Iterator[dict[str, Any]]:
-        """Simulated days, each ended by `monitor` and a training, whose document it gives."""
+        """Simulated days, each ended by `monitor` and a training, whose document it gives; empty without one."""
         for number in range(count):
             yield self._day(number)
 
@@ -121,7 +123,7 @@ class Simulation:
         # Everything of the day is settled before the next one begins.
         clock.forward(day + timedelta(hours=_EVENING_H, minutes=45))
         self.system.monitor()
-        return self.system.retrain()
+        return self.system.retrain() if self.trains else {}
 
     def _publish(self, since: datetime) -> None:
         """Publication of the events that were announced since the last hour."""
