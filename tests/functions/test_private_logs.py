@@ -77,6 +77,12 @@ def asked() -> Iterator[tuple[str, str, dict[str, Any]]]:
                 {VALUE: WHO},
                 {"interactions": [{"type": VALUE, "event_id": WHO}, {"type": "search", "query": VALUE}, VALUE]},
                 {"interactions": [{"type": "view", "event_id": "jazz_1", "occurred_at": VALUE, "value": VALUE}]},
+                {
+                    "interactions": [
+                        {"type": "review", "event_id": "jazz_1", "text": text}
+                        for text in (VALUE, f"{VALUE}\x00", VALUE * 250, [VALUE])
+                    ]
+                },
                 {"user_id": WHO, "event_ids": [VALUE], "recent": [WHO], "anonymous_id": VALUE},
                 {"allowed": VALUE},
                 {"hold": VALUE, "event_id": WHO},
