@@ -15,7 +15,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
 from struct import Struct
-from typing import Final
+from typing import Final, Self
 
 from shared.entities.keys import Keys
 from shared.entities.user import is_anonymous
@@ -54,28 +54,42 @@ _FALLBACK: Final = 1 << 3
 _DEGRADED: Final = 1 << 4
 
 
-class ListKind(IntEnum):
+class _Labelled(IntEnum):
+    """Code in tokens with its label in reports."""
+
+    _value_: int
+    label: str
+
+    def __new__(cls, code: int, label: str = "") -> Self:
+        """Enum member whose value is the code alone."""
+        member = int.__new__(cls, code)
+        member._value_ = code
+        member.label = label
+        return member
+
+
+class ListKind(_Labelled):
     """Kind of a list, by its code in tokens; append only."""
 
-    RECOMMENDATIONS = 1
-    SIMILAR = 2
-    POPULAR = 3
-    TRENDING = 4
-    RANK = 5
+    RECOMMENDATIONS = 1, "recommendations"
+    SIMILAR = 2, "similar"
+    POPULAR = 3, "popular"
+    TRENDING = 4, "trending"
+    RANK = 5, "rank"
 
 
-class Segment(IntEnum):
+class Segment(_Labelled):
     """Segment of the users for whom a list is made, by its code in tokens; append only.
 
     `NOBODY`: without a user, so that anybody may use the list; `WARM` and `COLD`: with and without a hit in the
     history; `VISITOR`: an account that nobody has signed up for; `UNPROFILED`: a user who does not wish to be profiled.
     """
 
-    NOBODY = 0
-    WARM = 1
-    COLD = 2
-    VISITOR = 3
-    UNPROFILED = 4
+    NOBODY = 0, "nobody"
+    WARM = 1, "warm"
+    COLD = 2, "cold"
+    VISITOR = 3, "visitor"
+    UNPROFILED = 4, "unprofiled"
 
 
 _KINDS: Final = frozenset(ListKind)

@@ -16,8 +16,6 @@ REMEMBERED: Final = Usage(reads=0.5, writes=2, deletes=1)
 """Repeating interaction that histories keep: document and history; the scheduled job reads histories, not for each."""
 OTHER: Final = Usage(writes=1)
 """Repeating interaction that no history keeps: the document."""
-_NOBODY: Final = Segment.NOBODY.name.lower()
-"""Segment of lists for which no document is read."""
 _TYPES: Final = frozenset(InteractionType)
 
 
@@ -31,7 +29,7 @@ def usage(figures: HourFigures, *, training_reads: int = 0) -> Usage:
     training_reads : documents that trainings read.
     """
     lists = figures.lists().lists
-    of_users = sum(number for segment, number in lists.items() if segment != _NOBODY)
+    of_users = sum(number for segment, number in lists.items() if segment != Segment.NOBODY.label)
     return (
         Usage(reads=figures.reads + training_reads, requests=figures.total().requests + figures.settled["runs"])
         + LIST_OF_USER.times(of_users)

@@ -18,20 +18,6 @@ from shared.monitoring.attribution import Rows
 
 _SEGMENT: Final = 0b111
 """Bits of the flags of a row that are the segment."""
-_LISTS: Final[Mapping[ListKind, str]] = {
-    ListKind.RECOMMENDATIONS: "recommendations",
-    ListKind.SIMILAR: "similar",
-    ListKind.POPULAR: "popular",
-    ListKind.TRENDING: "trending",
-    ListKind.RANK: "rank",
-}
-_SEGMENTS: Final[Mapping[Segment, str]] = {
-    Segment.NOBODY: "nobody",
-    Segment.WARM: "warm",
-    Segment.COLD: "cold",
-    Segment.VISITOR: "visitor",
-    Segment.UNPROFILED: "unprofiled",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +90,10 @@ def figures_of(
         cold_start_share=share(int(np.bincount(shown.pairs[is_cold]).astype(np.bool_).sum()), total.impressions),
         left_out=acts.left_out,
         by={
-            "list": acts.by(lambda each: each["kind"], lambda code: _LISTS[ListKind(code)]),
+            "list": acts.by(lambda each: each["kind"], lambda code: ListKind(code).label),
             "source": acts.by(lambda each: each["source"], lambda code: SOURCES[code] or "unknown"),
             "model": acts.by(lambda each: each["model"], _namer(model_names)),
-            "segment": acts.by(lambda each: each["flags"] & _SEGMENT, lambda code: _SEGMENTS[Segment(code)]),
+            "segment": acts.by(lambda each: each["flags"] & _SEGMENT, lambda code: Segment(code).label),
             "variant": acts.by(lambda each: each["variant"], _namer(variant_names)),
         },
         hours={

@@ -50,7 +50,7 @@ class OperationFigures:
         self.statuses[f"{status // 100}xx"] += 1
         self.latency.add(seconds)
         if provenance is not None:
-            self.lists[provenance.segment.name.lower()] += 1
+            self.lists[provenance.segment.label] += 1
             self.fallback += provenance.is_fallback
             self.degraded += provenance.is_degraded
 

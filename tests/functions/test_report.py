@@ -252,7 +252,7 @@ def _day(watched: FlaskClient, clock: Clock) -> None:
     clock.now = NOW.replace(hour=0) + timedelta(hours=30)
 
 
-@pytest.mark.parametrize("at", range(11))
+@pytest.mark.parametrize("at", range(10))
 def test_a_run_that_is_killed_anywhere_leaves_what_the_next_one_needs(
     wire: Wire, clock: Clock, tmp_path: Path, at: int
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.entities import HistoryEntry, InteractionType, Profile, User
+from shared.entities.provenance import Segment
 from shared.ports import Documents, UserStore
 from shared.ranking.query import ListQuery
 from shared.services.serving.context import ListRequest, ServingContext
@@ -70,7 +71,11 @@ def test_an_unknown_user_gets_the_list_of_a_cold_start_user(store: Documents, se
     cold_start = _answer(serving, store.users, "")
     assert {item.source for item in cold_start.items} <= laws.FALLBACKS
     unknown = _answer(serving, store.users, "nobody_knows")
-    assert replace(unknown, recommendation_id=cold_start.recommendation_id) == cold_start
+    assert (cold_start.provenance.segment, unknown.provenance.segment) == (Segment.NOBODY, Segment.COLD)
+    as_cold_start = replace(
+        unknown, recommendation_id=cold_start.recommendation_id, provenance=cold_start.provenance
+    )
+    assert as_cold_start == cold_start
 
 
 def test_an_unavailable_history_gives_the_cold_start_list_and_degraded_says_so(
