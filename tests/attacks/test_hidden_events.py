@@ -94,6 +94,7 @@ REQUESTS: dict[str, Callable[[str], list[Sent]]] = {
     "getUserData": lambda event_id: [Sent(f"/users/{event_id}/data")],
     "putUserProfiling": of_admins("PUT", "/users/ID/profiling", {"allowed": True}),
     "getModels": of_admins("GET", "/models"),
+    "getReport": of_admins("GET", "/report"),
     "activateModel": lambda event_id: [Sent(f"/models/{event_id}:activate", None, {}, "POST")],
     "getHealth": of_admins("GET", "/health"),
     "getDocument": of_admins("GET", "/openapi.json"),

@@ -11,7 +11,7 @@ from tests.contract.examples import DAY, FULL_INTERACTION, NOW, SECOND, did
 def test_the_text_of_an_entry_keeps_all_its_fields() -> None:
     text = history.text_of(FULL_INTERACTION)
     assert text == (
-        '{"type":"rating","occurred_at":"2026-05-01T12:30:14.123456+00:00",'
+        '{"type":"review","occurred_at":"2026-05-01T12:30:14.123456+00:00",'
         '"event_id":"event_1","organizer_id":"org_1","value":4.0}'
     )
     assert history.newest("user_1", {"key": text}) == (HistoryEntry.of(FULL_INTERACTION),)

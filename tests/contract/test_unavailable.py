@@ -45,6 +45,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "users.profiles": lambda store: list(store.users.profiles()),
     "users.profile": lambda store: store.users.profile("a", timeout_s=DEADLINE_S),
     "users.changed_since": lambda store: list(store.users.changed_since(NOW)),
+    "users.touchpoints": lambda store: store.users.touchpoints({"a": ["b"]}),
     "users.put": lambda store: store.users.put([User(user_id="a")], now=NOW),
     "users.allow_profiling": lambda store: store.users.allow_profiling("a", allowed=False, now=NOW),
     "users.unprofiled": lambda store: store.users.unprofiled(["a"]),
@@ -80,6 +81,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "personal.forgotten": lambda store: store.personal.forgotten(),
     "dead_letters.put": lambda store: store.dead_letters.put(DeadLetter("a", "c", "d", "r"), now=NOW),
     "dead_letters.remove": lambda store: store.dead_letters.remove("a"),
+    "dead_letters.count": lambda store: store.dead_letters.count(NOW),
     "dead_letters.since": lambda store: list(store.dead_letters.since(NOW)),
     "bookmarks.read": lambda store: store.bookmarks.read("a"),
     "bookmarks.move": lambda store: store.bookmarks.move("a", NOW),
@@ -125,7 +127,7 @@ def test_unreachable_firestore_raises_within_the_deadline(
         lambda: database.listed,
     )
     started = time.monotonic()
-    with pytest.raises(StoreUnavailable, match=r"^cannot (read|write|list) ") as raised:
+    with pytest.raises(StoreUnavailable, match=r"^cannot (read|write|list|count) ") as raised:
         call(documents)
     # The ids of documents are those of users, or begin with them.
     assert not re.search(r"(events|users|interactions|histories|forgotten|counted)/", str(raised.value))
