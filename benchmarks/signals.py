@@ -117,8 +117,9 @@ def _evaluated(fold: Fold) -> Iterator[tuple[str, Evaluation]]:
     event_scores = {s.name: s.score(params[s.name], candidates) for s in SIGNALS if isinstance(s, EventSignal)}
     users = fold.users()
     lists: dict[str, list[NDArray[np.int64]]] = {name: [] for name in weights}
+    everyone = Histories.of_table(users, past, fold.cutoff, newest=MAX_HISTORY)
     for begin in range(0, len(users), _CHUNK):
-        histories = Histories.of_table(users[begin : begin + _CHUNK], past, fold.cutoff, newest=MAX_HISTORY)
+        histories = everyone.part(begin, begin + _CHUNK)
         values, segments = score_signals(params, UserBatch(histories, candidates), event_scores)
         allowed = ~histories.consumed(len(training.catalog))[:, fold.candidates]
         for name, of_segments in weights.items():

@@ -69,7 +69,9 @@ class Histories:
         have an empty history.
         """
         rows = table.users.rows([user.user_id for user in users])
-        remembered = np.flatnonzero(IS_REMEMBERED[table.codes])
+        is_wanted = np.zeros(len(table.users), np.bool_)
+        is_wanted[rows[rows >= 0]] = True
+        remembered = np.flatnonzero(IS_REMEMBERED[table.codes] & is_wanted[table.user_rows])
         order = remembered[np.argsort(table.user_rows[remembered], kind="stable")]
         ordered_rows = table.user_rows[order]
         ends = np.searchsorted(ordered_rows, rows, side="right")
@@ -105,6 +107,21 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.users)
+
+    def part(self, begin: int, end: int) -> Self:
+        """Histories of the users `begin:end`, without a copy of their entries, 0 ≤ begin ≤ b."""
+        starts = self.starts[begin : end + 1]
+        entries = slice(int(starts[0]), int(starts[-1]))
+        return type(self)(
+            users=self.users[begin:end],
+            starts=starts - starts[0],
+            event_rows=self.event_rows[entries],
+            organizer_rows=self.organizer_rows[entries],
+            codes=self.codes[entries],
+            values=self.values[entries],
+            age_days=self.age_days[entries],
+            going=None if self.going is None else self.going.rows(np.arange(len(self))[begin:end]),
+        )
 
     def user_of_entry(self) -> NDArray[np.int64]:
         """User index, 0..b-1, of each entry, int64 of shape (n,)."""

@@ -144,21 +144,17 @@ class GroupSampler:
             user_rows = np.sort(rng.choice(user_rows, max_users, replace=False))
         popular = self._popular
         probabilities = _inclusion_probabilities(popular)
-        has_group = np.zeros(len(table.users), np.bool_)
-        has_group[user_rows] = True
-        users_table = table.where(has_group[table.user_rows])
-        user_ids = table.users.ids(user_rows)
+        profiles = [self.users.get(user_id) or User(user_id=user_id) for user_id in table.users.ids(user_rows)]
+        everyone = Histories.of_table(profiles, table, moment, newest=MAX_HISTORY)
+        if self._plans:
+            everyone = replace(everyone, going=self._plans.going(profiles))
         for begin in range(0, len(user_rows), _CHUNK):
             chunk = user_rows[begin : begin + _CHUNK]
-            chunk_ids = user_ids[begin : begin + _CHUNK]
-            profiles = [self.users.get(user_id) or User(user_id=user_id) for user_id in chunk_ids]
             in_chunk = np.isin(user_of_positive, chunk)
             sample = np.flatnonzero(rng.random(len(rows)) < probabilities)
             seen = [self._seen_by(int(user_row)) for user_row in chunk]
             columns = np.union1d(sample, np.concatenate([column_of_positive[in_chunk], *(own for own, _ in seen)]))
-            histories = Histories.of_table(profiles, users_table, moment, newest=MAX_HISTORY)
-            if self._plans:
-                histories = replace(histories, going=self._plans.going(profiles))
+            histories = everyone.part(begin, begin + _CHUNK)
             candidates = Candidates(catalog, rows[columns], self.data.now_s, popular[columns])
             values, segments = score_signals(
                 self.params,

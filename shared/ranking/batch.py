@@ -49,11 +49,11 @@ def recommend_batch(
     scores : float of shape (b, min(k, c)); -inf where a list ends early.
     """
     offered = recommender.candidates(candidates, now)
+    everyone = Histories.of_table(users, past, now, newest=MAX_HISTORY)
     for start in range(0, len(users), CHUNK):
-        chunk = users[start : start + CHUNK]
-        histories = Histories.of_table(chunk, past, now, newest=MAX_HISTORY)
+        histories = everyone.part(start, start + CHUNK)
         rows, scores = recommender.rank(histories, offered, k, per_series=per_series)
-        yield chunk, rows, scores
+        yield histories.users, rows, scores
 
 
 def score_batch(recommender: Recommender, viewers: Sequence[Viewer], candidates: Candidates) -> NDArray[np.floating]:

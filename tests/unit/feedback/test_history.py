@@ -100,6 +100,20 @@ def test_joined_histories_are_those_of_each_user_in_order(going: tuple[tuple[str
         assert [column.tolist() for column in joined.going.values] == [column.tolist() for column in known.values]
 
 
+@pytest.mark.parametrize("going", [(), (("a", 2),)])
+@pytest.mark.parametrize(("begin", "end"), [(0, 1), (0, 3), (1, 3), (2, 9), (3, 5)])
+def test_a_part_is_the_histories_of_its_users(begin: int, end: int, going: tuple[tuple[str, int], ...]) -> None:
+    profiles = [replace(_profile(user, GIVEN), friends_going=going if user.user_id == "u3" else ()) for user in USERS]
+    singles = [Histories.of_profile(profile, CATALOG, NOW) for profile in profiles]
+    part = Histories.joined(singles).part(begin, end)
+    assert part.users == tuple(USERS[begin:end])
+    assert part.starts[0] == 0
+    for index, single in enumerate(singles[begin:end]):
+        assert _entries(part, index) == _entries(single, 0)
+    if part.going is not None:
+        assert part.going.lengths().tolist() == [len(profile.friends_going) for profile in profiles[begin:end]]
+
+
 def test_each_entry_has_the_index_of_its_user() -> None:
     batch = Histories.of_table(USERS, InteractionTable.of(GIVEN, CATALOG), NOW, newest=10)
     assert len(batch) == 3
