@@ -79,15 +79,16 @@ class ScoreSum:
             return
         # A slice, since numpy adds in place to all columns much faster than to an index of them.
         columns: NDArray[np.int64] | slice = slice(None) if term.columns is None else term.columns
-        values = term.values * weights[:, None]
         if isinstance(term, PerEvent):
-            self._events[:, columns] += values
-        elif values.size:
+            # By user, since numpy adds to columns of one row three times as fast as to those of many.
+            for scores, values, weight in zip(self._events, term.values, weights, strict=True):
+                scores[columns] += values * weight
+        elif term.values.size:
             if term.field not in self._fields:
                 # The last column stays 0: it belongs to candidates without a value.
                 size = len(self._batch.candidates.static.groups(term.field))
                 self._fields[term.field] = np.zeros((len(self._batch), size + 1), np.float32)
-            self._fields[term.field][:, :-1][:, columns] += values
+            self._fields[term.field][:, :-1][:, columns] += term.values * weights[:, None]
 
     def total(self) -> NDArray[np.float32]:
         """Summed scores of all terms, expanded to candidates, float32 of shape (b, c); call it once, at the end."""
