@@ -16,7 +16,7 @@ from shared.monitoring.attribution import Rows
 MAX_SHOWN: Final = 500
 """Events a day by which one account can move figures: hardly anybody looks at as many."""
 MAX_TAKEN: Final = 20
-"""Bookings a day, and ratings, by which one account can move figures."""
+"""Bookings a day, and events with stars, by which one account can move figures."""
 CUT: Final = 10
 """Places of a list by which its accuracy is measured."""
 HOURS: Final = 24
@@ -47,8 +47,9 @@ class Figures:
     ctr : `clicks` / `impressions`.
     bookings : distinct pairs of a user and an event that was booked and is credited to one of the lists.
     conversion : `bookings` / `impressions`.
-    ratings : ratings of events whose booking is credited to one of the lists.
-    stars : their mean, 1..5.
+    ratings : distinct pairs of a user and an event that the user gave stars, in a rating or a review, after a booking
+        that is credited to one of the lists.
+    stars : mean of their stars, 1..5; of a pair the latest ones hold.
     lists : lists that were shown.
     hit_lists : those of them of which the user took something: clicked or booked it from the list.
     ndcg_at_10 : mean NDCG@10 of these, with binary gains at the positions of what was taken.
@@ -102,7 +103,7 @@ class DayActs:
     ----------
     shown, clicked : impressions, and clicks on events that were shown to the user that day.
     booked : bookings that were not cancelled later that day, the organic ones included.
-    rated : ratings after bookings that lists earned.
+    rated : stars of pairs, of ratings and reviews after bookings that lists earned.
     left_out : rows beyond `MAX_SHOWN` and `MAX_TAKEN`.
     n_pairs, n_lists : number of pairs of a user and an event, and of lists of a user.
     positions : int64, by item – position at which the list showed the event, -1 where it did not, or is unknown.
@@ -122,7 +123,8 @@ class DayActs:
     @classmethod
     def of(cls, rows: Rows) -> "DayActs":
         """Acts of the rows of a day, each act once, in the order of time."""
-        impressions, clicks, bookings, cancellations, ratings = (rows[rows["type"] == CODES[kind]] for kind in _KINDS)
+        impressions, clicks, bookings, cancellations = (rows[rows["type"] == CODES[kind]] for kind in _KINDS)
+        ratings = _last_of_pairs(rows[np.isin(rows["type"], _STARRED)])
         bookings = _without_cancelled(bookings, cancellations)
         shown = _first_of_users(impressions, MAX_SHOWN)
         clicked = clicks[np.isin(_hashes(clicks, *_PAIR), _hashes(shown, *_PAIR))]
@@ -197,8 +199,8 @@ _KINDS: Final = (
     InteractionType.CLICK,
     InteractionType.BOOKING,
     InteractionType.CANCEL,
-    InteractionType.RATING,
 )
+_STARRED: Final = [CODES[kind] for kind in InteractionType if kind.meaning.has_stars]
 _PAIR: Final = ("user", "event")
 _ITEM: Final = ("user", "list", "event")
 
@@ -239,6 +241,13 @@ def _first_of_users(rows: Rows, limit: int) -> Rows:
     ranks = np.empty(len(firsts), np.int64)
     ranks[order] = ranks_within_groups(rows["user"][firsts[order]])
     kept: Rows = rows[ranks[inverse] < limit]
+    return kept
+
+
+def _last_of_pairs(rows: Rows) -> Rows:
+    """Latest row of each user and event; the order of the rows is that of time."""
+    _, lasts = np.unique(_hashes(rows, *_PAIR)[::-1], return_index=True)
+    kept: Rows = rows[np.sort(len(rows) - 1 - lasts)]
     return kept
 
 

@@ -1,4 +1,4 @@
-"""Attribution of impressions, clicks, bookings and ratings to the lists that they followed from, as rows of a day.
+"""Attribution of impressions, clicks, bookings and stars to the lists that they followed from, as rows of a day.
 
 A booking is credited to the list that it names, else to that of the user's last look at the event, a click or a view;
 an impression alone earns nothing. What follows from no list is organic. Rows are a set: the same acts, read again,
@@ -43,7 +43,7 @@ ROW: Final = np.dtype(
 """Row of an act and an event, 58 bytes.
 
 `at` is the store's time in microseconds since 1970; `key` and `user` are hashes with the day's salt, `event` is a hash;
-`stars` is NaN but for ratings, `position` −1 where unknown, `type` as in `weights.CODES`. The rest tells the list that
+`stars` is NaN but for ratings and reviews, `position` −1 where unknown, `type` as in `weights.CODES`. The rest tells the list that
 the act is credited to, as its token does; `kind` is 0 and so are all of them for what is organic.
 """
 
@@ -92,7 +92,7 @@ def event_hash(event_id: str) -> int:
 
 
 def concerned(interactions: Iterable[Interaction], forgotten: Erasures) -> list[Interaction]:
-    """Interactions that make rows: impressions, clicks, bookings, cancellations and ratings of users.
+    """Interactions that make rows: impressions, clicks, bookings, cancellations, ratings and starred reviews of users.
 
     What visitors do counts from their sign-in, what a bulk load wrote is no feedback of today, and erased users are
     left out.
@@ -100,7 +100,7 @@ def concerned(interactions: Iterable[Interaction], forgotten: Erasures) -> list[
     return [
         entry
         for entry in interactions
-        if entry.type in _TYPES
+        if (entry.type in _TYPES or _has_stars(entry))
         and entry.events()
         and not entry.is_of_visitor()
         and not is_loaded(entry)
@@ -109,11 +109,11 @@ def concerned(interactions: Iterable[Interaction], forgotten: Erasures) -> list[
 
 
 def looked_up(interactions: Iterable[Interaction], keys: Keys) -> dict[str, set[str]]:
-    """Events by user whose touchpoints decide about credit: of ratings, and of bookings that name no list."""
+    """Events by user whose touchpoints decide about credit: of stars, and of bookings that name no list."""
     wanted = defaultdict[str, set[str]](set)
     for entry in interactions:
         is_open = entry.type.meaning.converts and not _own_list(entry, keys)
-        if is_open or entry.type is InteractionType.RATING:
+        if is_open or _has_stars(entry):
             wanted[entry.user_id].add(entry.event_id)
     return dict(wanted)
 
@@ -123,7 +123,7 @@ def rows_of(
 ) -> Rows:
     """Rows of a day's acts, one for each event of an act, in any order.
 
-    Impressions and clicks of no list make none, nor do ratings but those after a booking that a list earned.
+    Impressions and clicks of no list make none, nor do stars but those after a booking that a list earned.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _rows(
         if listed is None and not (entry.type.meaning.converts or entry.type is InteractionType.CANCEL):
             continue
         user, at = user_hash(entry.user_id), _micros(recorded_time(entry))
-        stars = entry.value if entry.type is InteractionType.RATING else None
+        stars = entry.value if _has_stars(entry) else None
         for offset, event_id in enumerate(entry.events()):
             key, event = salted.key(entry, event_id), hashed(event_id)
             yield (at, key, user, event, *_of_list(listed, stars, offset, CODES[entry.type]))
@@ -183,7 +183,7 @@ def _credit(entry: Interaction, points: Sequence[Touchpoint], verify: "_Verify")
     """List that an act is credited to; None for an organic one, and for a cancellation, which earns nothing."""
     if entry.type is InteractionType.CANCEL:
         return None
-    if entry.type is InteractionType.RATING:
+    if _has_stars(entry):
         return _booked_from(entry, points, verify)
     if found := verify(entry.recommendation_id, entry.user_id, entry.occurred_at):
         # A page without a position begins at the first event.
@@ -193,14 +193,14 @@ def _credit(entry: Interaction, points: Sequence[Touchpoint], verify: "_Verify")
     return None
 
 
-def _booked_from(rating: Interaction, points: Sequence[Touchpoint], verify: "_Verify") -> _Listed | None:
-    """List that the booking before a rating is credited to."""
+def _booked_from(judged: Interaction, points: Sequence[Touchpoint], verify: "_Verify") -> _Listed | None:
+    """List that the booking before a rating or review is credited to."""
     for point in points:
-        is_booking = point.type.meaning.converts and point.event_id == rating.event_id
-        if is_booking and point.occurred_at <= rating.occurred_at:
-            if found := verify(point.recommendation_id, rating.user_id, point.occurred_at):
+        is_booking = point.type.meaning.converts and point.event_id == judged.event_id
+        if is_booking and point.occurred_at <= judged.occurred_at:
+            if found := verify(point.recommendation_id, judged.user_id, point.occurred_at):
                 return found, point.recommendation_id, point.position
-            return _led_from(rating.user_id, rating.event_id, point.occurred_at, points, verify)
+            return _led_from(judged.user_id, judged.event_id, point.occurred_at, points, verify)
     return None
 
 
@@ -226,6 +226,11 @@ def _verifier(keys: Keys) -> _Verify:
     return verify
 
 
+def _has_stars(entry: Interaction) -> bool:
+    """Whether an act says how the user liked the event, in stars: a rating, or a review that has some."""
+    return entry.type.meaning.has_stars and entry.value is not None
+
+
 def _own_list(entry: Interaction, keys: Keys) -> bool:
     token = entry.recommendation_id
     return bool(token) and verified(token, keys, user_id=entry.user_id, at=entry.occurred_at) is not None
@@ -237,7 +242,6 @@ _TYPES: Final = frozenset(
         InteractionType.CLICK,
         InteractionType.BOOKING,
         InteractionType.CANCEL,
-        InteractionType.RATING,
     }
 )
 _MAX_POSITION: Final = 32_767

@@ -142,10 +142,12 @@ def test_only_what_needs_it_is_looked_up() -> None:
         _done(T.BOOKING, a_list(), event_id="listed"),
         _done(T.BOOKING, a_list("another"), event_id="foreign"),
         _done(T.RATING, event_id="rated", value=3.0),
+        _done(T.REVIEW, event_id="reviewed", value=3.0),
+        _done(T.REVIEW, event_id="told"),
         _done(T.CLICK, event_id="clicked"),
         _done(T.BOOKING, user_id="v"),
     ]
-    assert looked_up(done, keys()) == {"u": {"organic", "foreign", "rated"}, "v": {"e"}}
+    assert looked_up(done, keys()) == {"u": {"organic", "foreign", "rated", "reviewed"}, "v": {"e"}}
 
 
 def test_acts_of_visitors_bulk_loads_and_erased_users_are_left_out() -> None:

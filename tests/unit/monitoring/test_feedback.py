@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from shared.entities import Interaction, InteractionType, Touchpoint
 from shared.entities.provenance import ListKind, Segment, named
 from shared.monitoring.acts import MAX_SHOWN, MAX_TAKEN, Figures
-from shared.monitoring.attribution import Salted, rows_of, union
+from shared.monitoring.attribution import Salted, concerned, rows_of, union
 from shared.monitoring.feedback import FeedbackFigures, figures_of, gini
 from tests.examples import NOW, an_interaction
 from tests.lists import a_list
-from tests.stores import keys
+from tests.stores import erasures, keys
 
 T = InteractionType
 MINUTE = timedelta(minutes=1)
@@ -206,6 +206,19 @@ def test_satisfaction_is_the_mean_of_stars_after_recommended_bookings() -> None:
     found = _figures(rated, points)
     assert (found.total.ratings, found.total.stars) == (2, 3.5)
     assert found.by["segment"]["warm"].stars == 3.5
+
+
+def test_the_latest_stars_of_a_pair_hold_whether_of_a_rating_or_a_review() -> None:
+    points = {"u": [Touchpoint(T.BOOKING, NOW, event, a_list("u"), 0) for event in "ab"]}
+    said = [
+        _did(T.RATING, "", "u", "a", 1, value=5.0),
+        _did(T.REVIEW, "", "u", "a", 2, value=2.0, text="Too loud."),
+        _did(T.REVIEW, "", "u", "b", 3, value=4.0),
+        _did(T.RATING, "", "u", "b", 4, value=3.0),
+        _did(T.REVIEW, "", "u", "b", 5, text="Nice, but I shall not say how nice."),
+    ]
+    found = _figures(concerned(said, erasures({})), points)
+    assert (found.total.ratings, found.total.stars, found.left_out) == (2, 2.5, 0)
 
 
 def test_one_account_moves_the_figures_by_a_bounded_amount() -> None:
