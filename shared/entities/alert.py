@@ -40,8 +40,8 @@ _ALL: Final = (
     AlertRule("dead_letters", "Many documents cannot be processed.", 20.0, "dead letters in 24 hours", 1e9),
     AlertRule("lost_counts", "Triggers do not run: states were missing in the counts.", 0.05, "share of interactions"),
     AlertRule("hidden_events", "Events are hidden or undated because of odd values.", 0.0, "events", 1e9),
-    # Weekdays differ; the mean of the seven days before has one of each.
-    AlertRule("click_through", "Fewer of the shown events are clicked than in the week before.", 0.3, "relative loss"),
+    # Chance is left out of the quantity already; a smaller loss is hardly worth getting up for.
+    AlertRule("click_through", "Fewer of the shown events are clicked than in the week before.", 0.1, "certain loss"),
     AlertRule("cost", "The day costs more than planned.", 20.0, "USD a day", 1e9),
 )
 ALERT_RULES: Final[Mapping[str, AlertRule]] = {rule.name: rule for rule in _ALL}

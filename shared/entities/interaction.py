@@ -82,7 +82,6 @@ class Interaction:
         if page and not is_page:
             raise InvalidField("event_ids", kind.value, "a page of events only for an impression")
         target = kind.meaning.target
-        low, high = (1, MAX_STARS) if kind.meaning.has_stars else (0, 1_000_000)
         interaction = cls(
             interaction_id=fields.identifier(
                 {"interaction_id": document_id}, "interaction_id", max_bytes=MAX_INTERACTION_ID_BYTES
@@ -93,7 +92,7 @@ class Interaction:
             event_id=fields.identifier(data, "event_id", required=target == "event_id" and not is_page),
             event_ids=page,
             organizer_id=fields.identifier(data, "organizer_id", required=target == "organizer_id"),
-            value=fields.number(data, "value", low=low, high=high),
+            value=_value(data, kind),
             query=fields.text(data, "query", max_bytes=500),
             category=fields.text(data, "category", max_bytes=200),
             text=fields.passage(data, "text", max_characters=MAX_REVIEW) if kind is InteractionType.REVIEW else "",
@@ -226,6 +225,18 @@ def _origin(data: Document) -> Origin:
         return Origin(value)
     except ValueError as error:
         raise InvalidField("origin", value, f"one of {', '.join(filter(None, Origin))}, or none") from error
+
+
+def _value(data: Document, kind: InteractionType) -> float | None:
+    """Value of an interaction; None for that of a stored review which is no stars, as earlier versions accepted it."""
+    if not kind.meaning.has_stars:
+        return fields.number(data, "value", low=0, high=1_000_000)
+    try:
+        return fields.number(data, "value", low=1, high=MAX_STARS)
+    except InvalidField:
+        if kind is InteractionType.REVIEW and fields.time(data, "recorded_at"):
+            return None
+        raise
 
 
 def _type(data: Document) -> InteractionType:

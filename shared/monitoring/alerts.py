@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, Self
 
 from shared.entities import fields
 from shared.entities.alert import ALERT_RULES
 from shared.entities.stored import read_object, required, required_numbers
 from shared.monitoring.operations import HOUR, HourFigures, OperationFigures
+from shared.monitoring.rates import Tally, certain_loss
 
 MIN_REQUESTS: Final = 100
 """Requests from which shares and percentiles are watched: of fewer, one slow one makes the 99th percentile."""
 MIN_INTERACTIONS: Final = 100
 """Interactions from which the share of lost counts is watched."""
-MIN_IMPRESSIONS: Final = 1_000
-"""Impressions of each day from which click-through rates are compared: of fewer, chance moves them by a third."""
+WEEK_DAYS: Final = 7
+"""Days before a day that its click-through rate is compared with: one of each weekday."""
 _HOURS: Final = 24
 """Hours to look back for enough requests."""
 _KEPT: Final = timedelta(days=8)
@@ -154,18 +155,23 @@ def _enough(figures: Sequence[tuple[datetime, OperationFigures]], now: datetime)
     return taken
 
 
-def click_loss(rates: Sequence[tuple[int, float]]) -> dict[str, float]:
-    """Quantity of `click_through`: relative loss of the last day's rate to the mean of the days before.
+def click_loss(days: Mapping[date, Tally], today: date) -> dict[str, float]:
+    """Quantity of `click_through`: certain loss of the rate of today, or of yesterday if that is more.
+
+    Yesterday as well, since a day that has just begun says nothing yet. See `rates.certain_loss`; each is compared with
+    the `WEEK_DAYS` before it.
 
     Parameters
     ----------
-    rates : impressions and click-through rate of each day, oldest first; days with few impressions are left out.
+    days : clicks of the impressions of each day.
     """
-    enough = [(impressions, rate) for impressions, rate in rates if impressions >= MIN_IMPRESSIONS]
-    if len(enough) < 2 or enough[-1] != rates[-1]:
-        return {}
-    before = sum(rate for _, rate in enough[:-1]) / (len(enough) - 1)
-    return {"click_through": 1 - rates[-1][1] / before} if before > 0 else {}
+    losses = []
+    for day in (today, today - timedelta(days=1)):
+        before = [day - timedelta(days=number) for number in range(1, WEEK_DAYS + 1)]
+        if day in days:
+            losses.append(certain_loss(days[day], [days[earlier] for earlier in before if earlier in days]))
+    certain = [loss for loss in losses if loss is not None]
+    return {"click_through": max(certain)} if certain else {}
 
 
 def lost_share(hours: Sequence[HourFigures], now: datetime) -> dict[str, float]:

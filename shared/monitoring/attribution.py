@@ -43,8 +43,8 @@ ROW: Final = np.dtype(
 """Row of an act and an event, 58 bytes.
 
 `at` is the store's time in microseconds since 1970; `key` and `user` are hashes with the day's salt, `event` is a hash;
-`stars` is NaN but for ratings and reviews, `position` −1 where unknown, `type` as in `weights.CODES`. The rest tells the list that
-the act is credited to, as its token does; `kind` is 0 and so are all of them for what is organic.
+`stars` is NaN but for ratings and reviews, `position` −1 where unknown, `type` as in `weights.CODES`. The rest tells
+the list that the act is credited to, as its token does; `kind` is 0 and so are all of them for what is organic.
 """
 
 Rows = NDArray[Any]

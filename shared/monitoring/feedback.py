@@ -30,7 +30,7 @@ class FeedbackFigures:
     organic_bookings : bookings that are credited to no list.
     recommended_share : share of all bookings that lists earned; None without bookings.
     events_shown : distinct events that were shown.
-    coverage : `events_shown` / the number of events that could be shown; None where that is unknown.
+    coverage : `events_shown` / the number of events that could be shown, 0..1; None where that is unknown.
     gini : Gini coefficient of the impressions of events, 0 (all as often) to 1 (one has all); None without any.
     cold_start_share : share of the impressions that were in lists of anybody but warm users; None without any.
     left_out : rows beyond `MAX_SHOWN` and `MAX_TAKEN`, which move no figure.
@@ -71,13 +71,15 @@ def figures_of(
     ----------
     rows : rows of a day, each act once, see `attribution.union`.
     model_names, variant_names : names by their hashes in lists, see `provenance.named`; others are hexadecimal.
-    live_events : number of events that could be shown, None where it is unknown.
+    live_events : greatest number of events that could be shown at a time, None where it is unknown. More may have been
+        shown, since some end in the day and others are announced.
     """
     acts = DayActs.of(rows)
     shown, total = acts.shown, acts.figures()
     _, firsts = np.unique(shown.pairs, return_index=True)
     exposure = np.unique(shown.rows["event"][firsts], return_counts=True)[1]
     is_cold = (shown.rows["flags"] & _SEGMENT) != Segment.WARM
+    could_be_shown = max(live_events or 0, len(exposure))
     organic = int((acts.booked.rows["kind"] == 0).sum())
     return FeedbackFigures(
         day=day,
@@ -85,8 +87,8 @@ def figures_of(
         organic_bookings=organic,
         recommended_share=share(total.bookings, total.bookings + organic),
         events_shown=len(exposure),
-        coverage=share(len(exposure), live_events),
-        gini=gini(exposure, max(live_events or 0, len(exposure))) if len(exposure) else None,
+        coverage=share(len(exposure), could_be_shown if live_events else None),
+        gini=gini(exposure, could_be_shown) if len(exposure) else None,
         cold_start_share=share(int(np.bincount(shown.pairs[is_cold]).astype(np.bool_).sum()), total.impressions),
         left_out=acts.left_out,
         by={

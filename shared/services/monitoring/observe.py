@@ -5,7 +5,7 @@ Each step may be repeated, and a run that is killed between two leaves what the 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from shared.monitoring import alerts
@@ -20,8 +20,8 @@ from shared.services.monitoring.model import age_days, current_version, drifted,
 from shared.services.monitoring.reports import Reporter
 from shared.services.odd_documents import OddDocuments
 
-_COMPARED_DAYS: Final = 8
-"""Days whose click-through rates are compared: the last one with the week before."""
+_LOOKED_BACK: Final = timedelta(days=alerts.WEEK_DAYS + 1)
+"""Time for which click-through rates are compared: yesterday and the week before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def observe(
 ) -> Observation:
     """Roll-up of the hour, alerts, and reports; raises `Conflict` where another run does the same meanwhile."""
     objects = reporter.objects
-    version = current_version(objects)
+    version, today = current_version(objects), now.astimezone(UTC).date()
     parts = hours.take_parts(objects, until=reports.closed_until(objects))
     hours.change(objects, hour_of(now), lambda figures: _noted(figures, run, version))
     recent = hours.read_hours(objects, hour_of(now) - DAY, now + HOUR)
@@ -76,7 +76,7 @@ def observe(
         **alerts.of_requests(recent, now),
         **alerts.lost_share(recent, now),
         **_of_model(objects, version, now),
-        **alerts.click_loss(reports.click_rates(objects, _COMPARED_DAYS)),
+        **alerts.click_loss(reports.clicks_by_day(objects, today - _LOOKED_BACK, today), today),
         "dead_letters": float(documents.dead_letters.count(now - DAY)),
         "hidden_events": float(sum(hour.odd[name] for hour in recent for name in ("events.hidden", "events.undated"))),
         "cost": usage(day_figures(recent)).usd(reporter.prices),

@@ -16,6 +16,7 @@ from shared.monitoring.alerts import Episode
 from shared.monitoring.bookings import WEEK
 from shared.monitoring.cost import usage
 from shared.monitoring.operations import HourFigures, hour_of
+from shared.monitoring.rates import Tally
 from shared.monitoring.report import (
     DAY,
     DailyReport,
@@ -164,15 +165,14 @@ def read_reports(objects: ObjectStore, first: date, last: date) -> list[DailyRep
     return [report for report in found if report]
 
 
-def click_rates(objects: ObjectStore, number: int) -> list[tuple[int, float]]:
-    """Impressions and click-through rates of the last `number` days with a closed report, oldest first."""
-    rates = []
-    for day in _days(objects, CLOSED)[-number:]:
-        report = _read(objects, f"{CLOSED}{day.isoformat()}.json")
-        figures = report.sections["feedback"] if report else {}
-        if figures.get("impressions") and figures.get("ctr") is not None:
-            rates.append((int(figures["impressions"]), float(figures["ctr"])))
-    return rates
+def clicks_by_day(objects: ObjectStore, first: date, last: date) -> dict[date, Tally]:
+    """Clicks of the impressions of the days from `first` to `last` that have a report with feedback."""
+    found = {report.day: report.sections["feedback"] for report in read_reports(objects, first, last)}
+    return {
+        day: Tally(int(figures["clicks"]), int(figures["impressions"]))
+        for day, figures in found.items()
+        if figures.get("impressions") and figures.get("clicks") is not None
+    }
 
 
 def asked_days(first: str | None, last: str | None, *, names: tuple[str, str], now: datetime) -> tuple[date, date]:

@@ -240,11 +240,19 @@ def test_each_interaction_type_requires_its_own_field(kind: str, missing: str) -
 @pytest.mark.parametrize("kind", ["rating", "review"])
 @pytest.mark.parametrize("stars", [0, 0.9, 5.1, 100])
 def test_stars_are_1_to_5(stars: float, kind: str) -> None:
+    sent = INTERACTION.to_document() | {"value": stars, "recorded_at": None}
     with pytest.raises(InvalidField, match=r"^value: expected a number in 1\.\.5"):
-        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": kind})
-    assert (
-        Interaction.from_document("i", INTERACTION.to_document() | {"value": stars, "type": "booking"}).value == stars
-    )
+        Interaction.from_document("i", sent | {"type": kind})
+    assert Interaction.from_document("i", sent | {"type": "booking"}).value == stars
+
+
+def test_a_stored_review_of_an_earlier_version_stays_readable_without_its_number() -> None:
+    stored = REVIEW | {"recorded_at": NOW, "value": 100, "text": "loud"}
+    read = Interaction.from_document("i", stored)
+    assert (read.value, read.text) == (None, "loud")
+    assert Interaction.from_document("i", stored | {"value": 4}).value == 4
+    with pytest.raises(InvalidField):
+        Interaction.from_document("i", stored | {"type": "rating"})
 
 
 REVIEW: dict[str, Any] = {"user_id": "u", "event_id": "e", "type": "review", "occurred_at": NOW}

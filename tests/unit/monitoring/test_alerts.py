@@ -1,7 +1,8 @@
 """Alerts: one episode from a quantity's rise above its threshold until it recovers, and what is enough to judge by."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from shared.entities.provenance import Segment
 from shared.errors import ArtifactError
 from shared.monitoring.alerts import MIN_REQUESTS, Episodes, click_loss, lost_share, of_requests
 from shared.monitoring.operations import HOUR, HourFigures
+from shared.monitoring.rates import Tally
 from tests.unit.monitoring.test_operations import a_list
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -80,21 +82,31 @@ def test_the_last_two_hours_count_and_earlier_ones_only_where_those_have_too_few
     assert of_requests([hour_with(NOON - 24 * HOUR, 1_000)], now) == {}
 
 
+TODAY: Final = date(2026, 5, 20)
+USUAL: Final = Tally(500, 5_000)
+
+
+def clicks(*last: Tally, before: int = 8) -> dict[date, Tally]:
+    """Usual days, and the `last` ones, of which the latest is today."""
+    days = [USUAL] * before + list(last)
+    return {TODAY - timedelta(days=number): day for number, day in enumerate(reversed(days))}
+
+
+def test_a_loss_of_clicks_is_that_of_a_running_day_or_of_the_one_before() -> None:
+    assert click_loss(clicks(USUAL), TODAY) == {"click_through": 0.0}
+    lost = click_loss(clicks(Tally(100, 5_000)), TODAY)["click_through"]
+    assert 0.6 < lost < 0.8
+    begun = click_loss(clicks(Tally(100, 5_000), Tally(1, 10)), TODAY)
+    assert begun == {"click_through": pytest.approx(lost, abs=0.02)}
+    assert click_loss(clicks(Tally(100, 5_000), USUAL, USUAL), TODAY) == {"click_through": 0.0}
+
+
 @pytest.mark.parametrize(
-    ("rates", "loss"),
-    [
-        ([(5_000, 0.1)] * 7 + [(5_000, 0.05)], 0.5),
-        ([(5_000, 0.1), (5_000, 0.3), (5_000, 0.1)], 0.5),
-        ([(5_000, 0.1), (999, 0.9), (5_000, 0.1)], 0.0),
-        ([(5_000, 0.1), (999, 0.0)], None),
-        ([(5_000, 0.0), (5_000, 0.1)], None),
-        ([(5_000, 0.1)], None),
-        ([], None),
-    ],
+    "days", [{}, {TODAY: USUAL}, clicks(USUAL, before=2), {TODAY - timedelta(days=9): USUAL}, clicks()]
 )
-def test_a_loss_of_clicks_is_relative_to_the_days_before(rates: list[tuple[int, float]], loss: float | None) -> None:
-    found = click_loss(rates)
-    assert found == ({} if loss is None else {"click_through": pytest.approx(loss)})
+def test_too_few_days_say_nothing_of_clicks(days: dict[date, Tally]) -> None:
+    found = click_loss(days, TODAY)
+    assert found == ({} if len(days) < 4 else {"click_through": 0.0})
 
 
 def test_lost_counts_are_a_share_of_what_was_settled_in_a_day() -> None:
