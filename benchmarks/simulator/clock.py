@@ -1,5 +1,6 @@
-"""Simulated clock of a deployment."""
+"""Simulated clock and timer of a deployment."""
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,3 +22,18 @@ class Clock:
     def forward(self, at: datetime) -> None:
         """Move on to `at`, or stay where that is past."""
         self.at = max(self.at, at)
+
+
+@dataclass
+class Timer:
+    """Timer of requests, seconds: the processor's real one, and simulated waits, which pass at once."""
+
+    waited: float = 0.0
+
+    def __call__(self) -> float:
+        """Seconds since some time."""
+        return time.perf_counter() + self.waited
+
+    def wait(self, seconds: float) -> None:
+        """Wait that only this timer sees."""
+        self.waited += seconds

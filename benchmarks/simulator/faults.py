@@ -1,6 +1,6 @@
 """Faults of a simulated deployment: a slow store, documents that cannot be used, and lists that nobody got."""
 
-import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,11 +30,12 @@ class _SlowUsers:
 
 
 @contextmanager
-def slow_profiles(system: System, seconds: float, wait: Callable[[float], None] = time.sleep) -> Iterator[None]:
-    """Block in which each list for a user takes `seconds` longer, by the real clock unless `wait` is another."""
+def slow_profiles(system: System, seconds: float) -> Iterator[None]:
+    """Block in which each list for a user takes `seconds` longer by the system's timer, from an instance apart."""
     documents = system.wired.documents
-    slow = cast(UserStore, _SlowUsers(documents.users, seconds, wait))
-    with wiring.use(replace(system.wired, documents=replace(documents, users=slow))):
+    slow = cast(UserStore, _SlowUsers(documents.users, seconds, system.timer.wait))
+    wired = replace(system.wired, documents=replace(documents, users=slow), instance=uuid.uuid4().hex)
+    with wiring.use(wired):
         yield
 
 

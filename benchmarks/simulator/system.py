@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -12,7 +12,7 @@ from cloudevents.http import CloudEvent
 from flask import request
 from flask.testing import FlaskClient
 
-from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.clock import Clock, Timer
 from benchmarks.simulator.world import World
 from functions import wiring
 from functions.interaction import interaction
@@ -66,12 +66,14 @@ class System:
     client : client of the HTTP functions.
     wired : their services.
     clock : their clock.
+    timer : what their requests are timed by.
     """
 
-    def __init__(self, client: FlaskClient, wired: wiring.Services, clock: Clock) -> None:
+    def __init__(self, client: FlaskClient, wired: wiring.Services, clock: Clock, timer: Timer) -> None:
         self._client = client
         self.wired = wired
         self.clock = clock
+        self.timer = timer
 
     @classmethod
     @contextmanager
@@ -84,12 +86,13 @@ class System:
             refresh_s=_REFRESH_S,
             **settings,
         )
-        built = wiring.build(configured)
+        built, timer = wiring.build(configured), Timer()
         log = TriggeringLog(built.documents.interactions, interaction)
         wired = replace(
             built,
             documents=replace(built.documents, interactions=log),
             now=clock,
+            timer=timer,
             # A process of its own takes longer than the training of a small city.
             run_smoke_test=smoke_test.answer,
         )
@@ -98,7 +101,7 @@ class System:
         app.add_url_rule("/retrain", "retrain", view_func=lambda: retrain(request), methods=["POST"])
         with wiring.use(wired), _quiet():
             try:
-                yield cls(app.test_client(), wired, clock)
+                yield cls(app.test_client(), wired, clock, timer)
             finally:
                 built.documents.close()
 
@@ -157,6 +160,12 @@ class System:
     def monitor(self) -> dict[str, Any]:
         """Run of `monitor`; its report."""
         return self._called("POST", "/monitor")
+
+    def report(self, day: date) -> dict[str, Any]:
+        """Report of a UTC day, as the API gives it; empty without one."""
+        query = {"from": day.isoformat(), "to": day.isoformat()}
+        reports: list[dict[str, Any]] = self._called("GET", "/api/v1/report", query_string=query)["reports"]
+        return reports[0] if reports else {}
 
     def retrain(self) -> dict[str, Any]:
         """Run of `retrain`; its document."""
