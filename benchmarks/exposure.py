@@ -88,7 +88,7 @@ def _worth(folder: Path, world: World, seed: int, days: int) -> NDArray[np.float
     with System.opened(folder, Clock(_START - timedelta(hours=2)), challengers_s=0.0) as system:
         system.load(world)
         system.retrain()
-        simulation = Simulation(system, world, _START, seed=seed, trains=False)
+        simulation = Simulation(system, world, _START, seed=seed, train_every=0)
         for _ in simulation.days(days):
             pass
         # For the ledger; what it publishes is not asked.

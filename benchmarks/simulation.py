@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.runs import Results, report, run
+from benchmarks.simulator.behaviour import Habits
 from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.comparison import differences
 from benchmarks.simulator.simulation import Simulation
 from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.models.registry import MODELS
 
 _START: Final = datetime(2026, 5, 4, tzinfo=UTC)
+_HABITS: Final = Habits(stars_in_reviews=0.5, signs_in_late=0.1)
 _EARLIER: Final = timedelta(hours=2)
 """Time before the first day in which the deployment is loaded and trained."""
 
@@ -27,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.simulation",
         description="Run the whole system by a simulated clock, on an SQLite file and a folder, under users with "
         "tastes: they ask the API for lists, look more at the first events than at the last, get tired of what they "
-        "saw in vain, book, cancel and rate. Print what happened by day.",
+        "saw in vain, book, cancel and rate, some before they sign in. Print what happened by day, whether the report "
+        "of the day says the same, the alerts that were raised, and the drift that the training found.",
     )
     parser.add_argument("--days", type=int, default=30, help="simulated days (default: %(default)s)")
     parser.add_argument("--users", type=int, default=200, help="number of users (default: %(default)s)")
@@ -40,10 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--model", choices=sorted(MODELS), default="blend", help="model to train (default: %(default)s)"
     )
     parser.add_argument("--shift", type=int, metavar="DAY", help="day on which all tastes change, 0 for the first")
+    parser.add_argument(
+        "--train-every", type=int, default=1, metavar="DAYS", help="days between trainings (default: %(default)s)"
+    )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
-    if min(given.days, given.users, given.events) < 1 or given.interactions < 0:
-        parser.error("--days, --users, --events and --interactions: expected positive numbers")
+    if min(given.days, given.users, given.events, given.train_every) < 1 or given.interactions < 0:
+        parser.error("--days, --users, --events, --interactions and --train-every: expected positive numbers")
 
     def measure() -> Results:
         world = World.of(
@@ -55,22 +62,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
             days=given.days,
         )
         days: list[dict[str, object]] = []
-        report(f"{'day':>4}{'shown':>8}{'clicked':>9}{'CTR':>8}{'booked':>8}{'organic':>9}  {'model':<10}drift")
+        report(f"{'day':>4}{'shown':>8}{'clicked':>9}{'CTR':>8}{'booked':>8}{'organic':>9}  report     drift    alerts")
         with (
             tempfile.TemporaryDirectory(prefix="marquee-simulation-") as folder,
             System.opened(Path(folder), Clock(_START - _EARLIER), model=given.model, challengers_s=0.0) as system,
         ):
             system.load(world)
             system.retrain()
-            simulation = Simulation(system, world, _START, seed=given.seed, shifts_on=given.shift)
+            simulation = Simulation(
+                system,
+                world,
+                _START,
+                seed=given.seed,
+                habits=_HABITS,
+                train_every=given.train_every,
+                shifts_on=given.shift,
+            )
             for number, document in enumerate(simulation.days(given.days)):
-                figures = simulation.diary.figures((_START + timedelta(days=number)).date())
-                drift = document["drift"].get("verdict", "unknown")
+                day = (_START + timedelta(days=number)).date()
+                figures, differing = simulation.diary.figures(day), differences(simulation, day)
+                raised = [each for each in system.report(day)["alerts"] if each["since"].startswith(day.isoformat())]
+                alerts = {each["alert"]: f"{each['since'][11:16]} UTC, {each['value']:.2f}" for each in raised}
+                drift = document.get("drift", {}).get("verdict", "")
                 report(
                     f"{number:>4}{figures.impressions:>8,}{figures.clicks:>9,}{figures.ctr:>8.1%}{figures.credited:>8,}"
-                    f"{figures.organic:>9,}  {document['decision']:<10}{drift}"
+                    f"{figures.organic:>9,}  {'differs' if differing else 'equal':<11}{drift:<9}"
+                    + ", ".join(f"{name} ({value})" for name, value in alerts.items())
                 )
-                days.append({"day": number, **asdict(figures), "decision": document["decision"], "drift": drift})
+                days.append(
+                    {"day": number, **asdict(figures), "differences": differing, "drift": drift, "alerts": alerts}
+                )
                 yield {"days": days}
 
     return run(measure, lambda _: None, given.out)

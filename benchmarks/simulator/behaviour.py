@@ -12,6 +12,14 @@ from numpy.typing import NDArray
 
 _INDIFFERENT: Final = 2.2
 """Utility of an event that half of those who examine it click."""
+_WORDS: Final = (
+    "Left at the break. Never again!",
+    "Too loud, too long, too full.",
+    "Not bad; the bar was nice.",
+    "A good evening, well worth it.",
+    "The best night of the year 🎉",
+)
+"""Words of reviews, from one star to five."""
 _REPELLENT: Final = -1.0
 """Utility below which an examined event may be dismissed."""
 
@@ -31,6 +39,8 @@ class Habits:
     wanders : chance that a visit looks at an event which no list has shown.
     cancels, attends, rates, reviews : chances of a booking to be cancelled, of one that is not to be attended, of an
         attended event to be rated, and of a rated one to be reviewed.
+    stars_in_reviews : share of events whose reviews have stars, which then differ by one from those of the rating.
+    signs_in_late : chance that a visit is that of a visitor, who signs in the same evening.
     """
 
     position_bias: float = 0.8
@@ -44,6 +54,8 @@ class Habits:
     attends: float = 0.8
     rates: float = 0.5
     reviews: float = 0.4
+    stars_in_reviews: float = 0.0
+    signs_in_late: float = 0.0
 
     def examination(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """Chance to examine each position, 0 for the first, float64 of the shape of `positions`."""
@@ -65,6 +77,11 @@ class Habits:
 def stars(utility: float, noise: float) -> int:
     """Stars of an attended event, 1..5; `noise` is standard normal."""
     return int(np.clip(np.rint(2.7 + 0.5 * utility + 0.8 * noise), 1, 5))
+
+
+def review(worth: int) -> str:
+    """Words of a review of an event that is worth 1 to 5 stars."""
+    return _WORDS[worth - 1]
 
 
 def _sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.simulator.behaviour import Habits, stars
+from benchmarks.simulator.behaviour import Habits, review, stars
 from benchmarks.simulator.diary import Act, Diary
 from benchmarks.simulator.system import Shown, System
 from benchmarks.simulator.world import World
@@ -22,6 +22,8 @@ _KINDS: Final = {"recommendations": 0.65, "popular": 0.1, "trending": 0.05, "sim
 """Kinds of lists, and the share of visits that ask for each."""
 _RANKED: Final = 15
 """Events that a page has ranked."""
+_SEARCH: Final = {"type": "search", "query": "tonight"}
+"""Interaction with which a visitor's sign-in comes, since a request must have one."""
 _OPEN_H: Final = (8, 22)
 """Hours of the day, UTC, between which users visit."""
 _EVENING_H: Final = 23
@@ -29,6 +31,8 @@ _EVENING_H: Final = 23
 _APART: Final = timedelta(milliseconds=100)
 """Time between two acts of a visit."""
 _DAY: Final = timedelta(days=1)
+_GOLDEN: Final = (5**0.5 - 1) / 2
+"""Golden ratio, whose multiples are spread evenly between whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,7 @@ class Simulation:
     ----------
     start : midnight of the first day, UTC.
     monitor_every : time between two runs of `monitor`, a whole part of an hour or more.
-    trains : whether each day ends with a training.
+    train_every : days from a training to the next, each at the end of its day; 0 for none.
     shifts_on : number of the day from which on tastes are `World.shifted`, 0 for the first; None for never.
     """
 
@@ -62,7 +66,7 @@ class Simulation:
     seed: int = 0
     habits: Habits = field(default_factory=Habits)
     monitor_every: timedelta = timedelta(hours=1)
-    trains: bool = True
+    train_every: int = 1
     shifts_on: int | None = None
     diary: Diary = field(default_factory=Diary)
 
@@ -72,6 +76,7 @@ class Simulation:
         self._taken = np.zeros(shape, np.bool_)
         self._plans: list[_Plan] = []
         self._clicked: dict[int, int] = {}
+        self._visitors: list[_Acts] = []
         events = self.world.events
         self._row = {event.event_id: row for row, event in enumerate(events)}
         self._created = np.array([event.created_at.timestamp() if event.created_at else 0.0 for event in events])
@@ -82,7 +87,7 @@ class Simulation:
         self._published = np.array([event.status in (None, Status.PUBLISHED) for event in events])
 
     def days(self, count: int) -> Iterator[dict[str, Any]]:
-        """Simulated days, each ended by `monitor` and a training, whose document it gives; empty without one."""
+        """Simulated days, each ended by `monitor` and maybe a training, whose document it gives; empty without one."""
         for number in range(count):
             yield self._day(number)
 
@@ -102,6 +107,10 @@ class Simulation:
     def taken(self) -> NDArray[np.bool_]:
         """Events that each user has booked or dismissed, bool of shape (u, e)."""
         return self._taken
+
+    def await_sign_in(self, acts: "_Acts") -> None:
+        """Acts of a visitor who will sign in this evening."""
+        self._visitors.append(acts)
 
     def _day(self, number: int) -> dict[str, Any]:
         day, clock = self.start + number * _DAY, self.system.clock
@@ -123,7 +132,8 @@ class Simulation:
         # Everything of the day is settled before the next one begins.
         clock.forward(day + timedelta(hours=_EVENING_H, minutes=45))
         self.system.monitor()
-        return self.system.retrain() if self.trains else {}
+        is_due = self.train_every and (number + 1) % self.train_every == 0
+        return self.system.retrain() if is_due else {}
 
     def _publish(self, since: datetime) -> None:
         """Publication of the events that were announced since the last hour."""
@@ -134,21 +144,22 @@ class Simulation:
     def _visit(self, number: int, user: int) -> None:
         rng = np.random.default_rng([self.seed, number, user])
         by_event = rng.random((3, len(self.world.events)))
-        utilities, acts = self.utilities(number)[user], _Acts(self, user)
+        is_visitor = np.random.default_rng([self.seed, number, user, 2]).random() < self.habits.signs_in_late
+        utilities, acts = self.utilities(number)[user], _Acts(self, user, is_visitor=is_visitor)
         for plan in self._due(user, T.BOOKING):
             if not self._taken[user, plan.event]:
                 self._book(acts, plan.event, by_event[2, plan.event])
-        shown = self._asked(rng, user)
+        shown = self._asked(rng, user, "" if is_visitor else acts.user_id)
         if shown is not None and shown.event_ids:
             self._act_on(rng, acts, shown, utilities, by_event)
         if rng.random() < self.habits.wanders:
             self._wander(rng, acts, utilities, by_event)
         acts.send()
 
-    def _asked(self, rng: np.random.Generator, user: int) -> Shown | None:
-        """List that the user opens; None where there is nothing to ask about."""
+    def _asked(self, rng: np.random.Generator, user: int, user_id: str) -> Shown | None:
+        """List that a user opens, who is known as `user_id` or not, ""; None where there is nothing to ask about."""
         kind = str(rng.choice(list(_KINDS), p=list(_KINDS.values())))
-        user_id, live = self.world.users[user].user_id, np.flatnonzero(self._live())
+        live = np.flatnonzero(self._live())
         some = rng.permutation(live)[:_RANKED]
         if kind == "similar":
             clicked = self._clicked.get(user)
@@ -224,7 +235,10 @@ class Simulation:
             self._plans.append(_Plan(end, acts.user, row, T.ATTEND))
 
     def _evening(self, number: int) -> None:
-        """Cancellations that are due, and what users say of the events that they went to."""
+        """Sign-ins of the day's visitors, cancellations that are due, and what users say of events they went to."""
+        for visit in self._visitors:
+            visit.sign_in()
+        self._visitors.clear()
         by_user: dict[int, list[_Plan]] = defaultdict(list)
         for kind in (T.CANCEL, T.ATTEND):
             for plan in self._due(None, kind):
@@ -237,7 +251,9 @@ class Simulation:
                     worth = stars(float(self.utilities(number)[user, plan.event]), float(rng.normal()))
                     acts.add(T.RATING, plan.event, stars=worth)
                     if rng.random() < self.habits.reviews:
-                        acts.add(T.REVIEW, plan.event)
+                        has_stars = plan.event * _GOLDEN % 1 < self.habits.stars_in_reviews
+                        said = max(worth - 1, 1) if has_stars else 0
+                        acts.add(T.REVIEW, plan.event, stars=said, text=review(worth))
             acts.send()
 
     def _due(self, user: int | None, kind: T) -> Sequence[_Plan]:
@@ -264,27 +280,42 @@ class _Acts:
     ----------
     simulation : simulation whose clock, diary and deployment they go to.
     user : row of the user.
+    is_visitor : whether the app does not know yet who it is.
     """
 
-    def __init__(self, simulation: Simulation, user: int) -> None:
+    def __init__(self, simulation: Simulation, user: int, *, is_visitor: bool = False) -> None:
         self.user = user
+        self.user_id = simulation.world.users[user].user_id
         self._simulation = simulation
+        self._began = simulation.system.clock.at
+        self._visitor = f"visitor-of-{self.user_id:-<20}" if is_visitor else ""
         self._entries: list[Mapping[str, Any]] = []
 
     def add(self, kind: T, row: int | None = None, *, shown: Shown | None = None, **given: Any) -> None:
-        """Entry of an act on the event of a row; `given` are `event_ids`, `position` or `stars`."""
+        """Entry of an act on the event of a row; `given` are `event_ids`, `position`, `stars` or `text`."""
         simulation = self._simulation
         event_id = "" if row is None else simulation.world.events[row].event_id
         clock = simulation.system.clock
         clock.forward(clock.at + _APART)
-        act = Act(kind, simulation.world.users[self.user].user_id, clock.at, event_id, shown, **given)
+        act = Act(kind, self.user_id, clock.at, event_id, shown, **given)
         simulation.diary.add(act)
         self._entries.append(_entry(act))
 
     def send(self) -> None:
-        """Request with all entries."""
+        """Request with all entries; that of a visitor, who signs in later."""
         if self._entries:
-            self._simulation.system.record(self._simulation.world.users[self.user].user_id, self._entries)
+            who = {"anonymous_id": self._visitor} if self._visitor else {"user_id": self.user_id}
+            self._simulation.system.record(who, self._entries)
+            if self._visitor:
+                self._simulation.await_sign_in(self)
+
+    def sign_in(self) -> None:
+        """Sign-in of the visitor, who then searches for something."""
+        simulation = self._simulation
+        clock = simulation.system.clock
+        clock.forward(clock.at + _APART)
+        simulation.diary.sign_in(self.user_id, self._began, clock.at)
+        simulation.system.record({"user_id": self.user_id, "anonymous_id": self._visitor}, [_SEARCH])
 
 
 def _entry(act: Act) -> dict[str, Any]:
@@ -300,4 +331,6 @@ def _entry(act: Act) -> dict[str, Any]:
             entry["position"] = act.position
     if act.stars:
         entry["value"] = act.stars
+    if act.text:
+        entry["text"] = act.text
     return entry

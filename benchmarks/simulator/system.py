@@ -43,6 +43,7 @@ class Shown:
     user_id : user for whom it was asked, "" for nobody.
     recommendation_id, model_version : as the answer has them.
     event_ids : its events, best first.
+    sources : what ranked each of them.
     at : time of the answer.
     """
 
@@ -51,7 +52,12 @@ class Shown:
     recommendation_id: str
     model_version: str
     event_ids: tuple[str, ...]
+    sources: tuple[str, ...]
     at: datetime
+
+    def source(self, event_id: str) -> str:
+        """Source of an event of the list."""
+        return self.sources[self.event_ids.index(event_id)]
 
 
 class CallFailed(Exception):
@@ -136,15 +142,19 @@ class System:
             user_id,
             body["recommendation_id"],
             body["model_version"] or "",
-            tuple(item["event_id"] for item in body["items"])[:limit],
+            tuple(item["event_id"] for item in body["items"][:limit]),
+            tuple(item["source"] for item in body["items"][:limit]),
             self.clock.at,
         )
 
-    def record(self, user_id: str, entries: Sequence[Mapping[str, Any]]) -> None:
-        """Interactions of a user; raises `CallFailed` where the deployment rejects one."""
+    def record(self, who: Mapping[str, str], entries: Sequence[Mapping[str, Any]]) -> None:
+        """Interactions of a user, `user_id`, or a visitor, `anonymous_id`; of both, the visitor signs in as the user.
+
+        Raises `CallFailed` where the deployment rejects an interaction.
+        """
         for begin in range(0, len(entries), _MAX_SENT):
             part = list(entries[begin : begin + _MAX_SENT])
-            body = self._called("POST", "/api/v1/interactions", json={"user_id": user_id, "interactions": part})
+            body = self._called("POST", "/api/v1/interactions", json={**who, "interactions": part})
             if body["rejected"]:
                 raise CallFailed(f"interactions: expected all accepted, got {body['rejected'][0]}")
 

@@ -40,7 +40,7 @@ def test_ids_of_lists_that_a_user_never_got_earn_nothing(system: System) -> None
         named = {"recommendation_id": lie.recommendation_id, "position": 0}
         page = {"type": "impression", "event_ids": list(shown.event_ids), **named}
         click, booking = ({"type": kind, "event_id": event_id, **named} for kind in ("click", "booking"))
-        system.record("user_2", [page, click, booking])
+        system.record({"user_id": "user_2"}, [page, click, booking])
     system.clock.forward(system.clock.at + timedelta(minutes=30))
     system.monitor()
     found = feedback(system.wired.objects, START.date())

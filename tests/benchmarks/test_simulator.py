@@ -2,26 +2,28 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 import pytest
 
+from benchmarks.simulator.behaviour import Habits
 from benchmarks.simulator.clock import Clock
-from benchmarks.simulator.diary import Figures
+from benchmarks.simulator.comparison import differences
+from benchmarks.simulator.diary import Diary
 from benchmarks.simulator.simulation import Simulation
 from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.entities import InteractionType
 from shared.feedback.exposures import Exposures
-from shared.monitoring.acts import Figures as Reported
-from shared.services.monitoring.feedback import feedback
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
 
 START: Final = datetime(2026, 5, 4, tzinfo=UTC)
 DAYS: Final = 3
+HABITS: Final = Habits(signs_in_late=0.2, stars_in_reviews=0.5, rates=0.9, reviews=0.7)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def simulated(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         system.load(world)
         system.retrain()
         before = counted(system)
-        simulation = Simulation(system, world, START)
+        simulation = Simulation(system, world, START, habits=HABITS)
         for document in simulation.days(DAYS):
             assert document["decision"] in ("published", "refused")
         yield simulation, before
@@ -63,33 +65,29 @@ def test_the_store_counts_what_the_users_did(simulated: tuple[Simulation, Counte
 
 def test_the_figures_of_each_day_are_what_the_users_did(simulated: tuple[Simulation, Counter[object]]) -> None:
     simulation, _ = simulated
-    objects, diary = simulation.system.wired.objects, simulation.diary
-    for number in range(DAYS):
-        day = (START + timedelta(days=number)).date()
-        found, expected = feedback(objects, day), diary.figures(day)
-        assert told(found.total) == of_lists(expected)
-        assert found.organic_bookings == expected.organic
-        shown = [act.shown for act in diary.acts if act.shown is not None]
-        for dimension, names in (
-            ("list", {each.kind for each in shown}),
-            ("model", {each.model_version for each in shown}),
-        ):
-            for name in names:
-                part = diary.figures(day, lambda each, of=name: of in (each.kind, each.model_version))  # type: ignore[misc]
-                by_name = found.by[dimension].get(name)
-                assert (told(by_name) if by_name else (0,) * 6) == of_lists(part), (day, name)
-    assert sum(diary.figures((START + timedelta(days=number)).date()).credited for number in range(DAYS)) > 5
+    diary = simulation.diary
+    days = [(START + timedelta(days=number)).date() for number in range(DAYS)]
+    for day in days:
+        assert differences(simulation, day) == []
+    assert sum(diary.figures(day).credited for day in days) > 5
+    segments = {diary.segment(act.shown, simulation.world.past) for act in diary.acts if act.shown is not None}
+    assert segments >= {"nobody", "warm"}
 
 
-def told(figures: Reported) -> tuple[int, ...]:
-    """Figures of a report that a diary counts, too."""
-    stars = round((figures.stars or 0) * figures.ratings)
-    return figures.impressions, figures.clicks, figures.bookings, figures.ratings, stars, figures.lists
+def test_what_the_users_did_not_do_is_a_difference(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, _ = simulated
+    click = next(act for act in simulation.diary.acts if act.type is InteractionType.CLICK)
+    acts = [act for act in simulation.diary.acts if act is not click]
+    told = differences(replace(simulation, diary=Diary(acts)), click.at.date())
+    assert any(text.startswith("all lists: clicks: the report has") for text in told)
+    assert any(text.startswith("hours") for text in told)
 
 
-def of_lists(figures: Figures) -> tuple[int, ...]:
-    """Figures of a diary that a report has, too."""
-    return figures.impressions, figures.clicks, figures.credited, figures.ratings, figures.stars, figures.lists
+def test_some_users_act_before_they_sign_in(simulated: tuple[Simulation, Counter[object]]) -> None:
+    simulation, _ = simulated
+    late = [act for act in simulation.diary.acts if act.signed_in_at is not None]
+    assert {InteractionType.IMPRESSION, InteractionType.CLICK} <= {act.type for act in late}
+    assert {act.shown.user_id for act in late if act.shown is not None} == {""}
 
 
 def test_a_training_learns_from_every_event_that_was_shown(simulated: tuple[Simulation, Counter[object]]) -> None:
