@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from functions import wiring
 from functions.api import api
 from functions.interaction import interaction
+from functions.monitor import monitor
 from jobs import outcome
 from jobs.commandline import Job, run
 from jobs.console import Console
@@ -43,6 +45,8 @@ _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
 """Connections that may wait for the server, as of `socketserver` in Werkzeug."""
 _HOST: Final = re.compile(r"(?:localhost|127\.0\.0\.1)(?::[0-9]{1,5})?", re.IGNORECASE)
+_MONITOR_EVERY_S: Final = 600.0
+"""Seconds between runs of `monitor`, as its schedule has it."""
 _OWN_SITES: Final = ("same-origin", "none")
 """Values of Sec-Fetch-Site for requests of the page itself and of the user, who typed the address."""
 
@@ -220,15 +224,38 @@ def _serve(wired: wiring.Services, taken: socket.socket, console: Console) -> No
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):
-        port = taken.getsockname()[1]
-        server = make_server(
-            _LOCALHOST, port, make_app(wired), threaded=True, request_handler=PatientHandler, fd=taken.fileno()
-        )
-        console.say(f"serving http://localhost:{port} until Ctrl-C")
-        try:
-            server.serve_forever()
-        finally:
-            server.server_close()
+        port, app = taken.getsockname()[1], make_app(wired)
+        server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=PatientHandler, fd=taken.fileno())
+        with _scheduled(app):
+            console.say(f"reports: venv/bin/marquee report --objects {wired.settings.objects}")
+            console.say(f"serving http://localhost:{port} until Ctrl-C")
+            try:
+                server.serve_forever()
+            finally:
+                server.server_close()
+
+
+@contextmanager
+def _scheduled(app: Flask) -> Iterator[None]:
+    """Block in which `monitor` has run, and runs again every `_MONITOR_EVERY_S`."""
+    is_over = threading.Event()
+
+    def run_monitor() -> None:
+        with app.test_request_context("/monitor", method="POST"):
+            monitor(request)
+
+    def repeat() -> None:
+        while not is_over.wait(_MONITOR_EVERY_S):
+            run_monitor()
+
+    run_monitor()
+    thread = threading.Thread(target=repeat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
 
 
 if __name__ == "__main__":
