@@ -187,7 +187,10 @@ class Diary:
         ]
 
     def _stars(self, day: date, is_part: IsPart) -> dict[tuple[str, str], int]:
-        """Latest stars of a day by user and event, where the booking is one that a list earned."""
+        """Latest stars of a day by user and event, where the booking is one that a list earned.
+
+        A review is sent together with a rating, whose stars then hold.
+        """
         earned = {
             (act.user_id, act.event_id)
             for act, listed in self._credits()
@@ -195,7 +198,8 @@ class Diary:
         }
         return {
             (act.user_id, act.event_id): act.stars
-            for act in self.of_day(day, InteractionType.RATING, InteractionType.REVIEW)
+            for kind in (InteractionType.REVIEW, InteractionType.RATING)
+            for act in self.of_day(day, kind)
             if act.stars and (act.user_id, act.event_id) in earned
         }
 

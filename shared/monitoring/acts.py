@@ -49,7 +49,7 @@ class Figures:
     conversion : `bookings` / `impressions`.
     ratings : distinct pairs of a user and an event that the user gave stars, in a rating or a review, after a booking
         that is credited to one of the lists.
-    stars : mean of their stars, 1..5; of a pair the latest ones hold.
+    stars : mean of their stars, 1..5; of a pair the latest hold, of a rating and a review sent together the rating's.
     lists : lists that were shown.
     hit_lists : those of them of which the user took something: clicked or booked it from the list.
     ndcg_at_10 : mean NDCG@10 of these, with binary gains at the positions of what was taken.
@@ -245,7 +245,8 @@ def _first_of_users(rows: Rows, limit: int) -> Rows:
 
 
 def _last_of_pairs(rows: Rows) -> Rows:
-    """Latest row of each user and event; the order of the rows is that of time."""
+    """Latest stars of each user and event; those of a rating where a review was recorded at the same time."""
+    rows = rows[np.lexsort((rows["key"], rows["type"] == CODES[InteractionType.RATING], rows["at"]))]
     _, lasts = np.unique(_hashes(rows, *_PAIR)[::-1], return_index=True)
     kept: Rows = rows[np.sort(len(rows) - 1 - lasts)]
     return kept

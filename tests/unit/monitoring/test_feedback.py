@@ -219,6 +219,8 @@ def test_the_latest_stars_of_a_pair_hold_whether_of_a_rating_or_a_review() -> No
     ]
     found = _figures(concerned(said, erasures({})), points)
     assert (found.total.ratings, found.total.stars, found.left_out) == (2, 2.5, 0)
+    together = [replace(entry, occurred_at=NOW, recorded_at=NOW) for entry in said[:2]]
+    assert _figures(together, points).total.stars == 5.0
 
 
 def test_one_account_moves_the_figures_by_a_bounded_amount() -> None:
