@@ -27,6 +27,8 @@ from shared.settings import Settings
 
 _REFRESH_S: Final = 600.0
 """Seconds between two looks of the instance at the stores: a look costs as much as ten requests."""
+_PATIENCE_S: Final = 60.0
+"""Seconds that a list waits for the stores: on a busy machine, a list without a history would be one by chance."""
 _MAX_SENT: Final = 500
 """Interactions of a request at most, as the API has it."""
 _SETTLED_IN: Final = timedelta(minutes=30)
@@ -90,6 +92,7 @@ class System:
             objects=f"folder:{folder / 'bucket'}",
             require_auth=False,
             refresh_s=_REFRESH_S,
+            deadline_s=_PATIENCE_S,
             **settings,
         )
         built, timer = wiring.build(configured), Timer()
