@@ -153,15 +153,19 @@ class Diary:
         return {name: [counts[hour] for hour in range(24)] for name, counts in counted.items()}
 
     def segment(self, shown: Shown, past: Iterable[Interaction]) -> str:
-        """Segment of the user for whom a list was made, from what the user did before it and before the simulation."""
+        """Segment of the user for whom a list was made, from what the user did before it and before the simulation.
+
+        What the user does in a visit, which begins with the hour, is sent at its end.
+        """
         if not shown.user_id:
             return "nobody"
+        begin = shown.at.replace(minute=0, second=0, microsecond=0)
         states: dict[tuple[str, str], InteractionType] = {}
         for entry in sorted(past, key=lambda entry: entry.occurred_at):
             if entry.user_id == shown.user_id:
                 states[entry.event_id, entry.type.family] = entry.type
         for act in self.acts:
-            if act.user_id == shown.user_id and act.recorded_at < shown.at:
+            if act.user_id == shown.user_id and act.recorded_at < begin:
                 states[act.event_id, act.type.family] = act.type
         return "warm" if any(kind.meaning.is_hit for kind in states.values()) else "cold"
 
