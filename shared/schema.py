@@ -52,6 +52,7 @@ class Own(StrEnum):
     DEAD_LETTERS = "dead_letters"
     EVENT_CHANGES = "event_changes"
     EVENT_COUNTS = "event_counts"
+    EXPERIMENTS = "experiments"
     FORGOTTEN = "forgotten"
     HISTORIES = "histories"
     PROCESSED = "processed"

@@ -150,6 +150,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Experiments, those that end last first, at most 200. */
+        get: operations["getExperiments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/experiments/{experiment_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An experiment. */
+        get: operations["getExperiment"];
+        /**
+         * Defines an experiment; every instance follows within a minute.
+         * @description Of an experiment that has begun, only the end may change, and the shares in proportion, since anything else would spoil its figures.
+         */
+        put: operations["putExperiment"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user_id}": {
         parameters: {
             query?: never;
@@ -536,7 +574,7 @@ export interface components {
             };
         };
         /** @description Parts of the service, or of the user's profile, that this response could not use. */
-        Degraded: ("model" | "events" | "popularity" | "rules" | "refresh" | "history" | "profile")[];
+        Degraded: ("model" | "events" | "popularity" | "rules" | "refresh" | "history" | "profile" | "experiments")[];
         Forgotten: {
             /** @description Number of documents deleted or changed. */
             erased: number;
@@ -666,6 +704,86 @@ export interface components {
             /** @description Number of recently active users who were considered. */
             considered: number;
             degraded: components["schemas"]["Degraded"];
+        };
+        /**
+         * Format: date-time
+         * @description Start of the experiment, to come.
+         */
+        ExperimentStart: string;
+        /**
+         * Format: date-time
+         * @description End of the experiment, at most 92 days after its start.
+         */
+        ExperimentEnd: string;
+        Variant: {
+            name: components["schemas"]["Id"];
+            /** @description Share of the users of the audience, above 0. */
+            share: number;
+            /** @description Version of a published model, or popularity; by default the model in service. */
+            model?: string;
+            /**
+             * @description Weights of the blend: those that the training learned, or 0.6 × collaborative + 0.4 × content.
+             * @default learned
+             * @enum {string}
+             */
+            weights: "learned" | "hand";
+            /** @description Weight of dissimilarity against relevance, in place of what requests ask for. */
+            diversity?: number;
+            /** @description Share of the places of a list that are given to events with little feedback, by chance; by default that of the deployment. */
+            exploration?: number;
+        };
+        Experiment: {
+            /** @description Variants, the first of which is the control. Their shares add up to at most 1; the rest of the audience is not in the experiment. */
+            variants: components["schemas"]["Variant"][];
+            starts_at: components["schemas"]["ExperimentStart"];
+            ends_at: components["schemas"]["ExperimentEnd"];
+            /** @description Segments of users who are in the experiment, by default all of these; others never are. */
+            audience?: ("warm" | "cold" | "visitor")[];
+            /**
+             * @description Metric that decides.
+             * @default ctr
+             * @enum {string}
+             */
+            metric: "ctr" | "conversion" | "bookings_per_user" | "stars";
+            /**
+             * @description Smallest relative change of the metric that matters to you; intervals are narrowest for it.
+             * @default 0.05
+             */
+            effect: number;
+            /** @description Figures that no variant may worsen. */
+            guardrails?: ("ctr" | "conversion" | "bookings_per_user" | "stars" | "latency" | "fallback")[];
+            /**
+             * @description Share of the audience that sees popularity only, the same users in all experiments.
+             * @default 0
+             */
+            holdout: number;
+        };
+        KnownExperiment: {
+            experiment_id: components["schemas"]["Id"];
+            /** @description Variants, the first of which is the control. Their shares add up to at most 1; the rest of the audience is not in the experiment. */
+            variants: components["schemas"]["Variant"][];
+            starts_at: components["schemas"]["ExperimentStart"];
+            ends_at: components["schemas"]["ExperimentEnd"];
+            /** @description Segments of users who are in the experiment, by default all of these; others never are. */
+            audience?: ("warm" | "cold" | "visitor")[];
+            /**
+             * @description Metric that decides.
+             * @default ctr
+             * @enum {string}
+             */
+            metric: "ctr" | "conversion" | "bookings_per_user" | "stars";
+            /**
+             * @description Smallest relative change of the metric that matters to you; intervals are narrowest for it.
+             * @default 0.05
+             */
+            effect: number;
+            /** @description Figures that no variant may worsen. */
+            guardrails?: ("ctr" | "conversion" | "bookings_per_user" | "stars" | "latency" | "fallback")[];
+            /**
+             * @description Share of the audience that sees popularity only, the same users in all experiments.
+             * @default 0
+             */
+            holdout: number;
         };
         Rules: {
             /** @description Events at the top of recommendations, in this order. */
@@ -1304,6 +1422,94 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getExperiments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Experiments. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        experiments: components["schemas"]["KnownExperiment"][];
+                    };
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getExperiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of an experiment, which you choose. */
+                experiment_id: components["schemas"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The experiment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownExperiment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putExperiment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of an experiment, which you choose. */
+                experiment_id: components["schemas"]["Id"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Experiment"];
+            };
+        };
+        responses: {
+            /** @description The experiment as it is stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KnownExperiment"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             503: components["responses"]["Unavailable"];
         };

@@ -70,6 +70,7 @@ _SHAPES: Final[Mapping[Own, Collection[str]]] = {
     Own.DEAD_LETTERS: ("reason",),
     Own.EVENT_CHANGES: ("changed_at",),
     Own.EVENT_COUNTS: ("event_id",),
+    Own.EXPERIMENTS: ("variants",),
     Own.FORGOTTEN: ("at",),
     Own.HISTORIES: ("entries", "friends", "told", "looked_at"),
     Own.PROCESSED: ("expires_at",),

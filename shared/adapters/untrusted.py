@@ -12,7 +12,7 @@ from shared.errors import InvalidField
 _log = logging.getLogger(__name__)
 Entity = TypeVar("Entity")
 Raw = TypeVar("Raw")
-_PUBLIC: Final = frozenset({"events", "rules"})
+_PUBLIC: Final = frozenset({"events", "experiments", "rules"})
 """Collections that hold nothing about users."""
 
 

@@ -1,8 +1,9 @@
-"""Domain entities: events, users, interactions and rules, parsed once at the edge and trusted inside."""
+"""Domain entities: events, users, interactions, rules and experiments, parsed once at the edge and trusted inside."""
 
 from shared.entities.counts import EventCounts
 from shared.entities.erasures import Erasures
 from shared.entities.event import Event, Status
+from shared.entities.experiment import Experiment, Variant
 from shared.entities.fields import Location
 from shared.entities.interaction import Interaction, Origin
 from shared.entities.interaction_type import InteractionType
@@ -15,6 +16,7 @@ __all__ = [
     "Erasures",
     "Event",
     "EventCounts",
+    "Experiment",
     "HistoryEntry",
     "Interaction",
     "InteractionType",
@@ -28,6 +30,7 @@ __all__ = [
     "Status",
     "Touchpoint",
     "User",
+    "Variant",
     "anonymous",
     "is_anonymous",
 ]

@@ -1,7 +1,8 @@
 """Blend: a linear ranker over all signals, with weights learned by listwise learning to rank from past windows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
 
@@ -109,7 +110,7 @@ class Blend:
     Attributes
     ----------
     weights : float32 of shape (s, F) – weights by segment and signal, `SEGMENTS` × `SIGNALS`.
-    params : learned parameters of each signal with a weight, by name.
+    params : learned parameters by name of each signal with a weight, and of those that the hand-set weights weigh.
     learning : origin of the weights, see `learn`, for the manifest.
     """
 
@@ -137,10 +138,22 @@ class Blend:
         """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
         replay, now = given.replay(), given.now
         weights, learning = learn(replay.draws(now))
+        # Those of the hand-set weights as well, so that an experiment can compare the two without another training.
+        kept: NDArray[np.bool_] = (weights != 0).any(axis=0) | (HAND_SET != 0).any(axis=0)
         if not replay.has_friends:
-            weights = np.where(np.array(_NAMES) == FriendsGoing.name, np.float32(0), weights)
-        weighted = [name for name, column in zip(_NAMES, weights.T, strict=True) if column.any()]
-        return cls(weights, {name: replay.params(name, now) for name in weighted}, learning)
+            is_friends = np.array(_NAMES) == FriendsGoing.name
+            weights, kept = np.where(is_friends, np.float32(0), weights), kept & ~is_friends
+        params = {name: replay.params(name, now) for name, is_kept in zip(_NAMES, kept, strict=True) if is_kept}
+        return cls(weights, params, learning)
+
+    @cached_property
+    def hand_set(self) -> "Blend":
+        """Blend with the same parameters and hand-set weights: 0 for signals that it has no parameters of."""
+        is_known = np.array([name in self.params for name in _NAMES])
+        blend = replace(self, weights=np.where(is_known, HAND_SET, np.float32(0)))
+        # One copy of the converted parameters serves both.
+        object.__setattr__(blend, "_prepared", self._prepared)
+        return blend
 
     def prepare(self) -> None:
         """Warm-up: convert the parameters of the signals to float32; until then signals score with the stored ones."""
@@ -200,9 +213,11 @@ class Blend:
             elif column.any() and name not in RETIRED:
                 raise ValueError(f"blend.signals: this program has no signal {name!r}; update it")
         params: dict[str, SignalParams] = {}
-        for signal, column in zip(SIGNALS, weights.T, strict=True):
-            if column.any():
-                params[signal.name] = part(arrays, f"signal.{signal.name}.")
+        for signal, column, by_hand in zip(SIGNALS, weights.T, HAND_SET.T, strict=True):
+            stored_params = part(arrays, f"signal.{signal.name}.")
+            # Earlier versions stored none for signals without a learned weight.
+            if column.any() or (by_hand.any() and stored_params):
+                params[signal.name] = stored_params
                 with named(f"signal.{signal.name}."):
                     signal.check(params[signal.name], catalog)
         return cls(weights, params)

@@ -13,7 +13,7 @@ from shared.ports.documents import Documents, Names
 from shared.ports.identity import Caller, Identity
 from shared.ports.objects import Blob, ObjectStore
 from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
-from shared.ports.stores import Appended, EventStore, InteractionLog, RuleStore, UserStore, Written
+from shared.ports.stores import Appended, EventStore, ExperimentStore, InteractionLog, RuleStore, UserStore, Written
 
 __all__ = [
     "CALL_S",
@@ -32,6 +32,7 @@ __all__ = [
     "DeadLetters",
     "Documents",
     "EventStore",
+    "ExperimentStore",
     "Fence",
     "Identity",
     "InteractionLog",

@@ -8,7 +8,7 @@ from shared.ports.bookmarks import Bookmarks
 from shared.ports.counters import Counters
 from shared.ports.dead_letters import DeadLetters
 from shared.ports.personal import PersonalData
-from shared.ports.stores import EventStore, InteractionLog, RuleStore, UserStore
+from shared.ports.stores import EventStore, ExperimentStore, InteractionLog, RuleStore, UserStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Documents:
     dead_letters: DeadLetters
     bookmarks: Bookmarks
     rules: RuleStore
+    experiments: ExperimentStore
     close: Callable[[], None]
     listed: Callable[[], int]
     names: Names = field(default_factory=Names)

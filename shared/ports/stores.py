@@ -1,4 +1,4 @@
-"""Store ports: events, users, interactions and business rules."""
+"""Store ports: events, users, interactions, business rules and experiments."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from shared.entities import Event, Interaction, Profile, Rules, Touchpoint, User
+from shared.entities import Event, Experiment, Interaction, Profile, Rules, Touchpoint, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,3 +157,16 @@ class RuleStore(Protocol):
 
     def write(self, rules: Rules) -> None:
         """Replacement of the business rules."""
+
+
+class ExperimentStore(Protocol):
+    """Experiment store: the experiments that admins define, those that are over included."""
+
+    def get(self, experiment_id: str) -> Experiment | None:
+        """Experiment by id, None where there is none; raises `InvalidField` when its document cannot be read."""
+
+    def ending_after(self, moment: datetime | None) -> Iterator[Experiment]:
+        """Experiments whose end is after `moment`, all for None, by end; unreadable ones are logged and left out."""
+
+    def put(self, experiment: Experiment) -> None:
+        """Creation of an experiment, or replacement of the one with its id."""

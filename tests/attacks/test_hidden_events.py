@@ -89,6 +89,9 @@ REQUESTS: dict[str, Callable[[str], list[Sent]]] = {
     "postInteractions": interactions,
     "getRules": of_admins("GET", "/rules"),
     "putRules": of_admins("PUT", "/rules", {"pinned": [{"event_id": "ID"}], "blocked_events": ["ID"]}),
+    "getExperiments": of_admins("GET", "/experiments"),
+    "getExperiment": of_admins("GET", "/experiments/ID"),
+    "putExperiment": of_admins("PUT", "/experiments/ID", {}),
     # Paths that name a user or a model are asked with the event's id in its place.
     "deleteUser": of_admins("DELETE", "/users/ID"),
     "getUserData": lambda event_id: [Sent(f"/users/{event_id}/data")],

@@ -28,6 +28,7 @@ BOBS: dict[str, str] = {
     "event_counts": "e",
     "event_changes": "e",
     "rules": "current",
+    "experiments": "e",
     "dead_letters": "d",
     "forgotten": "f",
     "bookmarks": "reconciled",

@@ -32,6 +32,7 @@ PROMISED: dict[str, bytes] = {
 TARGETS = {
     "POST /api/v1/interactions": 400,
     "PUT /api/v1/rules": 400,
+    "PUT /api/v1/experiments/e": 400,
     "POST /api/v1/nowhere": 404,
     "GET /api/v1/health": 200,
     "POST /api/v1/health": 405,

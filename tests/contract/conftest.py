@@ -19,7 +19,13 @@ from shared.schema import Schema
 from tests.contract.app import APP
 from tests.stores import keys
 
-_ID_COLUMNS = {"events": "event_id", "users": "user_id", "interactions": "interaction_id", "rules": "rules_id"}
+_ID_COLUMNS = {
+    "events": "event_id",
+    "users": "user_id",
+    "interactions": "interaction_id",
+    "rules": "rules_id",
+    "experiments": "experiment_id",
+}
 
 
 @dataclass(frozen=True)

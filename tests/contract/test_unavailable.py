@@ -123,6 +123,7 @@ def test_unreachable_firestore_raises_within_the_deadline(
         firestore.FirestoreDeadLetters(database),
         firestore.FirestoreBookmarks(database),
         firestore.FirestoreRules(database),
+        firestore.FirestoreExperiments(database),
         database.close,
         lambda: database.listed,
     )

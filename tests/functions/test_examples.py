@@ -87,6 +87,10 @@ def test_every_command_of_curl_is_answered(wire: Wire, client: FlaskClient, cloc
     wire(require_auth=True)
     version = client.post("/retrain").get_json()["version"]
     clock.forward()
+    if name == "getExperiment":
+        experiment = DOCUMENT["components"]["examples"]["Experiment"]["value"]
+        admin = {"Authorization": "Bearer admin:root"}
+        client.put("/api/v1/experiments/diverse-lists", json=experiment, headers=admin)
     _, method, operation = OPERATIONS[name]
     [sample] = operation["x-codeSamples"]
     source = sample["source"].replace("20261124T044914Z-232b9e80", version)

@@ -5,6 +5,7 @@ from shared.adapters.firestore.client import Database
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.firestore.deadletters import FirestoreDeadLetters
 from shared.adapters.firestore.events import FirestoreEvents
+from shared.adapters.firestore.experiments import FirestoreExperiments
 from shared.adapters.firestore.interactions import FirestoreInteractions
 from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.firestore.rules import FirestoreRules
@@ -16,6 +17,7 @@ __all__ = [
     "FirestoreCounters",
     "FirestoreDeadLetters",
     "FirestoreEvents",
+    "FirestoreExperiments",
     "FirestoreInteractions",
     "FirestorePersonal",
     "FirestoreRules",

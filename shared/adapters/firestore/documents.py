@@ -5,6 +5,7 @@ from shared.adapters.firestore.client import Database
 from shared.adapters.firestore.counters import FirestoreCounters
 from shared.adapters.firestore.deadletters import FirestoreDeadLetters
 from shared.adapters.firestore.events import FirestoreEvents
+from shared.adapters.firestore.experiments import FirestoreExperiments
 from shared.adapters.firestore.interactions import FirestoreInteractions
 from shared.adapters.firestore.personal import FirestorePersonal
 from shared.adapters.firestore.rules import FirestoreRules
@@ -26,6 +27,7 @@ def open_store(project: str, keys: KeySource, schema: Schema, timezone: str) -> 
         FirestoreDeadLetters(database),
         FirestoreBookmarks(database),
         FirestoreRules(database),
+        FirestoreExperiments(database),
         database.close,
         lambda: database.listed,
         Names(database.names.kind, database.names.read, database.names.known_as),

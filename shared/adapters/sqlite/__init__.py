@@ -5,6 +5,7 @@ from shared.adapters.sqlite.counters import SqliteCounters
 from shared.adapters.sqlite.database import MEMORY, Database
 from shared.adapters.sqlite.deadletters import SqliteDeadLetters
 from shared.adapters.sqlite.events import SqliteEvents
+from shared.adapters.sqlite.experiments import SqliteExperiments
 from shared.adapters.sqlite.interactions import SqliteInteractions
 from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.adapters.sqlite.rules import SqliteRules
@@ -17,6 +18,7 @@ __all__ = [
     "SqliteCounters",
     "SqliteDeadLetters",
     "SqliteEvents",
+    "SqliteExperiments",
     "SqliteInteractions",
     "SqlitePersonal",
     "SqliteRules",

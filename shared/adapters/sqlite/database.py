@@ -18,7 +18,7 @@ from shared.errors import InvalidField, StoreUnavailable
 
 MEMORY = ":memory:"
 PAGE = 1_000
-_SCHEMA_VERSION = 5
+_SCHEMA_VERSION = 6
 _BUSY_S = 10.0
 _PATIENCE_MS = 20
 """Milliseconds for which SQLite itself waits for another process, with the connection."""
@@ -41,6 +41,11 @@ _REGISTERS = (
     "CREATE TABLE counted (key TEXT PRIMARY KEY, version TEXT NOT NULL, counts TEXT NOT NULL,"
     " is_deleted INTEGER NOT NULL, expires_at TEXT) WITHOUT ROWID",
     "CREATE INDEX counted_by_expiry ON counted (expires_at) WHERE expires_at IS NOT NULL",
+)
+_EXPERIMENTS = (
+    "CREATE TABLE experiments (experiment_id TEXT PRIMARY KEY, document TEXT NOT NULL, ends_at TEXT NOT NULL)"
+    " WITHOUT ROWID",
+    "CREATE INDEX experiments_by_end ON experiments (ends_at, experiment_id)",
 )
 _SCHEMA = (
     # Documents are JSON; the other columns are those that queries need.
@@ -71,6 +76,7 @@ _SCHEMA = (
     "CREATE TABLE forgotten (pseudonym TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
     *_BY_AGE,
     *_FRIENDS,
+    *_EXPERIMENTS,
     f"PRAGMA user_version = {_SCHEMA_VERSION}",
 )
 _MIGRATIONS = {
@@ -86,6 +92,7 @@ _MIGRATIONS = {
     3: (*_BY_AGE, "PRAGMA user_version = 4"),
     # No released version wrote registers.
     4: ("DROP TABLE IF EXISTS counted", *_REGISTERS, *_FRIENDS, "PRAGMA user_version = 5"),
+    5: (*_EXPERIMENTS, "PRAGMA user_version = 6"),
 }
 """Statements that bring the schema of an earlier version to that of the next one."""
 _FAILURES = (sqlite3.DatabaseError, UnicodeDecodeError)

@@ -7,6 +7,7 @@ from shared.adapters.sqlite.counters import SqliteCounters
 from shared.adapters.sqlite.database import MEMORY, Database
 from shared.adapters.sqlite.deadletters import SqliteDeadLetters
 from shared.adapters.sqlite.events import SqliteEvents
+from shared.adapters.sqlite.experiments import SqliteExperiments
 from shared.adapters.sqlite.interactions import SqliteInteractions
 from shared.adapters.sqlite.personal import SqlitePersonal
 from shared.adapters.sqlite.rules import SqliteRules
@@ -42,6 +43,7 @@ def open_store(path: str, keys: KeySource, _schema: Schema, _timezone: str) -> D
         SqliteDeadLetters(database),
         SqliteBookmarks(database),
         SqliteRules(database),
+        SqliteExperiments(database),
         database.close,
         lambda: database.listed,
     )

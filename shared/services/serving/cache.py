@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
+from shared.models.scorer import Scorer
 from shared.ranking.explanation import Cause, Explanation
 from shared.ranking.query import Recommendation, Viewer
 from shared.ranking.recommender import Recommender
@@ -97,10 +98,19 @@ class CachedRecommender:
     ----------
     recommender : the model, with the catalog and the popularity of now.
     earlier : earlier live events, whose values are reused where they still hold; None for none.
+    base : recommender of the same catalog and popularity with another scorer, whose live candidates this one shares;
+        None for none.
     """
 
-    def __init__(self, recommender: Recommender, *, earlier: Succession | None = None) -> None:
+    def __init__(
+        self,
+        recommender: Recommender,
+        *,
+        earlier: Succession | None = None,
+        base: "CachedRecommender | None" = None,
+    ) -> None:
         self.recommender = recommender
+        self.base = base
         self._earlier = earlier
         self._live: LiveCandidates | None = None
         self._lock = threading.Lock()
@@ -128,6 +138,8 @@ class CachedRecommender:
         return live
 
     def _candidates(self, now: datetime) -> Candidates:
+        if self.base is not None:
+            return self.base.live(now).candidates
         recommender, earlier = self.recommender, self._latest()
         rows = np.flatnonzero(recommender.catalog.live(now))
         static = earlier.candidates(recommender.catalog, rows) if earlier else None
@@ -164,3 +176,7 @@ class CachedRecommender:
     def with_popularity(self, sums: Mapping[str, float]) -> "CachedRecommender":
         """Recommender with newer popularity, see `Recommender.with_popularity`; keeps what does not depend on it."""
         return CachedRecommender(self.recommender.with_popularity(sums), earlier=self._latest())
+
+    def with_scorer(self, scorer: Scorer) -> "CachedRecommender":
+        """Recommender that scores the same live candidates by another model of the same catalog."""
+        return CachedRecommender(replace(self.recommender, scorer=scorer), base=self)

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from shared.entities import Event, HistoryEntry, InteractionType, Profile, User
+from shared.entities import Event, HistoryEntry, InteractionType, Profile, User, is_anonymous
+from shared.entities.provenance import Segment
 from shared.errors import InvalidField, MarqueeError, NotFound, StoreUnavailable
 from shared.feedback.retention import is_kept, kept_since
-from shared.feedback.weights import CODES, IS_CONSUMED
+from shared.feedback.weights import CODES, IS_CONSUMED, IS_HIT
 from shared.ports import Caller, Documents, EventStore
 from shared.ranking.query import ListQuery, Viewer
 from shared.ranking.recommender import Recommender
@@ -110,6 +112,7 @@ class ServingContext:
     deadline_s : seconds that a request waits for a user's history before it answers without it.
     keep_days : days after which history entries expire, see `Settings`; what is expired and still stored is left out.
     has_friends : whether lists use and tell that mutual friends go to an event, see `Settings`.
+    has_experiments : whether users see the variants of experiments.
     """
 
     serving: Serving
@@ -118,6 +121,7 @@ class ServingContext:
     deadline_s: float
     keep_days: int | None = None
     has_friends: bool = False
+    has_experiments: bool = True
 
     def view(self, request: ListRequest) -> RequestView:
         """State of a new request; reads the snapshot and the user's profile."""
@@ -168,6 +172,17 @@ class ServingContext:
         return Viewer.of(profile, snapshot.recommender.catalog, now, organizer_ids, consumed_ids)
 
 
+def segment_of(request: ListRequest, viewer: Viewer) -> Segment:
+    """Segment of the user of a request; of one whose history could not be read, `COLD`."""
+    if not request.user_id:
+        return Segment.NOBODY
+    if request.is_visitor or is_anonymous(request.user_id):
+        return Segment.VISITOR
+    if not viewer.profile.user.profiling:
+        return Segment.UNPROFILED
+    return Segment.WARM if IS_HIT[viewer.histories.codes].any() else Segment.COLD
+
+
 def with_fallback(
     make: Callable[Concatenate[ServingContext, Given], Made],
 ) -> Callable[Concatenate[ServingContext, Given], Made]:
@@ -184,6 +199,11 @@ def with_fallback(
         except MarqueeError:
             raise
         except Exception as error:  # which errors a model raises that no check foresaw is unknown
+            if context.has_experiments and serving.has_experiments:
+                with suppress(Exception):
+                    made = make(replace(context, has_experiments=False), *given, **named)
+                    _log.error("answers without experiments, since a request with them failed: %r", error)
+                    return made
             suspended = serving.suspend(version, error)
             if suspended is None and serving.version == version:
                 raise

@@ -14,19 +14,19 @@ from numpy.typing import NDArray
 
 from shared.arrays.positions import distinct
 from shared.catalog.catalog import NEVER, moment
-from shared.entities import Profile, Rules, is_anonymous
-from shared.entities.provenance import ListKind, Provenance, Segment, issue, named
+from shared.entities import Profile, Rules
+from shared.entities.provenance import ListKind, Provenance, issue, named
 from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
-from shared.feedback.weights import IS_HIT
-from shared.models.baselines import fallback_scores
+from shared.models.baselines import MostPopular, fallback_scores
 from shared.ports import Caller
 from shared.ranking.batch import CHUNK, score_batch
 from shared.ranking.explanation import Explanation
 from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import ListQuery, Recommendation, Viewer
+from shared.ranking.query import ListQuery, Recommendation
 from shared.ranking.similarity import similarity
-from shared.services.serving.context import ListRequest, RequestView, ServingContext, with_fallback
+from shared.services.serving.context import ListRequest, RequestView, ServingContext, segment_of, with_fallback
+from shared.services.serving.treatment import treated
 from shared.signals.candidates import Candidates
 
 POPULAR: Final = "popularity"
@@ -84,12 +84,12 @@ class Ranking:
 @with_fallback
 def recommend(context: ServingContext, request: ListRequest) -> Answer:
     """Recommended live events for a user, after the business rules."""
-    view = context.view(request)
+    treatment = treated(context, context.view(request), request)
+    view, request = treatment.view, treatment.request
     live = view.model.live(view.now)
     scores = live.scores(view.viewer)
-    return _answer(
-        view, request, live.candidates, scores, kind=ListKind.RECOMMENDATIONS, placements=view.snapshot.rules
-    )
+    kind, rules = ListKind.RECOMMENDATIONS, view.snapshot.rules
+    return _answer(view, request, live.candidates, scores, kind=kind, placements=rules, variant=treatment.label)
 
 
 def recommend_each(
@@ -158,7 +158,8 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
 @with_fallback
 def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[str]) -> Ranking:
     """Ranking of all of `event_ids` for a user, without events that may not be shown; pins and boosts do not apply."""
-    view = context.view(request)
+    treatment = treated(context, context.view(request), request)
+    view, request = treatment.view, treatment.request
     catalog = view.recommender.catalog
     rows = distinct(catalog.events.rows(event_ids))
     rows = rows[rows >= 0]
@@ -166,7 +167,7 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     candidates = view.recommender.candidates(rows[catalog.are_live(rows, view.now)], view.now)
     request = replace(request, query=replace(request.query, k=len(event_ids), per_series=None))
     scores = view.recommender.score(view.viewer, candidates)
-    answer = _answer(view, request, candidates, scores, kind=ListKind.RANK)
+    answer = _answer(view, request, candidates, scores, kind=ListKind.RANK, variant=treatment.label)
     ranked = {item.event_id for item in answer.items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
     return Ranking(
@@ -184,6 +185,7 @@ def _answer(
     is_eligible: NDArray[np.bool_] | None = None,
     placements: Rules | None = None,
     source: str | None = None,
+    variant: str = "",
 ) -> Answer:
     """Answer with the best of c candidates: visibility mask, ranked list, items.
 
@@ -194,6 +196,7 @@ def _answer(
     is_eligible : bool of shape (c,) – candidates that belong in this list, visible or not; None for all.
     placements : rules whose pins, boosts and cap by organizer apply; None for none. Blocks apply to every list.
     source : what ranked all of the events; None to explain each.
+    variant : label of the variant of an experiment that made the list, "" for none.
     """
     catalog, viewer, query, rules = view.recommender.catalog, view.viewer, request.query, view.snapshot.rules
     allowed = may_show(catalog, candidates.rows, viewer, rules, view.now)
@@ -214,25 +217,15 @@ def _answer(
         kind=kind,
         issued_at=int(view.now.timestamp()),
         seed=request.seed,
-        segment=_segment(request, viewer),
-        model=named(version or ""),
+        segment=segment_of(request, viewer),
+        model=0 if isinstance(view.recommender.scorer, MostPopular) else named(version or ""),
+        variant=named(variant),
         is_fallback=version is None,
         is_degraded=bool(view.degraded),
         sources=[item.source or source or "" for item in items],
     )
     token = issue(provenance, view.snapshot.keys, user_id=request.user_id)
     return Answer(token, version, items, ranked.cursor, view.degraded, first_end, provenance)
-
-
-def _segment(request: ListRequest, viewer: Viewer) -> Segment:
-    """Segment of the user of a request; of one whose history could not be read, `COLD`."""
-    if not request.user_id:
-        return Segment.NOBODY
-    if request.is_visitor or is_anonymous(request.user_id):
-        return Segment.VISITOR
-    if not viewer.profile.user.profiling:
-        return Segment.UNPROFILED
-    return Segment.WARM if IS_HIT[viewer.histories.codes].any() else Segment.COLD
 
 
 def _to_present(now: datetime) -> float:

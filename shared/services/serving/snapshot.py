@@ -1,18 +1,21 @@
-"""Serving snapshot: model, events, popularity and rules in memory; a failed refresh keeps the last good state."""
+"""Serving snapshot: model, events, popularity, rules and experiments; a failed refresh keeps the last good state."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from shared.catalog.calendar import Calendar
-from shared.entities import Keys, Rules
+from shared.entities import Experiment, Keys, Rules
+from shared.entities.experiment import POPULARITY, WEIGHTS
 from shared.errors import ArtifactError, MarqueeError
 from shared.models.artifact import Manifest
+from shared.models.baselines import MostPopular
+from shared.models.blend import Blend
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.ranking.soundness import self_test
@@ -32,6 +35,10 @@ _STAND_INS: Final = 2
 """Versions before a damaged one that a starting instance tries: each takes as long as its download."""
 
 
+Ranker = tuple[str, str]
+"""Model and weights of a variant, see `Variant.ranker`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Serving state that requests read; a refresh replaces it as a whole.
@@ -47,6 +54,9 @@ class Snapshot:
         missed its deadline.
     generation : generation of the pointer that named the model; an instance never returns to an earlier one.
     keys : keys under which the ids of lists are signed; None as long as they cannot be read.
+    experiments : experiments that are not over.
+    alternatives : models that variants of these have in place of the model in service, with their manifest and
+        watermarks; those that cannot be loaded are missing.
     """
 
     model: CachedRecommender
@@ -57,6 +67,8 @@ class Snapshot:
     degraded: tuple[str, ...] = ()
     generation: int = 0
     keys: Keys | None = None
+    experiments: tuple[Experiment, ...] = ()
+    alternatives: Mapping[Ranker, "Snapshot"] = field(default_factory=dict)
 
     @property
     def recommender(self) -> Recommender:
@@ -133,6 +145,11 @@ class Serving:
         """Version in service, None without a model; reads no store."""
         return self._snapshot.model_version
 
+    @property
+    def has_experiments(self) -> bool:
+        """Whether any experiment is not over."""
+        return bool(self._snapshot.experiments)
+
     def live_events(self, now: datetime) -> int:
         """Number of events in memory that could be in a list; reads no store."""
         return int(self._snapshot.recommender.catalog.live(now).sum())
@@ -198,7 +215,8 @@ class Serving:
             snapshot = self._sound(now)
             if self._refreshed_at is not None:
                 # Before requests can use it, except for the first snapshot, for which a request is waiting.
-                snapshot.model.prepare(now)
+                for each in (snapshot, *snapshot.alternatives.values()):
+                    each.model.prepare(now)
         except Exception:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
             _log.exception("keeps the last good snapshot")
             snapshot = replace(self._snapshot, degraded=("refresh",))
@@ -235,12 +253,14 @@ class Serving:
         with ThreadPoolExecutor(1) as pool:
             # In parallel with the model's download, since the first use of the document store imports its library.
             rules = pool.submit(self._documents.rules.read)
+            experiments = pool.submit(lambda: tuple(self._documents.experiments.ending_after(now)))
             keys = pool.submit(self._keys) if self._keys and snapshot.keys is None else None
             steps: tuple[tuple[str, Callable[[Snapshot, datetime], Snapshot]], ...] = (
                 ("model", self._model),
                 ("events", self._events),
                 ("popularity", self._popularity),
                 ("rules", lambda snapshot, _: replace(snapshot, rules=rules.result())),
+                ("experiments", lambda snapshot, _: replace(snapshot, experiments=experiments.result())),
             )
             for part, step in steps:
                 try:
@@ -253,12 +273,55 @@ class Serving:
                     snapshot = replace(snapshot, degraded=(*snapshot.degraded, part))
         if "events" in snapshot.degraded and self._snapshot.read_until is not None:
             # A newer model lacks cancellations since its training, which the model in service has.
-            snapshot = replace(self._snapshot, rules=snapshot.rules, degraded=snapshot.degraded)
+            snapshot = replace(
+                self._snapshot, rules=snapshot.rules, experiments=snapshot.experiments, degraded=snapshot.degraded
+            )
         if keys is not None:
             snapshot = replace(snapshot, keys=_read(keys))
         if "events" not in snapshot.degraded and "popularity" not in snapshot.degraded:
             snapshot = replace(snapshot, read_until=_reached(now, snapshot.seen))
-        return snapshot
+        return self._with_alternatives(snapshot, now)
+
+    def _with_alternatives(self, snapshot: Snapshot, now: datetime) -> Snapshot:
+        """Snapshot with the models of variants, as of now; those that fail are left out, as `degraded` tells."""
+        wanted = {variant.ranker() for each in snapshot.experiments for variant in each.variants}
+        wanted |= {(POPULARITY, WEIGHTS[0]) for each in snapshot.experiments if each.holdout}
+        made: dict[Ranker, Snapshot] = {}
+        bases = {"": replace(snapshot, alternatives={})}
+        degraded = snapshot.degraded
+        for version in sorted({model for model, _ in wanted} - {"", POPULARITY}):
+            try:
+                bases[version] = self._version(snapshot, version, now)
+            except Exception as error:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
+                reason = error.for_log() if isinstance(error, MarqueeError) else repr(error)
+                _log.warning("leaves out the variants of model %s: %s", version, reason)
+                degraded = tuple(dict.fromkeys((*degraded, "experiments")))
+        for model, weights in sorted(wanted):
+            base = bases.get("" if model == POPULARITY else model)
+            if base is None or (model, weights) == ("", WEIGHTS[0]):
+                continue
+            scorer = MostPopular() if model == POPULARITY else base.recommender.scorer
+            if isinstance(scorer, Blend) and weights != WEIGHTS[0]:
+                scorer = scorer.hand_set
+            before = self._snapshot.alternatives.get((model, weights))
+            if scorer is base.recommender.scorer:
+                made[model, weights] = base
+            elif before is not None and before.model.base is base.model:
+                made[model, weights] = replace(base, model=before.model)
+            else:
+                made[model, weights] = replace(base, model=base.model.with_scorer(scorer))
+        return replace(snapshot, alternatives=made, degraded=degraded)
+
+    def _version(self, snapshot: Snapshot, version: str, now: datetime) -> Snapshot:
+        """State of a version that variants have, brought up to date as that in service is."""
+        known = self._snapshot.alternatives.get((version, WEIGHTS[0]))
+        if known is None:
+            loaded = replace(snapshot, alternatives={}, experiments=())
+            known = replace(self._with_version(loaded, version, now), rules=Rules(), degraded=())
+            if problem := self_test(known.recommender, now):
+                raise ArtifactError(f"model {version}: {problem}")
+        known = self._popularity(self._events(known, now), now)
+        return replace(known, read_until=_reached(now, known.seen))
 
     def _model(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         blob = self._objects.read(POINTER)
