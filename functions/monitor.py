@@ -18,6 +18,7 @@ from shared.services.ingest.expiry import expire
 from shared.services.ingest.friends import share_profiles, stop_sharing
 from shared.services.ingest.inspection import inspect
 from shared.services.ingest.reconcile import reconcile
+from shared.services.monitoring import experiments
 from shared.services.monitoring.observe import RunFigures, observe
 from shared.services.monitoring.rows import RowKeeper, drop_erased, prune
 
@@ -42,12 +43,15 @@ def monitor(request: Request) -> Response:
 def _monitor(wired: Services) -> Response:
     now = wired.now()
     has_friends = wired.settings.has_friends
-    keeper = RowKeeper(wired.objects, wired.documents.users, wired.keys, now=now)
     listed_before = wired.documents.listed()
+    noted = experiments.noted(wired.documents.experiments, now)
+    of_variants = experiments.salts(wired.objects, noted)
+    keeper = RowKeeper(wired.objects, wired.documents.users, wired.keys, now=now, of_variants=of_variants)
     reconciliation = reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep)
     report = asdict(reconciliation)
-    drop_erased(wired.objects, wired.documents.personal, wired.keys, now=now)
+    drop_erased(wired.objects, wired.documents.personal, wired.keys, noted, now=now)
     prune(wired.objects, now=now)
+    experiments.prune(wired.objects, noted)
     if has_friends:
         report["shared"] = share_profiles(wired.documents, now=now)
     else:
@@ -72,5 +76,5 @@ def _monitor(wired: Services) -> Response:
         odd=odd,
         reads=wired.documents.listed() - listed_before,
     )
-    observed = observe(wired.documents, reporter(wired), figures, wired.settings.thresholds, now=now)
+    observed = observe(wired.documents, reporter(wired, noted), figures, wired.settings.thresholds, now=now)
     return responses.ok({**report, "monitoring": observed})

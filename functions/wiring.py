@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from shared.adapters.keys import StoredKeys
 from shared.adapters.process import run_smoke_test
 from shared.adapters.stores import DOCUMENTS, LOCAL, OBJECTS, open_documents, open_objects
 from shared.catalog.calendar import Calendar
-from shared.entities import KeySource
+from shared.entities import Experiment, KeySource
 from shared.errors import SettingsError
 from shared.models.registry import MODELS
 from shared.ports import Documents, Identity, ObjectStore
@@ -131,12 +131,17 @@ class Services:
         )
 
 
-def reporter(wired: Services) -> "Reporter":
-    """Reporter of daily reports with these services."""
+def reporter(wired: Services, experiments: "Sequence[Experiment]") -> "Reporter":
+    """Reporter of daily reports with these services, and of these experiments."""
     # Only the scheduled job and the report need it.
     from shared.services.monitoring.reports import Reporter
 
-    return Reporter(objects=wired.objects, dead_letters=wired.documents.dead_letters, prices=wired.settings.prices)
+    return Reporter(
+        objects=wired.objects,
+        dead_letters=wired.documents.dead_letters,
+        prices=wired.settings.prices,
+        experiments=experiments,
+    )
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

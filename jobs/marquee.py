@@ -45,6 +45,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Entry]]] = {
     },
     "Monitoring": {
         "report": Entry("jobs.report:command", "show the daily reports"),
+        "experiment": Entry("jobs.experiment:command", "say which variant of an experiment is better"),
     },
     "Deployment": {
         "init": Entry("jobs.init:command", "add Marquee to the Firebase project of an app"),

@@ -92,7 +92,7 @@ def _alerts(reports: Sequence[DailyReport]) -> Iterator["RenderableType"]:
     if not found:
         yield "No alerts.\n"
         return
-    table = _table("Alerts", "alert", "since", "until", "value", "threshold", "unit")
+    table = table_of("Alerts", "alert", "since", "until", "value", "threshold", "unit")
     for alert in sorted(found.values(), key=lambda alert: str(alert["since"])):
         until = alert.get("until")
         table.add_row(
@@ -109,20 +109,20 @@ def _alerts(reports: Sequence[DailyReport]) -> Iterator["RenderableType"]:
 
 def _days(reports: Sequence[DailyReport]) -> "Table":
     columns = ("requests", "errors", "p50 ms", "p99 ms", "lists", "degraded", "fallback", "model", "drift", "USD")
-    table = _table("Days", "day", *columns)
+    table = table_of("Days", "day", *columns)
     for report in reports:
         operations, model = report.sections.get("operations", {}), report.sections.get("model", {})
         lists = operations.get("lists", {})
         latency = lists.get("latency_s", {})
         table.add_row(
             _named(report),
-            _number(operations.get("requests")),
-            _percent(operations.get("error_share")),
+            number(operations.get("requests")),
+            percent(operations.get("error_share")),
             _ms(latency.get("p50")),
             _ms(latency.get("p99")),
-            _number(lists.get("count")),
-            _percent(lists.get("degraded_share")),
-            _percent(lists.get("fallback_share")),
+            number(lists.get("count")),
+            percent(lists.get("degraded_share")),
+            percent(lists.get("fallback_share")),
             f"{model['age_days']:.1f} d" if "age_days" in model else _NONE,
             str(model.get("drift", {}).get("verdict") or _NONE),
             f"{operations['price_usd']:,.2f}" if "price_usd" in operations else _NONE,
@@ -133,16 +133,16 @@ def _days(reports: Sequence[DailyReport]) -> "Table":
 def _feedback(title: str, first: str, sections: Mapping[str, Mapping[str, Any]]) -> "Table":
     """Table of the figures of feedback, by day or by list."""
     columns = ("impressions", "clicks", "CTR", "bookings", "conversion", "stars", "NDCG@10")
-    table = _table(title, first, *columns)
+    table = table_of(title, first, *columns)
     for name, figures in sections.items():
         stars, ndcg = figures.get("stars"), figures.get("ndcg_at_10")
         table.add_row(
             name,
-            _number(figures.get("impressions")),
-            _number(figures.get("clicks")),
-            _percent(figures.get("ctr")),
-            _number(figures.get("bookings")),
-            _percent(figures.get("conversion")),
+            number(figures.get("impressions")),
+            number(figures.get("clicks")),
+            percent(figures.get("ctr")),
+            number(figures.get("bookings")),
+            percent(figures.get("conversion")),
             _NONE if stars is None else f"{stars:.2f}",
             _NONE if ndcg is None else f"{ndcg:.3f}",
         )
@@ -152,7 +152,7 @@ def _feedback(title: str, first: str, sections: Mapping[str, Mapping[str, Any]])
 def _forecast(forecast: Mapping[str, Any]) -> "Table":
     """Table of bookings to come: in all, and of each kind the series with the most bookings."""
     weeks = [f"week {number}" for number in range(1, HORIZON + 1)]
-    table = _table(f"Bookings to come from {forecast['week']} on", "of", "last week", *weeks)
+    table = table_of(f"Bookings to come from {forecast['week']} on", "of", "last week", *weeks)
     shown = Counter[str]()
     for series in forecast["series"]:
         shown[series["kind"]] += 1
@@ -160,7 +160,7 @@ def _forecast(forecast: Mapping[str, Any]) -> "Table":
             intervals = zip(series["mean"], series["low"], series["high"], strict=True)
             table.add_row(
                 f"{series['kind']} {series['name']}",
-                _number(series["last"]),
+                number(series["last"]),
                 *(f"{mean:,.1f} ({low:,.0f}–{high:,.0f})" for mean, low, high in intervals),
             )
     return table
@@ -177,14 +177,14 @@ def _hours(report: DailyReport) -> str:
 
 
 def _operations(report: DailyReport) -> "Table":
-    table = _table("Operations", "operation", "requests", "errors", "p50 ms", "p95 ms", "p99 ms")
+    table = table_of("Operations", "operation", "requests", "errors", "p50 ms", "p95 ms", "p99 ms")
     by_name: Mapping[str, Any] = report.sections.get("operations", {}).get("by_operation", {})
     for name, figures in sorted(by_name.items(), key=lambda item: -item[1]["requests"])[:_OPERATIONS]:
         latency = figures["latency_s"]
         table.add_row(
             name or "(no operation)",
-            _number(figures["requests"]),
-            _number(figures["errors"]),
+            number(figures["requests"]),
+            number(figures["errors"]),
             *(_ms(latency[percentile]) for percentile in ("p50", "p95", "p99")),
         )
     return table
@@ -195,7 +195,7 @@ def _details(report: DailyReport) -> Iterator[tuple[str, list[tuple[str, str]]]]
     operations, model = report.sections.get("operations", {}), report.sections.get("model", {})
     yield (
         "Lists by segment",
-        [(name, _number(count)) for name, count in operations.get("lists", {}).get("segments", {}).items()],
+        [(name, number(count)) for name, count in operations.get("lists", {}).get("segments", {}).items()],
     )
     yield (
         "Model",
@@ -212,10 +212,10 @@ def _details(report: DailyReport) -> Iterator[tuple[str, list[tuple[str, str]]]]
             *(("drifted", name) for name in model.get("drift", {}).get("drifted", [])),
         ],
     )
-    yield "Settled", [(name, _number(count)) for name, count in operations.get("settled", {}).items()]
-    yield "Interactions", [(name, _number(count)) for name, count in operations.get("interactions", {}).items()]
-    yield "Odd documents", [(name, _number(count)) for name, count in operations.get("odd_documents", {}).items()]
-    yield "Dead letters", [(name, _number(count)) for name, count in operations.get("dead_letters", {}).items()]
+    yield "Settled", [(name, number(count)) for name, count in operations.get("settled", {}).items()]
+    yield "Interactions", [(name, number(count)) for name, count in operations.get("interactions", {}).items()]
+    yield "Odd documents", [(name, number(count)) for name, count in operations.get("odd_documents", {}).items()]
+    yield "Dead letters", [(name, number(count)) for name, count in operations.get("dead_letters", {}).items()]
     of_all = {name: value for name, value in report.sections.get("feedback", {}).items() if name in _OF_ALL}
     yield "Feedback in all", list(_flat(of_all))
     yield "Calibration", list(_flat(report.sections.get("calibration", {})))
@@ -235,7 +235,7 @@ def _flat(section: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 def _facts(name: str, rows: Sequence[tuple[str, str]]) -> "RenderableType":
     if not rows:
         return _bold(f"{name}: none")
-    table = _table(name, show_header=False)
+    table = table_of(name, show_header=False)
     table.add_column()
     table.add_column(overflow="fold")
     for row in rows:
@@ -243,7 +243,8 @@ def _facts(name: str, rows: Sequence[tuple[str, str]]) -> "RenderableType":
     return table
 
 
-def _table(title: str, *columns: str, show_header: bool = True) -> "Table":
+def table_of(title: str, *columns: str, show_header: bool = True) -> "Table":
+    """Table with a title, whose first column is a name and whose others are figures."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -268,11 +269,13 @@ def _bars(values: Sequence[float]) -> str:
     return "".join(_BARS[round(value / highest * (len(_BARS) - 1))] for value in values)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Whole number as text, a dash for None."""
     return _NONE if value is None else f"{value:,.0f}"
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """Share in percent as text, a dash for None."""
     return _NONE if share is None else f"{share:.2%}"
 
 

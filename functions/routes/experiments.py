@@ -9,6 +9,7 @@ from functions.routes.call import Call
 from functions.wiring import Services
 from shared.entities import Experiment
 from shared.services.experiments import define, found, listed
+from shared.services.monitoring.experiments import analysis_of
 
 
 def get_all(_call: Call, wired: Services) -> Response:
@@ -19,7 +20,8 @@ def get_all(_call: Call, wired: Services) -> Response:
 def get(call: Call, wired: Services) -> Response:
     """Experiment with its latest analysis."""
     experiment = found(wired.documents.experiments, call.parameters["experiment_id"])
-    return responses.ok(_shown(experiment))
+    analysis = analysis_of(wired.objects, experiment.experiment_id)
+    return responses.ok({**_shown(experiment), "analysis": analysis})
 
 
 def put(call: Call, wired: Services) -> Response:

@@ -35,6 +35,14 @@ Hashes = NDArray[np.uint64]
 
 Mask = NDArray[np.bool_]
 
+SUMS: Final = np.dtype(
+    [("subject", "u8"), ("impressions", "u4"), ("clicks", "u4"), ("bookings", "u4"), ("ratings", "u4"), ("stars", "f8")]
+)
+"""Sums of a user under a variant: numbers of acts as in `Figures`, and the sum of the stars."""
+
+Sums = NDArray[Any]
+"""Sums of n users, of dtype `SUMS` and shape (n,), in the order of the subject."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -164,6 +172,34 @@ class DayActs:
             **self._accuracy(shown.items, np.concatenate([clicked.items, booked.items])),
         )
 
+    def by_subject(self, variant: int) -> Sums:
+        """Sums over the acts of each user that are credited to the lists of a variant, which `figures` adds up.
+
+        Parameters
+        ----------
+        variant : hash of the variant in lists, see `provenance.named`.
+        """
+
+        def of_variant(rows: Rows) -> Mask:
+            mask: Mask = (rows["variant"] == variant) & (rows["subject"] > 0)
+            return mask
+
+        shown, clicked, booked = (
+            acts.where(_credited(acts.rows, of_variant)) for acts in (self.shown, self.clicked, self.booked)
+        )
+        rated = self.rated[_credited(self.rated, of_variant)]
+        clicked = clicked.where(np.isin(clicked.pairs, shown.pairs))
+        columns = [_by_pair(shown), _by_pair(clicked), _by_pair(booked), rated["subject"]]
+        subjects, inverse = np.unique(np.concatenate(columns), return_inverse=True)
+        sums = np.zeros(len(subjects), SUMS)
+        sums["subject"] = subjects
+        ends = np.cumsum([len(column) for column in columns])
+        parts = np.split(inverse, ends[:-1])
+        for name, part in zip(("impressions", "clicks", "bookings", "ratings"), parts, strict=True):
+            sums[name] = np.bincount(part, minlength=len(subjects))
+        sums["stars"] = np.bincount(parts[-1], weights=rated["stars"], minlength=len(subjects))
+        return sums
+
     def by(self, code_of: Callable[[Rows], NDArray[np.integer]], name_of: Callable[[int], str]) -> dict[str, Figures]:
         """Figures by the values of a dimension that any act has."""
         every = np.concatenate([self.shown.rows, self.clicked.rows, self.booked.rows, self.rated])
@@ -203,6 +239,12 @@ _KINDS: Final = (
 _STARRED: Final = [CODES[kind] for kind in InteractionType if kind.meaning.has_stars]
 _PAIR: Final = ("user", "event")
 _ITEM: Final = ("user", "list", "event")
+
+
+def _by_pair(acts: Acts) -> NDArray[np.uint64]:
+    """Subject of each pair of a user and an event, once."""
+    subjects: NDArray[np.uint64] = acts.rows["subject"][np.unique(acts.pairs, return_index=True)[1]]
+    return subjects
 
 
 def share(part: int, whole: int | None) -> float | None:

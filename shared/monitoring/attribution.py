@@ -7,7 +7,7 @@ make the same rows, so that a run that is repeated changes no figure.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -28,6 +28,7 @@ ROW: Final = np.dtype(
         ("at", "i8"),
         ("key", "u8"),
         ("user", "u8"),
+        ("subject", "u8"),
         ("event", "u8"),
         ("list", "u8"),
         ("model", "u4"),
@@ -40,9 +41,10 @@ ROW: Final = np.dtype(
         ("source", "u1"),
     ]
 )
-"""Row of an act and an event, 58 bytes.
+"""Row of an act and an event, 66 bytes.
 
 `at` is the store's time in microseconds since 1970; `key` and `user` are hashes with the day's salt, `event` is a hash;
+`subject` is a hash of the user with the salt of the variant that the list was made by, 0 for a list of no experiment;
 `stars` is NaN but for ratings and reviews, `position` −1 where unknown, `type` as in `weights.CODES`. The rest tells
 the list that the act is credited to, as its token does; `kind` is 0 and so are all of them for what is organic.
 """
@@ -68,14 +70,21 @@ class Salted:
     ----------
     salt : `SALT_BYTES` random bytes.
     keys : keys of the deployment, under which erased users are noted as well.
+    of_variants : salts of the variants of experiments, by their hash in lists, which last as long as an experiment.
     """
 
     salt: bytes
     keys: Keys
+    of_variants: Mapping[int, bytes] = field(default_factory=dict)
 
     def user(self, user_id: str) -> int:
         """Hash of a user, 0..2^64 − 1; the one that `note` gives for the note of the user's erasure."""
         return self.note(pseudonym(self.keys, user_id))
+
+    def subject(self, user_id: str, variant: int) -> int:
+        """Hash of a user as a subject of a variant, 0 for one that is not of an experiment."""
+        salt = self.of_variants.get(variant)
+        return 0 if salt is None else Salted(salt, self.keys).user(user_id)
 
     def note(self, name: str) -> int:
         """Hash of the user whose erasure is noted under `name`, see `erasures.pseudonym`."""
@@ -152,6 +161,7 @@ def _rows(
     interactions: Sequence[Interaction], touchpoints: Mapping[str, Sequence[Touchpoint]], salted: Salted
 ) -> Iterator[tuple[Any, ...]]:
     user_hash = lru_cache(_CACHED)(salted.user)
+    subject_hash = lru_cache(_CACHED)(salted.subject)
     hashed = lru_cache(_CACHED)(event_hash)
     verify = _verifier(salted.keys)
     for entry in interactions:
@@ -160,10 +170,11 @@ def _rows(
         if listed is None and not (entry.type.meaning.converts or entry.type is InteractionType.CANCEL):
             continue
         user, at = user_hash(entry.user_id), _micros(recorded_time(entry))
+        subject = subject_hash(entry.user_id, listed[0].variant) if listed else 0
         stars = entry.value if _has_stars(entry) else None
         for offset, event_id in enumerate(entry.events()):
             key, event = salted.key(entry, event_id), hashed(event_id)
-            yield (at, key, user, event, *_of_list(listed, stars, offset, CODES[entry.type]))
+            yield (at, key, user, subject, event, *_of_list(listed, stars, offset, CODES[entry.type]))
 
 
 def _of_list(listed: _Listed | None, stars: float | None, offset: int, code: int) -> tuple[Any, ...]:

@@ -95,6 +95,7 @@ class HourFigures:
     ----------
     hour : beginning of the hour, UTC.
     operations : figures by operation of the API.
+    variants : figures of the lists of experiments, by the hash of the variant as hexadecimal digits.
     reads : documents that list queries of the API's instances and of the scheduled job read.
     live_events : events that could be in a list, the greatest number that an instance has seen.
     settled : sums over the runs: `runs`, what settling found, `expired`.
@@ -107,6 +108,7 @@ class HourFigures:
 
     hour: datetime
     operations: dict[str, OperationFigures] = field(default_factory=dict)
+    variants: dict[str, OperationFigures] = field(default_factory=dict)
     reads: int = 0
     live_events: int = 0
     settled: Counter[str] = field(default_factory=Counter)
@@ -117,12 +119,16 @@ class HourFigures:
 
     def add(self, operation: str, status: int, seconds: float, provenance: Provenance | None) -> None:
         """Count one request, see `OperationFigures.add`."""
-        self._of(operation).add(status, seconds, provenance)
+        _of(self.operations, operation).add(status, seconds, provenance)
+        if provenance is not None and provenance.variant:
+            _of(self.variants, hexadecimal(provenance.variant)).add(status, seconds, provenance)
 
     def merge(self, other: "HourFigures") -> None:
         """Add other figures to these, which stay as they are; a version of other figures replaces this one."""
         for operation, figures in other.operations.items():
-            self._of(operation).merge(figures)
+            _of(self.operations, operation).merge(figures)
+        for variant, figures in other.variants.items():
+            _of(self.variants, variant).merge(figures)
         self.reads += other.reads
         self.live_events = max(self.live_events, other.live_events)
         self.settled.update(other.settled)
@@ -130,11 +136,6 @@ class HourFigures:
         self.odd.update(other.odd)
         self.model_version = other.model_version or self.model_version
         self.parts |= other.parts
-
-    def _of(self, operation: str) -> OperationFigures:
-        if operation not in self.operations:
-            self.operations[operation] = OperationFigures()
-        return self.operations[operation]
 
     def total(self) -> OperationFigures:
         """Figures of all operations together."""
@@ -149,6 +150,7 @@ class HourFigures:
         return {
             "hour": self.hour.isoformat(),
             "operations": {name: figures.to_document() for name, figures in sorted(self.operations.items())},
+            "variants": {name: figures.to_document() for name, figures in sorted(self.variants.items())},
             "reads": self.reads,
             "live_events": self.live_events,
             "settled": dict(self.settled),
@@ -166,12 +168,13 @@ class HourFigures:
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:
         operations = required(document, "operations", dict)
-        parts = required(document, "parts", list)
+        variants, parts = required(document, "variants", dict), required(document, "parts", list)
         if not all(isinstance(part, str) for part in parts):
             raise InvalidField("parts", parts, "a list of names")
         return cls(
             hour=fields.required_time(document, "hour"),
             operations={name: OperationFigures.from_document(operations[name]) for name in operations},
+            variants={name: OperationFigures.from_document(variants[name]) for name in variants},
             reads=_count(document, "reads"),
             live_events=_count(document, "live_events"),
             settled=Counter(_counts(document, "settled")),
@@ -197,6 +200,15 @@ def total(figures: Iterable[OperationFigures]) -> OperationFigures:
     for each in figures:
         added.merge(each)
     return added
+
+
+def hexadecimal(variant: int) -> str:
+    """Hash of a variant as eight hexadecimal digits."""
+    return f"{variant:08x}"
+
+
+def _of(figures: dict[str, OperationFigures], name: str) -> OperationFigures:
+    return figures.setdefault(name, OperationFigures())
 
 
 def _count(document: Mapping[str, Any], name: str) -> int:

@@ -19,7 +19,7 @@ from shared.monitoring.operations import HourFigures, OperationFigures
 FORMAT: Final = 1
 """Version of the report's format; other versions are refused."""
 DAY: Final = timedelta(days=1)
-SECTIONS: Final = ("feedback", "operations", "model", "forecast", "calibration")
+SECTIONS: Final = ("feedback", "operations", "model", "forecast", "calibration", "experiments")
 """Sections of a report, objects by name."""
 SERIES: Final = 50
 """Series of a kind in a report: those of all would make most of it, and `forecasts/` has them."""

@@ -8,8 +8,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, Final, TypeVar
 
+from shared.entities import Experiment
+from shared.entities.experiment import label_names
 from shared.entities.prices import Prices
 from shared.errors import ArtifactError, Conflict, InvalidField
 from shared.monitoring.alerts import Episode
@@ -31,8 +34,10 @@ from shared.monitoring.report import (
 from shared.ports import LETTER_LIFE, DeadLetters, ObjectStore
 from shared.services.forecasts import forecast_of
 from shared.services.monitoring import hours
+from shared.services.monitoring.experiments import add_day, analysis_of
 from shared.services.monitoring.feedback import feedback
 from shared.services.monitoring.model import holdout_accuracy, manifest_of, model_section
+from shared.services.monitoring.rows import read_rows
 
 CLOSED: Final = "monitoring/reports/"
 OPEN: Final = "monitoring/open/"
@@ -60,11 +65,13 @@ class Reporter:
     objects : the bucket.
     dead_letters : the store of dead letters.
     prices : prices of the deployment.
+    experiments : experiments whose users are kept, see `experiments.noted`.
     """
 
     objects: ObjectStore
     dead_letters: DeadLetters
     prices: Prices
+    experiments: Sequence[Experiment] = ()
 
     def update(self, episodes: Sequence[Episode], *, settled_until: datetime, now: datetime) -> list[date]:
         """Reports of all days that are not closed, brought up to date; returns the days that it closed.
@@ -102,6 +109,11 @@ class Reporter:
             "forecast": forecast_section(forecast),
             "calibration": calibration_section(holdout, of_users, forecast, before),
         }
+        sections["experiments"] = {
+            each.experiment_id: found
+            for each in self.experiments
+            if (found := _readable("experiments", partial(self._analysis, each, day), None))
+        }
         return DailyReport(day=day, made_at=now, is_closed=False, sections=sections, alerts=alerts_of(episodes, day))
 
     def _operations(
@@ -116,9 +128,24 @@ class Reporter:
 
     def _feedback(self, day: date, figures: Sequence[HourFigures]) -> dict[str, Any]:
         live_events = day_figures(figures).live_events or None
-        return feedback(self.objects, day, live_events=live_events).to_document()
+        labels = label_names(self.experiments)
+        return feedback(self.objects, day, live_events=live_events, labels=labels).to_document()
+
+    def _analysis(self, experiment: Experiment, day: date) -> dict[str, Any] | None:
+        """Latest analysis of an experiment that is on a day, without its history."""
+        found = analysis_of(self.objects, experiment.experiment_id)
+        is_of_day = experiment.starts_at.date() <= day <= experiment.ends_at.date()
+        return {name: value for name, value in found.items() if name != "history"} if found and is_of_day else None
+
+    def _settle_experiments(self, day: date) -> None:
+        """Addition of a day that is about to be closed to its experiments."""
+        if self.experiments:
+            begin = begin_of(day)
+            figures = day_figures(hours.read_hours(self.objects, begin, begin + DAY))
+            add_day(self.objects, self.experiments, day, read_rows(self.objects, day), figures)
 
     def _close(self, day: date, episodes: Sequence[Episode], *, now: datetime) -> None:
+        _readable("experiments", partial(self._settle_experiments, day), None)
         report = replace(self.make(day, episodes, now=now), is_closed=True)
         try:
             self.objects.write(f"{CLOSED}{day.isoformat()}.json", report.to_json(), generation=0)

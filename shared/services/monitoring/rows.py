@@ -10,7 +10,7 @@ import logging
 import secrets
 import struct
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import groupby
@@ -18,11 +18,12 @@ from typing import Final
 
 import numpy as np
 
-from shared.entities import Erasures, Interaction, Keys, KeySource
+from shared.entities import Erasures, Experiment, Interaction, Keys, KeySource
 from shared.errors import ArtifactError, Conflict, StoreUnavailable
 from shared.feedback.counts import recorded_time
 from shared.monitoring.attribution import ROW, SALT_BYTES, Rows, Salted, concerned, looked_up, rows_of, union
 from shared.ports import ObjectStore, PersonalData, UserStore
+from shared.services.monitoring.experiments import drop_erased as drop_subjects
 
 FOLDER: Final = "monitoring/rows/"
 KEPT: Final = timedelta(days=3)
@@ -44,19 +45,29 @@ class RowKeeper:
     Parameters
     ----------
     now : time of the run; rows of days before `KEPT` are not kept.
+    of_variants : salts of the variants of experiments, see `Salted`.
     """
 
-    def __init__(self, objects: ObjectStore, users: UserStore, keys: KeySource, *, now: datetime) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        users: UserStore,
+        keys: KeySource,
+        *,
+        now: datetime,
+        of_variants: Mapping[int, bytes] | None = None,
+    ) -> None:
         self._objects = objects
         self._users = users
         self._keys = keys
         self._oldest = _oldest(now)
+        self._of_variants = of_variants or {}
 
     def keep(self, interactions: Sequence[Interaction], forgotten: Erasures) -> None:
         """Storage of the rows of some interactions in the order of their recording; raises `StoreUnavailable`."""
         wanted = [entry for entry in concerned(interactions, forgotten) if _day(entry) >= self._oldest]
         for day, entries in groupby(wanted, _day):
-            salted = Salted(_salt(self._objects, day), self._keys())
+            salted = Salted(_salt(self._objects, day), self._keys(), self._of_variants)
             for rows in self._joined(list(entries), salted):
                 _store(self._objects, day, rows)
 
@@ -81,10 +92,18 @@ def read_rows(objects: ObjectStore, day: date) -> Rows:
     return union(_parsed(objects, name) for name in _names(objects, day))
 
 
-def drop_erased(objects: ObjectStore, personal: PersonalData, keys: KeySource, *, now: datetime) -> int:
+def drop_erased(
+    objects: ObjectStore,
+    personal: PersonalData,
+    keys: KeySource,
+    experiments: Sequence[Experiment] = (),
+    *,
+    now: datetime,
+) -> int:
     """Deletion of the rows of users who were erased since the last call; returns the number of rows.
 
-    Repeating it is safe: the time up to which erasures are done moves last.
+    They are deleted from the states of `experiments`, too. Repeating it is safe: the time up to which erasures are done
+    moves last.
     """
     mark = objects.read(_ERASED)
     since = _mark(mark.data) if mark else None
@@ -92,6 +111,7 @@ def drop_erased(objects: ObjectStore, personal: PersonalData, keys: KeySource, *
     dropped = 0
     if forgotten:
         dropped = sum(_drop(objects, day, forgotten, keys()) for day in _days(objects))
+        dropped += drop_subjects(objects, experiments, forgotten, keys())
     if since is None or forgotten or now - since > 2 * _OVERLAP:
         data = json.dumps({"until": (now - _OVERLAP).isoformat()}).encode()
         try:

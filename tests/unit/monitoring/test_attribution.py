@@ -174,7 +174,7 @@ def test_hashes_of_users_are_of_the_day_and_those_of_their_erasure() -> None:
 
 ACTS = st.lists(
     st.builds(
-        lambda key, at, kind: np.array([(at, key, 1, 2, kind, 0, 0, np.nan, -1, CODES[T.BOOKING], kind, 0, 0)], ROW),
+        lambda key, at, kind: np.array([(at, key, 1, 0, 2, kind, 0, 0, np.nan, -1, CODES[T.BOOKING], kind, 0, 0)], ROW),
         st.integers(0, 4),
         st.integers(0, 3),
         st.integers(0, 2),
