@@ -207,6 +207,15 @@ class Diary:
             if act.stars and (act.user_id, act.event_id) in earned
         }
 
+    def users(self, until: date, is_part: IsPart) -> set[str]:
+        """Users who saw an event of lists that `is_part` selects, up to a UTC day."""
+        return {
+            act.user_id
+            for act in self.acts
+            if act.type is InteractionType.IMPRESSION and act.at.date() <= until
+            if act.shown is not None and any(is_part(act.shown, event_id) for event_id in act.event_ids)
+        }
+
     def _recorded(self) -> Iterator[Act]:
         """Acts that a store records: of what repeats, the first of a user and an event on a day."""
         known = set[tuple[str, str, InteractionType, date]]()

@@ -1,7 +1,7 @@
 """Simulation: days of visits, in which users ask a deployment for lists, act on them, and book what they find."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -57,6 +57,7 @@ class Simulation:
     start : midnight of the first day, UTC.
     monitor_every : time between two runs of `monitor`, a whole part of an hour or more.
     train_every : days from a training to the next, each at the end of its day; 0 for none.
+    is_silent : whether the app of a user reports nothing of what the user sees and does.
     shifts_on : number of the day from which on tastes are `World.shifted`, 0 for the first; None for never.
     """
 
@@ -68,6 +69,7 @@ class Simulation:
     monitor_every: timedelta = timedelta(hours=1)
     train_every: int = 1
     shifts_on: int | None = None
+    is_silent: Callable[[str], bool] = lambda _: False
     diary: Diary = field(default_factory=Diary)
 
     def __post_init__(self) -> None:
@@ -303,7 +305,7 @@ class _Acts:
 
     def send(self) -> None:
         """Request with all entries; that of a visitor, who signs in later."""
-        if self._entries:
+        if self._entries and not self._simulation.is_silent(self.user_id):
             who = {"anonymous_id": self._visitor} if self._visitor else {"user_id": self.user_id}
             self._simulation.system.record(who, self._entries)
             if self._visitor:

@@ -170,6 +170,14 @@ class System:
         }
         interaction(CloudEvent(attributes, encode_change("interactions", document_id, dict(fields))))
 
+    def define(self, experiment_id: str, body: Mapping[str, Any]) -> None:
+        """Definition of an experiment, as an admin makes it."""
+        self._called("PUT", f"/api/v1/experiments/{experiment_id}", json=dict(body))
+
+    def experiment(self, experiment_id: str) -> dict[str, Any]:
+        """Experiment with its latest analysis."""
+        return self._called("GET", f"/api/v1/experiments/{experiment_id}")
+
     def monitor(self) -> dict[str, Any]:
         """Run of `monitor`; its report."""
         return self._called("POST", "/monitor")

@@ -158,19 +158,11 @@ class Experiment:
             return
         if now >= before.ends_at:
             raise Conflict(f"experiment {before.experiment_id}: it is over; give another one an id of its own")
-        scale = self.variants[0].share / before.variants[0].share
-        as_before = replace(
-            self,
-            ends_at=before.ends_at,
-            variants=tuple(
-                replace(variant, share=former.share)
-                if abs(variant.share - former.share * scale) <= _ROUNDING
-                else variant
-                for variant, former in zip(self.variants, before.variants, strict=False)
-            )
-            + self.variants[len(before.variants) :],
-        )
-        if as_before != before:
+        pairs = list(zip(self.variants, before.variants, strict=False))
+        scales = [variant.share / former.share for variant, former in pairs]
+        variants = (*(replace(each, share=former.share) for each, former in pairs), *self.variants[len(pairs) :])
+        as_before = replace(self, ends_at=before.ends_at, variants=variants)
+        if as_before != before or max(scales) - min(scales) > _ROUNDING:
             raise Conflict(
                 f"experiment {before.experiment_id}: it has begun, so that only ends_at may change, and the shares in "
                 "proportion; end it and begin another one"

@@ -43,7 +43,7 @@ class Comparison:
 
     Attributes
     ----------
-    difference, low, high : of the arm − the control; None without a bound.
+    difference, low, high : of the arm − the control; None where a metric is unknown, or has no bound.
     relative, relative_low, relative_high : the same relative to the control's value.
     error : standard error of the difference; None where it cannot be estimated.
     p_value : always-valid p-value, before it is compared to the part of `ALPHA` that the comparison has.
@@ -52,7 +52,7 @@ class Comparison:
 
     arm: str
     metric: str
-    difference: float
+    difference: float | None
     low: float | None
     high: float | None
     relative: float | None
@@ -109,10 +109,10 @@ def compare(arm: str, metric: str, treated: Ratio, control: Ratio, *, effect: fl
     return Comparison(
         arm=arm,
         metric=metric,
-        difference=difference,
+        difference=difference if treated.denominator and control.denominator else None,
         low=bound(difference - width),
         high=bound(difference + width),
-        relative=relative(difference),
+        relative=relative(difference) if treated.denominator else None,
         relative_low=relative(difference - width),
         relative_high=relative(difference + width),
         error=bound(error),
@@ -315,7 +315,7 @@ def _verdict(
         )
         return {"kind": "mismatch", "arm": "", "text": text}
     if better:
-        best = max(better, key=lambda each: each.difference)
+        best = max(better, key=lambda each: each.difference or 0.0)
         text = f"{best.arm} is better than {control}: {experiment.metric} {_percent(best)}. Use it for everybody."
         return {"kind": "better", "arm": best.arm, "text": text}
     if broken:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 ALPHA: Final = 0.01
 """Chance of a false alarm in all looks together: a mismatch voids an experiment, so it is named when it is certain."""
-_CONCENTRATION: Final = 1_000.0
-"""Sum of the prior's parameters: shares that are off by some 1.6 of 100, as far as real mismatches are, are likely."""
+_CONCENTRATION: Final = 100.0
+"""Sum of the prior's parameters: shares off by some 5 of 100 are likely, which a few hundred users can show."""
 
 
 def log_bayes_factor(counts: NDArray[np.integer], shares: Sequence[float]) -> NDArray[np.float64]:

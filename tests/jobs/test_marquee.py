@@ -32,6 +32,7 @@ ENTRIES: Final[Mapping[str, Entry]] = {name: entry for section in SECTIONS.value
 NEEDED: Final[Mapping[str, list[str]]] = {
     "backtest": ["--cutoff", "2026-05-01T00:00:00Z"],
     "recommend": ["--out", "recs.csv"],
+    "experiment": ["e"],
     "rollback": ["v1"],
 }
 """Words without which a command says nothing of a wrong place."""

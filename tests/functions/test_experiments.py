@@ -1,0 +1,190 @@
+"""Experiments end to end: what admins define, what users see, and what the scheduled job finds."""
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from shared.entities import Experiment, Variant
+from shared.entities.provenance import Provenance, Segment, named, verified
+from shared.experiments.assignment import assigned
+from shared.ports import Documents
+from shared.signals.users import UserBatch
+from tests.deployment import Clock, Wire
+from tests.examples import DAY, NOW
+from tests.stores import keys
+
+API = "/api/v1"
+BODY: dict[str, Any] = {
+    "variants": [{"name": "now", "share": 0.5}, {"name": "popular", "share": 0.5, "model": "popularity"}],
+    "starts_at": (NOW + timedelta(minutes=2)).isoformat(),
+    "ends_at": (NOW + 7 * DAY).isoformat(),
+}
+
+
+def experiment(**changes: Any) -> Experiment:
+    return Experiment.from_document("e", {**BODY, **changes})
+
+
+def started(client: FlaskClient, clock: Clock, body: dict[str, Any]) -> None:
+    """Experiment that has begun and that the instance knows."""
+    answer = client.put(f"{API}/experiments/e", json=body)
+    assert answer.status_code == 200, answer.text
+    clock.forward(timedelta(minutes=3))
+    client.get(f"{API}/events/popular")
+
+
+def listed(client: FlaskClient, user_id: str, clock: Clock) -> tuple[list[str], Provenance, dict[str, Any]]:
+    body = client.get(f"{API}/recommendations", query_string={"user_id": user_id, "limit": 5}).get_json()
+    found = verified(body["recommendation_id"], keys(), user_id=user_id, at=clock.now)
+    assert found is not None
+    return [item["event_id"] for item in body["items"]], found, body
+
+
+def test_an_experiment_is_stored_listed_and_changed(client: FlaskClient, clock: Clock) -> None:
+    stored = client.put(f"{API}/experiments/e", json=BODY).get_json()
+    assert stored["variants"][1] == {"name": "popular", "share": 0.5, "model": "popularity", "weights": "learned"}
+    assert client.get(f"{API}/experiments/e").get_json() == {**stored, "analysis": None}
+    assert client.get(f"{API}/experiments").get_json() == {"experiments": [stored]}
+    assert client.get(f"{API}/experiments/other").status_code == 404
+    clock.forward(timedelta(minutes=3))
+    assert client.put(f"{API}/experiments/e", json={**BODY, "metric": "stars"}).status_code == 409
+    assert client.put(f"{API}/experiments/e", json={**BODY, "ends_at": (NOW + DAY).isoformat()}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"variants": [{"name": "a", "share": 1}]}, "variants"),
+        ({"variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "x": 1}]}, "x"),
+        ({"variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "no"}]}, "model"),
+        ({"starts_at": NOW.isoformat().replace("2026", "2025")}, "ends_at"),
+        ({"starts_at": (NOW - DAY).isoformat()}, "starts_at"),
+        ({"metric": "luck"}, "metric"),
+        ({"other": 1}, "other"),
+    ],
+)
+def test_an_invalid_experiment_is_refused_by_field(client: FlaskClient, changes: dict[str, Any], field: str) -> None:
+    answer = client.put(f"{API}/experiments/e", json={**BODY, **changes})
+    assert (answer.status_code, answer.get_json(force=True)["field"]) == (400, field)
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("user:alice", 403), ("admin:root", 200)])
+def test_experiments_are_for_admins(wire: Wire, client: FlaskClient, token: str | None, status: int) -> None:
+    wire(require_auth=True)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    assert client.put(f"{API}/experiments/e", headers=headers, json=BODY).status_code == status
+    assert client.get(f"{API}/experiments", headers=headers).status_code == status
+    assert client.get(f"{API}/experiments/e", headers=headers).status_code == status
+
+
+def test_no_more_than_ten_experiments_are_under_way(client: FlaskClient) -> None:
+    answers = [client.put(f"{API}/experiments/e{number}", json=BODY).status_code for number in range(11)]
+    assert answers == [200] * 10 + [409]
+
+
+def test_each_user_sees_the_variant_of_the_hash_and_its_list_says_so(trained: FlaskClient, clock: Clock) -> None:
+    usual = {f"u{number}": listed(trained, f"u{number}", clock)[0] for number in range(20)}
+    usual["jazz_fan_0"] = listed(trained, "jazz_fan_0", clock)[0]
+    started(trained, clock, BODY)
+    popular = [item["event_id"] for item in trained.get(f"{API}/events/popular").get_json()["items"]]
+    seen = Counter[str]()
+    for user_id in usual:
+        hit = assigned([experiment()], user_id, Segment.COLD, clock.now)
+        assert hit is not None
+        ids, provenance, body = listed(trained, user_id, clock)
+        seen[hit[0]] += 1
+        assert provenance.variant == named(hit[0])
+        assert body["degraded"] == []
+        is_popular = hit[0] == "e/popular"
+        assert (provenance.model == 0) == is_popular
+        assert not is_popular or user_id == "jazz_fan_0" or ids == popular[:5]
+        assert listed(trained, user_id, clock)[0] == ids
+    assert seen.keys() == {"e/now", "e/popular"}
+    ranked = trained.post(f"{API}/rank", json={"user_id": "u0", "event_ids": ["jazz_1", "yoga_1"]}).get_json()
+    found = verified(ranked["recommendation_id"], keys(), user_id="u0", at=clock.now)
+    assert found is not None
+    assert found.variant == listed(trained, "u0", clock)[1].variant
+
+
+def test_nobody_and_users_who_do_not_wish_to_be_profiled_are_in_no_experiment(
+    trained: FlaskClient, clock: Clock
+) -> None:
+    started(trained, clock, BODY)
+    assert trained.put(f"{API}/users/u1/profiling", json={"allowed": False}).status_code == 200
+    assert listed(trained, "u1", clock)[1].variant == 0
+    body = trained.get(f"{API}/recommendations").get_json()
+    found = verified(body["recommendation_id"], keys(), user_id="", at=clock.now)
+    assert found is not None
+    assert found.variant == 0
+
+
+def test_an_experiment_costs_a_request_no_read_and_no_write(
+    trained: FlaskClient, clock: Clock, store: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(trained, clock, BODY)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a request asks the store for experiments")
+
+    monkeypatch.setattr(type(store.experiments), "ending_after", refuse)
+    monkeypatch.setattr(type(store.experiments), "get", refuse)
+    for number in range(5):
+        assert listed(trained, f"u{number}", clock)[2]["degraded"] == []
+
+
+def test_a_variant_may_have_an_earlier_version_of_the_model(trained: FlaskClient, clock: Clock, wire: Wire) -> None:
+    before = trained.get(f"{API}/models").get_json()["models"][0]["version"]
+    clock.forward(DAY)
+    after = trained.post("/retrain").get_json()["version"]
+    clock.forward()
+    assert after != before
+    body = {
+        **BODY,
+        "variants": [{"name": "now", "share": 0.5}, {"name": "old", "share": 0.5, "model": before}],
+        "starts_at": (clock.now + timedelta(minutes=1)).isoformat(),
+    }
+    started(trained, clock, body)
+    versions = Counter(listed(trained, f"u{number}", clock)[2]["model_version"] for number in range(20))
+    assert versions.keys() == {before, after}
+
+
+def test_a_model_that_cannot_be_loaded_is_left_out_and_the_answer_says_so(
+    trained: FlaskClient, clock: Clock, store: Documents
+) -> None:
+    variants = (Variant(name="a", share=0.5), Variant(name="b", share=0.5, model="gone"))
+    store.experiments.put(Experiment(experiment_id="e", variants=variants, starts_at=NOW - DAY, ends_at=NOW + 7 * DAY))
+    clock.forward(timedelta(minutes=1))
+    found = [listed(trained, f"u{number}", clock) for number in range(20)]
+    assert {provenance.variant for _, provenance, _ in found} == {0, named("e/a")}
+    assert all("experiments" in body["degraded"] for _, _, body in found)
+    assert all(ids for ids, _, _ in found)
+
+
+def test_a_model_of_a_variant_that_fails_is_no_error(
+    trained: FlaskClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(trained, clock, BODY)
+
+    def fail(_self: object, _batch: UserBatch) -> np.ndarray[Any, Any]:
+        raise ValueError("a fault")
+
+    monkeypatch.setattr("shared.models.baselines.MostPopular.score", fail)
+    found = [listed(trained, f"new{number}", clock) for number in range(10)]
+    assert {provenance.variant for _, provenance, _ in found} == {0, named("e/now")}
+    assert all(ids for ids, _, _ in found)
+
+
+def test_hand_set_weights_rank_by_the_same_model(wire: Wire, client: FlaskClient, clock: Clock) -> None:
+    wire(model="blend")
+    client.post("/retrain")
+    clock.forward()
+    variants = [{"name": "now", "share": 0.5}, {"name": "hand", "share": 0.5, "weights": "hand"}]
+    started(client, clock, {**BODY, "variants": variants})
+    found = [listed(client, f"u{number}", clock) for number in range(10)]
+    assert {provenance.variant for _, provenance, _ in found} == {named("e/now"), named("e/hand")}
+    assert len({provenance.model for _, provenance, _ in found}) == 1
+    assert all(body["degraded"] == [] for _, _, body in found)
