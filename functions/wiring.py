@@ -128,6 +128,7 @@ class Services:
             settings.deadline_s,
             settings.keep_days,
             has_friends=settings.has_friends,
+            exploration=settings.exploration,
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final, Self
 from zoneinfo import available_timezones
 
 from shared.entities.alert import ALERT_RULES, THRESHOLDS
+from shared.entities.experiment import MAX_EXPLORATION
 from shared.entities.prices import Prices
 from shared.errors import SettingsError
 from shared.schema import Schema
@@ -90,6 +91,8 @@ class Settings:
         (MARQUEE_TIMEZONE).
     assumed_hours : length of events whose end is unknown, hours, 0..24 (MARQUEE_ASSUMED_HOURS).
     has_friends : whether lists show that mutual friends go to an event (MARQUEE_FRIENDS, `off` or `on`).
+    exploration : share of the slots of recommendations that are given to events with little feedback, drawn by chance,
+        0..0.5 (MARQUEE_EXPLORATION).
     keep_days : whole days after which interactions expire, 30..36500 (MARQUEE_KEEP_DAYS); None keeps all.
     thresholds : thresholds by name of the alert, of `ALERT_RULES`, without those that are off (MARQUEE_ALERTS, such as
         `errors=0.02,drift=off`).
@@ -113,6 +116,7 @@ class Settings:
     admins: tuple[str, ...] = ()
     require_app_check: bool = False
     has_friends: bool = False
+    exploration: float = 0.0
     thresholds: Mapping[str, float] = field(default_factory=lambda: THRESHOLDS)
     prices: Prices = field(default_factory=Prices)
     schema: Schema = field(default_factory=Schema)
@@ -168,6 +172,7 @@ class Settings:
             admins=_admins(environ, "MARQUEE_ADMINS"),
             require_app_check=_option(environ, "MARQUEE_APP_CHECK", ("off", "on"), "off") == "on",
             has_friends=_option(environ, "MARQUEE_FRIENDS", ("off", "on"), "off") == "on",
+            exploration=_number(environ, "MARQUEE_EXPLORATION", 0, MAX_EXPLORATION, default.exploration),
             thresholds=_thresholds(environ, "MARQUEE_ALERTS"),
             prices=_prices(environ, "MARQUEE_PRICES"),
             schema=Schema.parse(read_config(environ.get("MARQUEE_CONFIG", ""))),

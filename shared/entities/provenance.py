@@ -14,6 +14,7 @@ from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import islice
+from math import exp, log
 from struct import Struct
 from typing import Final, Self
 
@@ -26,6 +27,9 @@ LIFE: Final = timedelta(days=30)
 MAX_SOURCES: Final = 60
 """Limit of events whose sources a token tells, the first of its list, so that it stays below 128 bytes."""
 
+MAX_EXPLORED: Final = 15
+"""Limit of explored slots of a list, for the same reason."""
+
 SOURCES: Final = (
     "",
     "collaborative",
@@ -37,18 +41,28 @@ SOURCES: Final = (
     "soonest",
     "trending",
     "pinned",
+    "explored",
 )
 """Sources of events by their code in tokens, "" for an unknown one. At most 16; append only, since tokens live on."""
 
 _CODES: Final = {source: code for code, source in enumerate(SOURCES)}
-_VERSION: Final = 1
+_PLAIN, _WITH_EXPLORED = 1, 2
+"""Versions of tokens: that of lists with explored slots tells them after the head."""
 _HEAD: Final = Struct(">BBBIIII6s")
-"""Version, list, flags, hashes of model and variant, issue time, seed, hash of the user; sources and MAC follow."""
+"""Version, list, flags, hashes of model and variant, issue time, seed, hash of the user.
+
+The number of explored slots and a pair of bytes for each follow in a token that has any, then sources and MAC.
+"""
 _OWNER: Final = slice(_HEAD.size - 6, _HEAD.size)
 _MAC_BYTES: Final = 8
 """Length of the signature: one of 2^64 guesses is right, and each costs a stored document."""
 _NOBODY: Final = bytes(6)
 _UNSIGNED: Final = bytes(_MAC_BYTES)
+_LONGEST: Final = _HEAD.size + 1 + 2 * MAX_EXPLORED + MAX_SOURCES // 2 + _MAC_BYTES
+_FARTHEST: Final = 255
+"""Last position of which a token tells that it was explored."""
+_STEPS: Final = 64
+"""Steps of a propensity's logarithm, of which a byte holds those down to e^(−255/64), a chance of 1 in 53."""
 _SEGMENT: Final = 0b111
 _FALLBACK: Final = 1 << 3
 _DEGRADED: Final = 1 << 4
@@ -111,6 +125,8 @@ class Provenance:
     is_fallback : whether no model ranked the list, since none is in service.
     is_degraded : whether a part of the answer could not be used or brought up to date.
     sources : sources of the events, see `SOURCES`, in the order of the list; at most `MAX_SOURCES` are kept.
+    explored : positions of explored events with the propensity of each, the chance with which it was drawn, above .018
+        up to 1 and within 1 %; at most `MAX_EXPLORED` are kept.
     """
 
     kind: ListKind
@@ -122,6 +138,7 @@ class Provenance:
     is_fallback: bool = False
     is_degraded: bool = False
     sources: Sequence[str] = ()
+    explored: Sequence[tuple[int, float]] = ()
 
     @property
     def flags(self) -> int:
@@ -146,16 +163,18 @@ def named(name: str) -> int:
 
 
 def issue(provenance: Provenance, keys: Keys | None, *, user_id: str) -> str:
-    """Token of a list for a user, URL-safe text of 44 to 84 characters: the `recommendation_id`.
+    """Token of a list for a user, URL-safe text of 44 to 126 characters: the `recommendation_id`.
 
     A list of nobody, "", or of a visitor may be used by anybody: who a visitor is changes with the sign-in. Without
     keys the token is not signed, and earns nothing.
     """
     given = provenance
+    slots = _slots(given.explored)
+    version = _WITH_EXPLORED if slots else _PLAIN
     head = _HEAD.pack(
-        _VERSION, given.kind, given.flags, given.model, given.variant, given.issued_at, given.seed, _NOBODY
+        version, given.kind, given.flags, given.model, given.variant, given.issued_at, given.seed, _NOBODY
     )
-    body = head + _packed(given.sources)
+    body = head + slots + _packed(given.sources)
     if keys is None:
         return _text(body + _UNSIGNED)
     secret = _secrets(keys)[0]
@@ -180,9 +199,10 @@ def verified(token: str, keys: Keys, *, user_id: str, at: datetime) -> Provenanc
         return None
     is_own = owner in (_NOBODY, _owner(secret, body, user_id))
     # A later version of this program, from which a deployment went back, may know more lists and segments.
-    is_known = version == _VERSION and kind in _KINDS and flags & _SEGMENT in _SEGMENTS
+    is_known = version in (_PLAIN, _WITH_EXPLORED) and kind in _KINDS and flags & _SEGMENT in _SEGMENTS
     if not is_known or not is_own or at.timestamp() - issued_at > LIFE.total_seconds():
         return None
+    explored, sources = _told(body[_HEAD.size :]) if version == _WITH_EXPLORED else ((), body[_HEAD.size :])
     return Provenance(
         kind=ListKind(kind),
         issued_at=issued_at,
@@ -192,7 +212,8 @@ def verified(token: str, keys: Keys, *, user_id: str, at: datetime) -> Provenanc
         variant=variant,
         is_fallback=bool(flags & _FALLBACK),
         is_degraded=bool(flags & _DEGRADED),
-        sources=_unpacked(body[_HEAD.size :]),
+        sources=_unpacked(sources),
+        explored=explored,
     )
 
 
@@ -212,13 +233,35 @@ def _data(token: str) -> bytes | None:
         data = urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
     except (Error, ValueError):
         return None
-    is_whole = len(data) >= _HEAD.size + _MAC_BYTES and len(data) <= _HEAD.size + MAX_SOURCES // 2 + _MAC_BYTES
+    is_whole = _HEAD.size + _MAC_BYTES <= len(data) <= _LONGEST
     # Decoding skips strange characters and spare bits; only the text that was issued is the token.
     return data if is_whole and _text(data) == token else None
 
 
 def _text(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def has_explored(token: str) -> bool:
+    """Form of a text: True for one that may be a token of a list with explored slots."""
+    data = _data(token)
+    return data is not None and data[0] == _WITH_EXPLORED
+
+
+def _slots(explored: Sequence[tuple[int, float]]) -> bytes:
+    """Number of explored slots, then of each its position and the steps of its propensity's logarithm; b"" for none."""
+    known = [(position, chance) for position, chance in explored if position <= _FARTHEST][:MAX_EXPLORED]
+    pairs = b"".join(
+        bytes((position, min(max(round(-log(chance) * _STEPS), 0), _FARTHEST))) for position, chance in known
+    )
+    return bytes((len(known),)) + pairs if known else b""
+
+
+def _told(tail: bytes) -> tuple[tuple[tuple[int, float], ...], bytes]:
+    """Explored slots of a token, and its sources."""
+    end = 1 + 2 * tail[0]
+    pairs = zip(tail[1:end:2], tail[2:end:2], strict=True)
+    return tuple((position, exp(-steps / _STEPS)) for position, steps in pairs), tail[end:]
 
 
 def _packed(sources: Sequence[str]) -> bytes:

@@ -5,6 +5,7 @@ visibility mask once more. So no route can return an event that may not be shown
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -17,12 +18,17 @@ from shared.entities import Placement, Rules
 from shared.ranking import cursor
 from shared.ranking.cards import Cards
 from shared.ranking.explanation import Explanation
+from shared.ranking.exploration import Exploration, Explored, least_known, with_explored
 from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.ranking.reasons import starting
 from shared.ranking.rerank import Cap, best_within, diverse
 from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
 from shared.signals.static_candidates import StaticCandidates
+
+PINNED: Final = "pinned"
+EXPLORED: Final = "explored"
+"""Sources of events that a business rule, or chance, has placed."""
 
 _POOL: Final = 50
 """Candidates that are re-ranked for diversity, at least; three times the length of the list where that is more."""
@@ -62,6 +68,7 @@ def build_list(
     *,
     rules: Rules | None = None,
     now: datetime,
+    exploration: Exploration | None = None,
 ) -> RankedList:
     """Ranked list of the best candidates, by score, after filters, business rules, caps and diversity.
 
@@ -72,6 +79,7 @@ def build_list(
     scores : float of shape (c,), finite – higher is better.
     allowed : bool of shape (c,) – candidates that may be listed, see `may_show`.
     rules : boosts, pins and the cap by organizer; None for none.
+    exploration : share of slots that are given to events with little feedback; None for none.
     """
     catalog, rows = candidates.catalog, candidates.rows
     rules = rules or Rules()
@@ -93,12 +101,16 @@ def build_list(
     codes = candidates.static.codes
     known_caps = [Cap(codes[field], limit, before) for field, limit in caps.items() if limit is not None]
     rest = _best(candidates, scores, allowed, query, caps=known_caps, k=query.k - len(pins), before=before)
-    columns = np.concatenate([pins, rest])
+    columns, explored = np.concatenate([pins, rest]), tuple[Explored, ...]()
+    if exploration is not None and exploration.share > 0 and len(rest):
+        pool = least_known(candidates.popularity, fingerprints, allowed, now)
+        earlier_caps = [replace(cap, before=earlier) for cap in known_caps]
+        columns, explored = with_explored(columns, pool, exploration, pinned=len(pins), caps=earlier_caps)
     listed = rows[columns].astype(np.int64)
     next_cursor = None
     if len(columns) == query.k and len(shown) + len(columns) < cursor.MAX_SHOWN:
         next_cursor = cursor.encode([*shown, *fingerprints[columns]])
-    return RankedList(listed, scores[columns], len(pins), next_cursor)
+    return RankedList(listed, scores[columns], len(pins), next_cursor, explored)
 
 
 def to_items(
@@ -129,20 +141,29 @@ def to_items(
         explanations = [(source, (reason,) if reason else ()) for reason in soon]
     elif query.explain:
         explanations = explain(rows)
+    drawn = {slot.position: slot.probability for slot in listed.explored}
     return [
         Recommendation(
             event_id=event_id,
             title=catalog.title(row),
             starts_at=moment(catalog.starts_at[row]),
             score=float(listed.scores[position]),
-            source="pinned" if query.explain and position < listed.pinned else explanation[0],
+            source=_source(listed, int(position), explanation[0]) if query.explain else explanation[0],
             reasons=explanation[1],
             card=card,
+            drawn=drawn.get(int(position)),
         )
         for event_id, row, position, explanation, card in zip(
             catalog.events.ids(rows), rows, kept, explanations, cards.at(catalog, rows), strict=True
         )
     ]
+
+
+def _source(listed: RankedList, position: int, explained: str | None) -> str | None:
+    """Source of the event at a position: what placed it there, or else what explains its score."""
+    if position < listed.pinned:
+        return PINNED
+    return EXPLORED if any(slot.position == position for slot in listed.explored) else explained
 
 
 def _fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:

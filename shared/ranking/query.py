@@ -10,6 +10,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import Profile
 from shared.feedback.history import Histories
 from shared.ranking.cards import NO_CARD, Card
+from shared.ranking.exploration import Explored
 from shared.ranking.filters import Filters
 from shared.ranking.reasons import Reason
 
@@ -90,6 +91,7 @@ class Recommendation:
     source : what ranked the event, such as `collaborative` or `popularity`; None where no explanation was requested.
     reasons : the largest contribution to the score, then how soon the event starts.
     card : what else an app shows of the event.
+    drawn : chance with which exploration drew the event; None for one that was ranked.
     """
 
     event_id: str
@@ -99,6 +101,7 @@ class Recommendation:
     source: str | None
     reasons: tuple[Reason, ...]
     card: Card = NO_CARD
+    drawn: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +114,11 @@ class RankedList:
     scores : float of shape (n,) – scores of `rows`, boosts included.
     pinned : number of pinned events, which are the first of `rows`.
     cursor : cursor of the next page, None where the list ends.
+    explored : slots whose events were drawn, not ranked.
     """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.floating]
     pinned: int = 0
     cursor: str | None = None
+    explored: tuple[Explored, ...] = ()

@@ -29,12 +29,12 @@ def simulated(
     folder: Path, *, users: int, days: int, is_silent: Callable[[str], bool] = lambda _: False
 ) -> Iterator[Simulation]:
     """Deployment with an experiment, before its first day."""
-    world = World.of(users=users, events=150, interactions=20 * users, seed=1, start=START, days=days)
+    world = World.of(users=users, events=150, interactions=10 * users, seed=1, start=START, days=days)
     with System.opened(folder, Clock(START - timedelta(hours=2)), model="blend", challengers_s=0.0) as system:
         system.load(world)
         system.retrain()
         system.define("e", {**BODY, "ends_at": (START + timedelta(days=days)).isoformat()})
-        yield Simulation(system, world, START, monitor_every=timedelta(hours=6), train_every=0, is_silent=is_silent)
+        yield Simulation(system, world, START, monitor_every=timedelta(hours=12), train_every=0, is_silent=is_silent)
 
 
 def arm_of(name: str) -> IsPart:
@@ -53,7 +53,7 @@ def counted(diary: Diary, days: list[date], name: str) -> tuple[int, ...]:
 
 
 def test_figures_of_thirty_days_are_what_the_users_did_and_the_verdict_is_right(tmp_path: Path) -> None:
-    with simulated(tmp_path, users=60, days=31) as simulation:
+    with simulated(tmp_path, users=40, days=31) as simulation:
         for _ in simulation.days(31):
             pass
         found = simulation.system.experiment("e")["analysis"]
@@ -76,7 +76,7 @@ def test_an_arm_whose_users_get_lost_is_noticed(tmp_path: Path) -> None:
         """App of which a release reports nothing, for nearly all users of one arm."""
         return chosen(SHARES, "e", user_id) == "popular" and not user_id.endswith("7")
 
-    with simulated(tmp_path, users=100, days=3, is_silent=is_silent) as simulation:
+    with simulated(tmp_path, users=240, days=3, is_silent=is_silent) as simulation:
         for _ in simulation.days(3):
             pass
         found = simulation.system.experiment("e")["analysis"]

@@ -113,6 +113,7 @@ class ServingContext:
     keep_days : days after which history entries expire, see `Settings`; what is expired and still stored is left out.
     has_friends : whether lists use and tell that mutual friends go to an event, see `Settings`.
     has_experiments : whether users see the variants of experiments.
+    exploration : share of the slots of recommendations that are explored, see `Settings`.
     """
 
     serving: Serving
@@ -122,6 +123,7 @@ class ServingContext:
     keep_days: int | None = None
     has_friends: bool = False
     has_experiments: bool = True
+    exploration: float = 0.0
 
     def view(self, request: ListRequest) -> RequestView:
         """State of a new request; reads the snapshot and the user's profile."""

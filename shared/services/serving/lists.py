@@ -22,6 +22,7 @@ from shared.models.baselines import MostPopular, fallback_scores
 from shared.ports import Caller
 from shared.ranking.batch import CHUNK, score_batch
 from shared.ranking.explanation import Explanation
+from shared.ranking.exploration import Exploration
 from shared.ranking.lists import build_list, may_show, to_items
 from shared.ranking.query import ListQuery, Recommendation
 from shared.ranking.similarity import similarity
@@ -89,7 +90,16 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     live = view.model.live(view.now)
     scores = live.scores(view.viewer)
     kind, rules = ListKind.RECOMMENDATIONS, view.snapshot.rules
-    return _answer(view, request, live.candidates, scores, kind=kind, placements=rules, variant=treatment.label)
+    return _answer(
+        view,
+        request,
+        live.candidates,
+        scores,
+        kind=kind,
+        placements=rules,
+        variant=treatment.label,
+        exploration=Exploration(treatment.exploration, request.seed),
+    )
 
 
 def recommend_each(
@@ -186,6 +196,7 @@ def _answer(
     placements: Rules | None = None,
     source: str | None = None,
     variant: str = "",
+    exploration: Exploration | None = None,
 ) -> Answer:
     """Answer with the best of c candidates: visibility mask, ranked list, items.
 
@@ -197,12 +208,13 @@ def _answer(
     placements : rules whose pins, boosts and cap by organizer apply; None for none. Blocks apply to every list.
     source : what ranked all of the events; None to explain each.
     variant : label of the variant of an experiment that made the list, "" for none.
+    exploration : share of slots that are explored; None for none.
     """
     catalog, viewer, query, rules = view.recommender.catalog, view.viewer, request.query, view.snapshot.rules
     allowed = may_show(catalog, candidates.rows, viewer, rules, view.now)
     if is_eligible is not None:
         allowed &= is_eligible
-    ranked = build_list(candidates, scores, allowed, query, rules=placements, now=view.now)
+    ranked = build_list(candidates, scores, allowed, query, rules=placements, now=view.now, exploration=exploration)
     # Events may have ended while they were scored.
     present = view.clock()
 
@@ -223,6 +235,7 @@ def _answer(
         is_fallback=version is None,
         is_degraded=bool(view.degraded),
         sources=[item.source or source or "" for item in items],
+        explored=[(place, item.drawn) for place, item in enumerate(items) if item.drawn],
     )
     token = issue(provenance, view.snapshot.keys, user_id=request.user_id)
     return Answer(token, version, items, ranked.cursor, view.degraded, first_end, provenance)

@@ -12,11 +12,13 @@ from shared.entities import Keys
 from shared.entities.fields import MAX_ID_BYTES, identifier
 from shared.entities.provenance import (
     LIFE,
+    MAX_EXPLORED,
     MAX_SOURCES,
     SOURCES,
     ListKind,
     Provenance,
     Segment,
+    has_explored,
     issue,
     list_id,
     named,
@@ -76,7 +78,8 @@ def test_the_codes_of_tokens_never_change() -> None:
     ]
     assert [segment.name for segment in Segment] == ["NOBODY", "WARM", "COLD", "VISITOR", "UNPROFILED"]
     assert SOURCES[:4] == ("", "collaborative", "content", "friends")
-    assert SOURCES[4:] == ("place", "price", "popularity", "soonest", "trending", "pinned")
+    assert SOURCES[4:10] == ("place", "price", "popularity", "soonest", "trending", "pinned")
+    assert SOURCES[10:] == ("explored",)
 
 
 def test_the_source_of_every_signal_has_a_code() -> None:
@@ -173,3 +176,37 @@ def test_positions_of_the_list_have_sources(position: int | None, source: str) -
 def test_lists_have_numbers_of_their_own() -> None:
     tokens = [issue(replace(GIVEN, seed=seed), OLD, user_id="u") for seed in range(100)]
     assert len({list_id(token) for token in tokens}) == 100
+
+
+EXPLORED = st.lists(st.tuples(st.integers(0, 255), st.sampled_from([1 / n for n in range(1, 51)])), max_size=20)
+
+
+@given(LISTS, EXPLORED)
+def test_a_token_tells_explored_slots_and_their_propensities(
+    given_list: Provenance,
+    explored: list[tuple[int, float]],
+) -> None:
+    provenance = replace(given_list, explored=explored)
+    token = issue(provenance, NEW, user_id="u")
+    assert len(token) < MAX_ID_BYTES
+    assert has_explored(token) == bool(explored)
+    found = verified(token, NEW, user_id="u", at=_issued(provenance))
+    assert found is not None
+    assert [position for position, _ in found.explored] == [position for position, _ in explored[:MAX_EXPLORED]]
+    for (_, chance), (_, stated) in zip(found.explored, explored, strict=False):
+        assert chance == pytest.approx(stated, rel=0.008)
+    assert len(found.sources) >= min(len(given_list.sources), MAX_SOURCES)
+
+
+def test_explored_slots_are_signed() -> None:
+    token = issue(replace(GIVEN, explored=[(3, 0.02)]), NEW, user_id="u")
+    data = bytearray(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+    data[27] ^= 1
+    forged = urlsafe_b64encode(bytes(data)).rstrip(b"=").decode()
+    assert verified(token, NEW, user_id="u", at=AT) is not None
+    assert verified(forged, NEW, user_id="u", at=AT) is None
+
+
+def test_whoever_knows_no_explored_slots_reads_other_tokens_as_before() -> None:
+    assert not has_explored(issue(GIVEN, NEW, user_id="u"))
+    assert not has_explored("x")
