@@ -209,6 +209,7 @@ def trainer(wired: Services, report: "Report") -> "Trainer":
         new_id=wired.new_id,
         run_smoke_test=wired.run_smoke_test,
         report=report,
+        keys=wired.keys,
     )
 
 

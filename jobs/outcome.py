@@ -12,6 +12,8 @@ _RECALL: Final = f"recall@{K}"
 _NORMAL: Final = 1.96
 """Standard errors on either side of a mean that bound its 95 % interval, for a normal distribution."""
 _BASELINES: Final = {"served": "the model in service", "popularity": "popularity"}
+_EXPLORED: Final = "explored"
+"""Beginning of the names of comparisons by explored slots, see `ExploredSlots.compared`."""
 _GROUPS: Final = {
     "all": "all users",
     "warm": "users with a hit before",
@@ -58,10 +60,21 @@ def groups(document: RunDocument) -> Iterator[str]:
         [f"{_BASELINES[name]}, {_GROUPS[group]}", f"{found['mean']:+.3f}", _interval(found), f"{found['users']:,}"]
         for key, found in document.comparisons.items()
         for name, _, group in [key.partition(" ")]
-        if found["users"]
+        if name in _BASELINES and found["users"]
     ]
     if rows:
         yield table(["difference to", f"NDCG@{K}", "95 % interval", "users"], rows)
+
+
+def explored(document: RunDocument) -> Iterator[str]:
+    """Table of what users would click in explored slots if each model chose their events, by what they clicked."""
+    rows = [
+        [key.removeprefix(f"{_EXPLORED} "), f"{found['mean']:.3f}", _interval(found), f"{found['users']:,}"]
+        for key, found in document.comparisons.items()
+        if key.startswith(f"{_EXPLORED} ")
+    ]
+    if rows:
+        yield table(["explored slots", "CTR", "95 % interval", "users"], rows)
 
 
 def details(document: RunDocument) -> Iterator[str]:

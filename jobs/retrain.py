@@ -59,7 +59,8 @@ def command(*, store: str | None, objects: str | None, model: str | None, at: st
     )
     with Console().task("training") as task:
         document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=scheduled_at or wired.now())
-    click.echo("\n\n".join([*outcome.details(document), *outcome.groups(document), *outcome.models(document)]))
+    tables = (outcome.details, outcome.groups, outcome.explored, outcome.models)
+    click.echo("\n\n".join(text for part in tables for text in part(document)))
 
 
 def shown_on(task: Task) -> Report:

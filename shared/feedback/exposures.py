@@ -1,7 +1,8 @@
 """Exposures: which events users were shown in lists, and at which positions, as columns."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final, Self
 
 import numpy as np
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.catalog import Catalog
-from shared.entities import Interaction, InteractionType
+from shared.entities import Interaction, InteractionType, Keys
+from shared.entities.provenance import verified
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import CODES
 
@@ -54,6 +56,49 @@ class ExposureColumns:
             np.array([row[2] for row in rows], np.int32),
             np.array([row[3] for row in rows], np.float64),
         )
+
+
+Page = tuple[str, str, Sequence[str], int, datetime]
+"""Impression: the user's id, the id of the list, the events, the position of the first, and the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExploredColumns:
+    """Columns of n exposures of events that exploration drew, in order of time, see `ranking/exploration.py`.
+
+    Attributes
+    ----------
+    user_ids, event_ids : lists of n ids.
+    propensities : float64 of shape (n,) – chance with which each event was drawn, above 0 up to 1.
+    shown_at : float64 of shape (n,) – POSIX seconds, ascending.
+    """
+
+    user_ids: Sequence[str] = ()
+    event_ids: Sequence[str] = ()
+    propensities: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    shown_at: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+    @classmethod
+    def of(cls, pages: Iterable[Page], keys: Keys) -> Self:
+        """Columns of the explored events of pages, as the signed ids of their lists tell; each event of a list once."""
+        found: dict[tuple[str, str], tuple[float, str, str, float]] = {}
+        for user_id, token, event_ids, first, at in sorted(pages, key=lambda page: page[4]):
+            provenance = verified(token, keys, user_id=user_id, at=at)
+            for position, chance in provenance.explored if provenance else ():
+                place = position - first
+                if 0 <= place < len(event_ids):
+                    row = (at.timestamp(), user_id, event_ids[place], chance)
+                    found.setdefault((token, event_ids[place]), row)
+        rows = list(found.values())
+        return cls(
+            [row[1] for row in rows],
+            [row[2] for row in rows],
+            np.array([row[3] for row in rows], np.float64),
+            np.array([row[0] for row in rows], np.float64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
-from shared.entities import Event, Interaction, InteractionType, Location, Origin, Status, User
+from shared.entities import Event, Interaction, InteractionType, Keys, Location, Origin, Status, User
 from shared.entities.markup import plain_text
+from shared.entities.provenance import has_explored
 from shared.errors import ArtifactError
-from shared.feedback.exposures import ExposureColumns
+from shared.feedback.exposures import ExploredColumns, ExposureColumns, Page
 from shared.feedback.interactions import ORIGINS, InteractionColumns
 from shared.feedback.weights import CODES
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
@@ -286,6 +287,25 @@ def exposures(
         positions=np.concatenate([np.empty(0, np.int32), *(part["position"].to_numpy() for part in parts)]),
         shown_at=np.concatenate([np.empty(0), *(_seconds(part["at"]) for part in parts)]),
     )
+
+
+def explored(files: Iterable[tuple[str, bytes]], keys: Keys, *, since: datetime, until: datetime) -> ExploredColumns:
+    """Events that exploration drew, as impressions in files tell that occurred in [`since`, `until`)."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    pages: list[Page] = []
+    for name, data in files:
+        table = read(INTERACTIONS, name, data, (*_SHOWN, "recommendation_id"))
+        at, tokens = table["occurred_at"], table["recommendation_id"]
+        is_within = compute.and_(compute.greater_equal(at, since), compute.less(at, until))
+        is_impression = compute.equal(table["type"], InteractionType.IMPRESSION.value)
+        wanted = [token for token in tokens.unique().to_pylist() if token and has_explored(token)]
+        is_explored = compute.is_in(tokens, value_set=pa.array(wanted, pa.string()))
+        for row in table.filter(compute.and_(compute.and_(is_within, is_impression), is_explored)).to_pylist():
+            event_ids, first = row["event_ids"] or [row["event_id"]], row["position"] or 0
+            pages.append((row["user_id"], row["recommendation_id"], event_ids, first, row["occurred_at"]))
+    return ExploredColumns.of(pages, keys)
 
 
 def _shown(table: "pa.Table", of_users: Vocabulary, since: datetime, until: datetime) -> "pa.Table":

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
-from shared.entities import Event, Interaction, User
+from shared.entities import Event, Interaction, Keys, User
 from shared.entities.interaction import MAX_STARS
 from shared.feedback.accounts import established, of_established, of_profiled
-from shared.feedback.exposures import ExposureColumns, Exposures
+from shared.feedback.exposures import ExploredColumns, ExposureColumns, Exposures
 from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.feedback.stars import estimate_stars
 from shared.learning.replay import MAX_LEARNED, Replay
@@ -30,6 +30,10 @@ HOLDOUT_SHARE: Final = 0.2
 
 EXPOSED_FOR: Final = timedelta(days=90)
 """Age of the oldest impressions that are learned from: what lists looked like earlier tells little about them now."""
+
+
+def _nothing_explored(_keys: Keys) -> ExploredColumns:
+    return ExploredColumns()
 
 
 def _no_exposures(_users: Vocabulary) -> ExposureColumns:
@@ -66,6 +70,7 @@ class TrainingSet:
     odd : report of the odd documents that the ledger holds; empty for data without a store.
     reviews : how the stars of reviews without any were estimated, see `_starred`; empty where none has words.
     exposed : gives what some users were shown, at least those of the vocabulary.
+    explored : gives what exploration has drawn, by the signed ids of lists.
     """
 
     events: Sequence[Event]
@@ -79,6 +84,7 @@ class TrainingSet:
     odd: OddDocuments = field(default_factory=OddDocuments)
     reviews: Mapping[str, float] = field(default_factory=dict)
     exposed: Callable[[Vocabulary], ExposureColumns] = _no_exposures
+    explored: Callable[[Keys], ExploredColumns] = _nothing_explored
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
@@ -119,6 +125,11 @@ class TrainingSet:
             latest = [chunk for chunk in chunks if chunk.stamped_until is None or chunk.stamped_until >= since]
             return parquet.exposures(files.contents(latest), users, since=since, until=now)
 
+        def explored(keys: Keys) -> ExploredColumns:
+            since, chunks = now - EXPOSED_FOR, files.ledger.feeds[INTERACTIONS].chunks
+            latest = [chunk for chunk in chunks if chunk.stamped_until is None or chunk.stamped_until >= since]
+            return parquet.explored(files.contents(latest), keys, since=since, until=now)
+
         return cls(
             events,
             catalog,
@@ -130,6 +141,7 @@ class TrainingSet:
             odd=odd,
             reviews=estimated,
             exposed=exposed,
+            explored=explored,
         )
 
     @cached_property

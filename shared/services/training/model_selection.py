@@ -1,16 +1,22 @@
 """Model selection on the latest holdout: the champion, its challengers, the incumbent and popularity."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.entities import KeySource
 from shared.evaluation.holdout import Holdout, latest_cutoff
 from shared.models.artifact import Manifest
 from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.ranking.recommender import Recommender
-from shared.selection.gate import MIN_USERS, Verdict, decide, difference
+from shared.selection.gate import MIN_USERS, Difference, Verdict, decide, difference
 from shared.selection.judging import K, Scores, judge, judge_served
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
+from shared.services.training.explored import ExploredSlots
 from shared.services.training.run import Run
 
 Served = tuple[Recommender, Manifest]
@@ -27,12 +33,18 @@ class Selection:
     scores : evaluation scores on the holdout by model name; "served" is the incumbent.
     verdict : decision of the gate on publishing the selected model.
     notes : remarks on the selection, for people.
+    explored : what users clicked in explored slots, estimated for each model's policy, see `ExploredSlots.compared`.
     """
 
     model: str
     scores: Mapping[str, Scores]
     verdict: Verdict
     notes: tuple[str, ...] = field(default=())
+    explored: Mapping[str, Difference] = field(default_factory=dict)
+
+    def comparisons(self) -> dict[str, Any]:
+        """Differences of the gate and estimates from explored slots as plain values, for the run document."""
+        return self.verdict.comparisons() | {name: asdict(found) for name, found in self.explored.items()}
 
 
 class ChampionChallenger:
@@ -44,13 +56,25 @@ class ChampionChallenger:
     half_life_days : half-life of an interaction's confidence, see `Settings`.
     challengers_s : seconds for fits, the champion's included; after that no further challenger begins.
     running : the training run that it belongs to.
+    keys : source of the keys by which lists say what was explored in them; None to leave that out.
     """
 
-    def __init__(self, champion: str, *, half_life_days: float, challengers_s: float, running: Run) -> None:
+    def __init__(
+        self,
+        champion: str,
+        *,
+        half_life_days: float,
+        challengers_s: float,
+        running: Run,
+        keys: KeySource | None = None,
+    ) -> None:
         self._champion = champion
         self._half_life_days = half_life_days
         self._challengers_s = challengers_s
         self._run = running
+        self._keys = keys
+        self._explored: ExploredSlots | None = None
+        self._chances: dict[str, NDArray[np.float64]] = {}
 
     def run(self, training_set: TrainingSet, served: Served | None) -> Selection:
         """Selection of a model: fits all models to the data before the holdout, evaluates them on it, and decides."""
@@ -65,6 +89,9 @@ class ChampionChallenger:
             recent = Holdout.of(table, catalog, served[1].trained_at)
             is_unseen = len(recent) >= MIN_USERS
             holdout = recent if is_unseen else holdout
+        if self._keys is not None:
+            columns = training_set.explored(self._keys())
+            self._explored = ExploredSlots.of(training_set, columns, holdout.cutoff) if len(columns) else None
         scores = {MostPopular.name: self._judge(MostPopular.name, training_set, holdout)}
         started = self._run.left_s()
         for name in sorted(MODELS, key=lambda name: name != self._champion):
@@ -87,7 +114,8 @@ class ChampionChallenger:
             notes.append(f"{model} {verdict.reason}; nothing is in service yet, so popularity is to serve first")
             model, verdict = MostPopular.name, decide(scores[MostPopular.name], served=None, popular=None)
         self._run.step("models compared", verdict.reason)
-        return Selection(model, scores | ({"served": incumbent} if incumbent else {}), verdict, tuple(notes))
+        explored = self._explored.compared(self._chances, MostPopular.name) if self._explored else {}
+        return Selection(model, scores | ({"served": incumbent} if incumbent else {}), verdict, tuple(notes), explored)
 
     def _winner(self, scores: Mapping[str, Scores], notes: list[str]) -> str:
         """Winner: the best challenger that beats the champion beyond the confidence interval, else the champion."""
@@ -134,4 +162,6 @@ class ChampionChallenger:
         self._run.check()
         recommender = training_set.fit(model, holdout.cutoff, half_life_days=self._half_life_days)
         self._run.check()
+        if self._explored:
+            self._chances[model] = self._explored.chances(recommender)
         return judge(recommender, holdout, training_set.table, training_set.catalog, training_set.users)

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 
 from shared.catalog.calendar import Calendar
+from shared.entities import KeySource
 from shared.entities.prices import Prices
 from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
 from shared.evaluation.ratings import evaluate_ratings
@@ -71,6 +72,7 @@ class Trainer:
     new_id : gives a unique id, for names of files and versions.
     run_smoke_test : runs `smoke_test.answer` in a process of its own.
     report : callback for each step.
+    keys : source of the deployment's keys, which verify what lists say of exploration; None to leave that out.
     """
 
     documents: Documents
@@ -79,6 +81,7 @@ class Trainer:
     new_id: Callable[[], str]
     run_smoke_test: smoke_test.RunSmokeTest
     report: Report
+    keys: KeySource | None = None
 
 
 def retrain(trainer: Trainer, plan: Plan, *, scheduled_at: datetime) -> RunDocument:
@@ -154,6 +157,7 @@ class _Training:
                 half_life_days=self._plan.half_life_days,
                 challengers_s=self._plan.challengers_s,
                 running=self._run,
+                keys=self._trainer.keys,
             )
             selection = comparison.run(training_set, served)
         self._document.metrics = {name: scores.metrics() for name, scores in selection.scores.items()}
@@ -162,7 +166,7 @@ class _Training:
             self._document.metrics = {**self._document.metrics, "ratings": ratings}
         if training_set.reviews:
             self._document.metrics = {**self._document.metrics, "reviews": training_set.reviews}
-        self._document.comparisons = selection.verdict.comparisons()
+        self._document.comparisons = selection.comparisons()
         with self._run.phase("drift"):
             incumbent = selection.scores.get("served")
             if served and incumbent:
