@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from benchmarks.simulator.clock import Clock
 from benchmarks.simulator.diary import Act, Diary, IsPart
 from benchmarks.simulator.simulation import Simulation
