@@ -174,7 +174,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An experiment. */
+        /** An experiment with its latest analysis. */
         get: operations["getExperiment"];
         /**
          * Defines an experiment; every instance follows within a minute.
@@ -556,7 +556,7 @@ export interface components {
              * @description Source of the event's rank; null without explain.
              * @enum {string|null}
              */
-            source: "collaborative" | "content" | "friends" | "place" | "price" | "popularity" | "soonest" | "trending" | "pinned" | null;
+            source: "collaborative" | "content" | "friends" | "place" | "price" | "popularity" | "soonest" | "trending" | "pinned" | "explored" | null;
             /** @description Reasons in English, with whole titles. */
             reasons: string[];
             /** @description The same reasons in the same order, for other languages. */
@@ -646,6 +646,8 @@ export interface components {
             operations: Record<string, never>;
             /** @description Version in service, its age and size, trainings and drift. */
             model: Record<string, never>;
+            /** @description Analyses of the experiments of the day by id, as of the last day that is over. */
+            experiments: Record<string, never>;
             /** @description Bookings of the next four weeks. */
             forecast: Record<string, never>;
             /** @description What was predicted beside what happened. */
@@ -784,6 +786,35 @@ export interface components {
              * @default 0
              */
             holdout: number;
+        };
+        AnalysedExperiment: {
+            experiment_id: components["schemas"]["Id"];
+            /** @description Variants, the first of which is the control. Their shares add up to at most 1; the rest of the audience is not in the experiment. */
+            variants: components["schemas"]["Variant"][];
+            starts_at: components["schemas"]["ExperimentStart"];
+            ends_at: components["schemas"]["ExperimentEnd"];
+            /** @description Segments of users who are in the experiment, by default all of these; others never are. */
+            audience?: ("warm" | "cold" | "visitor")[];
+            /**
+             * @description Metric that decides.
+             * @default ctr
+             * @enum {string}
+             */
+            metric: "ctr" | "conversion" | "bookings_per_user" | "stars";
+            /**
+             * @description Smallest relative change of the metric that matters to you; intervals are narrowest for it.
+             * @default 0.05
+             */
+            effect: number;
+            /** @description Figures that no variant may worsen. */
+            guardrails?: ("ctr" | "conversion" | "bookings_per_user" | "stars" | "latency" | "fallback")[];
+            /**
+             * @description Share of the audience that sees popularity only, the same users in all experiments.
+             * @default 0
+             */
+            holdout: number;
+            /** @description Figures of the arms, their differences to the control, checks and a verdict, after the last day that is over; null before the first. */
+            analysis: Record<string, never> | null;
         };
         Rules: {
             /** @description Events at the top of recommendations, in this order. */
@@ -1470,7 +1501,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["KnownExperiment"];
+                    "application/json": components["schemas"]["AnalysedExperiment"];
                 };
             };
             400: components["responses"]["BadRequest"];

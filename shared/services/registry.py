@@ -5,7 +5,7 @@ compare-and-swap: forward when a training publishes, or to any kept version when
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -181,16 +181,20 @@ def activate(objects: ObjectStore, version: str, *, now: datetime, hold: bool = 
     return moved
 
 
-def prune(objects: ObjectStore) -> list[str]:
+def prune(objects: ObjectStore, *, named: Collection[str] = ()) -> list[str]:
     """Pruning: delete all versions but the newest `KEPT` and the one in service, and older leftovers of killed runs.
 
     Returns the names of the deleted folders, sorted.
+
+    Parameters
+    ----------
+    named : versions that are kept as well, since experiments name them.
     """
     blob = objects.read(POINTER)
     if blob is None:
         return []
     current = Pointer.from_json(blob.data)
-    kept = {current.version, *_stored(objects)[:KEPT]}
+    kept = {current.version, *_stored(objects)[:KEPT], *named}
     folders = {name.split("/")[1] for name in objects.names(FOLDER) if name.count("/") > 1}
     # A folder newer than every published version belongs to a run that may still be uploading.
     pruned = sorted(folder for folder in folders - kept if folder < current.newest)

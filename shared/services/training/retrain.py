@@ -18,6 +18,7 @@ from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.selection import drift
 from shared.services import forecasts, registry
+from shared.services.experiments import versions_of
 from shared.services.training import run, smoke_test
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
@@ -275,7 +276,8 @@ class _Training:
         self._document.version = manifest.version
         self._decide(run.PUBLISHED, reason)
         self._run.step("pointer moved", f"published {manifest.version}")
-        for version in registry.prune(self._objects):
+        experiments = list(self._trainer.documents.experiments.ending_after(self._trainer.clock()))
+        for version in registry.prune(self._objects, named=versions_of(experiments)):
             self._run.step("version pruned", f"deleted {version}")
 
     def _decide(self, decision: str, reason: str) -> None:
