@@ -212,6 +212,8 @@ def _details(report: DailyReport) -> Iterator[tuple[str, list[tuple[str, str]]]]
             *(("drifted", name) for name in model.get("drift", {}).get("drifted", [])),
         ],
     )
+    experiments = report.sections.get("experiments", {})
+    yield "Experiments", [(name, str(found["verdict"]["text"])) for name, found in experiments.items()]
     yield "Settled", [(name, number(count)) for name, count in operations.get("settled", {}).items()]
     yield "Interactions", [(name, number(count)) for name, count in operations.get("interactions", {}).items()]
     yield "Odd documents", [(name, number(count)) for name, count in operations.get("odd_documents", {}).items()]

@@ -188,3 +188,57 @@ def test_hand_set_weights_rank_by_the_same_model(wire: Wire, client: FlaskClient
     assert {provenance.variant for _, provenance, _ in found} == {named("e/now"), named("e/hand")}
     assert len({provenance.model for _, provenance, _ in found}) == 1
     assert all(body["degraded"] == [] for _, _, body in found)
+
+
+def test_without_a_setting_nothing_is_explored_and_with_one_lists_say_what_was(
+    wire: Wire, trained: FlaskClient, clock: Clock
+) -> None:
+    assert all(listed(trained, f"u{number}", clock)[1].explored == () for number in range(10))
+    wire(exploration=0.5)
+    clock.forward(timedelta(minutes=1))
+    drawn = 0
+    for number in range(10):
+        ids, provenance, body = listed(trained, f"u{number}", clock)
+        assert len(set(ids)) == len(ids) == 5
+        places = {position for position, _ in provenance.explored}
+        assert places == {place for place, item in enumerate(body["items"]) if item["source"] == "explored"}
+        assert all(0.02 <= chance <= 1 for _, chance in provenance.explored)
+        drawn += len(places)
+    assert 10 < drawn < 40
+    nobody = trained.get(f"{API}/recommendations").get_json()
+    assert all(item["source"] != "explored" for item in nobody["items"])
+
+
+def test_pages_of_explored_lists_repeat_no_event(wire: Wire, trained: FlaskClient, clock: Clock) -> None:
+    wire(exploration=0.5)
+    query = {"user_id": "u1", "limit": 3}
+    seen, cursor = list[str](), None
+    for _ in range(3):
+        body = trained.get(f"{API}/recommendations", query_string={**query, **({"cursor": cursor} if cursor else {})})
+        seen += [item["event_id"] for item in body.get_json()["items"]]
+        cursor = body.get_json()["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) > 3
+
+
+def test_a_variant_explores_more_than_the_deployment(wire: Wire, trained: FlaskClient, clock: Clock) -> None:
+    variants = [{"name": "now", "share": 0.5}, {"name": "curious", "share": 0.5, "exploration": 0.5}]
+    started(trained, clock, {**BODY, "variants": variants})
+    drawn = Counter[int]()
+    for number in range(20):
+        _, provenance, _ = listed(trained, f"u{number}", clock)
+        drawn[provenance.variant] += len(provenance.explored)
+    assert drawn[named("e/now")] == 0 < drawn[named("e/curious")]
+
+
+def test_a_variant_may_be_more_diverse(trained: FlaskClient, clock: Clock) -> None:
+    variants = [{"name": "now", "share": 0.5}, {"name": "diverse", "share": 0.5, "diversity": 1.0}]
+    asked = {f"jazz_fan_{number}": listed(trained, f"jazz_fan_{number}", clock)[0] for number in range(5)}
+    started(trained, clock, {**BODY, "variants": variants})
+    for user_id, before in asked.items():
+        ids, provenance, _ = listed(trained, user_id, clock)
+        is_diverse = provenance.variant == named("e/diverse")
+        query = {"user_id": user_id, "limit": 5, "diversity": 1.0}
+        wanted = trained.get(f"{API}/recommendations", query_string=query).get_json()["items"]
+        assert ids == ([item["event_id"] for item in wanted] if is_diverse else before)

@@ -48,8 +48,6 @@ def add_day(
 ) -> dict[str, Any]:
     """Addition of a day to the experiments that ran on it; returns their analyses by id, without their history.
 
-    Raises `ArtifactError` for a state that cannot be read.
-
     Parameters
     ----------
     rows : rows of the day, see `rows.read_rows`.
@@ -63,12 +61,11 @@ def add_day(
         for arm in each.arms():
             variant = named(each.label(arm))
             name = _state_name(each, arm)
-            blob = objects.read(name)
-            before = ArmState.from_bytes(blob.data, name) if blob else ArmState()
+            before, generation = _state(objects, name)
             lists = figures.variants.get(hexadecimal(variant), OperationFigures())
             arms[arm] = before.with_day(day, acts.by_subject(variant), lists) if acts else before
             if arms[arm] is not before:
-                objects.write(name, arms[arm].to_bytes(), generation=blob.generation if blob else 0)
+                objects.write(name, arms[arm].to_bytes(), generation=generation)
         analyses[each.experiment_id] = _analysed(objects, each, arms, day)
     return analyses
 
@@ -85,14 +82,13 @@ def drop_erased(objects: ObjectStore, experiments: Iterable[Experiment], forgott
     for each in experiments:
         for arm in each.arms():
             name, salt = _state_name(each, arm), objects.read(_salt_name(named(each.label(arm))))
-            blob = objects.read(name)
-            if blob is None or salt is None:
+            if salt is None:
                 continue
             salted = Salted(salt.data, keys)
-            state = ArmState.from_bytes(blob.data, name)
+            state, generation = _state(objects, name)
             kept = state.without(np.array([salted.note(note) for note in forgotten.times], np.uint64))
             if len(kept.users) < len(state.users):
-                objects.write(name, kept.to_bytes(), generation=blob.generation)
+                objects.write(name, kept.to_bytes(), generation=generation)
                 dropped += len(state.users) - len(kept.users)
     return dropped
 
@@ -105,6 +101,18 @@ def prune(objects: ObjectStore, experiments: Iterable[Experiment]) -> None:
     for name in objects.names(FOLDER):
         if name not in names and not name.endswith("/analysis.json"):
             objects.delete(name)
+
+
+def _state(objects: ObjectStore, name: str) -> tuple[ArmState, int]:
+    """State of an arm and its generation; an empty one in place of one that cannot be read, which it replaces."""
+    blob = objects.read(name)
+    if blob is None:
+        return ArmState(), 0
+    try:
+        return ArmState.from_bytes(blob.data, name), blob.generation
+    except ArtifactError as error:
+        _log.warning(json.dumps({"message": "the users of an experiment are lost", "reason": error.for_log()}))
+        return ArmState(), blob.generation
 
 
 def _analysed(objects: ObjectStore, experiment: Experiment, arms: Mapping[str, ArmState], day: date) -> dict[str, Any]:
