@@ -14,7 +14,7 @@ from shared.adapters import firestore, sqlite
 from shared.adapters.firestore.transactions import transact
 from shared.adapters.objects.cloudstorage import CloudObjects
 from shared.adapters.objects.folder import FolderObjects
-from shared.entities import EventCounts, InteractionType, Rules, User
+from shared.entities import EventCounts, Experiment, InteractionType, Rules, User, Variant
 from shared.errors import StoreUnavailable
 from shared.ports import (
     DeadLetter,
@@ -34,6 +34,7 @@ from tools.emulators.process import free_port
 DEADLINE_S = 0.2
 SLACK_S = 2.0
 SAVED = did("a", kind=InteractionType.SAVE, recorded_at=NOW)
+EXPERIMENT = Experiment(experiment_id="a", variants=(Variant(name="a", share=1.0),), starts_at=NOW, ends_at=NOW)
 ONE = EventCounts({InteractionType.SAVE: 1}, {0: 1})
 
 DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
@@ -86,6 +87,9 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "bookmarks.read": lambda store: store.bookmarks.read("a"),
     "bookmarks.move": lambda store: store.bookmarks.move("a", NOW),
     "counters.changed_since": lambda store: list(store.counters.changed_since(NOW)),
+    "experiments.get": lambda store: store.experiments.get("a"),
+    "experiments.ending_after": lambda store: list(store.experiments.ending_after(NOW)),
+    "experiments.put": lambda store: store.experiments.put(EXPERIMENT),
     "rules.read": lambda store: store.rules.read(),
     "rules.write": lambda store: store.rules.write(Rules()),
 }
