@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from benchmarks.runs import Results, report, run
 from benchmarks.simulator.clock import Clock
 from benchmarks.simulator.simulation import Simulation
-from benchmarks.simulator.system import System
+from benchmarks.simulator.system import Shown, System
 from benchmarks.simulator.world import World
 from shared.entities import InteractionType
 
@@ -105,8 +105,8 @@ def _figures(folder: Path, world: World, seed: int, days: int, share: float, mod
     return float(np.mean(waits)), float(np.mean(is_found)), clicks / impressions, sum(each.credited for each in of_days)
 
 
-def _is_ranked(shown: object) -> bool:
-    return getattr(shown, "kind", "") == "recommendations"
+def _is_ranked(shown: Shown, _: str) -> bool:
+    return shown.kind == "recommendations"
 
 
 def _good_new_events(world: World, days: int) -> NDArray[np.int64]:
