@@ -11,7 +11,10 @@ from flask.testing import FlaskClient
 from shared.entities import Experiment, Variant
 from shared.entities.provenance import Provenance, Segment, named, verified
 from shared.experiments.assignment import assigned
-from shared.ports import Documents
+from shared.models.artifact import Manifest
+from shared.ports import Documents, ObjectStore
+from shared.ranking.recommender import Recommender
+from shared.services.registry import load_version
 from shared.signals.users import UserBatch
 from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW
@@ -150,6 +153,32 @@ def test_a_variant_may_have_an_earlier_version_of_the_model(trained: FlaskClient
     started(trained, clock, body)
     versions = Counter(listed(trained, f"u{number}", clock)[2]["model_version"] for number in range(20))
     assert versions.keys() == {before, after}
+
+
+def test_a_version_is_loaded_once_whatever_its_weights(
+    wire: Wire, client: FlaskClient, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wire(model="blend")
+    before = client.post("/retrain").get_json()["version"]
+    clock.forward(DAY)
+    client.post("/retrain")
+    clock.forward()
+    loaded = list[str]()
+
+    def load(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
+        loaded.append(version)
+        return load_version(objects, version)
+
+    monkeypatch.setattr("shared.services.serving.snapshot.load_version", load)
+    variants = [{"name": "now", "share": 0.5}, {"name": "old", "share": 0.5, "model": before, "weights": "hand"}]
+    starts_at = (clock.now + timedelta(minutes=1)).isoformat()
+    started(client, clock, {**BODY, "variants": variants, "starts_at": starts_at})
+    for _ in range(3):
+        clock.forward(timedelta(minutes=1))
+        found = [listed(client, f"u{number}", clock) for number in range(10)]
+        versions = {(body["model_version"] == before, provenance.variant) for _, provenance, body in found}
+        assert versions == {(True, named("e/old")), (False, named("e/now"))}
+    assert loaded.count(before) == 1
 
 
 def test_a_model_that_cannot_be_loaded_is_left_out_and_the_answer_says_so(

@@ -287,11 +287,12 @@ class Serving:
         wanted = {variant.ranker() for each in snapshot.experiments for variant in each.variants}
         wanted |= {(POPULARITY, WEIGHTS[0]) for each in snapshot.experiments if each.holdout}
         made: dict[Ranker, Snapshot] = {}
-        bases = {"": replace(snapshot, alternatives={})}
+        current = replace(snapshot, alternatives={})
+        bases = {"": current, snapshot.model_version or "": current}
         degraded = snapshot.degraded
-        for version in sorted({model for model, _ in wanted} - {"", POPULARITY}):
+        for version in sorted({model for model, _ in wanted} - {POPULARITY, *bases}):
             try:
-                bases[version] = self._version(snapshot, version, now)
+                made[version, WEIGHTS[0]] = bases[version] = self._version(snapshot, version, now)
             except Exception as error:  # noqa: BLE001  # the edge of a thread: an error must not end the refreshes
                 reason = error.for_log() if isinstance(error, MarqueeError) else repr(error)
                 _log.warning("leaves out the variants of model %s: %s", version, reason)
@@ -319,6 +320,7 @@ class Serving:
             loaded = replace(snapshot, alternatives={}, experiments=())
             known = replace(self._with_version(loaded, version, now), rules=Rules(), degraded=())
             if problem := self_test(known.recommender, now):
+                self._refuse(version, problem)
                 raise ArtifactError(f"model {version}: {problem}")
         known = self._popularity(self._events(known, now), now)
         return replace(known, read_until=_reached(now, known.seen))
