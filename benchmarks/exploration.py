@@ -25,7 +25,9 @@ _GOOD: Final = 0.75
 """Quantile of the mean utility above which a new event is good."""
 _LEFT_DAYS: Final = 3
 """Days that a new event has at least to be found in."""
-_FIGURES: Final = ("days_to_found", "found", "ctr", "bookings")
+_FIGURES: Final = ("days_to_look", "days_to_found", "found", "ctr", "bookings")
+"""Mean days from an announcement to the first impression and to `_LOOKS` of them, the share of events that got as many,
+and what all lists of recommendations earned."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--cities, --days, --users, --events and --interactions: expected positive numbers, and more days")
 
     def measure() -> Results:
-        report(f"{'city':>5}{'share':>7}{'days to found':>15}{'found':>8}{'CTR':>9}{'bookings':>10}")
+        report(f"{'city':>5}{'share':>7}{'days to look':>14}{'to found':>10}{'found':>8}{'CTR':>9}{'bookings':>10}")
         found: dict[str, list[tuple[float, ...]]] = {}
         for seed in range(1, given.cities + 1):
             world = World.of(
@@ -61,23 +63,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
             for share in (0.0, given.share):
                 with tempfile.TemporaryDirectory(prefix="marquee-exploration-") as folder:
-                    figures = _figures(Path(folder), world, seed, given.days, share, given.model)
+                    figures = figures_of(
+                        Path(folder), world, seed=seed, days=given.days, share=share, model=given.model
+                    )
                 found.setdefault(f"{share:g}", []).append(figures)
-                days, part, ctr, bookings = figures
-                report(f"{seed:>5}{share:>7.0%}{days:>15.2f}{part:>8.0%}{ctr:>9.2%}{bookings:>10,.0f}")
+                look, days, part, ctr, bookings = figures
+                report(f"{seed:>5}{share:>7.0%}{look:>14.2f}{days:>10.2f}{part:>8.0%}{ctr:>9.2%}{bookings:>10,.0f}")
             yield {
                 name: dict(zip(_FIGURES, np.mean(each, axis=0).tolist(), strict=True)) for name, each in found.items()
             }
         for name, each in found.items():
-            days, part, ctr, bookings = np.mean(each, axis=0)
-            report(f"{'all':>5}{float(name):>7.0%}{days:>15.2f}{part:>8.0%}{ctr:>9.2%}{bookings:>10,.0f}")
+            look, days, part, ctr, bookings = np.mean(each, axis=0)
+            report(f"{'all':>5}{float(name):>7.0%}{look:>14.2f}{days:>10.2f}{part:>8.0%}{ctr:>9.2%}{bookings:>10,.0f}")
 
     return run(measure, lambda _: None, given.out)
 
 
-def _figures(folder: Path, world: World, seed: int, days: int, share: float, model: str) -> tuple[float, ...]:
+def figures_of(folder: Path, world: World, *, seed: int, days: int, share: float, model: str) -> tuple[float, ...]:
     """Figures of a city with a share of explored slots, see `_FIGURES`."""
     clock = Clock(_START - timedelta(hours=2))
+    folder.mkdir(exist_ok=True)
     with System.opened(folder, clock, model=model, challengers_s=0.0, exploration=share) as system:
         system.load(world)
         system.retrain()
@@ -91,18 +96,19 @@ def _figures(folder: Path, world: World, seed: int, days: int, share: float, mod
         if act.type is InteractionType.IMPRESSION and act.shown is not None and act.shown.kind == "recommendations"
     ]
     end = _START + timedelta(days=days)
-    waits, is_found = [], []
+    looks, waits, is_found = [], [], []
     for row in good.tolist():
         event = world.events[row]
         times = [act.at for act in shown if event.event_id in act.event_ids]
         begin, last = event.created_at or _START, min(end, event.starts_at or end)
         is_found.append(len(times) >= _LOOKS)
         # An event that is not found by its start, or by the end, has waited until then.
-        until = times[_LOOKS - 1] if len(times) >= _LOOKS else last
-        waits.append((until - begin) / timedelta(days=1))
+        looks.append(((times[0] if times else last) - begin) / timedelta(days=1))
+        waits.append(((times[_LOOKS - 1] if is_found[-1] else last) - begin) / timedelta(days=1))
     of_days = [simulation.diary.figures((_START + timedelta(days=number)).date(), _is_ranked) for number in range(days)]
     clicks, impressions = (sum(getattr(each, name) for each in of_days) for name in ("clicks", "impressions"))
-    return float(np.mean(waits)), float(np.mean(is_found)), clicks / impressions, sum(each.credited for each in of_days)
+    bookings = sum(each.credited for each in of_days)
+    return float(np.mean(looks)), float(np.mean(waits)), float(np.mean(is_found)), clicks / impressions, bookings
 
 
 def _is_ranked(shown: Shown, _: str) -> bool:
