@@ -2,33 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.abtest import COUNTS, START, analysis, arm_of, counted, defined
 from benchmarks.simulator.clock import Clock
-from benchmarks.simulator.diary import Act, Diary, IsPart
+from benchmarks.simulator.diary import Act
 from benchmarks.simulator.simulation import Simulation
 from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.entities import InteractionType, Keys
 from shared.entities.provenance import Provenance, verified
-from shared.experiments.assignment import chosen
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.explored import ExploredSlots
 from shared.services.training.ledger_sync import LedgerFiles
-
-START: Final = datetime(2026, 5, 4, tzinfo=UTC)
-SHARES: Final = {"now": 0.5, "popular": 0.5}
-BODY: Final = {
-    "variants": [{"name": "now", "share": 0.5}, {"name": "popular", "share": 0.5, "model": "popularity"}],
-    "starts_at": START.isoformat(),
-    "effect": 0.3,
-}
-RANKED: Final = ("recommendations", "rank")
-"""Lists that variants rank."""
 
 
 @contextmanager
@@ -40,34 +29,19 @@ def simulated(
     with System.opened(folder, Clock(START - timedelta(hours=2)), model="blend", challengers_s=0.0) as system:
         system.load(world)
         system.retrain()
-        system.define("e", {**BODY, "ends_at": (START + timedelta(days=days)).isoformat()})
+        defined(system, days=days, effect=0.3)
         yield Simulation(system, world, START, monitor_every=timedelta(hours=12), train_every=0, is_silent=is_silent)
-
-
-def arm_of(name: str) -> IsPart:
-    return lambda shown, _: shown.kind in RANKED and chosen(SHARES, "e", shown.user_id) == name
-
-
-def told(arm: dict[str, Any]) -> tuple[int, ...]:
-    return tuple(arm[name] for name in ("users", "impressions", "clicks", "bookings", "ratings"))
-
-
-def counted(diary: Diary, days: list[date], name: str) -> tuple[int, ...]:
-    is_part = arm_of(name)
-    figures = [diary.figures(day, is_part) for day in days]
-    sums = (sum(getattr(each, field) for each in figures) for field in ("impressions", "clicks", "credited", "ratings"))
-    return len(diary.users(days[-1], is_part)), *sums
 
 
 def test_figures_of_thirty_days_are_what_the_users_did_and_the_verdict_is_right(tmp_path: Path) -> None:
     with simulated(tmp_path, users=40, days=31) as simulation:
         for _ in simulation.days(31):
             pass
-        found = simulation.system.experiment("e")["analysis"]
+        found = analysis(simulation.system)
+    assert found is not None
     assert found["day"] == (START + timedelta(days=29)).date().isoformat()
-    days = [(START + timedelta(days=number)).date() for number in range(30)]
     for arm in found["arms"]:
-        assert told(arm) == counted(simulation.diary, days, arm["name"])
+        assert tuple(arm[name] for name in COUNTS) == counted(simulation.diary, arm["name"], days=30)
         assert arm["lists"] > 0
     now, popular = found["arms"]
     assert now["ctr"] > 1.3 * popular["ctr"]
@@ -81,12 +55,13 @@ def test_figures_of_thirty_days_are_what_the_users_did_and_the_verdict_is_right(
 def test_an_arm_whose_users_get_lost_is_noticed(tmp_path: Path) -> None:
     def is_silent(user_id: str) -> bool:
         """App of which a release reports nothing, for nearly all users of one arm."""
-        return chosen(SHARES, "e", user_id) == "popular" and not user_id.endswith("7")
+        return arm_of(user_id) == "popular" and not user_id.endswith("7")
 
     with simulated(tmp_path, users=240, days=3, is_silent=is_silent) as simulation:
         for _ in simulation.days(3):
             pass
-        found = simulation.system.experiment("e")["analysis"]
+        found = analysis(simulation.system)
+    assert found is not None
     assert found["sample_ratio"]["is_mismatch"]
     assert found["verdict"]["kind"] == "mismatch"
 
