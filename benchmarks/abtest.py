@@ -3,16 +3,16 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.runs import Results, report, run
 from benchmarks.simulator.clock import Clock
-from benchmarks.simulator.diary import Diary
+from benchmarks.simulator.diary import Diary, IsPart
 from benchmarks.simulator.simulation import Simulation
-from benchmarks.simulator.system import Shown, System
+from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from shared.experiments.assignment import chosen
 
@@ -42,9 +42,9 @@ def analysis(system: System) -> dict[str, Any] | None:
     return found
 
 
-def is_of(arm: str) -> Callable[[Shown], bool]:
-    """Whether lists are of an arm, as the simulator finds by itself."""
-    return lambda shown: shown.kind in RANKED and arm_of(shown.user_id) == arm
+def is_of(arm: str) -> IsPart:
+    """Choice of the lists of an arm, as the simulator finds them by itself: those of known users."""
+    return lambda shown, _: bool(shown.user_id) and shown.kind in RANKED and arm_of(shown.user_id) == arm
 
 
 def arm_of(user_id: str) -> str:
