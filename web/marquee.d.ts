@@ -92,8 +92,8 @@ export interface MarqueeEvents {
   sent: Received & { user_id: string | null };
   /** The API refused an interaction, which has left the queue. */
   rejected: { interaction: Interaction; field: string; reason: string };
-  /** Interactions that were never sent: the queue was full, they were older than seven days, or could not be sent. */
-  dropped: { interactions: readonly unknown[]; reason: "full" | "expired" | "unusable" };
+  /** An interaction left the queue unsent: the queue was full, it was older than seven days, or it cannot be sent. */
+  dropped: { interaction: unknown; reason: "full" | "expired" | "unusable" };
   /** A batch could not be sent, and waits for the next time. */
   error: MarqueeError;
   /** A request has ended: `status` is 0 without an answer, `body` is that of the request, without tokens. */
@@ -118,6 +118,11 @@ export type ErrorCode =
 
 /** Failure of a call. */
 export class MarqueeError extends Error {
+  constructor(
+    message: string,
+    code: ErrorCode,
+    about?: { status?: number; field?: string | null; retryAfterMs?: number | null; cause?: unknown },
+  );
   readonly name: "MarqueeError";
   /** HTTP status, 0 where no answer came. */
   readonly status: number;
@@ -193,7 +198,7 @@ export class Marquee {
    */
   flush(): Promise<Flushed>;
 
-  /** Ids of the events that the visitor or user acted on in this tab, newest first: `recent` of a visitor's lists. */
+  /** Ids of the events that a visitor acted on in this tab, newest first: the parameter `recent` of a visitor's lists. */
   readonly recent: string[];
 
   /**
@@ -239,5 +244,5 @@ export class Marquee {
   on<Name extends keyof MarqueeEvents>(name: Name, listener: (detail: MarqueeEvents[Name]) => void): () => void;
 }
 
-/** Document id of an interaction that an app writes to Firestore itself; `occurredAt` is the document's time. */
-export function interactionId(userId: string, interaction: Interaction, occurredAt?: Date): Promise<string>;
+/** Limits of the API: interactions of a request, events of a page of impressions, ids of `recent`, days of the past. */
+export const LIMITS: Readonly<{ interactions: number; page: number; recent: number; days: number }>;
