@@ -77,6 +77,7 @@ export class Marquee {
   #timer = null;
   #chain = Promise.resolve();
   #beaconed = new Set();
+  #room = BEACON_BYTES;
   #shown;
   #offsets = new Map();
   #watcher = null;
@@ -211,6 +212,7 @@ export class Marquee {
     this.#cut();
     clearTimeout(this.#timer);
     this.#timer = null;
+    this.#room = BEACON_BYTES;
     this.#chain = this.#chain.then(async () => {
       const sent = await this.#locked(() => this.#drain());
       return { sent, waiting: this.#queue().length };
@@ -518,12 +520,11 @@ export class Marquee {
     if (user && this.#options.idToken && !token) return;
     const tokens = { id_token: token ?? undefined, app_check_token: this.#last?.app ?? undefined };
     const url = `${this.#options.baseUrl}/interactions`;
-    let room = BEACON_BYTES;
     for (const batch of this.#batches()) {
       if (batch.rows.every(([key]) => this.#beaconed.has(key))) continue;
       const body = JSON.stringify({ ...this.#body(batch), ...tokens });
-      room -= size(body);
-      if (room < 0) return;
+      this.#room -= size(body);
+      if (this.#room < 0) return;
       for (const [key] of batch.rows) this.#beaconed.add(key);
       const isQueued = tried(() => navigator.sendBeacon(url, body), false);
       if (!isQueued) fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});

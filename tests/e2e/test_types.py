@@ -71,7 +71,7 @@ marquee.on("rejected", ({ interaction, field }) => console.log(interaction.type,
 await marquee.setRules({ ...(await marquee.rules({ signal })), max_per_organizer: 3 });
 await marquee.activate((await marquee.models()).models[0]!.version, { hold: true });
 document.createElement("marquee-list").name = "popular";
-new Marquee({ userId: () => null, idToken: async () => null, storage: null, fallback: async () => [{ event_id: "e" }] });
+new Marquee({ userId: () => null, idToken: async () => null, fallback: async () => [{ event_id: "e" }] });
 console.log(shown, left_out.length, (await marquee.data("u")).documents.length, (await marquee.health()).status);
 """
 
