@@ -10,13 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import click
 from cloudevents.http import CloudEvent
-from flask import Flask, Request, Response, jsonify, request, send_from_directory
+from flask import Flask, Request, Response, request, send_from_directory
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from functions import wiring
@@ -25,6 +24,7 @@ from functions.interaction import interaction
 from jobs import outcome
 from jobs.commandline import Job, run
 from jobs.console import Console
+from jobs.demo_routes import Town, demo_routes, generated_town
 from jobs.load import load_folder
 from jobs.options import ReadingOptions, reading_help, reading_options
 from jobs.retrain import shown_on
@@ -37,7 +37,6 @@ from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
-_MAX_SUGGESTED_USERS: Final = 1_000
 _MAX_PORT: Final = 65_535
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
@@ -98,9 +97,14 @@ class PatientHandler(WSGIRequestHandler):
     timeout = 10.0
 
 
-def make_app(wired: wiring.Services) -> Flask:
-    """Flask app of the demo: the web page, the API and a list of user ids to choose from."""
+def make_app(wired: wiring.Services, town: Town | None = None) -> Flask:
+    """Flask app of the demo: the site with the demo's own part, the API, and routes that take the place of Firebase.
+
+    The site asks `backend.js` who somebody is and for documents. Deployed, that is Firebase; here it is a module of the
+    same exports that asks this server. Other files of the site are the same.
+    """
     app = Flask("marquee", static_folder=None)
+    app.register_blueprint(demo_routes(wired, town or Town()))
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
     @app.before_request
@@ -112,17 +116,23 @@ def make_app(wired: wiring.Services) -> Flask:
     def call_api(_path: str) -> Response:
         return api(request)
 
-    @app.get("/demo/users")
-    def users() -> Response:
-        some = islice(wired.documents.users.changed_since(None), _MAX_SUGGESTED_USERS)
-        return jsonify([user.user_id for user in some])
+    @app.get("/backend.js")
+    def backend() -> Response:
+        return _page("demo/backend.js")
 
     @app.get("/", defaults={"name": "index.html"})
     @app.get("/<path:name>")
     def page(name: str) -> Response:
-        return send_from_directory(_WEB, name)
+        return _page(name)
 
     return app
+
+
+def _page(name: str) -> Response:
+    # A browser asks again each time, so that a page and its modules are of one version.
+    response = send_from_directory(_WEB, name, max_age=0)
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 @click.command(
@@ -151,7 +161,7 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
         with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder, listening(port) as socket:
             wired = _ready(Path(folder), data, city, options, console)
             serving = True
-            _serve(wired, socket, console)
+            _serve(wired, generated_town() if data is None else Town(), socket, console)
     except KeyboardInterrupt:
         # Only Ctrl-C ends a server. One that is not yet there was interrupted.
         if not serving:
@@ -216,13 +226,13 @@ def _ready(
     return wired
 
 
-def _serve(wired: wiring.Services, taken: socket.socket, console: Console) -> None:
+def _serve(wired: wiring.Services, town: Town, taken: socket.socket, console: Console) -> None:
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):
         port = taken.getsockname()[1]
         server = make_server(
-            _LOCALHOST, port, make_app(wired), threaded=True, request_handler=PatientHandler, fd=taken.fileno()
+            _LOCALHOST, port, make_app(wired, town), threaded=True, request_handler=PatientHandler, fd=taken.fileno()
         )
         console.say(f"serving http://localhost:{port} until Ctrl-C")
         try:

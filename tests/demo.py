@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ def demo(scratch: Path, options: Sequence[str] = SMALL) -> Iterator[tuple[subpro
             for line in process.stderr:
                 output += line
                 if found := re.search(r"serving (http://localhost:\d+)", line):
+                    # A server whose log nobody reads stops when the pipe is full.
+                    threading.Thread(target=process.stderr.read, daemon=True).start()
                     yield process, found[1]
                     break
             else:

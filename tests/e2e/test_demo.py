@@ -4,27 +4,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
 from tests.demo import demo
 
 pytestmark = pytest.mark.e2e
-
-
-def test_a_booking_changes_the_list_at_once(tmp_path: Path, page: Page) -> None:
-    with demo(tmp_path) as (_, url):
-        page.goto(url)
-        page.get_by_label("User").fill("user_1")
-        page.get_by_role("button", name="Show").click()
-        items = page.locator("#list > li")
-        expect(items.first.get_by_role("button", name="Book")).to_be_enabled()
-        before = _shown(page)
-        assert len(set(before)) == 10
-        assert all(item.locator(".reasons li").count() for item in items.all())
-        items.first.get_by_role("button", name="Book").click()
-        expect(page.locator("#message")).to_contain_text("Booked")
-        assert len(set(_shown(page))) == 10
-        assert before[0] not in _shown(page)
 
 
 def test_the_client_records_by_beacon_exports_refuses_profiling_and_erases_user_data(
@@ -70,7 +54,3 @@ def test_a_stopped_demo_deletes_its_files(tmp_path: Path, number: signal.Signals
         process.wait(10)
     assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
-
-
-def _shown(page: Page) -> list[str | None]:
-    return [item.get_attribute("data-event") for item in page.locator("#list > li").all()]

@@ -128,3 +128,11 @@ def wrk() -> str:
     if found := shutil.which("wrk"):
         return found
     raise ProgramMissing("The latency benchmark needs wrk: install it, such as with `apt-get install wrk`.")
+
+
+def axe(root: Path = ROOT) -> Path:
+    """Path of the script of axe-core, which finds barriers in pages."""
+    script = root / ".tools" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        raise ProgramMissing("The tests of accessibility need axe-core: run `make tools`, which needs npm.")
+    return script
