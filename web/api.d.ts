@@ -1230,7 +1230,7 @@ export interface operations {
                     app_check_token?: string;
                     /** @description A random secret of the visitor's browser, such as crypto.randomUUID(). */
                     anonymous_id?: string;
-                    /** @description Interactions. Each is validated on its own: invalid ones come back with the reason, and the others are stored. */
+                    /** @description Interactions. Each is validated on its own: invalid ones come back with the reason, and the others are stored. None where a user who signed in only brings the anonymous_id of before. */
                     interactions: components["schemas"]["Interaction"][];
                 };
             };

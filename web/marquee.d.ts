@@ -76,7 +76,7 @@ export interface Details {
   recommendation_id?: string;
   position?: number;
   session_id?: string;
-  /** Stars of a rating; otherwise a number of your own, such as what was paid. */
+  /** Stars of a rating or a review; otherwise a number of your own, such as what was paid. */
   value?: number;
 }
 
@@ -182,6 +182,7 @@ export class Marquee {
     details?: Details,
   ): void;
   track(type: "rating", eventId: string, details: Details & { value: number }): void;
+  track(type: "review", eventId: string, details: Details & { text?: string }): void;
   track(type: Schemas["OrganizerInteraction"]["type"], organizerId: string, details?: Details): void;
   track(type: "search", query: string, details?: Details): void;
   track(type: "category_click", category: string, details?: Details): void;
@@ -224,6 +225,9 @@ export class Marquee {
 
   /** Replaces the business rules, for admins. */
   setRules(rules: Rules, options?: CallOptions): Promise<Rules>;
+
+  /** Reports of UTC days, for admins, oldest first; by default of the last seven days. */
+  report(options?: { from?: string; to?: string } & CallOptions): Promise<Schemas["Reports"]>;
 
   /** Published models, for admins. */
   models(options?: CallOptions): Promise<Schemas["Models"]>;

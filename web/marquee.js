@@ -15,14 +15,13 @@ const REMEMBERED = 300;
 const CLOCK_MS = 90_000;
 const SEEN_MS = 1_000;
 const LOCK_MS = 15_000;
+const LONG_MS = 30_000;
 const BACKOFF_MS = 5_000;
-const LONGEST_BACKOFF_MS = 300_000;
-
-const LONG = { timeoutMs: 30_000 };
+const MAX_BACKOFF_MS = 300_000;
 
 const segment = encodeURIComponent;
 const iso = (time) => new Date(time).toISOString();
-const size = (text) => new TextEncoder().encode(text).length;
+const size = (text) => new Blob([text]).size;
 
 function tried(work, otherwise = null) {
   try {
@@ -141,7 +140,7 @@ export class Marquee {
   }
 
   data(userId, { cursor, ...limits } = {}) {
-    return this.#call(`/users/${segment(userId)}/data${query({ cursor })}`, { ...LONG, ...limits });
+    return this.#call(`/users/${segment(userId)}/data${query({ cursor })}`, { timeoutMs: LONG_MS, ...limits });
   }
 
   allowProfiling(userId, allowed, limits) {
@@ -149,7 +148,7 @@ export class Marquee {
   }
 
   async forget(userId, limits) {
-    const answer = await this.#call(`/users/${segment(userId)}`, { method: "DELETE", ...LONG, ...limits });
+    const answer = await this.#call(`/users/${segment(userId)}`, { method: "DELETE", timeoutMs: LONG_MS, ...limits });
     for (const key of this.#queue()) if (this.#read(key)?.user === userId) this.#shelf.delete(key);
     return answer;
   }
@@ -162,12 +161,16 @@ export class Marquee {
     return this.#call("/rules", { method: "PUT", body: rules, ...limits });
   }
 
+  report({ from, to, ...limits } = {}) {
+    return this.#call(`/report${query({ from, to })}`, { timeoutMs: LONG_MS, ...limits });
+  }
+
   models(limits) {
     return this.#call("/models", limits);
   }
 
   activate(version, { hold, ...limits } = {}) {
-    return this.#call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, ...LONG, ...limits, retries: 0 });
+    return this.#call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, timeoutMs: LONG_MS, ...limits, retries: 0 });
   }
 
   health(limits) {
@@ -258,7 +261,7 @@ export class Marquee {
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
     } catch (error) {
-      const isOut = error.status >= 500 || PASSING.includes(error.status) || error.code === "unreadable";
+      const isOut = error.code === "unreadable" || PASSING.includes(error.status) || error.status >= 500;
       const given = isOut && (await this.#options.fallback?.(name, conditions));
       if (!given) throw error;
       const now = Date.now() + (this.#skew ?? 0);
@@ -289,8 +292,8 @@ export class Marquee {
     timeoutMs ??= this.#options.timeoutMs;
     const end = Date.now() + timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
-    const stop = AbortSignal.any([limit, signal].filter(Boolean));
-    const persist = async () => {
+    const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
+    const ask = async () => {
       for (let tries = 0; ; tries++) {
         try {
           stop.throwIfAborted();
@@ -307,7 +310,7 @@ export class Marquee {
       const late = new MarqueeError(`${path}: expected an answer in ${timeoutMs} ms`, "timeout");
       stop.addEventListener("abort", () => reject(limit.aborted ? late : stop.reason));
     });
-    return Promise.race([stopped, persist()]);
+    return Promise.race([stopped, ask()]);
   }
 
   async #ask(path, signal, { method = "GET", body, expects, visitor }) {
@@ -480,7 +483,7 @@ export class Marquee {
     const answer = await this.#post(this.#body(batch));
     const { accepted, rejected } = answer;
     if (accepted.length + rejected?.length !== rows.length) {
-      throw new MarqueeError(`expected a word on ${rows.length} interactions`, "unreadable");
+      throw new MarqueeError(`expected an answer on ${rows.length} interactions`, "unreadable");
     }
     const reasons = new Map(rejected.map((reason) => [reason.index, reason]));
     const again = [];
@@ -506,7 +509,7 @@ export class Marquee {
 
   #failed(error) {
     this.#emit("error", error);
-    const backoff = Math.min(LONGEST_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+    const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#soon(Math.max(backoff, error.retryAfterMs ?? 0));

@@ -45,7 +45,8 @@ def _program(name: str) -> str:
 
 def _about(kind: InteractionType, user_id: str, target: str) -> Interaction:
     entry = Interaction(interaction_id="", user_id=user_id, type=kind, occurred_at=AT)
-    return replace(entry, **{kind.meaning.target: target})
+    is_of_event = kind.meaning.target == "event_id"
+    return replace(entry, event_id=target) if is_of_event else replace(entry, organizer_id=target)
 
 
 def test_the_client_passes_its_own_tests() -> None:
