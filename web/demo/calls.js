@@ -1,5 +1,6 @@
 import { el } from "../site/dom.js";
 import { notify } from "../site/notice.js";
+import { marquee } from "../site/session.js";
 
 const SHOWN = 30;
 
@@ -30,16 +31,10 @@ export function watchCalls() {
   const list = el("ol", {});
   const summary = el("summary", {}, el("span", {}, "API calls"), el("span", { class: "latest" }));
   document.body.append(el("aside", { class: "calls", "aria-label": "Calls of the API" }, el("details", {}, summary, list)));
-  const ask = window.fetch;
-  window.fetch = async (url, options = {}) => {
-    const began = performance.now();
-    const answer = await ask(url, options);
-    if (String(url).startsWith("/api/")) {
-      const call = { method: options.method ?? "GET", url: String(url), path: decodeURIComponent(String(url).replace("/api/v1", "")), body: options.body, status: answer.status, ms: performance.now() - began };
-      list.prepend(row(call));
-      while (list.children.length > SHOWN) list.lastChild.remove();
-      summary.lastChild.textContent = `${call.method} ${call.path.split("?")[0]} in ${Math.round(call.ms)} ms`;
-    }
-    return answer;
-  };
+  marquee.on("request", (call) => {
+    const path = decodeURIComponent(call.path);
+    list.prepend(row({ ...call, path }));
+    while (list.children.length > SHOWN) list.lastChild.remove();
+    summary.lastChild.textContent = `${call.method} ${path.split("?")[0]} in ${Math.round(call.ms)} ms`;
+  });
 }

@@ -1,8 +1,7 @@
 import { lookAs } from "../backend.js";
 import { el, prose } from "../site/dom.js";
 import { guarded } from "../site/notice.js";
-import { account } from "../site/session.js";
-import { keep } from "../site/storage.js";
+import { account, leave, marquee } from "../site/session.js";
 
 const VERBS = { booking: "booked", attend: "went to", save: "saved", rating: "rated", click: "looked at", view: "looked at" };
 /** Name under which the page before this one notes that the keyboard was on the personas. */
@@ -42,13 +41,14 @@ export const personas = guarded(async () => {
     { class: "cast" },
     el("fieldset", {}, el("legend", { id: "stage-title" }, "See what is on as somebody else"), el("div", { class: "cards" }, ...all.map(persona))),
   );
-  form.addEventListener("change", () => {
+  form.addEventListener("change", guarded(async () => {
     const user = all.find(({ user_id }) => user_id === form.elements.persona.value);
+    await leave();
+    marquee.reset(); // What a visitor did is not the persona's.
     lookAs(user.user_id ? { userId: user.user_id, name: user.name } : null);
-    keep("marquee.visitor", null);
     sessionStorage.setItem(CHANGED, "yes");
     location.reload();
-  });
+  }));
   root.append(form);
   const chosen = form.querySelector(":checked");
   const cards = form.querySelector(".cards");

@@ -1,5 +1,5 @@
 import { guarded } from "./notice.js";
-import { acting, looked, marquee, overlooked, signIn, userId } from "./session.js";
+import { marquee, signIn, userId } from "./session.js";
 import { noted } from "./states.js";
 
 /** Interaction types that take back others. */
@@ -10,23 +10,24 @@ const SAID = {
   dismiss: "Not interested in", undismiss: "Back again:",
 };
 
+/** Sentence about what waits for a connection. */
+export const KEPT = "There is no connection. It is kept here, and sent later.";
+
 /** Sentence about what was done with an event. */
 export const said = (type, title) => `${SAID[type]} ${title}.`;
 
 /**
- * Stores what somebody does with an event of a list, then tells the page by the event `acted` of the document.
+ * Sends what somebody does with an event of a list, then tells the page by the event `acted` of the document.
  * `item` is a card; `from` has the list's `recommendation_id` and the item's `position` there. A visitor who books
- * signs in first.
+ * signs in first. Without a connection the client keeps it, and `isWaiting` says so.
  */
 export const act = guarded(async (type, item, from = {}) => {
-  const entry = { type, event_id: item.event_id, ...from };
   if (type === "booking" && !userId) {
-    await signIn(entry, said(type, item.title));
+    await signIn({ type, event_id: item.event_id, ...from }, said(type, item.title));
     return;
   }
-  await marquee.record([entry], acting);
-  if (type === "booking" || type === "save") looked(item.event_id);
-  if (type === "cancel" || type === "unsave") overlooked(item.event_id);
+  marquee.track(type, item.event_id, from);
+  const { sent, waiting } = await marquee.flush();
   noted(type, item.event_id);
-  document.dispatchEvent(new CustomEvent("acted", { detail: { type, item, from } }));
+  document.dispatchEvent(new CustomEvent("acted", { detail: { type, item, from, isWaiting: waiting > 0 && !sent } }));
 });

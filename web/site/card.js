@@ -12,6 +12,13 @@ export function pageOf(item, from = {}) {
   return `event.html?${new URLSearchParams(named.filter(([, value]) => value != null))}`;
 }
 
+/** List that led to the page of an event, from its address, as `from` of an interaction. */
+export function listOf(address) {
+  const { searchParams } = new URL(address, location.href);
+  const [list, position] = [searchParams.get("list"), searchParams.get("position")];
+  return { ...(list && { recommendation_id: list }), ...(position && { position: Number(position) }) };
+}
+
 /** Card of an event in a list: its picture, when, what and why, and what can be done. */
 export function card(item, from) {
   const facts = [item.category, item.city, priceOf(item)].filter(Boolean).join(" · ");

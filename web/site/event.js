@@ -1,10 +1,10 @@
 import * as backend from "../backend.js";
-import { UNDOING, act, said } from "./actions.js";
-import { actions } from "./card.js";
+import { KEPT, UNDOING, act, said } from "./actions.js";
+import { actions, listOf } from "./card.js";
 import { byId, el, prose } from "./dom.js";
 import { guarded, notify } from "./notice.js";
 import { picture } from "./picture.js";
-import { acting, looked, marquee, userId } from "./session.js";
+import { marquee } from "./session.js";
 import { frame } from "./shell.js";
 import { show } from "./shelf.js";
 import { isKnown } from "./states.js";
@@ -13,7 +13,7 @@ import { priceOf, startOf } from "./wording.js";
 const SIMILAR = 8;
 const asked = new URLSearchParams(location.search);
 const eventId = asked.get("id") ?? "";
-const from = { recommendation_id: asked.get("list") ?? undefined, position: asked.get("position") ? Number(asked.get("position")) : undefined };
+const from = listOf(location.href);
 await frame();
 
 const [event] = (await guarded(() => backend.events([eventId]))()) ?? [];
@@ -40,7 +40,7 @@ function detail() {
 }
 
 async function similar() {
-  const list = await marquee.similar(eventId, { userId, limit: SIMILAR });
+  const list = await marquee.similar(eventId, { limit: SIMILAR });
   let section = byId("similar");
   if (!section) {
     section = el("section", { class: "row", id: "similar", "aria-labelledby": "similar-title" }, el("h2", { id: "similar-title" }, "Similar events"), el("ol", { class: "shelf", tabindex: "0", "aria-labelledby": "similar-title" }));
@@ -53,18 +53,17 @@ async function similar() {
 if (event) {
   document.title = `${event.title}: Marquee`;
   detail();
-  looked(eventId);
-  await guarded(() => marquee.record([{ type: "view", event_id: eventId, ...from }], acting))();
+  marquee.track("view", eventId, from);
   await guarded(similar)();
-  document.addEventListener("acted", guarded(async ({ detail: { type, item, from: list } }) => {
+  document.addEventListener("acted", guarded(async ({ detail: { type, item, from: list, isWaiting } }) => {
     const focused = document.activeElement?.closest("#event [data-type]")?.dataset.type;
     if (item.event_id === eventId) {
       if (type === "booking" || type === "cancel") isBooked = type === "booking";
       detail();
     }
     if (focused) byId("event").querySelector(`[data-type="${UNDOING[focused]}"], [data-type="${focused}"]`)?.focus();
-    await similar();
-    notify(said(type, item.title), { undo: () => act(UNDOING[type], item, list) });
+    if (!isWaiting) await similar();
+    notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item, list) });
   }));
 } else {
   byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));

@@ -1,8 +1,9 @@
-import { UNDOING, act, said } from "./actions.js";
+import { KEPT, UNDOING, act, said } from "./actions.js";
+import { listOf } from "./card.js";
 import { byId, el, prose } from "./dom.js";
 import { categories } from "./interests.js";
 import { guarded, notify } from "./notice.js";
-import { account, looked, marquee, recent, userId } from "./session.js";
+import { account, keepList, marquee } from "./session.js";
 import { frame } from "./shell.js";
 import { show } from "./shelf.js";
 import { counted } from "./wording.js";
@@ -25,26 +26,27 @@ const near = () => (chosen.place ? { near: [chosen.place.lat, chosen.place.lng],
 /** The first list: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
 function own() {
   const given = conditions();
-  if (account) return marquee.recommendations({ userId, limit: LONG, diversity: 0.2, ...given });
+  if (account) return marquee.recommendations({ limit: LONG, diversity: 0.2, ...given });
   const category = given.category || chosen.interests;
-  return marquee.recommendations({ limit: LONG, diversity: 0.2, ...given, ...near(), category, recent: recent() });
+  return marquee.recommendations({ limit: LONG, diversity: 0.2, ...given, ...near(), category, recent: marquee.recent });
 }
 
 function title() {
   if (account) return `For ${account.name}`;
-  if (recent().length) return "From what you looked at";
+  if (marquee.recent.length) return "From what you looked at";
   if (chosen.interests.length) return "Of what you like";
   return chosen.place ? `Popular near ${chosen.place.name}` : "Popular now";
 }
 
-/** Rows of the page, and the whole first list, of which its row shows the beginning. */
+/** Rows of the page, and the whole first list, of which its row shows the beginning; without the API, that of before. */
 async function load() {
   const only = isFiltered();
   const [first, trending, weekend] = await Promise.all([
     own(),
-    only ? null : marquee.trending({ userId, window: "week", limit: 3 * ROW, ...near() }),
-    only ? null : marquee.recommendations({ userId, when: "weekend", limit: 3 * ROW, ...(account ? {} : near()), recent: recent() }),
+    only ? null : marquee.trending({ window: "week", limit: 3 * ROW, ...near() }).catch(() => null),
+    only ? null : marquee.recommendations({ when: "weekend", limit: 3 * ROW, ...(account ? {} : { ...near(), recent: marquee.recent }) }).catch(() => null),
   ]);
+  if (first.fallback) return { first, rows: [{ id: "own", title: "What you saw last", list: { ...first, items: first.items.slice(0, FIRST) }, isGrid: true }] };
   const because = only ? [] : await Promise.all(anchors(first.items).map(similarTo));
   const shown = new Set(first.items.slice(0, FIRST).map((item) => item.event_id));
   const rest = (list, count = ROW) => {
@@ -76,7 +78,7 @@ function anchors(items) {
 }
 
 async function similarTo(anchor) {
-  return { anchor, list: await marquee.similar(anchor.event_id, { userId, limit: 3 * ROW }) };
+  return { anchor, list: await marquee.similar(anchor.event_id, { limit: 3 * ROW }) };
 }
 
 /** Lays the rows out, keeping those that are there, so that focus and scrolling stay. Returns what changed in the first. */
@@ -120,9 +122,11 @@ function greet() {
 /** Loads and shows everything anew. Returns what changed in the first list. */
 const refresh = guarded(async () => {
   const { first, rows } = await load();
+  if (!isFiltered()) keepList(first);
   greet();
   const changes = lay(rows);
   document.dispatchEvent(new CustomEvent("shown", { detail: { list: first, conditions: conditions() } }));
+  if (first.fallback) notify("There is no connection.", { detail: "This is what you saw last. What you do is kept here, and sent later." });
   if (first.degraded.length) notify("These lists are not complete.", { detail: `Answered without: ${first.degraded.join(", ")}.` });
   return changes;
 });
@@ -134,10 +138,15 @@ function told({ fresh, up, gone }) {
   return parts.length ? `Your list: ${parts.join(", ")}.` : "Your list stays as it is.";
 }
 
-document.addEventListener("acted", async ({ detail: { type, item, from } }) => {
+document.addEventListener("acted", async ({ detail: { type, item, from, isWaiting } }) => {
+  const undo = () => act(UNDOING[type], item, from);
+  if (isWaiting) {
+    notify(said(type, item.title), { detail: KEPT, undo });
+    return;
+  }
   const changes = await refresh();
   if (!changes) return;
-  notify(said(type, item.title), { detail: told(changes), undo: () => act(UNDOING[type], item, from) });
+  notify(said(type, item.title), { detail: told(changes), undo });
 });
 document.addEventListener("chosen", async ({ detail }) => {
   chosen = detail;
@@ -152,7 +161,7 @@ byId("filters").addEventListener("change", async () => {
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
 byId("rows").addEventListener("click", (event) => {
   const link = event.target.closest("h3 a");
-  if (link) looked(link.closest(".card").dataset.event);
+  if (link) marquee.track("click", link.closest(".card").dataset.event, listOf(link.href));
 });
 
 for (const name of await guarded(categories)() ?? []) byId("category").append(el("option", { value: name }, name));

@@ -1,5 +1,5 @@
 import * as backend from "../backend.js";
-import { UNDOING, act, said } from "./actions.js";
+import { KEPT, UNDOING, act, said } from "./actions.js";
 import { pageOf } from "./card.js";
 import { byId, el, prose } from "./dom.js";
 import { guarded, notify } from "./notice.js";
@@ -73,6 +73,7 @@ async function download() {
 async function forget() {
   const { erased } = await marquee.forget(userId);
   notify(`Erased ${counted(erased, "document")}.`);
+  marquee.reset();
   await signOut();
 }
 
@@ -89,11 +90,11 @@ async function ownPage() {
   byId("sure").addEventListener("close", guarded(async ({ target }) => {
     if (target.returnValue === "forget") await forget();
   }));
-  document.addEventListener("acted", async ({ detail: { type, item } }) => {
+  document.addEventListener("acted", async ({ detail: { type, item, isWaiting } }) => {
     const place = document.activeElement?.closest("section")?.id;
-    await load();
+    if (!isWaiting) await load();
     if (place) byId(place)?.focus({ preventScroll: true });
-    notify(said(type, item.title), { undo: () => act(UNDOING[type], item) });
+    notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item) });
   });
 }
 

@@ -2,25 +2,29 @@ import { Marquee } from "../marquee.js";
 import * as backend from "../backend.js";
 import { keep, kept } from "./storage.js";
 
-const MAX_RECENT = 20;
-
 /** Account of who is signed in, `{ userId, name }`, or null for a visitor. */
-export const account = await backend.account();
+export let account = await backend.account();
 
-const visitor = kept("marquee.visitor", null) ?? { id: crypto.randomUUID(), interests: [], place: null, recent: [] };
-keep("marquee.visitor", visitor);
-
-export const marquee = new Marquee({ idToken: backend.idToken, anonymousId: visitor.id });
-
-/** Id of the user whom lists are for, "" for a visitor. */
+/** Id of the user whom this page is for, "" for a visitor. */
 export const userId = account?.userId ?? "";
 
-/** Options of a request that acts for whoever looks: the user, or the visitor as whom the client knows them. */
-export const acting = account ? { userId } : {};
+const CHOICES = "marquee.choices";
+const LAST_LIST = `marquee.last.${userId}`;
+const visitor = kept(CHOICES, null) ?? { interests: [], place: null };
+
+/** Client of the API, for whoever looks; where the API is out of reach, the first list is the one that was shown last. */
+export const marquee = new Marquee({
+  userId: () => account?.userId,
+  idToken: backend.idToken,
+  fallback: (name, { when }) => (name === "recommendations" && !when ? kept(LAST_LIST, null) : null),
+});
+
+/** Keeps the first list for times without a connection. */
+export const keepList = ({ items, fallback }) => fallback || keep(LAST_LIST, items);
 
 /** What somebody chose: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
 export async function choices() {
-  if (!account) return { interests: visitor.interests, place: visitor.place };
+  if (!account) return visitor;
   const { preferred_categories: interests = [], location } = await backend.profile(userId);
   const named = kept(`marquee.place.${userId}`, null);
   return { interests, place: location ? { name: nearest(location, named), ...location } : null };
@@ -34,7 +38,7 @@ function nearest(location, named) {
 export async function choose({ interests, place }) {
   if (!account) {
     Object.assign(visitor, { interests, place });
-    keep("marquee.visitor", visitor);
+    keep(CHOICES, visitor);
     return;
   }
   keep(`marquee.place.${userId}`, place);
@@ -46,22 +50,6 @@ const profileOf = ({ interests, place }) => ({
   location: place ? { lat: place.lat, lng: place.lng } : null,
 });
 
-/** What makes a visitor's list personal: the events they looked at in this browser, newest first. */
-export const recent = () => (account ? [] : visitor.recent);
-
-/** Notes that a visitor looked at an event. */
-export function looked(eventId) {
-  if (account) return;
-  visitor.recent = [eventId, ...visitor.recent.filter((id) => id !== eventId)].slice(0, MAX_RECENT);
-  keep("marquee.visitor", visitor);
-}
-
-/** Takes back that a visitor looked at an event. */
-export function overlooked(eventId) {
-  visitor.recent = visitor.recent.filter((id) => id !== eventId);
-  keep("marquee.visitor", visitor);
-}
-
 /** Name under which a page leaves what the next one says first. */
 export const LEFT_TO_SAY = "marquee.say";
 
@@ -72,25 +60,30 @@ export const LEFT_TO_SAY = "marquee.say";
 export async function signIn(entry, saying) {
   const entered = await backend.signIn();
   if (!entered) return;
-  if (visitor.recent.length) {
-    const last = { type: "click", event_id: visitor.recent[0] };
-    await marquee.record([last], { userId: entered.userId, join: true });
+  account = entered;
+  if (entry) {
+    const { type, event_id, ...from } = entry;
+    marquee.track(type, event_id, from);
+    sessionStorage.setItem(LEFT_TO_SAY, saying);
   }
+  await marquee.flush();
   if (entered.isNew && (visitor.interests.length || visitor.place)) {
     await backend.saveProfile(entered.userId, profileOf(visitor));
     keep(`marquee.place.${entered.userId}`, visitor.place);
   }
-  if (entry) {
-    await marquee.record([entry], { userId: entered.userId });
-    sessionStorage.setItem(LEFT_TO_SAY, saying);
-  }
-  keep("marquee.visitor", null);
+  keep(CHOICES, null);
   location.reload();
 }
 
-/** Signs out, as a visitor of whom nothing is known. Reloads the page. */
+/** Sends what waits, and forgets what the page keeps of whoever looks. What cannot be sent waits for them. */
+export async function leave() {
+  await marquee.flush();
+  for (const name of [CHOICES, LAST_LIST]) keep(name, null);
+}
+
+/** Signs out. Reloads the page. */
 export async function signOut() {
+  await leave();
   await backend.signOut();
-  keep("marquee.visitor", null);
   location.reload();
 }

@@ -1,4 +1,5 @@
 import { card } from "./card.js";
+import { marquee } from "./session.js";
 
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 const MOVE_MS = 320;
@@ -15,11 +16,20 @@ export function show(list, { items, recommendation_id }) {
   const places = new Map(before.map((node) => [node.dataset.event, node.getBoundingClientRect()]));
   const from = (position) => ({ recommendation_id, position });
   list.replaceChildren(...items.map((item, position) => card(item, from(position))));
+  watch(list, items, from);
   const changes = changesOf(before.map((node) => node.dataset.event), items.map((item) => item.event_id));
   if (before.length) mark(list, changes);
   if (focused) refocus(list, focused);
   if (before.length && !STILL.matches) for (const node of list.children) glide(node, places.get(node.dataset.event));
   return changes;
+}
+
+const watching = new WeakMap();
+
+/** Has the client send an impression of each card that is seen. */
+function watch(list, items, from) {
+  for (const end of watching.get(list) ?? []) end();
+  watching.set(list, items.map((item, position) => marquee.observe(list.children[position], item.event_id, from(position))));
 }
 
 function focusIn(list) {
