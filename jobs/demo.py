@@ -37,6 +37,9 @@ from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
+_SCRIPTS: Final = b'src="site/'
+"""Part of each page of the site, and of no other page in `web/`."""
+_STAGE: Final = b'<link rel="stylesheet" href="demo/demo.css">'
 _MAX_PORT: Final = 65_535
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
@@ -101,7 +104,7 @@ def make_app(wired: wiring.Services, town: Town | None = None) -> Flask:
     """Flask app of the demo: the site with the demo's own part, the API, and routes that take the place of Firebase.
 
     The site asks `backend.js` who somebody is and for documents. Deployed, that is Firebase; here it is a module of the
-    same exports that asks this server. Other files of the site are the same.
+    same exports that asks this server, and the site's pages have a stylesheet more. Other files are the same.
     """
     app = Flask("marquee", static_folder=None)
     app.register_blueprint(demo_routes(wired, town or Town()))
@@ -132,6 +135,11 @@ def _page(name: str) -> Response:
     # A browser asks again each time, so that a page and its modules are of one version.
     response = send_from_directory(_WEB, name, max_age=0)
     response.headers["Cache-Control"] = "no-cache"
+    if response.mimetype == "text/html":
+        response.direct_passthrough = False
+        html = response.get_data()
+        # The stage on top has its room from the first paint on, so that the page does not move when its people come.
+        response.set_data(html.replace(b"</head>", _STAGE + b"</head>") if _SCRIPTS in html else html)
     return response
 
 

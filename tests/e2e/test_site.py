@@ -12,8 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.demo import demo
-from tests.missing import skipped_when_missing
-from tools.emulators import programs
+from tests.e2e.site import barriers, listed, loaded
 
 pytestmark = pytest.mark.e2e
 
@@ -68,10 +67,6 @@ def site(url: str, browser: Browser) -> Iterator[Site]:
     assert site.problems == []
 
 
-def loaded(page: Page) -> None:
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
-
-
 def look_as(page: Page, number: int) -> str:
     """Choose a persona by its number, 0 the visitor; returns the name."""
     chosen = page.locator(".persona").nth(number)
@@ -80,10 +75,6 @@ def look_as(page: Page, number: int) -> str:
     expect(page.locator("#own h2")).to_have_text(f"For {name}")
     loaded(page)
     return name
-
-
-def listed(page: Page, within: str = "#own") -> list[str | None]:
-    return [card.get_attribute("data-event") for card in page.locator(f"{within} .card").all()]
 
 
 def stored(page: Page, user_id: str) -> list[dict[str, Any]]:
@@ -212,30 +203,23 @@ def test_a_call_of_the_strip_is_repeated_by_its_curl(site: Site) -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier(site: Site, scheme: str) -> None:
-    with skipped_when_missing():
-        axe = programs.axe().read_text(encoding="utf-8")
     page = site.visit(color_scheme=scheme, reduced_motion="reduce")
     look_as(page, 1)
     event = str(listed(page)[0])
     for path in PAGES:
         page.goto(f"{site.url}/{path.replace('EVENT', event)}")
         loaded(page)
-        assert _barriers(page, axe) == []
+        assert barriers(page) == []
     page.goto(site.url)
     loaded(page)
     page.locator("#own .card").first.get_by_role("button", name="Save").click()
     page.get_by_label("Compare with most popular").check()
     page.locator(".calls summary").click()
     expect(page.locator(".columns section")).to_have_count(2)
-    assert _barriers(page, axe) == []
+    assert barriers(page) == []
     page.locator("#interests").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    assert _barriers(page, axe) == []
-
-
-def _barriers(page: Page, axe: str) -> list[str]:
-    found = page.evaluate(f"{axe}; axe.run()")
-    return [f"{one['id']}: {node['html']}" for one in found["violations"] for node in one["nodes"]]
+    assert barriers(page) == []
 
 
 @pytest.mark.parametrize(("size", "direction"), [(DESK, "rtl"), (PHONE, "ltr")], ids=["desk", "phone"])

@@ -7,6 +7,7 @@ import { sentence, startOf } from "../site/wording.js";
 
 const LENGTH = 10;
 const WIDE = 100;
+const WHOSE = account ? `${account.name}’s` : "a visitor’s";
 
 function entry(item, mark, from) {
   return el(
@@ -27,7 +28,7 @@ function moved(place, popular) {
 
 /** Where a popular event stands in a person's list of `count` events. */
 const standing = (place, count) =>
-  place === undefined ? { className: "gone", text: `not in the first ${count}` } : { className: "kept", text: `${place + 1} in that list` };
+  place === undefined ? { className: "gone", text: `not among ${WHOSE} ${count}` } : { className: "kept", text: `${WHOSE} no. ${place + 1}` };
 
 const places = (items) => new Map(items.map((item, place) => [item.event_id, place]));
 
@@ -49,12 +50,12 @@ export function comparison() {
     byId("rows").hidden = input.checked;
     root.hidden = !input.checked;
     if (!input.checked || !shown) return;
-    const popular = await marquee.popular({ limit: WIDE, ...shown.conditions });
+    const popular = await marquee.popular({ userId: "", limit: WIDE, ...shown.conditions });
     const [own, all] = [places(shown.list.items), places(popular.items)];
     const kept = popular.items.slice(0, LENGTH).filter((item) => own.get(item.event_id) < LENGTH).length;
     const count = shown.list.items.length;
     root.replaceChildren(
-      el("p", { class: "verdict", role: "status" }, `${Math.min(LENGTH, count) - kept} of ${Math.min(LENGTH, count)} are not among the most popular.`),
+      el("p", { class: "verdict", role: "status" }, `${Math.min(LENGTH, count) - kept} of ${WHOSE} first ${Math.min(LENGTH, count)} are not among the ${LENGTH} most popular.`),
       el(
         "div",
         { class: "columns", tabindex: "0", role: "group", "aria-label": "Both lists" },

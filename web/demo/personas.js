@@ -2,14 +2,21 @@ import { lookAs } from "../backend.js";
 import { el, prose } from "../site/dom.js";
 import { guarded } from "../site/notice.js";
 import { account, leave, marquee } from "../site/session.js";
+import { sentence } from "../site/wording.js";
 
 const VERBS = { booking: "booked", attend: "went to", save: "saved", rating: "rated", click: "looked at", view: "looked at" };
 /** Name under which the page before this one notes that the keyboard was on the personas. */
 const CHANGED = "marquee.demo.changed";
+const LINES = 2;
 const VISITOR = { user_id: "", name: "A visitor", preferred_categories: [], actions: [] };
 
+/** Last things that somebody did, a line each. */
+function told({ actions }) {
+  const lines = actions.slice(0, LINES).map(({ type, title }) => sentence(`${VERBS[type] ?? type} ${title}`));
+  return lines.length ? lines : ["Has done nothing yet"];
+}
+
 function persona(user, number) {
-  const [latest] = user.actions;
   const likes = user.preferred_categories.slice(0, 2).join(", ");
   const isChosen = user.user_id === (account?.userId ?? "");
   return el(
@@ -21,7 +28,7 @@ function persona(user, number) {
       { class: "who" },
       el("span", { class: "face", "data-hue": String(number % 8), "aria-hidden": "true" }, [...user.name][0].toLocaleUpperCase()),
       el("span", {}, prose("b", {}, user.name), prose("span", { class: "likes" }, likes || (user.user_id ? "named no interests" : "not signed in"))),
-      prose("span", { class: "last" }, latest ? `${VERBS[latest.type] ?? latest.type} ${latest.title}` : "nothing yet"),
+      el("span", { class: "last" }, ...told(user).map((text) => prose("span", {}, text))),
     ),
   );
 }

@@ -6,13 +6,18 @@ import { guarded, notify } from "./notice.js";
 import { account, keepList, marquee } from "./session.js";
 import { frame } from "./shell.js";
 import { show } from "./shelf.js";
-import { counted } from "./wording.js";
+import { isKnown } from "./states.js";
+import { counted, sentence } from "./wording.js";
 
 const [FIRST, LONG] = [7, 40];
+/** So much that somebody who likes one thing most sees others, too, and still above what they do not like. */
+const DIVERSITY = 0.5;
 const ROW = 8;
 const RADIUS_KM = 5;
 const MAX_BECAUSE = 2;
 let chosen = await frame();
+/** Rows that the page shows. */
+let latest = [];
 
 /** Conditions of all lists of the page, from what somebody chose and the filters. */
 function conditions() {
@@ -26,9 +31,9 @@ const near = () => (chosen.place ? { near: [chosen.place.lat, chosen.place.lng],
 /** The first list: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
 function own() {
   const given = conditions();
-  if (account) return marquee.recommendations({ limit: LONG, diversity: 0.2, ...given });
+  if (account) return marquee.recommendations({ limit: LONG, diversity: DIVERSITY, ...given });
   const category = given.category || chosen.interests;
-  return marquee.recommendations({ limit: LONG, diversity: 0.2, ...given, ...near(), category, recent: marquee.recent });
+  return marquee.recommendations({ limit: LONG, diversity: DIVERSITY, ...given, ...near(), category, recent: marquee.recent });
 }
 
 function title() {
@@ -38,6 +43,9 @@ function title() {
   return chosen.place ? `Popular near ${chosen.place.name}` : "Popular now";
 }
 
+/** Whether somebody has not yet decided on an event. */
+const isOpen = ({ event_id }) => !isKnown("booking", event_id) && !isKnown("dismiss", event_id);
+
 /** Rows of the page, and the whole first list, of which its row shows the beginning; without the API, that of before. */
 async function load() {
   const only = isFiltered();
@@ -46,11 +54,13 @@ async function load() {
     only ? null : marquee.trending({ window: "week", limit: 3 * ROW, ...near() }).catch(() => null),
     only ? null : marquee.recommendations({ when: "weekend", limit: 3 * ROW, ...(account ? {} : { ...near(), recent: marquee.recent }) }).catch(() => null),
   ]);
+  // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
+  first.items = first.items.filter(isOpen);
   if (first.fallback) return { first, rows: [{ id: "own", title: "What you saw last", list: { ...first, items: first.items.slice(0, FIRST) }, isGrid: true }] };
   const because = only ? [] : await Promise.all(anchors(first.items).map(similarTo));
   const shown = new Set(first.items.slice(0, FIRST).map((item) => item.event_id));
   const rest = (list, count = ROW) => {
-    const items = list.items.filter((item) => !shown.has(item.event_id)).slice(0, count);
+    const items = list.items.filter((item) => isOpen(item) && !shown.has(item.event_id)).slice(0, count);
     for (const item of items) shown.add(item.event_id);
     return { ...list, items };
   };
@@ -122,6 +132,7 @@ function greet() {
 /** Loads and shows everything anew. Returns what changed in the first list. */
 const refresh = guarded(async () => {
   const { first, rows } = await load();
+  latest = rows;
   if (!isFiltered()) keepList(first);
   greet();
   const changes = lay(rows);
@@ -141,6 +152,7 @@ function told({ fresh, up, gone }) {
 document.addEventListener("acted", async ({ detail: { type, item, from, isWaiting } }) => {
   const undo = () => act(UNDOING[type], item, from);
   if (isWaiting) {
+    lay(latest.map((row) => ({ ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } })));
     notify(said(type, item.title), { detail: KEPT, undo });
     return;
   }
@@ -150,7 +162,7 @@ document.addEventListener("acted", async ({ detail: { type, item, from, isWaitin
 });
 document.addEventListener("chosen", async ({ detail }) => {
   chosen = detail;
-  document.querySelector("#interests span span").nextSibling.textContent = detail.place?.name ?? "Anywhere";
+  document.querySelector("#interests span span").nextSibling.textContent = sentence(detail.place?.name ?? "anywhere");
   const changes = await refresh();
   if (changes) notify("Chosen.", { detail: told(changes) });
 });
@@ -164,5 +176,7 @@ byId("rows").addEventListener("click", (event) => {
   if (link) marquee.track("click", link.closest(".card").dataset.event, listOf(link.href));
 });
 
-for (const name of await guarded(categories)() ?? []) byId("category").append(el("option", { value: name }, name));
-await refresh();
+async function offerCategories() {
+  byId("category").append(...(await categories()).map((name) => el("option", { value: name }, name)));
+}
+await Promise.all([refresh(), guarded(offerCategories)()]);

@@ -19,10 +19,10 @@ export const openInterests = guarded(async ({ interests, place }) => {
   const dialog = el("dialog", { class: "chooser", "aria-labelledby": "chooser-title" });
   const options = [
     el("option", { value: ANYWHERE }, "Anywhere"),
-    ...(places.length ? [] : [el("option", { value: HERE }, "Where I am now")]),
+    ...(places.length ? [] : [el("option", { value: HERE, selected: place?.name === HERE }, "Where I am now")]),
     ...places.map((known) => el("option", { value: known.name, selected: known.name === place?.name }, known.name)),
   ];
-  if (place && !places.some((known) => known.name === place.name)) {
+  if (place && place.name !== HERE && !places.some((known) => known.name === place.name)) {
     options.push(el("option", { value: place.name, selected: true }, place.name));
   }
   const form = el(
@@ -59,5 +59,5 @@ export const openInterests = guarded(async ({ interests, place }) => {
 async function here() {
   const { coords } = await new Promise((resolve, reject) => navigator.geolocation.getCurrentPosition(resolve, reject));
   // Two digits, about a kilometre: enough for lists, and not where somebody lives.
-  return { name: "Near me", lat: Number(coords.latitude.toFixed(2)), lng: Number(coords.longitude.toFixed(2)) };
+  return { name: HERE, lat: Number(coords.latitude.toFixed(2)), lng: Number(coords.longitude.toFixed(2)) };
 }

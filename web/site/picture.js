@@ -1,6 +1,6 @@
 import { el } from "./dom.js";
 
-// A picture of 320 by 200 units for an event without one: its category gives motif and colours, its title the variation,
+// A picture of 320 by 200 units for an event without one: its category gives motif and colours, its id the variation,
 // so that an event looks the same everywhere and no request leaves the page.
 const [WIDTH, HEIGHT] = [320, 200];
 
@@ -22,16 +22,16 @@ const STYLES = [
   [/community|social|volunteer|charity/i, [crowd], ["#40261a", "#99582a", "#dd8a4a", "#ffd9a0", "#6a994e"]],
 ];
 
-/** Picture of an event: its own, or one that is drawn from its category and title. It only decorates. */
-export function picture({ image_url, category, title }, attributes = {}) {
-  const source = image_url || `data:image/svg+xml,${encodeURIComponent(drawing(category ?? "", title ?? ""))}`;
+/** Picture of an event: its own, or one that is drawn from its category and id. It only decorates. */
+export function picture({ image_url, category, event_id }, attributes = {}) {
+  const source = image_url || `data:image/svg+xml,${encodeURIComponent(drawing(category ?? "", event_id))}`;
   return el("img", { src: source, alt: "", width: WIDTH, height: HEIGHT, decoding: "async", ...attributes });
 }
 
-function drawing(category, title) {
+function drawing(category, eventId) {
   const known = STYLES.find(([words]) => words.test(category));
   const [, motifs, colours] = known ?? STYLES[hash(category) % STYLES.length];
-  const random = generator(hash(`${category}:${title}`));
+  const random = generator(hash(`${category}:${eventId}`));
   const [turn, hue] = [Math.round(random() * 24 - 12), Math.round(random() * 2 * MAX_HUE - MAX_HUE)];
   const sky = `<linearGradient id="s" gradientTransform="rotate(${60 + turn})"><stop stop-color="${colours[0]}"/>` +
     `<stop offset="1" stop-color="${colours[1]}"/></linearGradient>`;

@@ -3,20 +3,20 @@ import { keep, kept } from "./storage.js";
 
 // What this browser knows of a user's events: the lists do not tell, and the export of all data is too much for each page.
 const NAME = `marquee.states.${userId}`;
-const UNDONE = { cancel: "booking", unsave: "save" };
+const UNDONE = { cancel: "booking", unsave: "save", undismiss: "dismiss" };
+const MAX_KNOWN = 500;
 const states = kept(NAME, {});
 
 const of = (type) => (states[type] ??= []);
 
-/** Whether a state, "save" or "booking", of an event is known. */
+/** Whether a state of an event, "save", "booking" or "dismiss", is known. */
 export const isKnown = (type, eventId) => of(type).includes(eventId);
 
 /** Notes what somebody did with an event. */
 export function noted(type, eventId) {
   const state = UNDONE[type] ?? type;
-  if (state !== "save" && state !== "booking") return;
   const others = of(state).filter((id) => id !== eventId);
-  states[state] = UNDONE[type] ? others : [...others, eventId];
+  states[state] = UNDONE[type] ? others : [...others, eventId].slice(-MAX_KNOWN);
   keep(NAME, states);
 }
 
