@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
 
 from tests.e2e.client import PASSWORD, App, eventually, interactions_of, log_in, user_of
 from tests.e2e.site import barriers, listed, loaded
@@ -31,13 +31,14 @@ class Visit:
         addresses = (self.suite.hosting, self.suite.auth, self.suite.firestore)
         own = (*(f"http://{each.removeprefix('http://')}" for each in addresses), "data:", "blob:")
         self.page.on("request", lambda sent: None if sent.url.startswith(own) else self.problems.append(sent.url))
-        self.page.on("console", lambda said: self._note(said.text) if said.type == "error" else None)
-        self.page.on("pageerror", lambda error: self._note(str(error)))
+        self.page.on("console", lambda said: self._note(said) if said.type == "error" else None)
+        self.page.on("pageerror", self._note)
 
-    def _note(self, problem: str) -> None:
+    def _note(self, problem: ConsoleMessage | Error) -> None:
         # A browser writes each request that meets no server to the console.
         if self.is_online:
-            self.problems.append(problem)
+            where = problem.location["url"] if isinstance(problem, ConsoleMessage) else problem.stack
+            self.problems.append(f"{problem} at {where}")
 
     def open(self, path: str = "") -> None:
         """Opens a page and waits for its lists."""

@@ -12,8 +12,8 @@ const VISITOR = { user_id: "", name: "A visitor", preferred_categories: [], acti
 
 /** Last things that somebody did, a line each. */
 function told({ actions }) {
-  const lines = actions.slice(0, LINES).map(({ type, title }) => sentence(`${VERBS[type] ?? type} ${title}`));
-  return lines.length ? lines : ["Has done nothing yet"];
+  const lines = new Set(actions.map(({ type, title }) => sentence(`${VERBS[type] ?? type} ${title}`)));
+  return lines.size ? [...lines].slice(0, LINES) : ["Has done nothing yet"];
 }
 
 function persona(user, number) {

@@ -4,9 +4,9 @@ import { actions, listOf } from "./card.js";
 import { byId, el, prose } from "./dom.js";
 import { guarded, notify } from "./notice.js";
 import { picture } from "./picture.js";
+import { layRow } from "./rows.js";
 import { marquee } from "./session.js";
 import { frame } from "./shell.js";
-import { show } from "./shelf.js";
 import { isKnown } from "./states.js";
 import { priceOf, startOf } from "./wording.js";
 
@@ -41,13 +41,7 @@ function detail() {
 
 async function similar() {
   const list = await marquee.similar(eventId, { limit: SIMILAR });
-  let section = byId("similar");
-  if (!section) {
-    section = el("section", { class: "row", id: "similar", "aria-labelledby": "similar-title" }, el("h2", { id: "similar-title" }, "Similar events"), el("ol", { class: "shelf", tabindex: "0", "aria-labelledby": "similar-title" }));
-    byId("rows").append(section);
-  }
-  section.hidden = !list.items.length;
-  show(section.lastChild, list);
+  layRow(byId("rows"), { id: "similar", title: "Similar events", list }, 0);
 }
 
 if (event) {

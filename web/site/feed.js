@@ -1,11 +1,11 @@
 import { KEPT, UNDOING, act, said } from "./actions.js";
 import { listOf } from "./card.js";
-import { byId, el, prose } from "./dom.js";
+import { byId, el } from "./dom.js";
 import { categories } from "./interests.js";
 import { guarded, notify } from "./notice.js";
+import { dropOthers, layRow } from "./rows.js";
 import { account, keepList, marquee } from "./session.js";
 import { frame } from "./shell.js";
-import { show } from "./shelf.js";
 import { isKnown } from "./states.js";
 import { counted, sentence } from "./wording.js";
 
@@ -46,32 +46,37 @@ function title() {
 /** Whether somebody has not yet decided on an event. */
 const isOpen = ({ event_id }) => !isKnown("booking", event_id) && !isKnown("dismiss", event_id);
 
-/** Rows of the page, and the whole first list, of which its row shows the beginning; without the API, that of before. */
-async function load() {
-  const only = isFiltered();
-  const [first, trending, weekend] = await Promise.all([
-    own(),
-    only ? null : marquee.trending({ window: "week", limit: 3 * ROW, ...near() }).catch(() => null),
-    only ? null : marquee.recommendations({ when: "weekend", limit: 3 * ROW, ...(account ? {} : { ...near(), recent: marquee.recent }) }).catch(() => null),
-  ]);
-  // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
-  first.items = first.items.filter(isOpen);
-  if (first.fallback) return { first, rows: [{ id: "own", title: "What you saw last", list: { ...first, items: first.items.slice(0, FIRST) }, isGrid: true }] };
-  const because = only ? [] : await Promise.all(anchors(first.items).map(similarTo));
-  const shown = new Set(first.items.slice(0, FIRST).map((item) => item.event_id));
-  const rest = (list, count = ROW) => {
-    const items = list.items.filter((item) => isOpen(item) && !shown.has(item.event_id)).slice(0, count);
+/** First row: the beginning of the first list, or all of it where filters are set. */
+const ownRow = (first) => ({
+  id: "own",
+  title: first.fallback ? "What you saw last" : title(),
+  list: { ...first, items: first.items.slice(0, isFiltered() ? LONG : FIRST) },
+  isGrid: true,
+});
+
+/** Rows below the first one, each without the events of the rows above it; a row that the API does not give is left out. */
+async function otherRows(first, asked) {
+  const because = await Promise.all(anchors(first.items).map(similarTo));
+  const [trending, weekend] = await Promise.all(asked);
+  const shown = new Set(ownRow(first).list.items.map((item) => item.event_id));
+  const rest = (list) => {
+    const items = list.items.filter((item) => isOpen(item) && !shown.has(item.event_id)).slice(0, ROW);
     for (const item of items) shown.add(item.event_id);
     return { ...list, items };
   };
-  const rows = [
-    { id: "own", title: title(), list: { ...first, items: first.items.slice(0, only ? LONG : FIRST) }, isGrid: true },
-    ...because.map(({ anchor, list }) => ({ id: `because-${anchor.event_id}`, lead: `Because you ${anchor.verb}`, title: anchor.title, list: rest(list) })),
+  return [
+    ...because.map(({ anchor, list }) => list && { id: `because-${anchor.event_id}`, lead: `Because you ${anchor.verb}`, title: anchor.title, list: rest(list) }),
     trending && { id: "trending", title: chosen.place ? `Trending near ${chosen.place.name}` : "Trending", list: rest(trending) },
     weekend && { id: "weekend", title: "This weekend", list: rest(weekend) },
-  ];
-  return { first, rows: rows.filter(Boolean) };
+  ].filter((row) => row?.list.items.length);
 }
+
+const orNothing = (promise) => promise.catch(() => null);
+
+const askOthers = () => [
+  orNothing(marquee.trending({ window: "week", limit: 3 * ROW, ...near() })),
+  orNothing(marquee.recommendations({ when: "weekend", limit: 3 * ROW, ...(account ? {} : { ...near(), recent: marquee.recent }) })),
+];
 
 const VERBS = { because_booking: "booked", because_save: "saved", because_attend: "went to", because_rating: "liked", because_click: "looked at", because_view: "looked at" };
 const ORDER = [...new Set(Object.values(VERBS))];
@@ -88,32 +93,15 @@ function anchors(items) {
 }
 
 async function similarTo(anchor) {
-  return { anchor, list: await marquee.similar(anchor.event_id, { limit: 3 * ROW }) };
+  return { anchor, list: await orNothing(marquee.similar(anchor.event_id, { limit: 3 * ROW })) };
 }
 
-/** Lays the rows out, keeping those that are there, so that focus and scrolling stay. Returns what changed in the first. */
-function lay(rows) {
-  const root = byId("rows");
-  const sections = rows.filter((row) => row.list.items.length || row.isGrid).map((row) => {
-    const section = byId(row.id) ?? el("section", { class: row.isGrid ? "own" : "row", id: row.id, "aria-labelledby": `${row.id}-title` });
-    return { row, section };
-  });
-  for (const old of [...root.children]) if (!sections.some(({ section }) => section === old)) old.remove();
-  let changes = null;
-  sections.forEach(({ row, section }, place) => {
-    if (root.children[place] !== section) root.insertBefore(section, root.children[place] ?? null);
-    if (!section.firstChild) section.append(el("h2", { id: `${row.id}-title` }), el("ol", { class: row.isGrid ? "grid" : "shelf", tabindex: row.isGrid ? null : "0", "aria-labelledby": `${row.id}-title` }));
-    section.firstChild.replaceChildren(row.lead ? el("small", {}, row.lead, " ") : "", prose("span", {}, row.title));
-    const found = show(section.lastChild, row.list);
-    section.classList.toggle("empty", !row.list.items.length);
-    if (row.isGrid) changes = found;
-  });
+/** Says that the first list is empty, and why. */
+function sayEmpty(isEmpty) {
   byId("empty")?.remove();
-  if (!rows[0].list.items.length) {
-    root.firstElementChild.after(el("p", { class: "panel", id: "empty" }, isFiltered() ? "Nothing to come fits these filters." : "There are no events to come."));
-  }
-  root.setAttribute("aria-busy", "false");
-  return changes;
+  if (!isEmpty) return;
+  const text = isFiltered() ? "Nothing to come fits these filters." : "There are no events to come.";
+  byId("own").after(el("p", { class: "panel", id: "empty" }, text));
 }
 
 function greet() {
@@ -129,18 +117,47 @@ function greet() {
   );
 }
 
-/** Loads and shows everything anew. Returns what changed in the first list. */
+let turns = 0;
+
+/**
+ * Loads and shows everything anew, the first list as soon as it is there. Returns what changed in that, or nothing when a
+ * later call has taken over.
+ */
 const refresh = guarded(async () => {
-  const { first, rows } = await load();
-  latest = rows;
-  if (!isFiltered()) keepList(first);
-  greet();
-  const changes = lay(rows);
-  document.dispatchEvent(new CustomEvent("shown", { detail: { list: first, conditions: conditions() } }));
-  if (first.fallback) notify("There is no connection.", { detail: "This is what you saw last. What you do is kept here, and sent later." });
-  if (first.degraded.length) notify("These lists are not complete.", { detail: `Answered without: ${first.degraded.join(", ")}.` });
-  return changes;
+  const turn = ++turns;
+  const isOver = () => turn !== turns;
+  const root = byId("rows");
+  root.setAttribute("aria-busy", "true");
+  try {
+    const asked = isFiltered() ? null : askOthers();
+    const first = await own();
+    if (isOver()) return undefined;
+    // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
+    first.items = first.items.filter(isOpen);
+    if (asked) keepList(first);
+    greet();
+    latest = [ownRow(first)];
+    const changes = layRow(root, latest[0], 0);
+    sayEmpty(!first.items.length);
+    document.dispatchEvent(new CustomEvent("shown", { detail: { list: first, conditions: conditions() } }));
+    if (asked && !first.fallback) latest.push(...(await otherRows(first, asked)));
+    if (isOver()) return undefined;
+    dropOthers(root, latest);
+    for (const [place, row] of latest.entries()) {
+      if (!place) continue;
+      await pause(); // Between two rows, the browser answers to whoever clicks.
+      if (isOver()) return undefined;
+      layRow(root, row, place);
+    }
+    if (first.fallback) notify("There is no connection.", { detail: "This is what you saw last. What you do is kept here, and sent later." });
+    if (first.degraded.length) notify("These lists are not complete.", { detail: `Answered without: ${first.degraded.join(", ")}.` });
+    return changes;
+  } finally {
+    if (!isOver()) root.setAttribute("aria-busy", "false");
+  }
 });
+
+const pause = () => new Promise((resolve) => setTimeout(resolve));
 
 function told({ fresh, up, gone }) {
   const parts = [
@@ -152,7 +169,7 @@ function told({ fresh, up, gone }) {
 document.addEventListener("acted", async ({ detail: { type, item, from, isWaiting } }) => {
   const undo = () => act(UNDOING[type], item, from);
   if (isWaiting) {
-    lay(latest.map((row) => ({ ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } })));
+    latest.forEach((row, place) => layRow(byId("rows"), { ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } }, place));
     notify(said(type, item.title), { detail: KEPT, undo });
     return;
   }

@@ -72,9 +72,7 @@ def test_an_unknown_user_gets_the_list_of_a_cold_start_user(store: Documents, se
     assert {item.source for item in cold_start.items} <= laws.FALLBACKS
     unknown = _answer(serving, store.users, "nobody_knows")
     assert (cold_start.provenance.segment, unknown.provenance.segment) == (Segment.NOBODY, Segment.COLD)
-    as_cold_start = replace(
-        unknown, recommendation_id=cold_start.recommendation_id, provenance=cold_start.provenance
-    )
+    as_cold_start = replace(unknown, recommendation_id=cold_start.recommendation_id, provenance=cold_start.provenance)
     assert as_cold_start == cold_start
 
 
