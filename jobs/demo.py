@@ -1,5 +1,6 @@
 """Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
+import gzip
 import re
 import signal
 import socket
@@ -7,9 +8,10 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
@@ -135,11 +137,20 @@ def _page(name: str) -> Response:
     # A browser asks again each time, so that a page and its modules are of one version.
     response = send_from_directory(_WEB, name, max_age=0)
     response.headers["Cache-Control"] = "no-cache"
-    if response.mimetype == "text/html":
-        response.direct_passthrough = False
-        html = response.get_data()
+    response.vary.add("Accept-Encoding")
+    if response.status_code != HTTPStatus.OK:
+        return response
+    response.direct_passthrough = False
+    with closing(response):
+        content = response.get_data()
+    if _SCRIPTS in content:
         # The stage on top has its room from the first paint on, so that the page does not move when its people come.
-        response.set_data(html.replace(b"</head>", _STAGE + b"</head>") if _SCRIPTS in html else html)
+        content = content.replace(b"</head>", _STAGE + b"</head>")
+    if request.accept_encodings.quality("gzip"):
+        # As Hosting does.
+        content = gzip.compress(content, mtime=0)
+        response.content_encoding = "gzip"
+    response.set_data(content)
     return response
 
 

@@ -1,11 +1,13 @@
 """Site of the demo in a browser, at a desk and on a phone, as personas and as a visitor who signs in."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -232,6 +234,16 @@ def test_pages_fit_and_targets_are_large(site: Site, size: tuple[int, int], dire
         page.evaluate(f"document.documentElement.dir = '{direction}'")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert page.evaluate(_SMALL_TARGETS.replace("LEAST", str(TARGET_PX - 0.5))) == []
+
+
+def test_the_pictures_of_the_readme_show_the_site(site: Site, tmp_path: Path) -> None:
+    folder = Path(os.environ.get("MARQUEE_PICTURES", tmp_path))
+    for name, size, scale in (("desktop", DESK, 1), ("phone", PHONE, 2)):
+        page = site.visit(size=size, device_scale_factor=scale, reduced_motion="reduce")
+        look_as(page, 3)
+        page.evaluate("document.activeElement.blur()")
+        page.screenshot(path=folder / f"site-{name}.png")
+        assert (folder / f"site-{name}.png").stat().st_size > 20_000
 
 
 def test_nothing_moves_for_those_who_asked_for_less_motion(site: Site) -> None:

@@ -1,5 +1,6 @@
 """Personas of the demo, and the routes that its page uses in place of Firebase."""
 
+import gzip
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -96,6 +97,18 @@ def test_a_declared_profile_keeps_what_it_does_not_name(client: FlaskClient) -> 
     assert isinstance(export, dict)
     (fields,) = [found["fields"] for found in export["documents"] if found["collection"] == "users"]
     assert (fields["friends"], fields["location"]) == (["v"], {"lat": 1.5, "lng": 2.5})
+
+
+def test_pages_of_the_site_have_the_stage_and_are_compressed_for_browsers(client: FlaskClient) -> None:
+    local = {"Host": "localhost:8080"}
+    page = client.get("/", headers=local)
+    assert page.data.count(b"demo/demo.css") == 1
+    zipped = client.get("/", headers={**local, "Accept-Encoding": "gzip"})
+    assert (zipped.content_encoding, gzip.decompress(zipped.data)) == ("gzip", page.data)
+    known = {**local, "Accept-Encoding": "gzip", "If-None-Match": page.headers["ETag"]}
+    with client.get("/", headers=known) as again:
+        assert (again.status_code, again.data) == (304, b"")
+    assert client.get("/", headers={**local, "Accept-Encoding": "gzip;q=0"}).data == page.data
 
 
 @pytest.mark.parametrize(
