@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -30,17 +31,30 @@ def localized(script: str) -> str:
     return _MAP.sub("", _REMOTE.sub(r'"./\1"', script))
 
 
+def packed(package: str, names: Iterable[str]) -> dict[str, bytes]:
+    """Files of a package of npm by name, as it was published; raises `FileNotFoundError` for one that is not in it.
+
+    Parameters
+    ----------
+    package : name and version, such as `firebase@12.0.0`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", package, "--silent", "--pack-destination", folder], check=True)
+        (archive,) = Path(folder).glob("*.tgz")
+        with tarfile.open(archive) as opened:
+            members = {member.name: member for member in opened.getmembers() if member.isfile()}
+            found = {}
+            for name in names:
+                if (member := members.get(f"package/{name}")) is None or (file := opened.extractfile(member)) is None:
+                    raise FileNotFoundError(f"expected a file {name} in {archive.name}")
+                found[name] = file.read()
+    return found
+
+
 def main() -> int:
     """Vendor both modules in the version that is pinned here; returns the exit status."""
-    with tempfile.TemporaryDirectory() as folder:
-        packed = ["npm", "pack", f"firebase@{VERSION}", "--silent", "--pack-destination", folder]
-        subprocess.run(packed, check=True)
-        (archive,) = Path(folder).glob("*.tgz")
-        with tarfile.open(archive) as package:
-            for name in MODULES:
-                if (member := package.extractfile(f"package/{name}")) is None:
-                    raise FileNotFoundError(f"expected a file {name} in {archive.name}")
-                (FOLDER / name).write_text(localized(member.read().decode()), encoding="utf-8")
+    for name, data in packed(f"firebase@{VERSION}", MODULES).items():
+        (FOLDER / name).write_text(localized(data.decode()), encoding="utf-8")
     return 0
 
 

@@ -235,6 +235,9 @@ export class Marquee {
   /** Puts a published model into service, for admins; with `hold` no training replaces it. */
   activate(version: string, options?: { hold?: boolean } & CallOptions): Promise<Schemas["ModelInService"]>;
 
+  /** Any operation, such as those for admins: `call("/report?from=2026-05-01")`. A failed POST or PUT is tried again. */
+  call(path: string, options?: { method?: string; body?: unknown } & CallOptions): Promise<unknown>;
+
   /** Health of the API: the model in service and its age. */
   health(options?: CallOptions): Promise<Schemas["Health"]>;
 

@@ -173,6 +173,10 @@ export class Marquee {
     return this.#call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, timeoutMs: LONG_MS, ...limits, retries: 0 });
   }
 
+  call(path, limits) {
+    return this.#call(path, limits);
+  }
+
   health(limits) {
     return this.#call("/health", limits);
   }

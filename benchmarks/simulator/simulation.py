@@ -53,6 +53,7 @@ class Simulation:
     start : midnight of the first day, UTC.
     monitor_every : time between two runs of `monitor`, a whole part of an hour or more.
     trains : whether each day ends with a training.
+    until : time at which a day is left as it is, without evening and training; None for whole days.
     shifts_on : number of the day from which on tastes are `World.shifted`, 0 for the first; None for never.
     """
 
@@ -63,6 +64,7 @@ class Simulation:
     habits: Habits = field(default_factory=Habits)
     monitor_every: timedelta = timedelta(hours=1)
     trains: bool = True
+    until: datetime | None = None
     shifts_on: int | None = None
     diary: Diary = field(default_factory=Diary)
 
@@ -111,6 +113,8 @@ class Simulation:
         hours = rng.integers(*_OPEN_H, len(visits))
         monitored = day
         for hour in range(_OPEN_H[0], _EVENING_H):
+            if self._is_over(day + timedelta(hours=hour + 1)):
+                return {}
             clock.forward(day + timedelta(hours=hour))
             self._publish(day + timedelta(hours=hour - 1) if hour > _OPEN_H[0] else day - _DAY)
             for user in np.flatnonzero(visits & (hours == hour)).tolist():
@@ -118,12 +122,17 @@ class Simulation:
             if clock.at - monitored >= self.monitor_every:
                 self.system.monitor()
                 monitored = clock.at
+        if self._is_over(day + _DAY):
+            return {}
         clock.forward(day + timedelta(hours=_EVENING_H))
         self._evening(number)
         # Everything of the day is settled before the next one begins.
         clock.forward(day + timedelta(hours=_EVENING_H, minutes=45))
         self.system.monitor()
         return self.system.retrain() if self.trains else {}
+
+    def _is_over(self, moment: datetime) -> bool:
+        return self.until is not None and moment > self.until
 
     def _publish(self, since: datetime) -> None:
         """Publication of the events that were announced since the last hour."""
