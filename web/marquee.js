@@ -119,13 +119,13 @@ export class Marquee {
 
   async rank(eventIds, { userId = this.#user(), recent, fields, explain, ...limits } = {}) {
     const body = { event_ids: eventIds, user_id: userId || undefined, recent, fields, explain };
-    const answer = await this.#call("/rank", { method: "POST", body, expects: "items", ...limits });
+    const answer = await this.call("/rank", { method: "POST", body, expects: "items", ...limits });
     this.#remember(answer, 0);
     return answer;
   }
 
   audience(eventId, { limit, ...limits } = {}) {
-    return this.#call(`/events/${segment(eventId)}/audience${query({ limit })}`, limits);
+    return this.call(`/events/${segment(eventId)}/audience${query({ limit })}`, limits);
   }
 
   async record(interactions, { userId = this.#user(), join = false, ...limits } = {}) {
@@ -140,45 +140,41 @@ export class Marquee {
   }
 
   data(userId, { cursor, ...limits } = {}) {
-    return this.#call(`/users/${segment(userId)}/data${query({ cursor })}`, { timeoutMs: LONG_MS, ...limits });
+    return this.call(`/users/${segment(userId)}/data${query({ cursor })}`, { timeoutMs: LONG_MS, ...limits });
   }
 
   allowProfiling(userId, allowed, limits) {
-    return this.#call(`/users/${segment(userId)}/profiling`, { method: "PUT", body: { allowed }, ...limits });
+    return this.call(`/users/${segment(userId)}/profiling`, { method: "PUT", body: { allowed }, ...limits });
   }
 
   async forget(userId, limits) {
-    const answer = await this.#call(`/users/${segment(userId)}`, { method: "DELETE", timeoutMs: LONG_MS, ...limits });
+    const answer = await this.call(`/users/${segment(userId)}`, { method: "DELETE", timeoutMs: LONG_MS, ...limits });
     for (const key of this.#queue()) if (this.#read(key)?.user === userId) this.#shelf.delete(key);
     return answer;
   }
 
   rules(limits) {
-    return this.#call("/rules", limits);
+    return this.call("/rules", limits);
   }
 
   setRules(rules, limits) {
-    return this.#call("/rules", { method: "PUT", body: rules, ...limits });
+    return this.call("/rules", { method: "PUT", body: rules, ...limits });
   }
 
   report({ from, to, ...limits } = {}) {
-    return this.#call(`/report${query({ from, to })}`, { timeoutMs: LONG_MS, ...limits });
+    return this.call(`/report${query({ from, to })}`, { timeoutMs: LONG_MS, ...limits });
   }
 
   models(limits) {
-    return this.#call("/models", limits);
+    return this.call("/models", limits);
   }
 
   activate(version, { hold, ...limits } = {}) {
-    return this.#call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, timeoutMs: LONG_MS, ...limits, retries: 0 });
-  }
-
-  call(path, limits) {
-    return this.#call(path, limits);
+    return this.call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, timeoutMs: LONG_MS, ...limits, retries: 0 });
   }
 
   health(limits) {
-    return this.#call("/health", limits);
+    return this.call("/health", limits);
   }
 
   on(name, listener) {
@@ -261,7 +257,7 @@ export class Marquee {
   async #list(name, path, { userId = this.#user(), signal, timeoutMs, ...conditions } = {}) {
     const url = path + query({ user_id: userId, ...conditions });
     try {
-      const answer = await this.#call(url, { expects: "items", signal, timeoutMs });
+      const answer = await this.call(url, { expects: "items", signal, timeoutMs });
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
     } catch (error) {
@@ -289,10 +285,10 @@ export class Marquee {
   }
 
   #post(body, limits) {
-    return this.#call("/interactions", { method: "POST", body, expects: "accepted", visitor: !body.user_id, ...limits });
+    return this.call("/interactions", { method: "POST", body, expects: "accepted", visitor: !body.user_id, ...limits });
   }
 
-  #call(path, { signal, timeoutMs, retries = this.#options.retries, ...rest } = {}) {
+  call(path, { signal, timeoutMs, retries = this.#options.retries, ...rest } = {}) {
     timeoutMs ??= this.#options.timeoutMs;
     const end = Date.now() + timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
