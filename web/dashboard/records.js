@@ -68,7 +68,7 @@ function judged(run) {
     el("dl", { class: "facts-list" },
       ...pair("NDCG@10 on the holdout", best.join(", ")), ...pair("Reason", run.reason), ...pair("Version", run.version),
       ...pair("Documents read", formats.count(run.reads)), ...pair("Rows", Object.entries(run.rows).map(([name, count]) => `${words(name)} ${formats.count(count)}`).join(", ")),
-      ...pair("Drift", (run.drift.findings ?? []).map((finding) => `${words(finding.quantity)} ${finding.verdict} (${finding.statistic} ${formats.decimal(finding.score)})`).join(", "))));
+      ...pair("Drift", (run.drift.findings ?? []).map((finding) => `${words(finding.quantity)} ${finding.verdict} (${finding.detector} ${formats.decimal(finding.score)})`).join(", "))));
 }
 
 const pair = (term, text) => (text ? [el("dt", {}, term), el("dd", {}, text)] : []);
