@@ -180,7 +180,7 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
         with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder, listening(port) as socket:
             wired = _ready(Path(folder), data, city, options, console)
             serving = True
-            _serve(wired, generated_town() if data is None else Town(), socket, console)
+            serve(wired, generated_town() if data is None else Town(), socket, console)
     except KeyboardInterrupt:
         # Only Ctrl-C ends a server. One that is not yet there was interrupted.
         if not serving:
@@ -217,13 +217,7 @@ def _ready(
     folder: Path, data: Path | None, city: Mapping[str, int], options: ReadingOptions, console: Console
 ) -> wiring.Services:
     """Services with the loaded data and a trained model, whose stores are in `folder`."""
-    settings = Settings(
-        documents=f"sqlite:{folder / 'documents.db'}",
-        objects=f"folder:{folder / 'bucket'}",
-        require_auth=False,
-        refresh_s=1.0,
-        timezone=options.calendar().timezone,
-    )
+    settings = local_settings(folder, timezone=options.calendar().timezone)
     wired = wiring.build(settings)
     if data is None:
         data = folder / "city"
@@ -245,7 +239,19 @@ def _ready(
     return wired
 
 
-def _serve(wired: wiring.Services, town: Town, taken: socket.socket, console: Console) -> None:
+def local_settings(folder: Path, *, timezone: str = Settings().timezone) -> Settings:
+    """Settings of a demo whose stores are in `folder` and which asks nobody who they are."""
+    return Settings(
+        documents=f"sqlite:{folder / 'documents.db'}",
+        objects=f"folder:{folder / 'bucket'}",
+        require_auth=False,
+        refresh_s=1.0,
+        timezone=timezone,
+    )
+
+
+def serve(wired: wiring.Services, town: Town, taken: socket.socket, console: Console) -> None:
+    """Serving of the demo on a listening socket, until Ctrl-C."""
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):

@@ -9,7 +9,8 @@ import { byId, el } from "./site/dom.js";
 const DAY_MS = 86_400_000;
 const RUNS = 14;
 const LETTERS = 50;
-const marquee = new Marquee({ idToken: backend.idToken });
+let account = await backend.account();
+const marquee = new Marquee({ idToken: backend.idToken, userId: () => account?.userId ?? null });
 const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
 let reports = [];
 
@@ -80,7 +81,7 @@ function close(error) {
 }
 
 async function show() {
-  const account = await backend.account();
+  account = await backend.account();
   byId("who").replaceChildren(account ? `Signed in as ${account.name}` : "");
   await load();
 }

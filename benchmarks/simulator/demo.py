@@ -1,0 +1,121 @@
+"""Demo with a simulated audience, which fills the dashboard: `python -m benchmarks.simulator.demo`.
+
+Two weeks of a small city's users are simulated up to now, by a simulated clock: they ask the API for lists, look at
+some, click, book and rate. Then the same stores are served on localhost, by the real clock.
+"""
+
+import argparse
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from flask import Flask, request
+
+from benchmarks.simulator.clock import Clock
+from benchmarks.simulator.faults import unusable_documents
+from benchmarks.simulator.simulation import Simulation
+from benchmarks.simulator.system import System
+from benchmarks.simulator.world import World
+from functions import wiring
+from functions.monitor import monitor
+from jobs.console import Console
+from jobs.demo import listening, local_settings, serve
+from jobs.demo_routes import generated_town
+from shared.errors import InvalidField
+from tools.interruption import exit_status, interruptible
+
+_EARLIER: Final = timedelta(hours=2)
+"""Time before the first day in which the city is loaded and trained."""
+_TRAINS_EVERY: Final = 7
+"""Days from one training to the next: daily ones would take most of the time."""
+_MONITORS_EVERY: Final = timedelta(hours=3)
+_DEAD_LETTERS: Final = 3
+_MINUTE_S: Final = 60.0
+
+
+def simulate(
+    folder: Path, *, now: datetime, days: int, users: int, events: int, interactions: int, console: Console
+) -> None:
+    """Simulation of the `days` up to `now`, the last one as far as it has come, on new stores in `folder`."""
+    start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    world = World.of(users=users, events=events, interactions=interactions, seed=1, start=start, days=days)
+    with System.opened(folder, Clock(start - _EARLIER), challengers_s=0.0) as system:
+        system.load(world)
+        system.retrain()
+        simulation = Simulation(system, world, start, monitor_every=_MONITORS_EVERY, trains=False, until=now)
+        with console.task("simulating") as task:
+            for number, _ in enumerate(simulation.days(days), 1):
+                if number % _TRAINS_EVERY == 0 and number < days:
+                    system.retrain()
+                task.update(number / days)
+        unusable_documents(system, _DEAD_LETTERS)
+        system.clock.forward(now)
+        system.monitor()
+
+
+@contextmanager
+def monitored() -> Iterator[None]:
+    """Block in which `monitor` runs once a minute, as the scheduler of a deployment runs it every ten."""
+    app, ended = Flask("monitor"), threading.Event()
+    app.add_url_rule("/", "monitor", view_func=lambda: monitor(request), methods=["POST"])
+
+    def run() -> None:
+        while not ended.wait(_MINUTE_S):
+            app.test_client().post("/")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line of the simulated demo; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.simulator.demo",
+        description="Simulate two weeks of an app's users up to now, then serve the app and its dashboard on localhost "
+        "until Ctrl-C.",
+    )
+    parser.add_argument("--port", type=int, default=8080, help="port on localhost; 0 for any (default: %(default)s)")
+    parser.add_argument("--days", type=int, default=14, help="simulated days (default: %(default)s)")
+    parser.add_argument("--users", type=int, default=120, help="number of users (default: %(default)s)")
+    parser.add_argument("--events", type=int, default=300, help="number of events (default: %(default)s)")
+    parser.add_argument(
+        "--interactions", type=int, default=3_000, help="interactions before and in these days (default: %(default)s)"
+    )
+    given = parser.parse_args(arguments)
+    if min(given.days, given.users, given.events) < 1 or given.interactions < 0 or not 0 <= given.port < 1 << 16:
+        parser.error("--port, --days, --users, --events and --interactions: expected positive numbers")
+    console = Console()
+    try:
+        with (
+            interruptible(),
+            tempfile.TemporaryDirectory(prefix="marquee-demo-") as name,
+            listening(given.port) as taken,
+        ):
+            folder = Path(name)
+            console.say(f"simulating {given.days} days of {given.users} users of a city with {given.events} events")
+            sizes = {size: getattr(given, size) for size in ("days", "users", "events", "interactions")}
+            simulate(folder, now=datetime.now(UTC), **sizes, console=console)
+            port = taken.getsockname()[1]
+            console.say(f"the dashboard is at http://localhost:{port}/dashboard.html")
+            with monitored():
+                serve(wiring.build(local_settings(folder)), generated_town(), taken, console)
+    except InvalidField as error:
+        parser.error(str(error))
+    except KeyboardInterrupt as interrupt:
+        console.say("stopped; the demo's files are gone")
+        return exit_status(interrupt)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
