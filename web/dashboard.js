@@ -93,6 +93,15 @@ for (const input of document.querySelectorAll("input[name=days]")) {
     say(`The last ${state.days} days.`);
   });
 }
+/** Marks the section that is being read in the list of sections. */
+const reading = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    for (const link of document.querySelectorAll(".rail a")) link.toggleAttribute("data-read", link.hash === `#${target.id}`);
+  }
+}, { rootMargin: "-10% 0px -80% 0px" });
+document.querySelectorAll(".parts > section").forEach((section) => reading.observe(section));
+
 byId("refresh").addEventListener("click", async () => {
   await load();
   byId("spoken").textContent = "Loaded anew.";

@@ -118,11 +118,11 @@ function options({ width, height, lines, times, format, reading, rest }) {
   });
   const dates = (_, splits) => splits.map((time) => new Date(time * 1_000).toLocaleDateString(undefined, { day: "numeric", month: "short", timeZone: "UTC" }));
   return {
-    width, height, series, bands, padding: [10, 14, 0, 0], legend: { show: false }, tzDate: (time) => uPlot.tzDate(new Date(time * 1_000), "Etc/UTC"),
+    width, height, series, bands, padding: [10, 26, 0, 0], legend: { show: false }, tzDate: (time) => uPlot.tzDate(new Date(time * 1_000), "Etc/UTC"),
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 9 } },
     scales: { x: { range: (_, low, high) => (low === high ? [low - 86_400, high + 86_400] : [low, high]) }, y: { range: around } },
     axes: [
-      { ...axis, values: dates, space: 64, incrs: [86_400, 172_800, 604_800, 1_209_600] },
+      { ...axis, values: dates, space: 64, size: 34, incrs: [86_400, 172_800, 604_800, 1_209_600] },
       { ...axis, values: (_, splits) => splits.map((value) => format(value)), size: 64 },
     ],
     hooks: { setCursor: [(plot) => { reading.textContent = plot.cursor.idx == null ? rest : told(times, lines, format, plot.cursor.idx); }] },

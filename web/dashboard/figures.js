@@ -25,6 +25,7 @@ export const METRICS = {
   coverage: { label: "Coverage", of: (report) => report.feedback.coverage, format: formats.percent, better: 1, means: "shown of live events" },
   ndcg: { label: "NDCG@10", of: (report) => report.feedback.ndcg_at_10, format: formats.decimal, better: 1, means: "of lists with a hit" },
   impressions: { label: "Impressions", of: (report) => report.feedback.impressions, format: formats.count, better: 1, means: "users and events" },
+  drift: { label: "Drifted quantities", of: (report) => report.model.drift?.drifted?.length, format: formats.count, better: -1, means: "by the last training" },
   price: { label: "Price", of: (report) => report.operations.price_usd, format: formats.dollars, better: -1, means: "of a day" },
 };
 

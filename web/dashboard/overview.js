@@ -19,7 +19,7 @@ export function alerts(reports) {
     el("ul", {}, ...open.map((alert) => el("li", {}, el("strong", {}, words(alert.alert)), ` ${measured(alert)}, since ${timeText(alert.since)}`))));
 }
 
-const plain = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 3 });
+const plain = (value) => value.toLocaleString(undefined, { maximumFractionDigits: 2 });
 const measured = ({ value, threshold, unit }) => `${plain(value)} ${unit}, threshold ${plain(threshold)}`;
 
 /** Tiles of the last day: value, change from the mean of the days before, and the line of all. */
@@ -48,8 +48,8 @@ function drift(reports) {
   const found = model.drift;
   const tone = { stable: "good", moved: "mild", drifted: "bad" }[found?.verdict] ?? "plain";
   return el("article", { class: "tile" }, el("h3", {}, "Drift"),
-    el("p", { class: "value" }, found ? mark(found.verdict, tone) : "–"),
-    el("p", { class: "quiet" }, found?.drifted?.length ? found.drifted.map(words).join(", ") : found ? "no quantity has drifted" : "no training has compared the data yet"),
+    el("p", { class: "value" }, found ? mark(words(found.verdict), tone) : "–"),
+    el("p", { class: "quiet" }, found?.drifted?.length ? `of ${found.drifted.join(", ")}` : found ? "no quantity has drifted" : "no training has compared the data yet"),
     model.age_days == null ? null : el("p", { class: "quiet" }, `The model is ${model.age_days.toFixed(1)} days old.`));
 }
 

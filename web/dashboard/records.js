@@ -15,13 +15,13 @@ export function models(found, activate) {
     : el("button", { type: "button", "aria-label": `Put ${model.version} into service`, onclick: () => rollBack(model, activate) }, "Put into service"));
   return grid("Models", [
     ["Version", (model) => el("code", {}, model.version)],
+    ["Service", action],
     ["Model", (model) => model.model],
     ["Trained", (model) => timeText(model.trained_at)],
     ["NDCG@10", accuracy, true],
     ["Coverage", (model) => shown(model.metrics.coverage, formats.percent), true],
     ["Interactions", (model) => shown(model.counts.interactions, formats.count), true],
     ["Size", (model) => `${model.size_mb.toFixed(1)} MB`, true],
-    ["Service", action],
   ], found);
 }
 
@@ -42,10 +42,10 @@ export function runs(found) {
   if (!found.length) return blank("There was no training yet.", "retrain runs once a day.");
   const phases = [...new Set(found.flatMap((run) => Object.keys(run.phases)))];
   const longest = Math.max(...found.map(seconds)) || 1;
-  const key = el("ul", { class: "key" }, ...phases.map((name, place) => el("li", {}, el("i", { class: `swatch series-${(place % 8) + 1}` }), name)));
+  const key = el("ul", { class: "key" }, ...phases.map((name, place) => el("li", {}, el("i", { class: `swatch series-${(place % 9) + 1}` }), name)));
   const bar = (run) => el("span", { class: "phases", role: "img", "aria-label": Object.entries(run.phases).map(([name, taken]) => `${name} ${formats.seconds(taken)}`).join(", ") },
     ...phases.filter((name) => run.phases[name]).map((name) => {
-      const part = el("i", { class: `series-${(phases.indexOf(name) % 8) + 1}`, title: `${name}: ${formats.seconds(run.phases[name])}` });
+      const part = el("i", { class: `series-${(phases.indexOf(name) % 9) + 1}`, title: `${name}: ${formats.seconds(run.phases[name])}` });
       part.style.inlineSize = `${(run.phases[name] / longest) * 100}%`;
       return part;
     }));
@@ -56,7 +56,7 @@ export function runs(found) {
     ["Phases", bar],
     ["Price", (run) => formats.dollars(run.price_usd), true],
     ["Memory", (run) => `${formats.count(run.peak_memory_mb)} MB`, true],
-    ["Accuracy and reason", judged],
+    ["Accuracy", judged],
   ], found)];
 }
 
@@ -64,7 +64,7 @@ const seconds = (run) => Object.values(run.phases).reduce((sum, each) => sum + e
 
 function judged(run) {
   const best = Object.entries(run.metrics).filter(([, metrics]) => metrics[ACCURACY] != null).map(([name, metrics]) => `${name} ${formats.decimal(metrics[ACCURACY])}`);
-  return el("details", {}, el("summary", {}, run.reason || best[0] || "Details"),
+  return el("details", {}, el("summary", {}, best[0] ? `NDCG@10: ${best[0]}` : "Reason"),
     el("dl", { class: "facts-list" },
       ...pair("NDCG@10 on the holdout", best.join(", ")), ...pair("Reason", run.reason), ...pair("Version", run.version),
       ...pair("Documents read", formats.count(run.reads)), ...pair("Rows", Object.entries(run.rows).map(([name, count]) => `${words(name)} ${formats.count(count)}`).join(", ")),

@@ -117,7 +117,7 @@ export function editor(stored, calls) {
 }
 
 function shownItem(item, badge, acts) {
-  return el("li", {}, el("span", { class: "title", dir: "auto" }, item.title), badge ?? el("span", { class: "quiet" }, "–"), acts);
+  return el("li", {}, el("span", { class: "title", dir: "auto" }, item.title), badge ?? el("span", {}), acts);
 }
 
 function movement(places) {
@@ -133,7 +133,7 @@ function form(add) {
   const ends = el("input", { class: "text", type: "datetime-local" });
   const strengthField = el("label", { class: "field", hidden: true }, el("span", {}, "Strength, standard deviations"), strength);
   const endsField = el("label", { class: "field" }, el("span", {}, "Until (optional)"), ends);
-  const chooser = choice("Kind of rule", Object.entries(KINDS).map(([name, { label }]) => [name, label]), kind, (chosen) => {
+  const chooser = choice("Rule", Object.entries(KINDS).map(([name, { label }]) => [name, label]), kind, (chosen) => {
     kind = chosen;
     strengthField.hidden = !KINDS[kind].hasStrength;
     endsField.hidden = !KINDS[kind].id;
@@ -145,5 +145,5 @@ function form(add) {
     target.focus();
   };
   return el("form", { class: "adding", "aria-label": "Add a rule", onsubmit: submitted },
-    chooser, el("label", { class: "field" }, el("span", {}, "Its id"), target), strengthField, endsField, el("button", {}, "Add"));
+    chooser, el("label", { class: "field" }, el("span", {}, "Id"), target), strengthField, endsField, el("button", {}, "Add"));
 }
