@@ -99,7 +99,7 @@ const reading = new IntersectionObserver((entries) => {
     if (!isIntersecting) continue;
     for (const link of document.querySelectorAll(".rail a")) link.toggleAttribute("data-read", link.hash === `#${target.id}`);
   }
-}, { rootMargin: "-10% 0px -80% 0px" });
+}, { rootMargin: "-10% 0px -70% 0px" });
 document.querySelectorAll(".parts > section").forEach((section) => reading.observe(section));
 
 byId("refresh").addEventListener("click", async () => {

@@ -49,7 +49,7 @@ function mount(place, make) {
 export function spark(values) {
   const place = el("div", { class: "spark", "aria-hidden": "true" });
   mount(place, (width) => {
-    const line = { stroke: colour("--series-1"), width: 2, fill: colour("--series-1", 0.14), points: { show: values[1].filter((value) => value !== null).length < 2 } };
+    const line = { spanGaps: true, stroke: colour("--series-1"), width: 2, fill: colour("--series-1", 0.14), points: { show: values[1].filter((value) => value !== null).length < 2 } };
     const options = {
       width, height: 52, padding: [6, 3, 3, 3], legend: { show: false }, cursor: { show: false },
       axes: [{ show: false }, { show: false }], scales: { x: { time: false }, y: { range: around } }, series: [{}, line],
@@ -139,7 +139,7 @@ function table(label, times, lines, format) {
     "details",
     { class: "numbers" },
     el("summary", {}, "Numbers"),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Numbers: ${label}` },
+    el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": `Numbers: ${label}` },
       el("table", {}, el("caption", { class: "quietly" }, label), el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Day"), ...heads.map((head) => el("th", { scope: "col" }, head)))), el("tbody", {}, ...rows))),
   );
 }

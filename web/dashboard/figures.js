@@ -18,7 +18,7 @@ export const formats = {
 
 /** Figures of a day by name: how to read one from a report, its format, and whether more of it is better. */
 export const METRICS = {
-  ctr: { label: "Click-through rate", of: (report) => report.feedback.ctr, format: formats.percent, better: 1, means: "clicked of shown" },
+  ctr: { label: "Click-through rate", short: "Click-through", of: (report) => report.feedback.ctr, format: formats.percent, better: 1, means: "clicked of shown" },
   conversion: { label: "Conversion", of: (report) => report.feedback.conversion, format: formats.percent, better: 1, means: "booked of shown" },
   stars: { label: "Satisfaction", of: (report) => report.feedback.stars, format: formats.stars, better: 1, means: "mean of ratings" },
   latency: { label: "Latency, p95", of: (report) => report.operations.lists?.latency_s?.p95, format: formats.milliseconds, better: -1, means: "of lists" },

@@ -32,7 +32,7 @@ export function tiles(reports) {
 
 function tile(reports, metric) {
   const { value, change } = compared(reports, metric);
-  return el("article", { class: "tile" }, el("h3", {}, metric.label), el("p", { class: "value" }, shown(value, metric.format)), changed(change, metric.better) ?? el("p", { class: "quiet" }, metric.means), spark(columns(reports, metric)));
+  return el("article", { class: "tile" }, el("h3", {}, metric.short ?? metric.label), el("p", { class: "value" }, shown(value, metric.format)), changed(change, metric.better) ?? el("p", { class: "quiet" }, metric.means), spark(columns(reports, metric)));
 }
 
 function changed(change, better) {

@@ -12,7 +12,7 @@ export function models(found, activate) {
   const accuracy = ({ metrics }) => (metrics[ACCURACY] == null ? "–" : `${formats.decimal(metrics[ACCURACY])}${metrics[`${ACCURACY} error`] ? ` ± ${formats.decimal(metrics[`${ACCURACY} error`])}` : ""}`);
   const action = (model) => (model.is_current
     ? el("span", {}, mark(model.is_held ? "serves, held" : "serves", "good"))
-    : el("button", { type: "button", "aria-label": `Put ${model.version} into service`, onclick: () => rollBack(model, activate) }, "Put into service"));
+    : el("button", { type: "button", "aria-label": `Activate ${model.version}`, onclick: () => rollBack(model, activate) }, "Activate"));
   return grid("Models", [
     ["Version", (model) => el("code", {}, model.version)],
     ["Service", action],
@@ -27,7 +27,7 @@ export function models(found, activate) {
 
 async function rollBack(model, activate) {
   const hold = el("label", { class: "switch" }, el("input", { type: "checkbox", role: "switch", name: "hold", checked: true }), el("span", {}, "Hold it: no training replaces it"));
-  const given = await asked(`Put ${model.version} into service?`, `All lists will be by this model, trained ${timeText(model.trained_at)}, within half a minute.`, "Put into service", hold);
+  const given = await asked(`Activate ${model.version}?`, `All lists will be by this model, trained ${timeText(model.trained_at)}, within half a minute.`, "Activate", hold);
   if (!given) return;
   try {
     await activate(model.version, given.has("hold"));

@@ -110,9 +110,9 @@ export function editor(stored, calls) {
 
   draw();
   return el("div", { class: "editor" },
-    el("div", { class: "panel" }, el("h3", {}, "Rules"), entries, form(add),
-      el("label", { class: "field" }, el("span", {}, "Events of one organizer in a list, at most"), cap),
-      el("div", { class: "buttons" }, save, discard)),
+    el("div", { class: "panel in-two" },
+      el("div", { class: "stack" }, el("h3", {}, "In force after saving"), entries, el("div", { class: "buttons" }, save, discard)),
+      el("div", { class: "stack" }, el("h3", {}, "Change the rules"), form(add), el("label", { class: "field" }, el("span", {}, "Events of one organizer in a list, at most"), cap))),
     el("div", { class: "panel" }, el("h3", {}, "Preview"), el("label", { class: "field" }, el("span", {}, "List of the user"), user), result));
 }
 

@@ -29,7 +29,7 @@ export function grid(caption, columns, rows) {
   const content = (value) => (value instanceof Node ? value : String(value));
   return el(
     "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
+    { class: "scroll", tabindex: "0", role: "group", "aria-label": caption },
     el("table", {},
       el("caption", { class: "quietly" }, caption),
       el("thead", {}, el("tr", {}, ...columns.map(([heading, , isNumber]) => el("th", { scope: "col", ...kind(isNumber) }, heading)))),
