@@ -19,9 +19,11 @@ SMALL: Final = ("--port", "0", "--users", "99", "--events", "50", "--interaction
 
 
 @contextmanager
-def demo(scratch: Path, options: Sequence[str] = SMALL) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def demo(
+    scratch: Path, options: Sequence[str] = SMALL, *, module: str = "jobs.demo"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Demo server process and its URL; its temporary files are written below `scratch`."""
-    command = [sys.executable, "-m", "jobs.demo", *options]
+    command = [sys.executable, "-m", module, *options]
     environ = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:

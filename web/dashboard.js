@@ -1,4 +1,5 @@
 import * as backend from "./backend.js";
+import { experiments } from "./dashboard/experiments.js";
 import { alerts, breakdown, history, oddFields, tiles, trend } from "./dashboard/overview.js";
 import { deadLetters, forecast, models, runs } from "./dashboard/records.js";
 import { editor } from "./dashboard/rules.js";
@@ -9,6 +10,7 @@ import { byId, el } from "./site/dom.js";
 const DAY_MS = 86_400_000;
 const RUNS = 14;
 const LETTERS = 50;
+const EXPERIMENTS = 20;
 let account = await backend.account();
 const marquee = new Marquee({ idToken: backend.idToken, userId: () => account?.userId ?? null });
 const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
@@ -47,20 +49,39 @@ async function activate(version, hold) {
 
 const loadModels = () => filled("models-body", () => marquee.models(), (found) => models(found.models, activate));
 
+/** Loads experiments, and shows their section where the API has them. */
+async function loadExperiments() {
+  const { paths } = await marquee.call("/openapi.json");
+  const isKnown = "/experiments" in paths;
+  for (const id of ["experiments", "experiments-link"]) byId(id).hidden = !isKnown;
+  if (!isKnown) return;
+  const analysed = ({ experiment_id: id }) => marquee.call(`/experiments/${encodeURIComponent(id)}`);
+  const put = async (id, experiment) => {
+    await marquee.call(`/experiments/${encodeURIComponent(id)}`, { method: "PUT", body: experiment });
+    await loadExperiments();
+  };
+  const all = async () => Promise.all((await marquee.call("/experiments")).experiments.slice(-EXPERIMENTS).map(analysed));
+  await filled("experiments-body", all, (found) => experiments(found, { put }));
+}
+
 const calls = {
   save: (rules) => marquee.setRules(rules),
   preview: (rules, userId, limit) => post("/rules:preview", { rules, limit, ...(userId && { user_id: userId }) }),
 };
 
-async function load() {
+const loadRules = () => filled("rules-body", () => marquee.rules(), (found) => editor(found, calls));
+
+/** Loads all but the rules, which somebody may be editing. */
+async function load(...others) {
   byId("gate").hidden = true;
   byId("page").hidden = false;
   try {
     await Promise.all([
+      ...others.map((other) => other()),
       loadReports(),
       loadModels(),
+      loadExperiments(),
       filled("runs-body", () => marquee.call(`/runs?limit=${RUNS}`), (found) => runs(found.runs)),
-      filled("rules-body", () => marquee.rules(), (found) => editor(found, calls)),
       filled("letters-body", () => marquee.call(`/dead-letters?limit=${LETTERS}`), (found) => deadLetters(found.dead_letters, reports.at(-1))),
     ]);
   } catch (error) {
@@ -83,14 +104,14 @@ function close(error) {
 async function show() {
   account = await backend.account();
   byId("who").replaceChildren(account ? `Signed in as ${account.name}` : "");
-  await load();
+  await load(loadRules);
 }
 
 for (const input of document.querySelectorAll("input[name=days]")) {
   input.addEventListener("change", async () => {
     state.days = Number(input.value);
-    await loadReports();
-    say(`The last ${state.days} days.`);
+    await load();
+    byId("spoken").textContent = `The last ${state.days} days.`;
   });
 }
 /** Marks the section that is being read in the list of sections. */

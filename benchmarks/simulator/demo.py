@@ -31,17 +31,26 @@ from tools.interruption import exit_status, interruptible
 
 _EARLIER: Final = timedelta(hours=2)
 """Time before the first day in which the city is loaded and trained."""
-_TRAINS_EVERY: Final = 7
-"""Days from one training to the next: daily ones would take most of the time."""
 _MONITORS_EVERY: Final = timedelta(hours=3)
 _DEAD_LETTERS: Final = 3
 _MINUTE_S: Final = 60.0
 
 
 def simulate(
-    folder: Path, *, now: datetime, days: int, users: int, events: int, interactions: int, console: Console
+    folder: Path,
+    *,
+    now: datetime,
+    days: int,
+    users: int,
+    events: int,
+    interactions: int,
+    train_every: int,
+    console: Console,
 ) -> None:
-    """Simulation of the `days` up to `now`, the last one as far as it has come, on new stores in `folder`."""
+    """Simulation of the `days` up to `now`, the last one as far as it has come, on new stores in `folder`.
+
+    A training comes before the first day and each `train_every` days.
+    """
     start = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     world = World.of(users=users, events=events, interactions=interactions, seed=1, start=start, days=days)
     with System.opened(folder, Clock(start - _EARLIER), challengers_s=0.0) as system:
@@ -50,7 +59,7 @@ def simulate(
         simulation = Simulation(system, world, start, monitor_every=_MONITORS_EVERY, trains=False, until=now)
         with console.task("simulating") as task:
             for number, _ in enumerate(simulation.days(days), 1):
-                if number % _TRAINS_EVERY == 0 and number < days:
+                if number % train_every == 0 and number < days:
                     system.retrain()
                 task.update(number / days)
         unusable_documents(system, _DEAD_LETTERS)
@@ -91,10 +100,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--interactions", type=int, default=3_000, help="interactions before and in these days (default: %(default)s)"
     )
+    parser.add_argument(
+        "--train-every",
+        type=int,
+        default=7,
+        metavar="DAYS",
+        help="days from a training to the next: daily ones would take most of the time (default: %(default)s)",
+    )
     given = parser.parse_args(arguments)
-    if min(given.days, given.users, given.events) < 1 or given.interactions < 0 or not 0 <= given.port < 1 << 16:
+    if (
+        min(given.days, given.users, given.events, given.train_every) < 1
+        or given.interactions < 0
+        or not 0 <= given.port < 1 << 16
+    ):
         parser.error("--port, --days, --users, --events and --interactions: expected positive numbers")
-    console = Console()
+    console, serving = Console(), False
     try:
         with (
             interruptible(),
@@ -103,17 +123,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ):
             folder = Path(name)
             console.say(f"simulating {given.days} days of {given.users} users of a city with {given.events} events")
-            sizes = {size: getattr(given, size) for size in ("days", "users", "events", "interactions")}
+            sizes = {size: getattr(given, size) for size in ("days", "users", "events", "interactions", "train_every")}
             simulate(folder, now=datetime.now(UTC), **sizes, console=console)
             port = taken.getsockname()[1]
             console.say(f"the dashboard is at http://localhost:{port}/dashboard.html")
+            serving = True
             with monitored():
                 serve(wiring.build(local_settings(folder)), generated_town(), taken, console)
     except InvalidField as error:
         parser.error(str(error))
     except KeyboardInterrupt as interrupt:
         console.say("stopped; the demo's files are gone")
-        return exit_status(interrupt)
+        # Only Ctrl-C ends a server.
+        return 0 if serving else exit_status(interrupt)
     return 0
 
 

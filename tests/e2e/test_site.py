@@ -23,7 +23,7 @@ CITY: Final = ("--port", "0", "--users", "200", "--events", "220", "--interactio
 """Options of a demo whose lists have more events than they show."""
 TARGET_PX: Final = 44
 PAGES: Final = ("", "event.html?id=EVENT", "mine.html")
-_SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }))
   .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
   .filter(([, { width, height }]) => height < LEAST || width < LEAST).map(([html]) => html)"""
@@ -233,7 +233,7 @@ def test_pages_fit_and_targets_are_large(site: Site, size: tuple[int, int], dire
         loaded(page)
         page.evaluate(f"document.documentElement.dir = '{direction}'")
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
-        assert page.evaluate(_SMALL_TARGETS.replace("LEAST", str(TARGET_PX - 0.5))) == []
+        assert page.evaluate(SMALL_TARGETS.replace("LEAST", str(TARGET_PX - 0.5))) == []
 
 
 def test_the_pictures_of_the_readme_show_the_site(site: Site, tmp_path: Path) -> None:

@@ -71,7 +71,9 @@ export function editor(stored, calls) {
       const found = await calls.preview(rules, user.value.trim(), SHOWN);
       if (mine !== asking) return;
       for (const item of [...found.before, ...found.after]) titles.set(item.event_id, item.title);
+      const focused = result.contains(document.activeElement) && document.activeElement.getAttribute("aria-label");
       result.replaceChildren(compared(found));
+      if (focused) ([...result.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused) ?? user).focus({ preventScroll: true });
     } catch (error) {
       if (mine === asking) result.replaceChildren(el("div", { class: "blank failed-part", role: "alert" }, el("p", {}, el("strong", {}, "There is no preview. "), error.message), el("button", { type: "button", onclick: preview }, "Try again")));
     } finally {
