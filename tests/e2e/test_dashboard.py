@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,22 @@ SIMULATED: Final = (
 )
 """Options of a simulated demo that is soon ready, with two models."""
 PAGE: Final = "dashboard.html"
+EXPERIMENT: Final[dict[str, Any]] = {
+    "experiment_id": "diverse-lists",
+    "variants": [{"name": "as-now", "share": 0.5}, {"name": "diverse", "share": 0.5, "diversity": 0.3}],
+    "starts_at": "2020-01-01T00:00:00Z",
+    "ends_at": "2199-01-01T00:00:00Z",
+    "metric": "ctr",
+}
+_DIFFERENCE: Final = {"arm": "diverse", "relative": 0.113, "relative_low": 0.041, "relative_high": None}
+ANALYSIS: Final[dict[str, Any]] = {
+    "day": "2026-05-01",
+    "arms": [{"name": name, "users": 2_000, "impressions": 60_000, "ctr": 0.1} for name in ("as-now", "diverse")],
+    "comparisons": [{**_DIFFERENCE, "metric": metric} for metric in ("ctr", "conversion")],
+    "guardrails": [],
+    "reach": {"effect_at_end": 0.04, "day": None},
+    "verdict": {"kind": "better", "arm": "diverse", "text": "diverse is better than as-now."},
+}
 
 
 @pytest.fixture(scope="module")
@@ -158,6 +175,30 @@ def _answered(route: Route, body: object, status: int = 200) -> None:
     route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
 
 
+def test_a_running_experiment_is_shown_with_its_interval_and_stopped(site: Site) -> None:
+    page = opened(site)
+    sent: list[dict[str, Any]] = []
+    page.route("**/api/v1/openapi.json", lambda route: _answered(route, {"paths": {"/experiments": {}}}))
+    page.route("**/api/v1/experiments", lambda route: _answered(route, {"experiments": [EXPERIMENT]}))
+
+    def one(route: Route) -> None:
+        sent.extend([route.request.post_data_json] if route.request.method == "PUT" else [])
+        _answered(route, {**EXPERIMENT, "analysis": ANALYSIS})
+
+    page.route("**/api/v1/experiments/*", one)
+    page.get_by_role("button", name="Refresh").click()
+    shown = page.locator("#experiments article")
+    expect(shown).to_contain_text("diverse is better")
+    expect(shown).to_contain_text("+11.3 % (+4.1 % to unbounded)")
+    page.get_by_role("button", name="Stop diverse-lists").click()
+    assert sent == []
+    page.get_by_role("dialog").get_by_role("button", name="Stop it").click()
+    expect(page.locator("#notice")).to_contain_text("ends in a minute")
+    [stored] = sent
+    assert datetime.fromisoformat(stored.pop("ends_at")) < datetime.now(UTC) + timedelta(minutes=2)
+    assert stored == {name: EXPERIMENT[name] for name in EXPERIMENT if name not in ("experiment_id", "ends_at")}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_barrier_in_the_dashboard(site: Site, scheme: str) -> None:
     with skipped_when_missing():
@@ -167,6 +208,7 @@ def test_axe_finds_no_barrier_in_the_dashboard(site: Site, scheme: str) -> None:
         summary.click()
     page.locator(".acts button").first.click()
     expect(page.locator(".rules li")).to_have_count(1)
+    expect(page.locator("#rules-body .verdict")).to_contain_text("This list stays as it is.")
     loaded(page)
     assert barriers(page, axe) == []
     page.get_by_role("button", name="Activate").first.click()

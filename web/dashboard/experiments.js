@@ -20,7 +20,7 @@ export function experiments(found, calls, now = Date.now()) {
 function card(experiment, calls, now) {
   const { experiment_id: id, analysis, starts_at: starts, ends_at: ends } = experiment;
   const state = Date.parse(starts) > now ? "to come" : Date.parse(ends) > now ? "running" : "over";
-  const stop = state === "over" ? null : el("button", { type: "button", class: "grave", "aria-label": `Stop ${id}`, onclick: () => halt(experiment, calls) }, "Stop");
+  const stop = state !== "running" ? null : el("button", { type: "button", class: "grave", "aria-label": `Stop ${id}`, onclick: () => halt(experiment, calls) }, "Stop");
   return el("article", { class: "experiment" },
     el("header", {}, el("h3", {}, id), mark(state, state === "running" ? "good" : "plain"), el("span", { class: "quiet" }, `${timeText(starts)} to ${timeText(ends)}`), stop),
     analysis ? judged(experiment, analysis) : el("p", { class: "quiet" }, `${experiment.variants.map(({ name, share }) => `${name} ${formats.percent(share)}`).join(", ")}. Figures come once its first day is over.`));
