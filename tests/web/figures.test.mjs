@@ -20,7 +20,7 @@ describe("figures of days", () => {
     assert.equal(value, 0.1);
     assert.ok(Math.abs(mean - 0.2) < 1e-12);
     assert.ok(Math.abs(change + 0.5) < 1e-12);
-    assert.equal(compared(days.slice(0, 2), METRICS.ctr).change, null);
+    assert.deepEqual(compared(days.slice(0, 2), METRICS.ctr), { value: 0.1, day: "2026-05-01", mean: null, change: null });
     assert.equal(compared([], METRICS.latency).value, null);
   });
 

@@ -43,13 +43,12 @@ export function columns(reports, metric) {
   return [times, times.map((time) => known.get(time) ?? null)];
 }
 
-/** Value of the last day, the mean of the days before that have one, and the change from that, relative to it. */
+/** Value of the last day that has one, that day, the mean of those before, and the change from that, relative to it. */
 export function compared(reports, metric) {
-  const values = reports.map((report) => metric.of(report) ?? null);
-  const before = values.slice(0, -1).filter((value) => value !== null);
-  const value = values.at(-1) ?? null;
-  const mean = before.length ? before.reduce((sum, each) => sum + each, 0) / before.length : null;
-  return { value, mean, change: value === null || !mean ? null : value / mean - 1 };
+  const known = reports.map((report) => ({ day: report.day, value: metric.of(report) ?? null })).filter(({ value }) => value !== null);
+  const { value = null, day = null } = known.pop() ?? {};
+  const mean = known.length ? known.reduce((sum, each) => sum + each.value, 0) / known.length : null;
+  return { value, day, mean, change: mean ? value / mean - 1 : null };
 }
 
 const PARTS = ["impressions", "clicks", "bookings", "ratings", "lists", "hit_lists"];

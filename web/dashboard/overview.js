@@ -31,8 +31,9 @@ export function tiles(reports) {
 }
 
 function tile(reports, metric) {
-  const { value, change } = compared(reports, metric);
-  return el("article", { class: "tile" }, el("h3", {}, metric.short ?? metric.label), el("p", { class: "value" }, shown(value, metric.format)), changed(change, metric.better) ?? el("p", { class: "quiet" }, metric.means), spark(columns(reports, metric)));
+  const { value, day, change } = compared(reports, metric);
+  const isLast = day === reports.at(-1).day;
+  return el("article", { class: "tile" }, el("h3", {}, metric.short ?? metric.label), el("p", { class: "value" }, shown(value, metric.format)), isLast ? changed(change, metric.better) : null, isLast && change !== null ? null : el("p", { class: "quiet" }, isLast || !day ? metric.means : `of ${dayText(day)}`), spark(columns(reports, metric)));
 }
 
 function changed(change, better) {
