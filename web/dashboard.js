@@ -21,7 +21,7 @@ const post = (path, body) => marquee.call(path, { method: "POST", body });
 /** Loads the reports of the period, and draws all that is made of them. */
 async function loadReports() {
   const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
-  const loaded = marquee.call(`/report?from=${day(state.days - 1)}&to=${day(0)}`, { timeoutMs: 30_000 }).then((found) => { reports = found.reports; });
+  const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports; });
   const drawn = (id, draw) => filled(id, () => loaded, () => draw());
   await Promise.all([
     drawn("alert-state", () => alerts(reports)),
@@ -43,7 +43,7 @@ const drawBreakdown = () => breakdown(reports, state, redrawn("breakdown-body", 
 const drawForecast = () => forecast(reports.at(-1), state, redrawn("forecast-body", drawForecast));
 
 async function activate(version, hold) {
-  await post(`/models/${encodeURIComponent(version)}:activate`, { hold });
+  await marquee.activate(version, { hold });
   await loadModels();
 }
 

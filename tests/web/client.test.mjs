@@ -42,7 +42,9 @@ describe("routes", () => {
     getPopularEvents: (m) => m.popular(), getTrendingEvents: (m) => m.trending(), getEventAudience: (m) => m.audience("a b"),
     postRank: (m) => m.rank(["e"]), postInteractions: (m) => m.record([{ type: "click", event_id: "e" }]),
     getRules: (m) => m.rules(), putRules: (m) => m.setRules({}), deleteUser: (m) => m.forget("a b"),
-    getUserData: (m) => m.data("a b"), putUserProfiling: (m) => m.allowProfiling("a b", true), getReport: (m) => m.report(), getModels: (m) => m.models(),
+    getUserData: (m) => m.data("a b"), putUserProfiling: (m) => m.allowProfiling("a b", true), getReport: (m) => m.report(),
+    previewRules: (m) => m.call("/rules:preview", { method: "POST", body: { rules: {} } }), getRuns: (m) => m.call("/runs"),
+    getDeadLetters: (m) => m.call("/dead-letters"), getModels: (m) => m.models(),
     activateModel: (m) => m.activate("a b"), getHealth: (m) => m.health(),
   };
   const pages = ["getDocument", "getDocs", "getDocsScript"];
