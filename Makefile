@@ -16,7 +16,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo attacks soak audit lock benchmark-accuracy types tools
+.PHONY: help setup check test e2e emulators demo attacks soak audit lighthouse lock benchmark-accuracy types tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -38,8 +38,8 @@ e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER] [OPTIONS=--help]
 	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)") $(OPTIONS)
 
-demo: $(RUNTIME) ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [OPTIONS=--help]
-	venv/bin/marquee demo --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+demo: $(RUNTIME) ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [SIMULATE=1] [OPTIONS=--help]
+	$(if $(SIMULATE),venv/bin/python -m benchmarks.simulator.demo,venv/bin/marquee demo) --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
 
 attacks: setup ## thousands of damaged models, objects and deliveries, for some minutes
 	venv/bin/pytest -m attacks tests/attacks
@@ -49,6 +49,9 @@ soak: setup ## memory of an instance under fresh users, posts and changes, for a
 
 audit: setup ## known vulnerabilities of the pinned packages; skipped with a word where the database is out of reach
 	venv/bin/python -m tools.audit
+
+lighthouse: setup tools ## how Lighthouse rates the site's speed, accessibility and practices; fails below 95
+	venv/bin/python -m tools.lighthouse
 
 lock: setup ## pin requirements.in and its likes, with the hashes of all files [UPGRADE=--upgrade]
 	$(LOCK) $(UPGRADE) requirements.in
@@ -62,7 +65,7 @@ benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [D
 types: tools ## make web/api.d.ts, the client's types, from functions/openapi.json
 	.tools/node_modules/.bin/openapi-typescript functions/openapi.json --output web/api.d.ts
 
-tools: $(TOOLS) ## install the Firebase CLI and TypeScript into .tools/
+tools: $(TOOLS) ## install the Firebase CLI, TypeScript, axe and Lighthouse into .tools/
 
 # What the commands need, without the tools of development: half of the packages, so that the demo begins sooner.
 $(RUNTIME): requirements.txt requirements-jobs.txt tools/marquee

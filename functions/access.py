@@ -76,6 +76,7 @@ def allow_origin(request: Request, response: Response, settings: Settings) -> No
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PUT, DELETE"
         response.headers["Access-Control-Allow-Headers"] = f"Authorization, Content-Type, {_APP_CHECK}"
+        response.headers["Access-Control-Expose-Headers"] = "Date, Retry-After"
         response.headers["Access-Control-Max-Age"] = "3600"
 
 

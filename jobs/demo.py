@@ -1,5 +1,6 @@
 """Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
+import gzip
 import re
 import signal
 import socket
@@ -8,16 +9,16 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
 import click
 from cloudevents.http import CloudEvent
-from flask import Flask, Request, Response, jsonify, request, send_from_directory
+from flask import Flask, Request, Response, request, send_from_directory
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from functions import wiring
@@ -27,6 +28,7 @@ from functions.monitor import monitor
 from jobs import outcome
 from jobs.commandline import Job, run
 from jobs.console import Console
+from jobs.demo_routes import Town, demo_routes, generated_town
 from jobs.load import load_folder
 from jobs.options import ReadingOptions, reading_help, reading_options
 from jobs.retrain import shown_on
@@ -39,7 +41,9 @@ from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
-_MAX_SUGGESTED_USERS: Final = 1_000
+_SCRIPTS: Final = b'src="site/'
+"""Part of each page of the site, and of no other page in `web/`."""
+_STAGE: Final = b'<link rel="stylesheet" href="demo/demo.css">'
 _MAX_PORT: Final = 65_535
 _LOCALHOST: Final = "127.0.0.1"
 _BACKLOG: Final = 128
@@ -102,9 +106,14 @@ class PatientHandler(WSGIRequestHandler):
     timeout = 10.0
 
 
-def make_app(wired: wiring.Services) -> Flask:
-    """Flask app of the demo: the web page, the API and a list of user ids to choose from."""
+def make_app(wired: wiring.Services, town: Town | None = None) -> Flask:
+    """Flask app of the demo: the site with the demo's own part, the API, and routes that take the place of Firebase.
+
+    The site asks `backend.js` who somebody is and for documents. Deployed, that is Firebase; here it is a module of the
+    same exports that asks this server, and the site's pages have a stylesheet more. Other files are the same.
+    """
     app = Flask("marquee", static_folder=None)
+    app.register_blueprint(demo_routes(wired, town or Town()))
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
     @app.before_request
@@ -116,17 +125,37 @@ def make_app(wired: wiring.Services) -> Flask:
     def call_api(_path: str) -> Response:
         return api(request)
 
-    @app.get("/demo/users")
-    def users() -> Response:
-        some = islice(wired.documents.users.changed_since(None), _MAX_SUGGESTED_USERS)
-        return jsonify([user.user_id for user in some])
+    @app.get("/backend.js")
+    def backend() -> Response:
+        return _page("demo/backend.js")
 
     @app.get("/", defaults={"name": "index.html"})
     @app.get("/<path:name>")
     def page(name: str) -> Response:
-        return send_from_directory(_WEB, name)
+        return _page(name)
 
     return app
+
+
+def _page(name: str) -> Response:
+    # A browser asks again each time, so that a page and its modules are of one version.
+    response = send_from_directory(_WEB, name, max_age=0)
+    response.headers["Cache-Control"] = "no-cache"
+    response.vary.add("Accept-Encoding")
+    if response.status_code != HTTPStatus.OK:
+        return response
+    response.direct_passthrough = False
+    with closing(response):
+        content = response.get_data()
+    if _SCRIPTS in content:
+        # The stage on top has its room from the first paint on, so that the page does not move when its people come.
+        content = content.replace(b"</head>", _STAGE + b"</head>")
+    if request.accept_encodings.quality("gzip"):
+        # As Hosting does.
+        content = gzip.compress(content, mtime=0)
+        response.content_encoding = "gzip"
+    response.set_data(content)
+    return response
 
 
 @click.command(
@@ -155,7 +184,7 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
         with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder, listening(port) as socket:
             wired = _ready(Path(folder), data, city, options, console)
             serving = True
-            _serve(wired, socket, console)
+            serve(wired, generated_town() if data is None else Town(), socket, console)
     except KeyboardInterrupt:
         # Only Ctrl-C ends a server. One that is not yet there was interrupted.
         if not serving:
@@ -192,13 +221,7 @@ def _ready(
     folder: Path, data: Path | None, city: Mapping[str, int], options: ReadingOptions, console: Console
 ) -> wiring.Services:
     """Services with the loaded data and a trained model, whose stores are in `folder`."""
-    settings = Settings(
-        documents=f"sqlite:{folder / 'documents.db'}",
-        objects=f"folder:{folder / 'bucket'}",
-        require_auth=False,
-        refresh_s=1.0,
-        timezone=options.calendar().timezone,
-    )
+    settings = local_settings(folder, timezone=options.calendar().timezone)
     wired = wiring.build(settings)
     if data is None:
         data = folder / "city"
@@ -220,11 +243,23 @@ def _ready(
     return wired
 
 
-def _serve(wired: wiring.Services, taken: socket.socket, console: Console) -> None:
+def local_settings(folder: Path, *, timezone: str = Settings().timezone) -> Settings:
+    """Settings of a demo whose stores are in `folder` and which asks nobody who they are."""
+    return Settings(
+        documents=f"sqlite:{folder / 'documents.db'}",
+        objects=f"folder:{folder / 'bucket'}",
+        require_auth=False,
+        refresh_s=1.0,
+        timezone=timezone,
+    )
+
+
+def serve(wired: wiring.Services, town: Town, taken: socket.socket, console: Console) -> None:
+    """Serving of the demo on a listening socket, until Ctrl-C."""
     log = TriggeringLog(wired.documents.interactions, interaction)
     wired = replace(wired, documents=replace(wired.documents, interactions=log))
     with wiring.use(wired):
-        port, app = taken.getsockname()[1], make_app(wired)
+        port, app = taken.getsockname()[1], make_app(wired, town)
         server = make_server(_LOCALHOST, port, app, threaded=True, request_handler=PatientHandler, fd=taken.fileno())
         with _scheduled(app):
             console.say(f"reports: venv/bin/marquee report --objects {wired.settings.objects}")

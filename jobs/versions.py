@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
 import click
 
@@ -12,12 +11,9 @@ from jobs import places
 from jobs.commandline import Job, run
 from jobs.console import table
 from shared.adapters.stores import open_objects
-from shared.models.artifact import Manifest
 from shared.ports import ObjectStore
 from shared.selection.judging import K
-from shared.services.registry import read_manifest, versions
-
-_BYTES_PER_MB: Final = 1_000_000
+from shared.services.registry import Version, versions
 
 
 @click.command(
@@ -40,16 +36,16 @@ def listed(objects: ObjectStore) -> str:
             f"{version.version}{' (serves)' if version.is_current else ''}",
             version.model,
             f"{version.trained_at:%Y-%m-%d %H:%M}",
-            *_measures(read_manifest(objects, version.version)),
+            *_measures(version),
         ]
         for version in versions(objects)
     ]
     return table(["version", "model", "trained", f"NDCG@{K}", "MB"], rows)
 
 
-def _measures(manifest: Manifest) -> list[str]:
-    ndcg = manifest.metrics.get(manifest.model, {}).get(f"ndcg@{K}")
-    return ["–" if ndcg is None else f"{ndcg:.3f}", f"{manifest.size_bytes() / _BYTES_PER_MB:,.1f}"]
+def _measures(version: Version) -> list[str]:
+    ndcg = version.metrics.get(f"ndcg@{K}")
+    return ["–" if ndcg is None else f"{ndcg:.3f}", f"{version.size_mb:,.1f}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,11 @@ SMALL: Final = ("--port", "0", "--users", "99", "--events", "50", "--interaction
 
 
 @contextmanager
-def demo(scratch: Path, options: Sequence[str] = SMALL) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def demo(
+    scratch: Path, options: Sequence[str] = SMALL, *, module: str = "jobs.demo"
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Demo server process and its URL; its temporary files are written below `scratch`."""
-    command = [sys.executable, "-m", "jobs.demo", *options]
+    command = [sys.executable, "-m", module, *options]
     environ = {**os.environ, "TMPDIR": str(scratch)}
     with subprocess.Popen(command, cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
@@ -29,6 +32,8 @@ def demo(scratch: Path, options: Sequence[str] = SMALL) -> Iterator[tuple[subpro
             for line in process.stderr:
                 output += line
                 if found := re.search(r"serving (http://localhost:\d+)", line):
+                    # A server whose log nobody reads stops when the pipe is full.
+                    threading.Thread(target=process.stderr.read, daemon=True).start()
                     yield process, found[1]
                     break
             else:

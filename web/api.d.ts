@@ -188,6 +188,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/rules:preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Recommendations for a user as they are, and as they would be by other business rules.
+         * @description Both lists are made of the same events and scores. Nothing is stored, and neither list counts in the figures.
+         */
+        post: operations["previewRules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users/{user_id}": {
         parameters: {
             query?: never;
@@ -257,6 +277,43 @@ export interface paths {
          * @description One report for each UTC day of the period that has any, oldest first. That of a day that is not closed is of the last hour; a closed one never changes.
          */
         get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Latest trainings, newest first. */
+        get: operations["getRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Latest dead letters, newest first.
+         * @description The documents' fields are in the collection `dead_letters`, which admins may read.
+         */
+        get: operations["getDeadLetters"];
         put?: never;
         post?: never;
         delete?: never;
@@ -678,7 +735,80 @@ export interface components {
                 trained_at: string;
                 /** @description True for the model in service. */
                 is_current: boolean;
+                /** @description True for the model in service if trainings do not replace it. */
+                is_held: boolean;
+                /** @description Size of its arrays in memory, MB. */
+                size_mb: number;
+                /** @description Numbers of events, users and interactions that it was trained on. */
+                counts: {
+                    [key: string]: number;
+                };
+                /** @description Accuracy on the holdout, by metric; empty where it was not measured. */
+                metrics: {
+                    [key: string]: number;
+                };
             }[];
+        };
+        Runs: {
+            runs: components["schemas"]["Run"][];
+        };
+        Run: {
+            run_id: string;
+            /** Format: date-time */
+            scheduled_at: string;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            /**
+             * @description Whether its model was published, refused by the gate, or left to another training.
+             * @enum {string}
+             */
+            decision: "published" | "refused" | "yielded" | "failed";
+            /** @description Reason of the decision. */
+            reason: string;
+            /** @description Version that it published; empty for none. */
+            version: string;
+            /** @description Seconds by phase. */
+            phases: {
+                [key: string]: number;
+            };
+            /** @description Numbers of rows that the model was trained on, and of new rows. */
+            rows: {
+                [key: string]: number;
+            };
+            /** @description Documents that its list queries read. */
+            reads: number;
+            /** @description Price of the reads, US dollars. */
+            price_usd: number;
+            /** @description Peak resident memory, MB. */
+            peak_memory_mb: number;
+            /** @description Accuracy on the holdout by model and metric. */
+            metrics: Record<string, never>;
+            /** @description Differences between models with confidence intervals. */
+            comparisons: Record<string, never>;
+            /** @description Verdict and findings of drift detection; empty without a model in service. */
+            drift: Record<string, never>;
+            /** @description Documents with odd values that the ledger holds. */
+            documents: Record<string, never>;
+        };
+        DeadLetters: {
+            dead_letters: {
+                /** Format: date-time */
+                put_at: string;
+                collection: string;
+                document_id: string;
+                /** @description The field at fault, and what was expected. */
+                reason: string;
+            }[];
+        };
+        Preview: {
+            model_version: string | null;
+            /** @description The list by the rules in force. */
+            before: components["schemas"]["Recommendation"][];
+            /** @description The list by the given rules. */
+            after: components["schemas"]["Recommendation"][];
+            degraded: components["schemas"]["Degraded"];
         };
         ModelInService: {
             version: string;
@@ -1379,7 +1509,7 @@ export interface operations {
                     app_check_token?: string;
                     /** @description A random secret of the visitor's browser, such as crypto.randomUUID(). */
                     anonymous_id?: string;
-                    /** @description Interactions. Each is validated on its own: invalid ones come back with the reason, and the others are stored. */
+                    /** @description Interactions. Each is validated on its own: invalid ones come back with the reason, and the others are stored. None where a user who signed in only brings the anonymous_id of before. */
                     interactions: components["schemas"]["Interaction"][];
                 };
             };
@@ -1545,6 +1675,44 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    previewRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    rules: components["schemas"]["Rules"];
+                    user_id?: components["schemas"]["Id"];
+                    /**
+                     * @description Maximum number of events of each list.
+                     * @default 10
+                     */
+                    limit?: number;
+                };
+            };
+        };
+        responses: {
+            /** @description The list by the rules in force, and by the given ones. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     deleteUser: {
         parameters: {
             query?: never;
@@ -1659,6 +1827,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Reports"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getRuns: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of trainings. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Records of the trainings. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Runs"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description Maximum number of dead letters. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Documents that can never be used, with the reason. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetters"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -58,6 +58,7 @@ class Simulation:
     monitor_every : time between two runs of `monitor`, a whole part of an hour or more.
     train_every : days from a training to the next, each at the end of its day; 0 for none.
     is_silent : whether the app of a user reports nothing of what the user sees and does.
+    until : time at which a day is left as it is, without evening and training; None for whole days.
     shifts_on : number of the day from which on tastes are `World.shifted`, 0 for the first; None for never.
     """
 
@@ -68,6 +69,7 @@ class Simulation:
     habits: Habits = field(default_factory=Habits)
     monitor_every: timedelta = timedelta(hours=1)
     train_every: int = 1
+    until: datetime | None = None
     shifts_on: int | None = None
     is_silent: Callable[[str], bool] = lambda _: False
     diary: Diary = field(default_factory=Diary)
@@ -122,6 +124,8 @@ class Simulation:
         hours = rng.integers(*_OPEN_H, len(visits))
         monitored = day
         for hour in range(_OPEN_H[0], _EVENING_H):
+            if self._is_over(day + timedelta(hours=hour + 1)):
+                return {}
             clock.forward(day + timedelta(hours=hour))
             self._publish(day + timedelta(hours=hour - 1) if hour > _OPEN_H[0] else day - _DAY)
             for user in np.flatnonzero(visits & (hours == hour)).tolist():
@@ -129,6 +133,8 @@ class Simulation:
             if clock.at - monitored >= self.monitor_every:
                 self.system.monitor()
                 monitored = clock.at
+        if self._is_over(day + _DAY):
+            return {}
         clock.forward(day + timedelta(hours=_EVENING_H))
         self._evening(number)
         # Everything of the day is settled before the next one begins.
@@ -136,6 +142,9 @@ class Simulation:
         self.system.monitor()
         is_due = self.train_every and (number + 1) % self.train_every == 0
         return self.system.retrain() if is_due else {}
+
+    def _is_over(self, moment: datetime) -> bool:
+        return self.until is not None and moment > self.until
 
     def _publish(self, since: datetime) -> None:
         """Publication of the events that were announced since the last hour."""

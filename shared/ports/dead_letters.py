@@ -1,6 +1,6 @@
 """Dead letters port: documents that cannot be processed, kept with the reason."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -49,3 +49,6 @@ class DeadLetters(Protocol):
 
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""
+
+    def newest(self, limit: int) -> Sequence[tuple[datetime, DeadLetter]]:
+        """Last dead letters, newest first, each with the time at which it was put; at most `limit`, 1 to 1,000."""

@@ -5,7 +5,7 @@ compare-and-swap: forward when a training publishes, or to any kept version when
 """
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final, Self
@@ -22,6 +22,7 @@ FOLDER: Final = "models/"
 KEPT: Final = 10
 """Newest versions that `prune` keeps, to which a rollback can return."""
 
+_BYTES_PER_MB: Final = 1e6
 _ATTEMPTS: Final = 10
 """Compare-and-swap attempts before a pointer move gives up."""
 
@@ -73,12 +74,20 @@ class Version:
     version : name of the version; names sort by time of training.
     model : name of the model in `MODELS`.
     is_current : True for the version in service.
+    is_held : True for the version in service where no training may replace it.
+    size_mb : size of its arrays in memory, MB.
+    counts : numbers of events, users and interactions that it was trained on.
+    metrics : its accuracy on the holdout, by metric; empty where it was not measured.
     """
 
     version: str
     model: str
     trained_at: datetime
     is_current: bool
+    is_held: bool
+    size_mb: float
+    counts: Mapping[str, int]
+    metrics: Mapping[str, float]
 
 
 def read_manifest(objects: ObjectStore, version: str) -> Manifest:
@@ -105,14 +114,25 @@ def versions(objects: ObjectStore) -> list[Version]:
     None of them is current where the pointer cannot be read, so that one of them can be chosen to be activated.
     """
     pointer = _readable(objects.read(POINTER))
-    current = pointer.version if pointer else ""
     published = []
     for name in _stored(objects):
         try:
             manifest = read_manifest(objects, name)
         except ArtifactError:
             continue
-        published.append(Version(name, manifest.model, manifest.trained_at, name == current))
+        is_current = pointer is not None and pointer.version == name
+        published.append(
+            Version(
+                name,
+                manifest.model,
+                manifest.trained_at,
+                is_current=is_current,
+                is_held=is_current and pointer is not None and pointer.is_held,
+                size_mb=round(manifest.size_bytes() / _BYTES_PER_MB, 3),
+                counts=manifest.counts,
+                metrics=manifest.metrics.get(manifest.model, {}),
+            )
+        )
     return published
 
 

@@ -14,7 +14,16 @@ from tests.stores import documents
 
 HOST = "localhost:8080"
 SENT = {"user_id": "u", "interactions": [{"type": "booking", "event_id": "e"}]}
-PATHS = ("/", "/marquee.js", "/demo/users", "/api/v1/health", "/api/v1/users/u/data")
+PATHS = (
+    "/",
+    "/marquee.js",
+    "/backend.js",
+    "/demo/users",
+    "/demo/personas",
+    "/demo/events",
+    "/api/v1/health",
+    "/api/v1/users/u/data",
+)
 
 
 @pytest.fixture

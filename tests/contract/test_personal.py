@@ -121,6 +121,8 @@ def test_dead_letters_are_unique_by_key_and_listed_by_time(stores: Stores) -> No
     assert list(letters.since(NOW + SECOND)) == [first]
     assert [letters.count(NOW), letters.count(NOW + SECOND), letters.count(NOW + DAY)] == [2, 1, 0]
     assert [letters.count(NOW, NOW + SECOND), letters.count(NOW, NOW)] == [1, 0]
+    assert letters.newest(1) == [(NOW + SECOND, first)]
+    assert [(at, letter.key) for at, letter in letters.newest(9)] == [(NOW + SECOND, "a"), (NOW, "b")]
     for _ in range(2):
         letters.remove("a")
     assert [letter.key for letter in letters.since(NOW)] == ["b"]

@@ -84,6 +84,7 @@ DOCUMENT_CALLS: dict[str, Callable[[Documents], object]] = {
     "dead_letters.remove": lambda store: store.dead_letters.remove("a"),
     "dead_letters.count": lambda store: store.dead_letters.count(NOW),
     "dead_letters.since": lambda store: list(store.dead_letters.since(NOW)),
+    "dead_letters.newest": lambda store: store.dead_letters.newest(1),
     "bookmarks.read": lambda store: store.bookmarks.read("a"),
     "bookmarks.move": lambda store: store.bookmarks.move("a", NOW),
     "counters.changed_since": lambda store: list(store.counters.changed_since(NOW)),

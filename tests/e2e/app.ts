@@ -1,5 +1,6 @@
-// An app in 20 lines: a list of cards in another language, and interactions with what it shows.
-import { Marquee, interactionId, type CardField, type Interaction, type Item } from "./marquee.js";
+// An app in 21 lines: a list of cards in another language, and interactions with what it shows.
+import { interactionId } from "./interaction-id.js";
+import { Marquee, type CardField, type Interaction, type Item } from "./marquee.js";
 
 const fields = ["title", "starts_at", "price", "currency", "image_url"] as const satisfies readonly CardField[];
 type Card = Item<(typeof fields)[number]>;

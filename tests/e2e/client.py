@@ -11,6 +11,9 @@ import requests
 from tools.emulators.suite import PROJECT, Suite
 
 _DATABASE = f"projects/{PROJECT}/databases/(default)"
+PASSWORD = "correct horse"
+_OWNER = {"Authorization": "Bearer owner"}
+"""Headers of the project's owner, whom the emulators know by this token: no rule binds them, and they choose ids."""
 _PATIENCE_S = 180.0
 """Longest wait for a trigger, whose turn comes after those of all loaded interactions: 18 s on two idle cores."""
 
@@ -37,18 +40,20 @@ class Account:
 def sign_in(suite: Suite, user_id: str) -> Account:
     """Sign-in: create an account with this user id and sign in with its password."""
     toolkit = f"{suite.auth}/identitytoolkit.googleapis.com/v1"
-    login = {"email": f"{user_id.lower()}@example.com", "password": "correct horse"}
-    # The emulator accepts the token "owner" for the project owner, who may choose the id of an account.
-    owner = {"Authorization": "Bearer owner"}
+    login = {"email": f"{user_id.lower()}@example.com", "password": PASSWORD}
     _json(
         requests.post(
-            f"{toolkit}/projects/{PROJECT}/accounts", json={**login, "localId": user_id}, headers=owner, timeout=10
+            f"{toolkit}/projects/{PROJECT}/accounts", json={**login, "localId": user_id}, headers=_OWNER, timeout=10
         )
     )
+    return log_in(suite, login["email"])
+
+
+def log_in(suite: Suite, email: str) -> Account:
+    """Sign-in of an account that exists, with the password of all accounts of the tests."""
+    url = f"{suite.auth}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=any"
     answer = _json(
-        requests.post(
-            f"{toolkit}/accounts:signInWithPassword?key=any", json={**login, "returnSecureToken": True}, timeout=10
-        )
+        requests.post(url, json={"email": email, "password": PASSWORD, "returnSecureToken": True}, timeout=10)
     )
     return Account(answer["localId"], answer["idToken"])
 
@@ -82,6 +87,27 @@ def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id:
     )
 
 
+def user_of(suite: Suite, email: str) -> str:
+    """Id of the account with an e-mail address."""
+    url = f"{suite.auth}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}/accounts:lookup"
+    answer = _json(requests.post(url, json={"email": [email]}, headers=_OWNER, timeout=10))
+    return str(answer["users"][0]["localId"])
+
+
+def interactions_of(suite: Suite, user_id: str) -> list[dict[str, Any]]:
+    """Documents of a user's interactions in Firestore, past the rules: fields by name, with the id as `name`."""
+    by_user = {"fieldFilter": {"field": {"fieldPath": "user_id"}, "op": "EQUAL", "value": {"stringValue": user_id}}}
+    query: dict[str, Any] = {"from": [{"collectionId": "interactions"}], "where": by_user}
+    url = f"http://{suite.firestore}/v1/{_DATABASE}/documents:runQuery"
+    response = requests.post(url, json={"structuredQuery": query}, headers=_OWNER, timeout=10)
+    response.raise_for_status()
+    found = [row["document"] for row in response.json() if "document" in row]
+    return [
+        {"name": each["name"].rpartition("/")[2], **{name: _plain(value) for name, value in each["fields"].items()}}
+        for each in found
+    ]
+
+
 def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:
     """Polling: first answer for which `holds` is true, or the last answer after three minutes."""
     give_up = time.monotonic() + _PATIENCE_S
@@ -90,6 +116,11 @@ def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> An
         time.sleep(0.2)
         answer = ask()
     return answer
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """Content of a value of Firestore's REST API, without its type."""
+    return next(iter(value.values()))
 
 
 def _json(response: requests.Response) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from jobs.sample import write_sample
 from tests.e2e.client import App
@@ -21,6 +21,10 @@ FLAGS = (
     *("--disable-background-networking", "--disable-component-update"),
 )
 REAL_DATA = programs.ROOT.parent / "shared" / "data" / "meetup_montana"
+
+
+# Two cores that the emulators share with the browser answer in seconds at times, where Playwright waits for five.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")

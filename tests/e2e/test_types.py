@@ -14,6 +14,7 @@ from tools.emulators.programs import ROOT, ProgramMissing
 pytestmark = pytest.mark.e2e
 
 APP = ROOT / "tests/e2e/app.ts"
+MODULES = ("marquee.js", "marquee.d.ts", "api.d.ts", "interaction-id.js", "interaction-id.d.ts", "marquee-list.d.ts")
 STRICT = {
     **dict.fromkeys(("strict", "noUncheckedIndexedAccess", "exactOptionalPropertyTypes"), True),
     "target": "es2022",
@@ -22,7 +23,8 @@ STRICT = {
     "types": [],
 }
 SETTING = """
-import { Marquee, type Interaction } from "./marquee.js";
+import { Marquee, MarqueeError, type Interaction } from "./marquee.js";
+import "./marquee-list.js";
 const marquee = new Marquee();
 """
 MISTAKES = {
@@ -36,6 +38,12 @@ MISTAKES = {
     "a field that was not asked for": 'const { items } = await marquee.popular({ fields: ["title"] }); items[0]!.city;',
     "a misspelt parameter": "await marquee.trending({ limt: 5 });",
     "a window that is none": 'await marquee.trending({ window: "year" });',
+    "a tracked type that is none": 'marquee.track("bokking", "e");',
+    "a tracked rating without stars": 'marquee.track("rating", "e");',
+    "a tracked search for a number": 'marquee.track("search", 5);',
+    "a misspelt event of the client": 'marquee.on("droped", () => {});',
+    "a code that no error has": 'if (new MarqueeError("m", "timeout").code === "late") console.log();',
+    "a list of the element that is none": 'document.createElement("marquee-list").name = "new";',
     "a parameter of another list": 'await marquee.recommendations({ window: "day" });',
 }
 RIGHT = """
@@ -51,6 +59,19 @@ await marquee.record(kinds, { join: true });
 const { items } = await marquee.similar("e", { category: "Food, drink", city: ["a", "b"], near: [41.9, -87.6] });
 const shown: string | null | undefined = items[0]?.city;
 const { left_out } = await marquee.rank(["e"], { fields: ["title"] });
+const signal = new AbortController().signal;
+await marquee.trending({ window: "day", signal, timeoutMs: 2000 });
+marquee.track("booking", "e", { value: 20 });
+marquee.track("rating", "e", { value: 4 });
+marquee.track("follow", "o");
+marquee.track("search", "jazz");
+const unwatch: () => void = marquee.observe(document.body, "e");
+const { sent, waiting }: { sent: number; waiting: number } = await marquee.flush();
+marquee.on("rejected", ({ interaction, field }) => console.log(interaction.type, field, sent, waiting, unwatch));
+await marquee.setRules({ ...(await marquee.rules({ signal })), max_per_organizer: 3 });
+await marquee.activate((await marquee.models()).models[0]!.version, { hold: true });
+document.createElement("marquee-list").name = "popular";
+new Marquee({ userId: () => null, idToken: async () => null, fallback: async () => [{ event_id: "e" }] });
 console.log(shown, left_out.length, (await marquee.data("u")).documents.length, (await marquee.health()).status);
 """
 
@@ -66,7 +87,7 @@ def _program(name: str) -> Path:
 def _compiled(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     """Compilation of a module that lies beside the client."""
     tsc = _program("tsc")
-    for name in ("marquee.js", "marquee.d.ts", "api.d.ts"):
+    for name in MODULES:
         shutil.copy(ROOT / "web" / name, folder)
     (folder / "package.json").write_text('{"type": "module"}')
     (folder / "app.ts").write_text(source)

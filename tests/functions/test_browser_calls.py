@@ -20,6 +20,8 @@ def test_an_allowed_origin_may_read_every_answer(wire: Wire, client: FlaskClient
         answer = client.get(path, headers={"Origin": APP})
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (status, APP)
         assert answer.headers["Vary"] == "Origin"
+        # The client asks the server's time and when to try again.
+        assert answer.headers["Access-Control-Expose-Headers"] == "Date, Retry-After"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,8 @@ OPEN_TO_STRANGERS = {
 RAPIDOC = "affbd173a65e870e18f392cca963113bcdafb6e50e88cd2f6a834a65b22db94d"
 """SHA-256 of `dist/rapidoc-min.js` in the npm package rapidoc 9.3.8."""
 FOR_ADMINS = {
-    *("getRules", "putRules", "getModels", "activateModel", "getReport"),
+    *("getRules", "putRules", "previewRules", "getModels", "activateModel"),
+    *("getReport", "getRuns", "getDeadLetters"),
     *("getExperiments", "getExperiment", "putExperiment"),
 }
 

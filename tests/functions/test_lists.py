@@ -308,6 +308,44 @@ def test_rules_take_effect_after_the_next_refresh(trained: FlaskClient, clock: C
         assert not blocked & set(_ids(trained, path))
 
 
+def test_a_preview_shows_both_lists_and_changes_neither_rules_nor_figures(trained: FlaskClient, clock: Clock) -> None:
+    in_force = {"blocked_events": ["jazz_1"]}
+    trained.put(f"{API}/rules", json=in_force)
+    clock.forward()
+    now = _ids(trained, "/recommendations", user_id="jazz_fan_0", limit=5)
+    body = {
+        "rules": {"pinned": [{"event_id": "yoga_5"}], "blocked_events": [now[0]]},
+        "user_id": "jazz_fan_0",
+        "limit": 5,
+    }
+    found = trained.post(f"{API}/rules:preview", json=body).get_json()
+    assert [item["event_id"] for item in found["before"]] == now
+    after = [item["event_id"] for item in found["after"]]
+    assert (after[0], found["after"][0]["source"]) == ("yoga_5", "pinned")
+    assert now[0] not in after
+    assert len(after) == 5
+    assert trained.get(f"{API}/rules").get_json() == in_force
+    # The rules that are tried take effect as they will when they are stored.
+    trained.put(f"{API}/rules", json=body["rules"])
+    clock.forward()
+    assert _ids(trained, "/recommendations", user_id="jazz_fan_0", limit=5) == after
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "rules"),
+        ({"rules": {"pinned": [{}]}}, "event_id"),
+        ({"rules": {}, "limit": 101}, "limit"),
+        ({"rules": {}, "user_id": "a/b"}, "user_id"),
+        ({"rules": {}, "k": 1}, "k"),
+    ],
+)
+def test_an_invalid_preview_is_refused_by_field(client: FlaskClient, body: dict[str, Any], field: str) -> None:
+    response = client.post(f"{API}/rules:preview", json=body)
+    assert (response.status_code, response.get_json(force=True)["field"]) == (400, field)
+
+
 def test_invalid_rules_are_refused_by_field(client: FlaskClient) -> None:
     for rules, field in (
         ({"pinned": [{}]}, "event_id"),
@@ -324,6 +362,7 @@ def test_rules_are_for_admins(wire: Wire, client: FlaskClient, token: str | None
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     assert client.get(f"{API}/rules", headers=headers).status_code == status
     assert client.put(f"{API}/rules", headers=headers, json={}).status_code == status
+    assert client.post(f"{API}/rules:preview", headers=headers, json={"rules": {}}).status_code == status
 
 
 def test_similar_events_of_an_unreadable_event_are_not_found(trained: FlaskClient, store: Documents) -> None:

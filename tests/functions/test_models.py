@@ -17,7 +17,7 @@ from shared.models.artifact import Manifest
 from shared.models.baselines import TruncatedSVD
 from shared.ports import Documents
 from shared.services.registry import POINTER, Pointer
-from tests import deployment
+from tests import deployment, laws
 from tests.deployment import Clock, Wire
 from tests.examples import DAY, NOW, an_interaction
 from tests.known import known
@@ -46,6 +46,9 @@ def test_models_are_listed_and_activated(client: FlaskClient, clock: Clock, two:
     listed = client.get(MODELS).get_json()["models"]
     assert [(model["version"], model["is_current"]) for model in listed] == [(second, True), (first, False)]
     assert listed[0]["model"] in models.MODELS
+    assert listed[0]["counts"]["events"] == len(laws.city().events)
+    assert listed[0]["size_mb"] > 0
+    assert 0 <= listed[0]["metrics"]["ndcg@10"] <= 1
     response = client.post(f"{MODELS}/{first}:activate", json={"hold": True})
     assert response.status_code == 200
     assert response.get_json() == {
@@ -54,6 +57,8 @@ def test_models_are_listed_and_activated(client: FlaskClient, clock: Clock, two:
         "activated_at": "2026-05-01T12:00:30Z",
         "is_held": True,
     }
+    held = client.get(MODELS).get_json()["models"]
+    assert [(model["version"], model["is_held"]) for model in held] == [(second, False), (first, True)]
     clock.forward()
     assert client.get(HEALTH).get_json()["model_version"] == first
     assert client.post("/retrain").get_json()["reason"] == f"{first} is held by hand"

@@ -301,6 +301,22 @@ def test_a_user_id_cannot_name_a_visitor(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["field"]) == (400, "user_id")
 
 
+def test_a_sign_in_needs_no_interaction_of_its_own(signed_in: FlaskClient) -> None:
+    signed_in.post(INTERACTIONS, json={"anonymous_id": VISITOR, "interactions": [click("jazz_1")]})
+    joining = {"anonymous_id": VISITOR, "interactions": []}
+    answer = signed_in.post(INTERACTIONS, json=joining, headers=TOKEN)
+    assert answer.status_code == 200, answer.text
+    assert (answer.get_json()["accepted"], answer.get_json()["joined"]) == ([], 1)
+
+
+@pytest.mark.parametrize(("headers", "who"), [(TOKEN, {}), ({}, {"anonymous_id": VISITOR})])
+def test_nothing_is_refused_where_nothing_is_joined(
+    signed_in: FlaskClient, headers: dict[str, str], who: dict[str, str]
+) -> None:
+    answer = signed_in.post(INTERACTIONS, json={"interactions": [], **who}, headers=headers)
+    assert (answer.status_code, answer.get_json()["field"]) == (400, "interactions")
+
+
 @pytest.mark.parametrize("anonymous_id", ["short", "x" * 65, "with space in it !", 5])
 def test_a_malformed_anonymous_id_is_refused(client: FlaskClient, anonymous_id: object) -> None:
     answer = client.post(INTERACTIONS, json={"anonymous_id": anonymous_id, "interactions": [click("e")]})

@@ -22,7 +22,7 @@ TIMES = (
     datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC),
 )
 PROGRAM = """
-import { interactionId } from "./marquee.js";
+import { interactionId } from "./interaction-id.js";
 import { readFileSync } from "node:fs";
 const ids = JSON.parse(readFileSync(0)).map(([user, entry, at]) => interactionId(user, entry, new Date(at)));
 console.log(JSON.stringify(await Promise.all(ids)));
@@ -68,7 +68,7 @@ def node() -> str:
 
 
 def test_the_client_makes_the_ids_that_the_server_expects(node: str, tmp_path: Path) -> None:
-    shutil.copy(ROOT / "web/marquee.js", tmp_path)
+    shutil.copy(ROOT / "web/interaction-id.js", tmp_path)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     (tmp_path / "ids.js").write_text(PROGRAM)
     entries = _interactions()

@@ -128,3 +128,19 @@ def wrk() -> str:
     if found := shutil.which("wrk"):
         return found
     raise ProgramMissing("The latency benchmark needs wrk: install it, such as with `apt-get install wrk`.")
+
+
+def lighthouse(root: Path = ROOT) -> Path:
+    """Path of Lighthouse, which rates pages."""
+    program = root / ".tools" / "node_modules" / ".bin" / "lighthouse"
+    if not program.is_file():
+        raise ProgramMissing("The audit of the site needs Lighthouse: run `make tools`, which needs npm.")
+    return program
+
+
+def axe(root: Path = ROOT) -> Path:
+    """Path of the script of axe-core, which finds barriers in pages."""
+    script = root / ".tools" / "node_modules" / "axe-core" / "axe.min.js"
+    if not script.is_file():
+        raise ProgramMissing("The tests of accessibility need axe-core: run `make tools`, which needs npm.")
+    return script

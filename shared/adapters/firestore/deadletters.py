@@ -7,7 +7,8 @@ from typing import Final
 
 from shared.adapters.firestore.client import Database, PreconditionLost
 from shared.adapters.firestore.forgotten import add_guard, forgotten_at, markers_of
-from shared.adapters.firestore.pages import Listing, counted, documents
+from shared.adapters.firestore.pages import Listing, counted, documents, newest
+from shared.entities.fields import Document
 from shared.ports import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter
 
 COLLECTION: Final = "dead_letters"
@@ -51,4 +52,12 @@ class FirestoreDeadLetters:
     def since(self, moment: datetime) -> Iterator[DeadLetter]:
         """Dead letters put at or after `moment`, oldest first, ties by key."""
         for key, data in documents(self._database, PUT, moment):
-            yield DeadLetter(key=key, **{name: data[name] for name in _FIELDS})
+            yield _letter(key, data)
+
+    def newest(self, limit: int) -> list[tuple[datetime, DeadLetter]]:
+        """Last dead letters, newest first, each with the time at which it was put."""
+        return [(data["at"], _letter(key, data)) for key, data in newest(self._database, PUT, limit)]
+
+
+def _letter(key: str, data: Document) -> DeadLetter:
+    return DeadLetter(key=key, **{name: data[name] for name in _FIELDS})

@@ -109,6 +109,17 @@ def counted(database: Database, listing: Listing, bound: Bound, *, below: Bound 
     return number
 
 
+def newest(database: Database, listing: Listing, limit: int) -> list[tuple[str, Document]]:
+    """Documents with the greatest values of the listing's field, in descending order, at most `limit`, up to a page."""
+    names = database.names
+    query = database.client.collection(names.collection(listing.collection))
+    ordered = query.order_by(names.path(listing.collection, listing.field), direction="DESCENDING").limit(limit)
+    return [
+        (snapshot.id, database.fields(snapshot))
+        for snapshot in islice(_snapshots(database, ordered, listing.collection, limit), limit)
+    ]
+
+
 def sampled(database: Database, collection: str, limit: int) -> "list[DocumentSnapshot[Any]]":
     """First documents by id of a collection by its own name, at most `limit`, which is no more than a page."""
     query = database.client.collection(collection).order_by(_BY_ID).limit(limit)

@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 
-from shared.adapters.sqlite.database import Database, forgotten_at, iso
+from shared.adapters.sqlite.database import Database, forgotten_at, iso, moment_of
 from shared.ports import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter
 
 
@@ -49,6 +49,16 @@ class SqliteDeadLetters:
             (iso(moment), ""),
         )
         return (DeadLetter(*row[1:]) for row in rows)
+
+    def newest(self, limit: int) -> list[tuple[datetime, DeadLetter]]:
+        """Last dead letters, newest first, each with the time at which it was put."""
+        rows = self._database.rows(
+            "SELECT at, key, collection, document_id, reason, user_id, data FROM dead_letters"
+            " ORDER BY at DESC, key LIMIT ?",
+            (limit,),
+        )
+        self._database.listed += max(len(rows), 1)
+        return [(moment_of(at), DeadLetter(*letter)) for at, *letter in rows]
 
 
 def expire(connection: sqlite3.Connection, *, now: datetime) -> None:

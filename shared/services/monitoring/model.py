@@ -1,6 +1,6 @@
 """Section `model` of a daily report: the version in service, its age and size, trainings and drift."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice, takewhile
@@ -38,7 +38,9 @@ class Trainings:
     @classmethod
     def read(cls, objects: ObjectStore, until: datetime) -> "Trainings":
         """Trainings that were scheduled before `until`; documents that cannot be read are left out."""
-        documents = list(takewhile(lambda document: document.scheduled_at >= until - DAY, _before(objects, until)))
+        documents = list(
+            takewhile(lambda document: document.scheduled_at >= until - DAY, run.newest(objects, until=until))
+        )
         return cls(documents, with_drift(objects, until))
 
     def reads(self) -> int:
@@ -48,7 +50,9 @@ class Trainings:
 
 def with_drift(objects: ObjectStore, until: datetime) -> RunDocument | None:
     """Newest training before `until` with a verdict on drift, None without one among the last `_LOOKED_BACK`."""
-    return next((document for document in islice(_before(objects, until), _LOOKED_BACK) if document.drift), None)
+    return next(
+        (document for document in islice(run.newest(objects, until=until), _LOOKED_BACK) if document.drift), None
+    )
 
 
 def drifted(document: RunDocument) -> list[str]:
@@ -115,16 +119,3 @@ def holdout_accuracy(manifest: Manifest | None) -> dict[str, float]:
     """Accuracy that the gate measured of a version before it was published, by metric: NDCG@10 and its error."""
     metrics = manifest.metrics.get(manifest.model, {}) if manifest else {}
     return {name: metrics[name] for name in (f"ndcg@{K}", f"ndcg@{K} error") if name in metrics}
-
-
-def _before(objects: ObjectStore, until: datetime) -> Iterator[RunDocument]:
-    for name in reversed(objects.names(run.FOLDER)):
-        if name[len(run.FOLDER) :] >= f"{until:%Y%m%dT%H%M%SZ}" or not name.endswith(".json"):
-            continue
-        blob = objects.read(name)
-        try:
-            if blob:
-                yield RunDocument.from_json(blob.data, name)
-        except ArtifactError:
-            # No training wrote it.
-            continue

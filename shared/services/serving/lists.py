@@ -102,6 +102,20 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     )
 
 
+@with_fallback
+def preview(context: ServingContext, request: ListRequest, *, rules: Rules) -> tuple[Answer, Answer]:
+    """Recommended live events for a user by the business rules in force, and by other ones, of the same snapshot."""
+    view = context.view(request)
+    live = view.model.live(view.now)
+    scores = live.scores(view.viewer)
+
+    def under(placements: Rules) -> Answer:
+        ruled = replace(view, snapshot=replace(view.snapshot, rules=placements))
+        return _answer(ruled, request, live.candidates, scores, kind=ListKind.RECOMMENDATIONS, placements=placements)
+
+    return under(view.snapshot.rules), under(rules)
+
+
 def recommend_each(
     context: ServingContext, profiles: Iterable[Profile], query: ListQuery
 ) -> Iterator[tuple[str, Answer]]:

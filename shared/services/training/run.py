@@ -13,6 +13,7 @@ from shared.entities import fields
 from shared.entities.prices import Prices, Usage
 from shared.entities.stored import read_object, required, required_numbers
 from shared.errors import ArtifactError, DeadlineExceeded, InvalidField
+from shared.monitoring.report import plain_json
 from shared.ports import Blob, ObjectStore
 from shared.services.training.lease import Lease
 
@@ -95,6 +96,11 @@ class RunDocument:
     def to_json(self) -> bytes:
         """Stored form, UTF-8 JSON."""
         return json.dumps(asdict(self), default=datetime.isoformat, indent=1, sort_keys=True).encode()
+
+    def to_document(self) -> dict[str, Any]:
+        """JSON object; numbers that are not finite are null."""
+        plain: dict[str, Any] = plain_json(asdict(self))
+        return plain
 
     @classmethod
     def from_json(cls, data: bytes, name: str = FOLDER) -> Self:
@@ -199,6 +205,23 @@ def finish(objects: ObjectStore, document: RunDocument, *, now: datetime, reads:
     stored = [name for name in objects.names(FOLDER) if name[len(FOLDER) :][:1].isdigit()]
     for name in stored[:-KEPT]:
         objects.delete(name)
+
+
+def newest(objects: ObjectStore, *, until: datetime | None = None) -> Iterator[RunDocument]:
+    """Run documents of the trainings that were scheduled before `until`, newest first; for None of all.
+
+    Those that cannot be read are left out: no training wrote them.
+    """
+    end = f"{until:%Y%m%dT%H%M%SZ}" if until else "~"
+    for name in reversed(objects.names(FOLDER)):
+        if name[len(FOLDER) :] >= end or not name.endswith(".json"):
+            continue
+        blob = objects.read(name)
+        try:
+            if blob:
+                yield RunDocument.from_json(blob.data, name)
+        except ArtifactError:
+            continue
 
 
 def finished(objects: ObjectStore, run_id: str) -> RunDocument | None:

@@ -1,0 +1,261 @@
+"""Dashboard in a browser: the numbers that the store holds, rules, roll-backs, and who may look."""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.demo import demo
+from tests.e2e.client import PASSWORD, App, sign_in
+from tests.e2e.site import barriers, loaded
+from tests.e2e.test_site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site
+from tools.emulators.suite import PROJECT
+
+pytestmark = pytest.mark.e2e
+
+SIMULATED: Final = (
+    ("--port", "0")
+    if "MARQUEE_PICTURES" in os.environ
+    else (
+        *("--port", "0", "--days", "4", "--users", "40", "--events", "120", "--interactions", "700"),
+        *("--train-every", "3"),
+    )
+)
+"""Options of a simulated demo that is soon ready, with two models; for pictures those of `make demo SIMULATE=1`."""
+PAGE: Final = "dashboard.html"
+EXPERIMENT: Final[dict[str, Any]] = {
+    "experiment_id": "diverse-lists",
+    "variants": [{"name": "as-now", "share": 0.5}, {"name": "diverse", "share": 0.5, "diversity": 0.3}],
+    "starts_at": "2020-01-01T00:00:00Z",
+    "ends_at": "2199-01-01T00:00:00Z",
+    "metric": "ctr",
+}
+_DIFFERENCE: Final = {"arm": "diverse", "relative": 0.113, "relative_low": 0.041, "relative_high": None}
+ANALYSIS: Final[dict[str, Any]] = {
+    "day": "2026-05-01",
+    "arms": [{"name": name, "users": 2_000, "impressions": 60_000, "ctr": 0.1} for name in ("as-now", "diverse")],
+    "comparisons": [{**_DIFFERENCE, "metric": metric} for metric in ("ctr", "conversion")],
+    "guardrails": [],
+    "reach": {"effect_at_end": 0.04, "day": None},
+    "verdict": {"kind": "better", "arm": "diverse", "text": "diverse is better than as-now."},
+}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("simulated")
+    with demo(folder, SIMULATED, module="benchmarks.simulator.demo") as (process, url):
+        yield url
+        process.terminate()
+        process.wait(30)
+    assert process.returncode == 0
+    assert list(folder.iterdir()) == []
+
+
+@pytest.fixture
+def site(url: str, browser: Browser) -> Iterator[Site]:
+    site = Site(url, browser)
+    yield site
+    for context in browser.contexts:
+        context.close()
+    assert site.problems == []
+
+
+def opened(site: Site, **options: Any) -> Page:
+    """Dashboard with all that it loads."""
+    page = site.visit(PAGE, **options)
+    expect(page.locator("#rules-body .columns")).to_be_visible()
+    loaded(page)
+    return page
+
+
+def asked(page: Page, path: str, **given: Any) -> dict[str, Any]:
+    """Answer of the demo's API."""
+    answer = page.request.fetch(f"{page.url.rpartition('/')[0]}/api/v1{path}", **given)
+    assert answer.ok, answer.text()
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_the_dashboard_shows_the_numbers_that_the_store_holds(site: Site) -> None:
+    page = opened(site, locale="en-GB")
+    *_, last = reports = asked(page, "/report")["reports"]
+    assert len(reports) >= 3
+    values = dict(
+        zip(
+            page.locator("#tiles h3").all_inner_texts(),
+            page.locator("#tiles .value").all_inner_texts(),
+            strict=True,
+        )
+    )
+    for name, figure in (("Click-through", "ctr"), ("Conversion", "conversion"), ("Coverage", "coverage")):
+        known = [report["feedback"][figure] for report in reports if report["feedback"][figure] is not None]
+        assert values[name] == f"{known[-1] * 100:.1f} %"
+    assert values["Drift"] in ("–", last["model"].get("drift", {}).get("verdict", "").capitalize())
+    shown = {
+        name: sum(report["feedback"]["by"].get("list", {}).get(name, {}).get("impressions", 0) for report in reports)
+        for report in reports
+        for name in report["feedback"]["by"].get("list", {})
+    }
+    rows = page.locator("#breakdown tbody tr").filter(has=page.locator("meter"))
+    told = {row.locator("th").inner_text().lower(): row.locator("td").first.inner_text() for row in rows.all()}
+    assert told == {name: f"{number:,}" for name, number in shown.items()}
+    page.get_by_label("Figure").select_option("impressions")
+    page.locator("#trend summary").click()
+    days = page.locator("#trend tbody td").all_inner_texts()
+    assert days == [f"{report['feedback']['impressions']:,}" for report in reports]
+    models = asked(page, "/models")["models"]
+    assert page.locator("#models tbody th").all_inner_texts() == [model["version"] for model in models]
+    assert page.locator("#runs tbody tr").count() == len(asked(page, "/runs")["runs"])
+    letters = asked(page, "/dead-letters")["dead_letters"]
+    assert letters
+    assert page.locator("#letters tbody tr").count() == len(letters)
+    assert page.locator("#forecast canvas").count() == 1
+    page.get_by_label("90 days").check(force=True)
+    loaded(page)
+    assert page.locator("#tiles .value").all_inner_texts() == list(values.values())
+
+
+def test_rules_are_previewed_before_they_are_saved(site: Site) -> None:
+    page = opened(site)
+    before = page.locator("#rules-body section").first.locator("li").all_inner_texts()
+    third = page.locator("#rules-body section").nth(1).locator("li").nth(2)
+    title = third.locator(".title").inner_text()
+    third.get_by_role("button", name="Pin").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#rules-body .verdict")).to_contain_text("places change")
+    expect(page.locator("#rules-body section").nth(1).locator("li").first).to_contain_text(title)
+    expect(page.get_by_role("button", name=f"Pin {title}")).to_be_focused()
+    assert asked(page, "/rules") == {}
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.locator("#notice")).to_contain_text("The rules are saved")
+    [pinned] = asked(page, "/rules")["pinned"]
+    page.get_by_role("button", name="Refresh").click()
+    loaded(page)
+    expect(page.locator(".rules li")).to_contain_text(title)
+    page.locator(".rules").get_by_role("button", name="Remove").click()
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_role("button", name="Save rules")).to_be_disabled()
+    assert asked(page, "/rules") == {}
+    assert pinned["event_id"]
+    assert len(before) == 10
+
+
+def test_a_roll_back_asks_first(site: Site) -> None:
+    page = opened(site)
+    newest, older = (model["version"] for model in asked(page, "/models")["models"][:2])
+    button = page.get_by_role("button", name=f"Activate {older}")
+    button.click()
+    page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    assert asked(page, "/models")["models"][0]["is_current"]
+    button.click()
+    page.get_by_role("dialog").get_by_label("Hold it").uncheck(force=True)
+    page.get_by_role("dialog").get_by_role("button", name="Activate").click()
+    expect(page.locator("#notice")).to_contain_text(f"{older} serves now")
+    expect(page.locator("#models tr").filter(has_text=older)).to_contain_text("serves")
+    asked(page, f"/models/{newest}:activate", method="POST", data={})
+
+
+def test_what_cannot_be_loaded_and_what_is_not_there_is_said(site: Site) -> None:
+    page = opened(site)
+    page.route("**/api/v1/report*", lambda route: _answered(route, {"from": "", "to": "", "reports": []}))
+    page.route("**/api/v1/runs*", lambda route: _answered(route, {"detail": "the store rests", "status": 409}, 409))
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#tiles")).to_contain_text("There are no reports of these days.")
+    expect(page.locator("#runs-body")).to_contain_text("the store rests")
+    page.unroute("**/api/v1/runs*")
+    page.locator("#runs-body").get_by_role("button", name="Try again").click()
+    expect(page.locator("#runs-body table")).to_be_visible()
+    site.problems[:] = [problem for problem in site.problems if "409" not in problem]
+
+
+def _answered(route: Route, body: object, status: int = 200) -> None:
+    route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
+
+
+def test_a_running_experiment_is_shown_with_its_interval_and_stopped(site: Site) -> None:
+    page = opened(site)
+    sent: list[dict[str, Any]] = []
+    page.route("**/api/v1/openapi.json", lambda route: _answered(route, {"paths": {"/experiments": {}}}))
+    page.route("**/api/v1/experiments", lambda route: _answered(route, {"experiments": [EXPERIMENT]}))
+
+    def one(route: Route) -> None:
+        if route.request.method == "PUT":
+            sent.append(json.loads(route.request.post_data or ""))
+        _answered(route, {**EXPERIMENT, "analysis": ANALYSIS})
+
+    page.route("**/api/v1/experiments/*", one)
+    page.get_by_role("button", name="Refresh").click()
+    shown = page.locator("#experiments article")
+    expect(shown).to_contain_text("diverse is better")
+    expect(shown).to_contain_text("+11.3 % (+4.1 % to unbounded)")
+    page.get_by_role("button", name="Stop diverse-lists").click()
+    assert sent == []
+    page.get_by_role("dialog").get_by_role("button", name="Stop it").click()
+    expect(page.locator("#notice")).to_contain_text("ends in a minute")
+    [stored] = sent
+    assert datetime.fromisoformat(stored.pop("ends_at")) < datetime.now(UTC) + timedelta(minutes=2)
+    assert stored == {name: EXPERIMENT[name] for name in EXPERIMENT if name not in ("experiment_id", "ends_at")}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_in_the_dashboard(site: Site, scheme: str) -> None:
+    page = opened(site, color_scheme=scheme, reduced_motion="reduce")
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.locator(".acts button").first.click()
+    expect(page.locator(".rules li")).to_have_count(1)
+    expect(page.locator("#rules-body .verdict")).to_contain_text("This list stays as it is.")
+    loaded(page)
+    assert barriers(page) == []
+    page.get_by_role("button", name="Activate").first.click()
+    assert barriers(page) == []
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_the_dashboard_fits_and_its_targets_are_large(site: Site, size: tuple[int, int]) -> None:
+    page = opened(site, size=size)
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    assert page.evaluate(SMALL_TARGETS.replace("LEAST", str(TARGET_PX - 0.5))) == []
+
+
+def test_the_picture_of_the_documentation_shows_the_dashboard(site: Site, tmp_path: Path) -> None:
+    page = opened(site, size=(1280, 860), reduced_motion="reduce", locale="en-GB")
+    picture = Path(os.environ.get("MARQUEE_PICTURES", tmp_path)) / "dashboard.png"
+    page.screenshot(path=picture)
+    assert picture.stat().st_size > 20_000
+
+
+def test_only_admins_see_anything(app: App, page: Page) -> None:
+    name = secrets.token_hex(6)
+    account = sign_in(app.suite, name)
+    page.goto(f"{app.suite.hosting}/{PAGE}")
+    page.get_by_role("button", name="Sign in").click(timeout=60_000)
+    page.get_by_label("E-mail address").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#gate")).to_contain_text("This account is not an admin's.", timeout=60_000)
+    expect(page.locator("#page")).to_be_hidden()
+    paths = ("report", "runs", "models", "rules", "dead-letters")
+    for path in paths:
+        answer = requests.get(
+            f"{app.suite.hosting}/api/v1/{path}", headers={"Authorization": f"Bearer {account.token}"}, timeout=60
+        )
+        assert answer.status_code == 403
+    url = f"{app.suite.auth}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}/accounts:update"
+    claims = {"localId": account.user_id, "customAttributes": '{"admin": true}'}
+    requests.post(url, json=claims, headers={"Authorization": "Bearer owner"}, timeout=10).raise_for_status()
+    page.evaluate("indexedDB.deleteDatabase('firebaseLocalStorageDb')")
+    page.reload()
+    page.get_by_role("button", name="Sign in").click(timeout=60_000)
+    page.get_by_label("E-mail address").fill(f"{name}@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#models tbody th").first).to_have_text(app.model_version, timeout=60_000)

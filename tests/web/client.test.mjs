@@ -1,0 +1,528 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { afterEach, describe, test } from "node:test";
+import { LIMITS, Marquee, MarqueeError } from "../../web/marquee.js";
+import { FakeStorage, LIST, fakeLocks, half, html, json, problem, received, reset, serve, silent, well } from "./faulty.mjs";
+
+const document_ = JSON.parse(readFileSync(new URL("../../functions/openapi.json", import.meta.url)));
+const ends = [];
+afterEach(async () => {
+  for (const end of ends.splice(0).reverse()) await end();
+});
+
+/** Server and client; what the client tells lies in `told`. */
+async function started(answers = [], options = {}) {
+  const server = await serve(...answers);
+  ends.push(() => server.close());
+  return { server, ...client(server, options) };
+}
+
+function client(server, options = {}) {
+  const storage = options.storage ?? new FakeStorage();
+  const marquee = new Marquee({ baseUrl: server.baseUrl, storage, flushAfterMs: 60_000, retries: 0, ...options });
+  const told = [];
+  for (const name of ["sent", "rejected", "dropped", "error"]) marquee.on(name, (detail) => told.push([name, detail]));
+  ends.push(() => marquee.close());
+  return { marquee, told, storage };
+}
+
+function replaced(name, value) {
+  const before = Object.getOwnPropertyDescriptor(globalThis, name);
+  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  ends.push(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
+}
+
+const failure = (promise) => promise.then(() => assert.fail("expected an error"), (error) => error);
+const posts = (server) => server.asked.filter(({ url }) => url === "/interactions").map(({ body }) => body);
+const entries = (server) => posts(server).flatMap((body) => body.interactions);
+
+describe("routes", () => {
+  const calls = {
+    getRecommendations: (m) => m.recommendations(), getSimilarEvents: (m) => m.similar("a b"),
+    getPopularEvents: (m) => m.popular(), getTrendingEvents: (m) => m.trending(), getEventAudience: (m) => m.audience("a b"),
+    postRank: (m) => m.rank(["e"]), postInteractions: (m) => m.record([{ type: "click", event_id: "e" }]),
+    getRules: (m) => m.rules(), putRules: (m) => m.setRules({}), deleteUser: (m) => m.forget("a b"),
+    getUserData: (m) => m.data("a b"), putUserProfiling: (m) => m.allowProfiling("a b", true), getReport: (m) => m.report(),
+    previewRules: (m) => m.call("/rules:preview", { method: "POST", body: { rules: {} } }), getRuns: (m) => m.call("/runs"),
+    getDeadLetters: (m) => m.call("/dead-letters"), getModels: (m) => m.models(),
+    activateModel: (m) => m.activate("a b"), getHealth: (m) => m.health(),
+  };
+  const pages = ["getDocument", "getDocs", "getDocsScript"];
+  for (const [path, methods] of Object.entries(document_.paths)) {
+    for (const [method, { operationId }] of Object.entries(methods)) {
+      if (pages.includes(operationId)) continue;
+      test(`${operationId} has a method`, async () => {
+        const { server, marquee } = await started();
+        assert.ok(calls[operationId], `expected a method for ${operationId}`);
+        await calls[operationId](marquee);
+        const [{ method: used, url }] = server.asked;
+        assert.deepEqual([used, url], [method.toUpperCase(), path.replace(/\{\w+\}/, "a%20b")]);
+      });
+    }
+  }
+
+  test("limits are those of the document", () => {
+    const body = document_.paths["/interactions"].post.requestBody;
+    const { schemas, parameters } = document_.components;
+    assert.equal(LIMITS.interactions, body.content["application/json"].schema.properties.interactions.maxItems);
+    assert.equal(LIMITS.page, schemas.PageImpression.properties.event_ids.maxItems);
+    assert.equal(LIMITS.recent, parameters.Recent.schema.maxItems);
+    assert.match(schemas.OccurredAt.description, /at most seven days ago and two minutes ahead/);
+    assert.equal(LIMITS.days, 7);
+  });
+
+  for (const [given, query] of [
+    [["a,b"], "tags=a%5C%2Cb"], [["a,b", "c"], "tags=a%2Cb&tags=c"], [[], ""], ["a,b", "tags=a%2Cb"],
+  ]) {
+    test(`tags ${JSON.stringify(given)} are asked for as ${query}`, async () => {
+      const { server, marquee } = await started();
+      await marquee.popular({ limit: "", tags: given });
+      assert.equal(server.asked[0].url, `/events/popular${query && `?${query}`}`);
+    });
+  }
+
+  test("tokens are asked once a request, and sent", async () => {
+    const asked = [];
+    const tokens = { idToken: async () => (asked.push("id"), "t"), appCheck: async () => (asked.push("app"), "a") };
+    const { server, marquee } = await started([], { userId: () => "alice", ...tokens });
+    await marquee.recommendations();
+    assert.deepEqual(asked, ["id", "app"]);
+    assert.equal(server.asked[0].headers.authorization, "Bearer t");
+    assert.equal(server.asked[0].headers["x-firebase-appcheck"], "a");
+    assert.throws(() => new Marquee({ idToken: async () => "t" }), /userId/);
+  });
+});
+
+describe("errors", () => {
+  const cases = {
+    "a problem": [problem(400), { code: "bad_request", status: 400, field: "limit", message: "got 400" }],
+    "HTML with a status": [html(502), { code: "unavailable", status: 502, field: null }],
+    "HTML in place of an answer": [html(200), { code: "unreadable", status: 200 }],
+    "JSON of something else": [json(200, { hello: 1 }), { code: "unreadable", status: 200 }],
+    "null": [json(200, null), { code: "unreadable", status: 200 }],
+    "half a body": [half, { code: "unreadable", status: 200 }],
+    "a reset": [reset, { code: "network", status: 0 }],
+    "silence": [silent, { code: "timeout", status: 0 }],
+    "too many": [problem(429, { "Retry-After": "7" }), { code: "too_many", status: 429, retryAfterMs: 7_000 }],
+    "a Retry-After that is none": [problem(503, { "Retry-After": "soon" }), { code: "unavailable", retryAfterMs: null }],
+    "a status without a name": [problem(418), { code: "failed", status: 418 }],
+  };
+  for (const [name, [answer, expected]] of Object.entries(cases)) {
+    test(`${name} is a typed error`, async () => {
+      const { marquee } = await started([answer]);
+      const error = await failure(marquee.popular({ timeoutMs: 300 }));
+      assert.ok(error instanceof MarqueeError);
+      for (const [field, value] of Object.entries(expected)) assert.equal(error[field], value, field);
+    });
+  }
+
+  test("a Retry-After may be a date", async () => {
+    const at = new Date(Date.now() + 60_000).toUTCString();
+    const { marquee } = await started([problem(503, { "Retry-After": at })]);
+    const { retryAfterMs } = await failure(marquee.popular());
+    assert.ok(retryAfterMs > 50_000 && retryAfterMs <= 60_000, `${retryAfterMs}`);
+  });
+
+  test("tokens that fail or hang are errors, too", async () => {
+    const userId = () => "alice";
+    const { server, marquee } = await started([], { userId, idToken: () => { throw new Error("offline"); } });
+    const error = await failure(marquee.popular());
+    assert.deepEqual([error.code, error.cause.message], ["token", "offline"]);
+    const hanging = client(server, { userId, idToken: () => new Promise(() => {}) }).marquee;
+    assert.equal((await failure(hanging.popular({ timeoutMs: 100 }))).code, "timeout");
+    assert.equal(server.asked.length, 0);
+  });
+
+  test("an abort rejects with the signal's reason, before, during and between tries", async () => {
+    const reason = new Error("left the page");
+    const { server, marquee } = await started([silent, problem(503)], { retries: 5 });
+    assert.equal(await failure(marquee.popular({ signal: AbortSignal.abort(reason) })), reason);
+    assert.equal(server.asked.length, 0);
+    for (const wait of [60, 60]) {
+      const stop = new AbortController();
+      setTimeout(() => stop.abort(reason), wait);
+      assert.equal(await failure(marquee.popular({ signal: stop.signal })), reason);
+    }
+    await new Promise((done) => setTimeout(done, 600));
+    assert.equal(server.asked.length, 2);
+  });
+});
+
+describe("retries", () => {
+  for (const [name, answer] of Object.entries({ reset, half, html: html(200), 503: problem(503), 429: problem(429) })) {
+    test(`${name} is tried again`, async () => {
+      const { server, marquee } = await started([answer], { retries: 1 });
+      assert.deepEqual((await marquee.popular()).items, []);
+      assert.equal(server.asked.length, 2);
+    });
+  }
+
+  for (const status of [400, 401, 403, 404, 409, 413, 500]) {
+    test(`${status} is not`, async () => {
+      const { server, marquee } = await started([problem(status)], { retries: 2 });
+      await failure(marquee.popular());
+      assert.equal(server.asked.length, 1);
+    });
+  }
+
+  test("an activation is tried once", async () => {
+    const { server, marquee } = await started([problem(503)], { retries: 2 });
+    await failure(marquee.activate("v"));
+    assert.equal(server.asked.length, 1);
+  });
+
+  test("a wait that Retry-After asks for is kept, unless it is longer than the call may last", async () => {
+    const { server, marquee } = await started([problem(503, { "Retry-After": "1" })], { retries: 1 });
+    const began = Date.now();
+    await marquee.popular();
+    assert.ok(Date.now() - began >= 990);
+    server.answers.push(problem(503, { "Retry-After": "60" }));
+    assert.equal((await failure(marquee.popular())).retryAfterMs, 60_000);
+  });
+});
+
+describe("fallback lists", () => {
+  const ago = new Date(Date.now() - 60_000).toISOString();
+  const ahead = new Date(Date.now() + 3_600_000).toISOString();
+  const items = [
+    { event_id: "over", starts_at: ago }, { event_id: "on", starts_at: ago, ends_at: ahead },
+    { event_id: "ahead", starts_at: ahead }, { event_id: "ended", starts_at: ago, ends_at: ago },
+  ];
+  for (const [name, answer] of Object.entries({ reset, half, 503: problem(503), 500: problem(500), html: html(502) })) {
+    test(`stand in for ${name}, without what is over`, async () => {
+      const { marquee } = await started([answer], { fallback: async () => items });
+      const list = await marquee.popular();
+      assert.deepEqual(list.items.map(({ event_id }) => event_id), ["on", "ahead"]);
+      assert.deepEqual([list.fallback, list.recommendation_id, list.items[0].reasons], [true, "", []]);
+    });
+  }
+
+  test("do not hide a mistake", async () => {
+    const { marquee } = await started([problem(400)], { fallback: async () => items });
+    assert.equal((await failure(marquee.popular())).status, 400);
+  });
+});
+
+describe("queue", () => {
+  const faults = { reset, silent, half, 429: problem(429, { "Retry-After": "1" }), 503: problem(503), 400: problem(400),
+    401: problem(401), html: html(200), null: json(200, null), other: json(200, { accepted: [], rejected: [] }),
+    short: json(200, { accepted: ["a", "b", "c"], rejected: [] }) };
+  for (const [name, answer] of Object.entries(faults)) {
+    test(`${name} loses nothing and doubles nothing, across a reload`, async () => {
+      const { server, marquee, storage, told } = await started([answer], { timeoutMs: 300 });
+      marquee.track("booking", "e1", { value: 5 });
+      marquee.track("view", "e2");
+      assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 2 });
+      assert.deepEqual(told.map(([kind]) => kind), ["error"]);
+      marquee.close();
+      const again = client(server, { storage }).marquee;
+      assert.deepEqual(await again.flush(), { sent: 2, waiting: 0 });
+      const [first, second] = [posts(server).at(0), posts(server).at(-1)];
+      assert.deepEqual(second, first);
+      assert.deepEqual(await again.flush(), { sent: 0, waiting: 0 });
+    });
+  }
+
+  test("what the API refuses leaves with its reason, the rest stays sent", async () => {
+    const refusing = (request, response) =>
+      json(200, received(request.body.interactions, [{ index: 1, field: "type", reason: "expected a type" }]))(request, response);
+    const { marquee, told } = await started([refusing]);
+    for (const type of ["view", "bokking", "save"]) marquee.track(type, "e");
+    assert.deepEqual(await marquee.flush(), { sent: 3, waiting: 0 });
+    const [[, detail]] = told.filter(([kind]) => kind === "rejected");
+    assert.deepEqual([detail.interaction.type, detail.field], ["bokking", "type"]);
+  });
+
+  test("a full queue says what it drops, impressions first", async () => {
+    const { marquee, told } = await started([], { maxQueue: 3 });
+    marquee.track("booking", "first");
+    marquee.track("impression", "seen");
+    for (const id of ["a", "b", "c"]) marquee.track("click", id);
+    assert.equal((await marquee.flush()).sent, 3);
+    const dropped = told.filter(([kind]) => kind === "dropped").map(([, { interaction, reason }]) => [interaction.event_id, reason]);
+    assert.deepEqual(dropped, [["seen", "full"], ["first", "full"]]);
+  });
+
+  test("what is older than the API takes is dropped with a word", async () => {
+    const { server, storage } = await started();
+    const entry = { type: "view", event_id: "e", occurred_at: new Date(Date.now() - 8 * 86_400_000).toISOString() };
+    storage.setItem(`marquee:${server.baseUrl}:queue:1:a`, JSON.stringify({ visitor: "v".repeat(20), skew: 0, entry }));
+    storage.setItem(`marquee:${server.baseUrl}:queue:2:b`, "{broken");
+    const { marquee, told } = client(server, { storage });
+    await marquee.flush();
+    assert.deepEqual(told.map(([kind, { reason }]) => [kind, reason]), [["dropped", "expired"], ["dropped", "unusable"]]);
+    assert.equal(server.asked.length, 0);
+  });
+
+  test("tracking never throws, whatever it is given", async () => {
+    const { marquee, told, storage } = await started();
+    const cyclic = {};
+    cyclic.self = cyclic;
+    for (const [type, target, details] of [
+      [], [null, null, null], ["view", {}, 5], ["view", "e", cyclic], ["view", 1n], [Symbol("x"), "e"], ["view", "e", { value: 1n }],
+      ["search", "x".repeat(100_000)],
+    ]) {
+      assert.doesNotThrow(() => marquee.track(type, target, details));
+    }
+    storage.full = true;
+    assert.doesNotThrow(() => marquee.track("view", "kept in memory"));
+    assert.equal(typeof (await marquee.flush()).sent, "number");
+    assert.ok(told.some(([kind, detail]) => kind === "dropped" && detail.reason === "unusable"));
+  });
+
+  for (const [name, storage] of [["full", Object.assign(new FakeStorage(), { full: true })], ["absent", null],
+    ["forbidden", new Proxy({}, { get: () => { throw new DOMException("no", "SecurityError"); } })]]) {
+    test(`a storage that is ${name} still sends`, async () => {
+      const server = await serve();
+      ends.push(() => server.close());
+      const marquee = new Marquee({ baseUrl: server.baseUrl, storage, flushAfterMs: 60_000 });
+      ends.push(() => marquee.close());
+      marquee.track("view", "e");
+      marquee.track("save", "e");
+      assert.deepEqual(await marquee.flush(), { sent: 2, waiting: 0 });
+      const [body] = posts(server);
+      assert.match(body.anonymous_id, /^[A-Za-z0-9_-]{16,64}$/);
+    });
+  }
+
+  test("batches keep the limits of the API and of a page that closes", async () => {
+    const { server, marquee } = await started();
+    for (let n = 0; n < 700; n++) marquee.track("view", `event_${n}`);
+    assert.equal((await marquee.flush()).sent, 700);
+    for (const body of posts(server)) {
+      assert.ok(body.interactions.length <= LIMITS.interactions);
+      assert.ok(JSON.stringify(body).length <= 60_000);
+    }
+    assert.deepEqual(entries(server).map(({ event_id }) => event_id), Array.from({ length: 700 }, (_, n) => `event_${n}`));
+  });
+
+  test("a batch goes by itself, and after a failure later", async () => {
+    const { server, marquee } = await started([problem(503)], { flushAfterMs: 20 });
+    marquee.track("view", "e");
+    await new Promise((done) => setTimeout(done, 200));
+    assert.equal(server.asked.length, 1);
+    marquee.track("view", "f");
+    await new Promise((done) => setTimeout(done, 200));
+    assert.equal(server.asked.length, 1);
+    assert.deepEqual(await marquee.flush(), { sent: 2, waiting: 0 });
+  });
+
+  test("two tabs share a queue: with locks one sends, without both send the same", async () => {
+    for (const locks of [fakeLocks(), undefined]) {
+      replaced("navigator", { locks });
+      const { server, marquee, storage } = await started();
+      const other = client(server, { storage }).marquee;
+      for (let n = 0; n < 20; n++) (n % 2 ? marquee : other).track("view", `e${n}`);
+      await Promise.all([marquee.flush(), other.flush()]);
+      const ids = entries(server).map(({ event_id, occurred_at }) => `${event_id} ${occurred_at}`);
+      assert.equal(new Set(ids).size, 20);
+      if (locks) assert.deepEqual([ids.length, locks.state.most], [20, 1]);
+      assert.deepEqual(await other.flush(), { sent: 0, waiting: 0 });
+    }
+  });
+});
+
+describe("times", () => {
+  for (const hours of [-30, -1, 0, 1, 30]) {
+    test(`a clock ${hours} h off is put right by the server's`, async () => {
+      const real = Date.now;
+      const refusing = (request, response) => {
+        const late = request.body.interactions.flatMap(({ occurred_at }, index) =>
+          Date.parse(occurred_at) > real() + 120_000 ? [{ index, field: "occurred_at", reason: "expected the past" }] : []);
+        json(200, received(request.body.interactions, late))(request, response);
+      };
+      const { server, marquee, told } = await started([refusing, refusing, refusing]);
+      Date.now = () => real() + hours * 3_600_000;
+      ends.push(() => (Date.now = real));
+      marquee.track("view", "before");
+      assert.equal((await marquee.flush()).waiting, 0);
+      marquee.track("view", "after");
+      await marquee.flush();
+      assert.deepEqual(told.filter(([kind]) => kind !== "sent"), []);
+      const [, ...right] = entries(server);
+      for (const { occurred_at } of right) assert.ok(Math.abs(Date.parse(occurred_at) - real()) < 10_000, occurred_at);
+    });
+  }
+
+  test("no two interactions have the same time, in the order of the calls", async () => {
+    const { server, marquee } = await started();
+    for (const type of ["booking", "cancel", "booking", "cancel"]) marquee.track(type, "e");
+    await marquee.flush();
+    const times = entries(server).map(({ occurred_at }) => occurred_at);
+    assert.deepEqual(times, [...new Set(times)].sort());
+  });
+});
+
+describe("people", () => {
+  test("a sign-in joins the visitor, with or without something to send, and asks no token for visitors", async () => {
+    let user = null;
+    const options = { userId: () => user, idToken: async () => user && `token:${user}` };
+    const { server, marquee, storage } = await started([], options);
+    marquee.track("view", "e");
+    await marquee.flush();
+    const visitor = posts(server)[0].anonymous_id;
+    assert.equal(server.asked[0].headers.authorization, undefined);
+    assert.deepEqual(marquee.recent, ["e"]);
+    user = "alice";
+    await marquee.flush();
+    assert.deepEqual(posts(server)[1], { user_id: "alice", anonymous_id: visitor, interactions: [] });
+    assert.equal(server.asked[1].headers.authorization, "Bearer token:alice");
+    await marquee.flush();
+    assert.equal(posts(server).length, 2);
+    assert.deepEqual(marquee.recent, []);
+    user = null;
+    marquee.track("view", "f");
+    await marquee.flush();
+    assert.notEqual(posts(server)[2].anonymous_id, visitor);
+    assert.equal(storage.length > 0, true);
+  });
+
+  test("a join that failed is made later", async () => {
+    let user = null;
+    const { server, marquee } = await started([well, half], { userId: () => user });
+    marquee.track("view", "e");
+    await marquee.flush();
+    user = "alice";
+    await marquee.flush();
+    await marquee.flush();
+    const [, second, third] = posts(server);
+    assert.deepEqual(third, second);
+    assert.equal(posts(server).length, 3);
+  });
+
+  test("what one user did is never sent as another", async () => {
+    let user = "alice";
+    const { server, marquee } = await started([], { userId: () => user, idToken: () => user });
+    marquee.track("view", "of alice");
+    user = "bob";
+    marquee.track("view", "of bob");
+    assert.deepEqual(await marquee.flush(), { sent: 1, waiting: 1 });
+    assert.deepEqual(posts(server).map((body) => [body.user_id, body.interactions[0].event_id]), [["bob", "of bob"]]);
+    user = "alice";
+    assert.deepEqual(await marquee.flush(), { sent: 1, waiting: 0 });
+    assert.equal(posts(server)[1].user_id, "alice");
+  });
+
+  test("forgetting a user forgets what waits, and a reset all", async () => {
+    const { server, marquee, storage } = await started([], { userId: () => "alice" });
+    await marquee.forget("bob");
+    marquee.track("view", "e");
+    await marquee.forget("alice");
+    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+    marquee.track("view", "e");
+    marquee.reset();
+    assert.equal(storage.length, 0);
+    assert.equal(posts(server).length, 0);
+  });
+});
+
+describe("lists and interactions", () => {
+  test("the list and the position of an event follow it, over pages, unless they are given", async () => {
+    const page = (list, ids, next_cursor) => json(200, { ...LIST, recommendation_id: list, items: ids.map((event_id) => ({ event_id })), next_cursor });
+    const { server, marquee } = await started([page("one", ["a", "b"], "cursor12"), page("two", ["c"], null)]);
+    await marquee.popular();
+    await marquee.popular({ cursor: "cursor12" });
+    marquee.track("click", "b");
+    marquee.track("click", "c");
+    marquee.track("click", "a", { recommendation_id: "other" });
+    marquee.track("click", "unlisted");
+    await marquee.flush();
+    const said = entries(server).map(({ recommendation_id, position }) => [recommendation_id, position]);
+    assert.deepEqual(said, [["one", 1], ["two", 2], ["other", undefined], [undefined, undefined]]);
+  });
+});
+
+describe("page", () => {
+  /** Page with its events, beacons and an IntersectionObserver that a test moves. */
+  function page() {
+    const window_ = new EventTarget();
+    const beacons = [];
+    const watchers = [];
+    const document_ = Object.assign(new EventTarget(), { hidden: false });
+    replaced("addEventListener", window_.addEventListener.bind(window_));
+    replaced("document", document_);
+    replaced("navigator", { sendBeacon: (url, body) => Boolean(beacons.push({ url, body: JSON.parse(body), size: body.length })) });
+    replaced("IntersectionObserver", class {
+      constructor(tell) {
+        watchers.push((changes) => tell(changes));
+      }
+      observe() {}
+      unobserve() {}
+    });
+    const hide = () => {
+      document_.hidden = true;
+      document_.dispatchEvent(new Event("visibilitychange"));
+      window_.dispatchEvent(new Event("pagehide"));
+    };
+    const look = (target, ratio) => watchers[0]([{ target, isIntersecting: ratio > 0, intersectionRatio: ratio }]);
+    return { window: window_, beacons, hide, look };
+  }
+
+  test("a page that hides sends a beacon once, and the next load the same again", async () => {
+    const shown = page();
+    const { server, marquee, storage } = await started();
+    marquee.track("booking", "e");
+    shown.hide();
+    assert.equal(shown.beacons.length, 1);
+    const [{ url, body }] = shown.beacons;
+    assert.equal(url, `${server.baseUrl}/interactions`);
+    marquee.close();
+    const next = client(server, { storage }).marquee;
+    assert.deepEqual(await next.flush(), { sent: 1, waiting: 0 });
+    assert.deepEqual(posts(server)[0].interactions, body.interactions);
+  });
+
+  test("a beacon has the user's token, and waits where none is known", async () => {
+    const shown = page();
+    const { marquee } = await started([], { userId: () => "alice", idToken: async () => "t", appCheck: async () => "a" });
+    marquee.track("view", "e");
+    shown.window.dispatchEvent(new Event("pagehide"));
+    assert.equal(shown.beacons.length, 0);
+    await marquee.popular();
+    shown.window.dispatchEvent(new Event("pagehide"));
+    const [{ body }] = shown.beacons;
+    assert.deepEqual([body.user_id, body.id_token, body.app_check_token], ["alice", "t", "a"]);
+  });
+
+  test("beacons stay below what a browser lets a page send", async () => {
+    const shown = page();
+    const { marquee } = await started();
+    for (let n = 0; n < 900; n++) marquee.track("view", `event_${n}`);
+    shown.hide();
+    const sizes = shown.beacons.map(({ size }) => size);
+    assert.ok(sizes.length >= 1 && sizes.reduce((sum, size) => sum + size) <= 60_000, `${sizes}`);
+  });
+
+  test("it sends what waits when the device is online again", async () => {
+    const shown = page();
+    const { server, marquee } = await started([reset]);
+    marquee.track("view", "e");
+    assert.equal((await marquee.flush()).waiting, 1);
+    shown.window.dispatchEvent(new Event("online"));
+    await new Promise((done) => setTimeout(done, 200));
+    assert.equal(server.asked.length, 2);
+    assert.equal((await marquee.flush()).waiting, 0);
+  });
+
+  test("impressions are runs of a list, of events half visible for a second, once", async () => {
+    const shown = page();
+    const items = ["a", "b", "c", "d", "e"].map((event_id) => ({ event_id }));
+    const { server, marquee } = await started([json(200, { ...LIST, items })]);
+    await marquee.popular();
+    const cards = Object.fromEntries(items.map(({ event_id }) => [event_id, { event_id }]));
+    for (const { event_id } of items) marquee.observe(cards[event_id], event_id);
+    marquee.observe((cards.f = {}), "f");
+    for (const id of ["b", "a", "d", "f"]) shown.look(cards[id], 0.6);
+    shown.look(cards.c, 0.4);
+    shown.look(cards.e, 0.9);
+    setTimeout(() => shown.look(cards.e, 0), 300);
+    await new Promise((done) => setTimeout(done, 1_150));
+    await marquee.flush();
+    const said = entries(server).map(({ event_ids, event_id, position }) => [event_ids ?? event_id, position]);
+    assert.deepEqual(said, [["f", undefined], [["a", "b"], 0], [["d"], 3]]);
+    marquee.observe(cards.a, "a");
+    shown.look(cards.a, 1);
+    await new Promise((done) => setTimeout(done, 1_150));
+    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+  });
+});

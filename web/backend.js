@@ -1,0 +1,102 @@
+// Who somebody is, and documents that the API does not serve: Firebase Authentication, and Firestore under its rules. This
+// is the only module of the site that knows Firebase. Firestore is asked over REST, which spares visitors its SDK.
+import { initializeApp } from "./vendor/firebase-app.js";
+import { connectAuthEmulator, getAuth, signOut as leave } from "./vendor/firebase-auth.js";
+
+const config = await settings("/__/firebase/init.json", (text) => JSON.parse(text));
+const emulators = isLocal() ? await settings("/__/firebase/init.js?useEmulator=true", emulatorsOf) : {};
+const auth = getAuth(initializeApp(config));
+if (emulators.auth) connectAuthEmulator(auth, `http://${emulators.auth.hostAndPort}`, { disableWarnings: true });
+const origin = emulators.firestore ? `http://${emulators.firestore.hostAndPort}` : "https://firestore.googleapis.com";
+const database = `projects/${config.projectId}/databases/(default)`;
+
+async function settings(path, parse) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`expected the settings of Firebase Hosting at ${path}, got ${response.status}`);
+  return parse(await response.text());
+}
+
+function isLocal() {
+  return ["localhost", "127.0.0.1"].includes(location.hostname);
+}
+
+/** Addresses of the emulators, which Hosting's emulator tells in a script. */
+function emulatorsOf(script) {
+  const found = /firebaseEmulators = (\{[\s\S]*?\n\});/.exec(script);
+  return found ? JSON.parse(found[1]) : {};
+}
+
+const nameOf = (user) => user.displayName || user.email.split("@")[0];
+
+/** Account of who is signed in, `{ userId, name }`, or null. */
+export async function account() {
+  await auth.authStateReady();
+  return auth.currentUser && { userId: auth.currentUser.uid, name: nameOf(auth.currentUser) };
+}
+
+/** ID token of who is signed in, or null. */
+export const idToken = async () => auth.currentUser?.getIdToken() ?? null;
+
+/** Asks somebody to sign in or up. Returns the account, with `isNew` after a sign-up, or null if they did not. */
+export async function signIn() {
+  const { openSignIn } = await import("./site/signin.js");
+  const user = await openSignIn(auth);
+  return user && { userId: user.uid, name: nameOf(user), isNew: user.isNew };
+}
+
+export const signOut = () => leave(auth);
+
+/** Places to choose from, `{ name, lat, lng }`; none where people say where they are. */
+export const places = async () => [];
+
+/** Documents of events by their ids, without those that are not there or that may not be read. */
+export async function events(ids) {
+  const found = await Promise.all(ids.map((id) => read("events", id)));
+  return found.flatMap((fields, place) => (fields ? [{ event_id: ids[place], ...fields }] : []));
+}
+
+/** Profile of the user, `{}` for one without. */
+export const profile = async (userId) => (await read("users", userId)) ?? {};
+
+/** Changes fields of the user's profile and stamps the change, as the rules demand; null deletes a field. */
+export async function saveProfile(userId, fields) {
+  const known = Object.entries(fields).filter(([, value]) => value !== null);
+  const write = {
+    update: { name: `${database}/documents/users/${userId}`, fields: Object.fromEntries(known.map(([name, value]) => [name, encoded(value)])) },
+    updateMask: { fieldPaths: Object.keys(fields) },
+    updateTransforms: [{ fieldPath: "updated_at", setToServerValue: "REQUEST_TIME" }],
+  };
+  const response = await asked(`${database}/documents:commit`, { method: "POST", body: JSON.stringify({ writes: [write] }) });
+  if (!response.ok) throw new Error(`expected Firestore to store the profile, got ${response.status}`);
+}
+
+async function read(collection, id) {
+  const response = await asked(`${database}/documents/${collection}/${encodeURIComponent(id)}`);
+  if (response.status === 404 || response.status === 403) return null;
+  if (!response.ok) throw new Error(`expected a document of Firestore, got ${response.status}`);
+  const { fields = {} } = await response.json();
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, decoded(value)]));
+}
+
+async function asked(path, options = {}) {
+  const token = await idToken();
+  return fetch(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+}
+
+/** Value of Firestore's REST API as JSON; a place of either type is `{ lat, lng }`. */
+function decoded(value) {
+  const [[type, content]] = Object.entries(value);
+  if (type === "nullValue") return null;
+  if (type === "integerValue" || type === "doubleValue") return Number(content);
+  if (type === "geoPointValue") return { lat: content.latitude, lng: content.longitude };
+  if (type === "arrayValue") return (content.values ?? []).map(decoded);
+  if (type === "mapValue") return Object.fromEntries(Object.entries(content.fields ?? {}).map(([name, part]) => [name, decoded(part)]));
+  return content;
+}
+
+function encoded(value) {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "number") return { doubleValue: value };
+  if (Array.isArray(value)) return { arrayValue: { values: value.map(encoded) } };
+  return { mapValue: { fields: Object.fromEntries(Object.entries(value).map(([name, part]) => [name, encoded(part)])) } };
+}

@@ -1,0 +1,130 @@
+import * as backend from "./backend.js";
+import { experiments } from "./dashboard/experiments.js";
+import { alerts, breakdown, history, oddFields, tiles, trend } from "./dashboard/overview.js";
+import { deadLetters, forecast, models, runs } from "./dashboard/records.js";
+import { editor } from "./dashboard/rules.js";
+import { blank, filled, say } from "./dashboard/view.js";
+import { Marquee } from "./marquee.js";
+import { byId, el } from "./site/dom.js";
+
+const DAY_MS = 86_400_000;
+const RUNS = 14;
+const LETTERS = 50;
+const EXPERIMENTS = 20;
+let account = await backend.account();
+const marquee = new Marquee({ idToken: backend.idToken, userId: () => account?.userId ?? null });
+const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
+let reports = [];
+
+const post = (path, body) => marquee.call(path, { method: "POST", body });
+
+/** Loads the reports of the period, and draws all that is made of them. */
+async function loadReports() {
+  const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
+  const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports; });
+  const drawn = (id, draw) => filled(id, () => loaded, () => draw());
+  await Promise.all([
+    drawn("alert-state", () => alerts(reports)),
+    drawn("tiles", () => tiles(reports)),
+    drawn("trend-body", drawTrend),
+    drawn("breakdown-body", drawBreakdown),
+    drawn("forecast-body", drawForecast),
+    drawn("alerts-body", () => history(reports)),
+    drawn("odd-body", () => oddFields(reports)),
+  ]);
+}
+
+const redrawn = (id, draw) => async () => {
+  await filled(id, async () => null, draw);
+  byId(id).querySelector("select")?.focus();
+};
+const drawTrend = () => trend(reports, state, redrawn("trend-body", drawTrend));
+const drawBreakdown = () => breakdown(reports, state, redrawn("breakdown-body", drawBreakdown));
+const drawForecast = () => forecast(reports.at(-1), state, redrawn("forecast-body", drawForecast));
+
+async function activate(version, hold) {
+  await marquee.activate(version, { hold });
+  await loadModels();
+}
+
+const loadModels = () => filled("models-body", () => marquee.models(), (found) => models(found.models, activate));
+
+/** Loads experiments, and shows their section where the API has them. */
+async function loadExperiments() {
+  const { paths } = await marquee.call("/openapi.json");
+  const isKnown = "/experiments" in paths;
+  for (const id of ["experiments", "experiments-link"]) byId(id).hidden = !isKnown;
+  if (!isKnown) return;
+  const analysed = ({ experiment_id: id }) => marquee.call(`/experiments/${encodeURIComponent(id)}`);
+  const put = async (id, experiment) => {
+    await marquee.call(`/experiments/${encodeURIComponent(id)}`, { method: "PUT", body: experiment });
+    await loadExperiments();
+  };
+  const all = async () => Promise.all((await marquee.call("/experiments")).experiments.slice(-EXPERIMENTS).map(analysed));
+  await filled("experiments-body", all, (found) => experiments(found, { put }));
+}
+
+const calls = {
+  save: (rules) => marquee.setRules(rules),
+  preview: (rules, userId, limit) => post("/rules:preview", { rules, limit, ...(userId && { user_id: userId }) }),
+};
+
+const loadRules = () => filled("rules-body", () => marquee.rules(), (found) => editor(found, calls));
+
+/** Loads all but the rules, which somebody may be editing. */
+async function load(...others) {
+  byId("gate").hidden = true;
+  byId("page").hidden = false;
+  try {
+    await Promise.all([
+      ...others.map((other) => other()),
+      loadReports(),
+      loadModels(),
+      loadExperiments(),
+      filled("runs-body", () => marquee.call(`/runs?limit=${RUNS}`), (found) => runs(found.runs)),
+      filled("letters-body", () => marquee.call(`/dead-letters?limit=${LETTERS}`), (found) => deadLetters(found.dead_letters, reports.at(-1))),
+    ]);
+  } catch (error) {
+    close(error);
+  }
+}
+
+/** What somebody sees who may not look at the dashboard. */
+function close(error) {
+  byId("page").hidden = true;
+  byId("gate").hidden = false;
+  const enter = el("button", { type: "button", class: "main", onclick: async () => { if (await backend.signIn()) await show(); } }, "Sign in");
+  const text = error.status === 403
+    ? blank("This account is not an admin's.", "The dashboard is for accounts with the claim admin: true. Somebody who may set claims of your Firebase project can give it to you.")
+    : blank("Sign in to see the dashboard.", "It is for admins.");
+  text.append(enter);
+  byId("gate").replaceChildren(text);
+}
+
+async function show() {
+  account = await backend.account();
+  byId("who").replaceChildren(account ? `Signed in as ${account.name}` : "");
+  await load(loadRules);
+}
+
+for (const input of document.querySelectorAll("input[name=days]")) {
+  input.addEventListener("change", async () => {
+    state.days = Number(input.value);
+    await load();
+    byId("spoken").textContent = `The last ${state.days} days.`;
+  });
+}
+/** Marks the section that is being read in the list of sections. */
+const reading = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    for (const link of document.querySelectorAll(".rail a")) link.toggleAttribute("data-read", link.hash === `#${target.id}`);
+  }
+}, { rootMargin: "-10% 0px -70% 0px" });
+document.querySelectorAll(".parts > section").forEach((section) => reading.observe(section));
+
+byId("refresh").addEventListener("click", async () => {
+  await load();
+  byId("spoken").textContent = "Loaded anew.";
+});
+await show();

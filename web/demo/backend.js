@@ -1,0 +1,35 @@
+// What `backend.js` is in a deployment, for the demo, whose server signs nobody in: the page names the user it looks as.
+import { keep, kept } from "./site/storage.js";
+
+const NAME = "marquee.demo.account";
+
+async function asked(path, options) {
+  const response = await fetch(`/demo${path}`, options);
+  const body = await response.json();
+  if (!response.ok) throw new Error(body.detail);
+  return body;
+}
+
+export const account = async () => kept(NAME, null);
+export const idToken = async () => null;
+export const places = () => asked("/places");
+export const profile = (userId) => asked(`/users/${encodeURIComponent(userId)}`);
+export const events = (ids) => (ids.length ? asked(`/events?${new URLSearchParams(ids.map((id) => ["event_id", id]))}`) : []);
+
+export const saveProfile = (userId, fields) =>
+  asked(`/users/${encodeURIComponent(userId)}`, { method: "PUT", body: JSON.stringify(fields), headers: { "Content-Type": "application/json" } });
+
+/** Looks at the site as a user, null for a visitor. */
+export const lookAs = (user) => keep(NAME, user);
+
+export async function signIn() {
+  const { openSignIn } = await import("./demo/signin.js");
+  return openSignIn();
+}
+
+export const signOut = async () => lookAs(null);
+
+export async function decorate() {
+  const { decorate } = await import("./demo/stage.js");
+  return decorate();
+}

@@ -1,0 +1,40 @@
+import { el } from "../site/dom.js";
+import { notify } from "../site/notice.js";
+import { marquee } from "../site/session.js";
+
+const SHOWN = 30;
+
+/** Command of curl that repeats a call. */
+export function curl({ method, url, body }) {
+  const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+  const parts = ["curl", method === "GET" || (method === "POST" && body) ? "" : `-X ${method}`, quoted(new URL(url, location.href).href), body ? `-d ${quoted(body)}` : ""];
+  return parts.filter(Boolean).join(" ");
+}
+
+function row(call) {
+  const copy = el("button", { type: "button", "aria-label": `Copy curl of ${call.method} ${call.path}` }, "Copy curl");
+  copy.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(curl(call));
+    notify("Copied.", { detail: curl(call) });
+  });
+  return el(
+    "li",
+    {},
+    el("b", { class: "method" }, call.method), el("code", { title: call.path }, call.path),
+    el("span", { class: call.status < 400 ? "status" : "status bad" }, String(call.status || "no answer")),
+    el("span", { class: "ms" }, `${call.ms < 10 ? call.ms.toFixed(1) : Math.round(call.ms)} ms`), copy,
+  );
+}
+
+/** Strip at the bottom of the page with the last calls of the API, their time, and a command that repeats each. */
+export function watchCalls() {
+  const list = el("ol", {});
+  const summary = el("summary", {}, el("span", {}, "API calls"), el("span", { class: "latest" }));
+  document.body.append(el("aside", { class: "calls", "aria-label": "Calls of the API" }, el("details", {}, summary, list)));
+  marquee.on("request", (call) => {
+    const path = decodeURIComponent(call.path);
+    list.prepend(row({ ...call, path }));
+    while (list.children.length > SHOWN) list.lastChild.remove();
+    summary.lastChild.textContent = `${call.method} ${path.split("?")[0]} in ${Math.round(call.ms)} ms`;
+  });
+}

@@ -1,0 +1,232 @@
+import { Marquee } from "./marquee.js";
+
+const LISTS = ["recommendations", "similar", "popular", "trending"];
+const OWN = ["name", "event-id", "class", "id", "style", "slot", "hidden", "dir", "lang", "part", "title", "role", "tabindex"];
+const STYLE = `
+  :host { display: block; }
+  :host([hidden]) { display: none; }
+  ol { display: grid; gap: var(--marquee-gap, 1rem); list-style: none; margin: 0; padding: 0; }
+`;
+const CARD = `<article><h3 data-text="title"></h3><p data-text="starts_at"></p><p data-text="reasons"></p></article>`;
+
+function text(item, field) {
+  const value = item[field];
+  if (value == null || value === "" || (Array.isArray(value) && !value.length)) return null;
+  if (Array.isArray(value)) return new Intl.ListFormat(undefined, { type: "unit" }).format(value);
+  if (!/^(starts|ends)_at$/.test(field)) return String(value);
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: item.timezone ?? undefined }).format(new Date(value));
+}
+
+/** Text with `{field}` in place of fields, null where one is unknown; in addresses, values are escaped. */
+function filled(pattern, item, escape = String) {
+  const names = [...pattern.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  if (names.some((name) => item[name] == null)) return null;
+  return pattern.replace(/\{(\w+)\}/g, (_, name) => escape(item[name]));
+}
+
+/** Address of a link or a picture; one that would run a script is unknown. */
+function address(pattern, item) {
+  const whole = /^\{(\w+)\}$/.exec(pattern);
+  const url = whole ? filled(pattern, item) : filled(pattern, item, encodeURIComponent);
+  return url !== null && /^(https?|blob):$/.test(new URL(url, document.baseURI).protocol) ? url : null;
+}
+
+const FILLS = {
+  text(element, field, item) {
+    const shown = text(item, field);
+    element.textContent = shown;
+    return shown !== null;
+  },
+  href: (element, value, item) => set(element, "href", address(value, item)),
+  src: (element, value, item) => set(element, "src", address(value, item)),
+  alt: (element, value, item) => set(element, "alt", filled(value, item)),
+  label: (element, value, item) => set(element, "aria-label", filled(value, item)),
+};
+
+function set(element, name, value) {
+  if (value === null) return false;
+  element.setAttribute(name, value);
+  return true;
+}
+
+/** List of events as an element; `marquee-list.d.ts` describes its attributes, slots and events. */
+export class MarqueeListElement extends HTMLElement {
+  static #shared = null;
+  static observedAttributes = ["name", "event-id", "limit", "window", "near", "when", "category", "tags", "city"];
+
+  #client = null;
+  #conditions = {};
+  #card = null;
+  #list = null;
+  #asked = 0;
+  #abort = null;
+  #ends = [];
+  #root = this.attachShadow({ mode: "open" });
+  #planned = false;
+
+  static get client() {
+    return (this.#shared ??= new Marquee());
+  }
+
+  static set client(client) {
+    this.#shared = client;
+  }
+
+  constructor() {
+    super();
+    this.#root.innerHTML = `<style>${STYLE}</style><slot name="heading"></slot><slot name="loading"></slot>
+      <slot name="error" role="alert" hidden></slot><slot name="empty" hidden></slot><ol part="list"></ol>`;
+  }
+
+  connectedCallback() {
+    this.#plan();
+  }
+
+  disconnectedCallback() {
+    this.#abort?.abort();
+    this.#stop();
+  }
+
+  attributeChangedCallback() {
+    this.#plan();
+  }
+
+  get client() {
+    return this.#client ?? MarqueeListElement.client;
+  }
+
+  set client(client) {
+    this.#client = client;
+    this.#plan();
+  }
+
+  get name() {
+    return LISTS.find((name) => name === this.getAttribute("name")) ?? "recommendations";
+  }
+
+  set name(name) {
+    this.setAttribute("name", name);
+  }
+
+  get conditions() {
+    return this.#conditions;
+  }
+
+  set conditions(conditions) {
+    this.#conditions = conditions;
+    this.#plan();
+  }
+
+  get card() {
+    return this.#card;
+  }
+
+  set card(card) {
+    this.#card = card;
+    if (this.#list) this.#show(this.#list);
+  }
+
+  get list() {
+    return this.#list;
+  }
+
+  /** Asks for the list again; of two questions, the answer to the later one is shown. */
+  async refresh() {
+    const number = ++this.#asked;
+    this.#abort?.abort();
+    this.#abort = new AbortController();
+    this.#state("loading");
+    try {
+      const conditions = { ...this.#attributes(), ...this.#conditions, signal: this.#abort.signal };
+      const client = this.client;
+      const about = this.name === "similar" ? [this.getAttribute("event-id") ?? "", conditions] : [conditions];
+      const list = await client[this.name](...about);
+      if (number !== this.#asked) return;
+      this.#list = list;
+      this.#show(list);
+      this.#tell("marquee-loaded", list);
+    } catch (error) {
+      if (number !== this.#asked || !this.isConnected) return;
+      this.#state("error");
+      this.#tell("marquee-error", error);
+    }
+  }
+
+  /** One question for all that changes at once. */
+  #plan() {
+    if (this.#planned || !this.isConnected) return;
+    this.#planned = true;
+    queueMicrotask(() => {
+      this.#planned = false;
+      if (this.isConnected) this.refresh();
+    });
+  }
+
+  #attributes() {
+    const given = [...this.attributes].filter(({ name }) => !OWN.includes(name) && !/^(aria|data|on)/.test(name));
+    return Object.fromEntries(given.map(({ name, value }) => [name.replaceAll("-", "_"), value]));
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+  }
+
+  #state(state) {
+    for (const slot of this.#root.querySelectorAll("slot[name]")) {
+      if (slot.name !== "heading" && !slot.name.startsWith("card-")) slot.hidden = slot.name !== state;
+    }
+    this.setAttribute("aria-busy", String(state === "loading"));
+  }
+
+  #stop() {
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  /** Cards lie in the page's own tree, so that its styles reach them. An event that stays keeps its card and the focus. */
+  #show(list) {
+    this.#stop();
+    const known = new Map([...this.children].filter(({ slot }) => slot.startsWith("card-")).map((card) => [card.slot, card]));
+    const rows = list.items.map((item, position) => {
+      const name = `card-${item.event_id}`;
+      const card = known.get(name) ?? Object.assign(document.createElement("div"), { slot: name });
+      known.delete(name);
+      const focused = card.contains(document.activeElement) ? document.activeElement.dataset.track : undefined;
+      card.replaceChildren(this.#card ? this.#card(item, position) : this.#filled(item));
+      if (!card.isConnected) this.append(card);
+      if (focused) [...card.querySelectorAll("[data-track]")].find(({ dataset }) => dataset.track === focused)?.focus();
+      this.#watch(card, item, { recommendation_id: list.recommendation_id || undefined, position });
+      const row = document.createElement("li");
+      row.setAttribute("part", "item");
+      row.append(Object.assign(document.createElement("slot"), { name }));
+      return row;
+    });
+    for (const card of known.values()) card.remove();
+    this.#root.querySelector("ol").replaceChildren(...rows);
+    this.#state(rows.length ? "list" : "empty");
+  }
+
+  #filled(item) {
+    const given = this.querySelector(":scope > template")?.content;
+    const card = given ? given.cloneNode(true) : document.createRange().createContextualFragment(CARD);
+    for (const [name, fill] of Object.entries(FILLS)) {
+      for (const element of card.querySelectorAll(`[data-${name}]`)) {
+        if (!fill(element, element.dataset[name], item)) element.remove();
+      }
+    }
+    return card;
+  }
+
+  #watch(card, item, details) {
+    const client = this.client;
+    const track = (event) => {
+      const type = event.target.closest("[data-track]")?.dataset.track;
+      if (!type) return;
+      client.track(type, item.event_id, details);
+      this.#tell("marquee-track", { type, item });
+    };
+    card.addEventListener("click", track);
+    this.#ends.push(client.observe(card, item.event_id, details), () => card.removeEventListener("click", track));
+  }
+}
+
+customElements.define("marquee-list", MarqueeListElement);

@@ -1,0 +1,65 @@
+import * as backend from "../backend.js";
+import { KEPT, UNDOING, act, said } from "./actions.js";
+import { actions, listOf } from "./card.js";
+import { byId, el, prose } from "./dom.js";
+import { guarded, notify } from "./notice.js";
+import { picture } from "./picture.js";
+import { layRow } from "./rows.js";
+import { marquee } from "./session.js";
+import { frame } from "./shell.js";
+import { isKnown } from "./states.js";
+import { priceOf, startOf } from "./wording.js";
+
+const SIMILAR = 8;
+const asked = new URLSearchParams(location.search);
+const eventId = asked.get("id") ?? "";
+const from = listOf(location.href);
+await frame();
+
+const [event] = (await guarded(() => backend.events([eventId]))()) ?? [];
+let isBooked = isKnown("booking", eventId);
+
+function detail() {
+  const place = [event.city, event.category].filter(Boolean).join(" · ");
+  const book = el("button", { type: "button", class: "main", "data-type": isBooked ? "cancel" : "booking", onclick: () => act(isBooked ? "cancel" : "booking", event, from) }, isBooked ? "Cancel the booking" : "Book");
+  const others = actions(event, from);
+  others.querySelector("[data-type=booking]")?.replaceWith(book);
+  byId("event").replaceChildren(
+    el("div", { class: "poster" }, picture(event)),
+    el(
+      "div",
+      { class: "words" },
+      el("p", { class: "when" }, el("time", { datetime: event.starts_at }, startOf(event))),
+      prose("h1", {}, event.title),
+      prose("p", { class: "facts" }, place),
+      event.description && prose("p", { class: "text" }, event.description),
+      el("ul", { class: "tags", "aria-label": "Tags" }, ...(event.tags ?? []).map((tag) => prose("li", {}, tag))),
+      el("div", { class: "till" }, el("strong", {}, priceOf(event)), others),
+    ),
+  );
+}
+
+async function similar() {
+  const list = await marquee.similar(eventId, { limit: SIMILAR });
+  layRow(byId("rows"), { id: "similar", title: "Similar events", list }, 0);
+}
+
+if (event) {
+  document.title = `${event.title}: Marquee`;
+  detail();
+  marquee.track("view", eventId, from);
+  await guarded(similar)();
+  document.addEventListener("acted", guarded(async ({ detail: { type, item, from: list, isWaiting } }) => {
+    const focused = document.activeElement?.closest("#event [data-type]")?.dataset.type;
+    if (item.event_id === eventId) {
+      if (type === "booking" || type === "cancel") isBooked = type === "booking";
+      detail();
+    }
+    if (focused) byId("event").querySelector(`[data-type="${UNDOING[focused]}"], [data-type="${focused}"]`)?.focus();
+    if (!isWaiting) await similar();
+    notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item, list) });
+  }));
+} else {
+  byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));
+}
+byId("main").setAttribute("aria-busy", "false");
