@@ -108,6 +108,20 @@ def interactions_of(suite: Suite, user_id: str) -> list[dict[str, Any]]:
     ]
 
 
+def change_event(suite: Suite, event_id: str, fields: dict[str, Any]) -> None:
+    """Change of some fields of an event by the project's owner, in the values of Firestore's REST API."""
+    url = f"http://{suite.firestore}/v1/{_DATABASE}/documents/events/{event_id}"
+    mask = {"updateMask.fieldPaths": list(fields)}
+    requests.patch(url, json={"fields": fields}, params=mask, headers=_OWNER, timeout=30).raise_for_status()
+
+
+def location_of(suite: Suite, event_id: str) -> tuple[float, float]:
+    """Latitude and longitude of an event in Firestore."""
+    url = f"http://{suite.firestore}/v1/{_DATABASE}/documents/events/{event_id}"
+    place = _json(requests.get(url, timeout=30))["fields"]["location"]["mapValue"]["fields"]
+    return place["lat"]["doubleValue"], place["lng"]["doubleValue"]
+
+
 def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:
     """Polling: first answer for which `holds` is true, or the last answer after three minutes."""
     give_up = time.monotonic() + _PATIENCE_S
