@@ -105,6 +105,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         "demo",
         "attacks",
         "soak",
+        "lighthouse",
         "audit",
         "lock",
         "benchmark-accuracy",

@@ -82,13 +82,23 @@ class Visit:
 
 @pytest.fixture
 def visit(app: App, browser: Browser) -> Iterator[Visit]:
+    hung_up = _hung_up(app.suite)
     with browser.new_context() as context:
         visit = Visit(context.new_page(), app.suite, f"{secrets.token_hex(6)}@example.com")
         visit.see_lists()
         visit.watch()
         visit.open()
         yield visit
-    assert visit.problems == []
+    # Under load, the emulator of functions loses a connection to its worker now and then, and answers with 500 itself.
+    failed = [problem for problem in visit.problems if "status of 500" in problem]
+    assert len(failed) <= _hung_up(app.suite) - hung_up
+    assert [problem for problem in visit.problems if problem not in failed] == []
+
+
+def _hung_up(suite: Suite) -> int:
+    """Number of connections to functions that the emulator has lost."""
+    log = (suite.folder / "firebase-debug.log").read_text(encoding="utf-8", errors="replace")
+    return log.count("[error] i  Request to function failed: Error: socket hang up")
 
 
 @pytest.fixture(scope="module")
