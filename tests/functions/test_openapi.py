@@ -31,6 +31,11 @@ checks.negative_data_rejection.expected-statuses = [200, 400, 401, 403, 404, 405
 # Two valid days may be too far apart, or in the wrong order.
 include-operation-id = "getReport"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, "5xx"]
+
+[[operations]]
+# Shares add up, times follow each other, names differ, versions exist; and there may be too many experiments.
+include-operation-id = "putExperiment"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 409, "5xx"]
 """
 
 
