@@ -201,23 +201,24 @@ def activate(objects: ObjectStore, version: str, *, now: datetime, hold: bool = 
     return moved
 
 
-def prune(objects: ObjectStore, *, named: Collection[str] = ()) -> list[str]:
+def prune(objects: ObjectStore, *, named: Callable[[], Collection[str]] = tuple) -> list[str]:
     """Pruning: delete all versions but the newest `KEPT` and the one in service, and older leftovers of killed runs.
 
     Returns the names of the deleted folders, sorted.
 
     Parameters
     ----------
-    named : versions that are kept as well, since experiments name them.
+    named : gives versions that are kept as well, since experiments name them; asked only if any would be deleted.
     """
     blob = objects.read(POINTER)
     if blob is None:
         return []
     current = Pointer.from_json(blob.data)
-    kept = {current.version, *_stored(objects)[:KEPT], *named}
+    kept = {current.version, *_stored(objects)[:KEPT]}
     folders = {name.split("/")[1] for name in objects.names(FOLDER) if name.count("/") > 1}
     # A folder newer than every published version belongs to a run that may still be uploading.
-    pruned = sorted(folder for folder in folders - kept if folder < current.newest)
+    old = {folder for folder in folders - kept if folder < current.newest}
+    pruned = sorted(old.difference(named())) if old else []
     for folder in pruned:
         # The manifest first: if this is interrupted, a folder without one is not listed as a version.
         objects.delete(f"{FOLDER}{folder}/manifest.json")

@@ -276,9 +276,12 @@ class _Training:
         self._document.version = manifest.version
         self._decide(run.PUBLISHED, reason)
         self._run.step("pointer moved", f"published {manifest.version}")
-        experiments = list(self._trainer.documents.experiments.ending_after(self._trainer.clock()))
-        for version in registry.prune(self._objects, named=versions_of(experiments)):
+        for version in registry.prune(self._objects, named=self._named):
             self._run.step("version pruned", f"deleted {version}")
+
+    def _named(self) -> set[str]:
+        """Versions that experiments name."""
+        return versions_of(list(self._trainer.documents.experiments.ending_after(self._trainer.clock())))
 
     def _decide(self, decision: str, reason: str) -> None:
         self._document.decision, self._document.reason = decision, reason

@@ -135,7 +135,7 @@ def test_pruning_keeps_the_newest_ten_and_the_version_in_service(objects: Folder
 def test_pruning_keeps_the_versions_that_experiments_name(objects: FolderObjects) -> None:
     for number in range(KEPT + 3):
         _publish(objects, f"v{number:02}")
-    assert prune(objects, named=["v01"]) == ["v00", "v02"]
+    assert prune(objects, named=lambda: ["v01"]) == ["v00", "v02"]
 
 
 def test_pruning_without_a_pointer_deletes_nothing(objects: FolderObjects) -> None:
