@@ -183,7 +183,6 @@ def _answered(route: Route, body: object, status: int = 200) -> None:
 def test_a_running_experiment_is_shown_with_its_interval_and_stopped(site: Site) -> None:
     page = opened(site)
     sent: list[dict[str, Any]] = []
-    page.route("**/api/v1/openapi.json", lambda route: _answered(route, {"paths": {"/experiments": {}}}))
     page.route("**/api/v1/experiments", lambda route: _answered(route, {"experiments": [EXPERIMENT]}))
 
     def one(route: Route) -> None:

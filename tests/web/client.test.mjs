@@ -44,7 +44,9 @@ describe("routes", () => {
     getRules: (m) => m.rules(), putRules: (m) => m.setRules({}), deleteUser: (m) => m.forget("a b"),
     getUserData: (m) => m.data("a b"), putUserProfiling: (m) => m.allowProfiling("a b", true), getReport: (m) => m.report(),
     previewRules: (m) => m.call("/rules:preview", { method: "POST", body: { rules: {} } }), getRuns: (m) => m.call("/runs"),
-    getDeadLetters: (m) => m.call("/dead-letters"), getModels: (m) => m.models(),
+    getDeadLetters: (m) => m.call("/dead-letters"), getExperiments: (m) => m.call("/experiments"),
+    getExperiment: (m) => m.call("/experiments/a%20b"), putExperiment: (m) => m.call("/experiments/a%20b", { method: "PUT", body: {} }),
+    getModels: (m) => m.models(),
     activateModel: (m) => m.activate("a b"), getHealth: (m) => m.health(),
   };
   const pages = ["getDocument", "getDocs", "getDocsScript"];
