@@ -99,7 +99,8 @@ class Serving:
     ----------
     refresh_s : seconds from a refresh to the next.
     deadline_s : seconds that an answer may take.
-    first_s : seconds from the start of the first refresh, before which the snapshot is empty, that answers may take.
+    first_s : seconds from the start of the first refresh, before which the snapshot is empty, that answers may take;
+        `deadline_s` where that is more.
     calendar : local time of events until a model is published, which has its own.
     keys : source of the keys under which the ids of lists are signed, None as long as there are none; the same for no
         source.
@@ -120,7 +121,8 @@ class Serving:
         self._objects = objects
         self._refresh_interval = timedelta(seconds=refresh_s)
         self._deadline_s = deadline_s
-        self._first_s = first_s
+        # A deadline beyond twice that time would leave no time to wait for the first refresh.
+        self._first_s = max(first_s, deadline_s)
         self._keys = keys
         self._lock = threading.Lock()
         self._refreshed_at: datetime | None = None

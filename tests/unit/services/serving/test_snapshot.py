@@ -191,6 +191,17 @@ def test_changes_since_the_training_are_merged_into_a_new_model(store: Documents
     assert [event_id for event_id, _ in shown] == ["c", "new", "a"]
 
 
+@pytest.mark.parametrize("deadline_s", [0.5, 2.0, 60.0])
+def test_the_first_answer_waits_for_the_first_refresh_whatever_the_deadline(
+    store: Documents, objects: FolderObjects, deadline_s: float
+) -> None:
+    version = _train(store, objects).version
+    serving = Serving(store, objects, refresh_s=REFRESH.total_seconds(), deadline_s=deadline_s)
+    snapshot = serving.current(NOW)
+    assert (snapshot.model_version, snapshot.degraded) == (version, ())
+    assert serving.patience_s() == deadline_s
+
+
 def _bad_npz(folder: Path, version: str) -> None:
     damage(folder, f"models/{version}/model.npz", lambda data: data[:-1])
 
