@@ -22,7 +22,7 @@ const post = (path, body) => marquee.call(path, { method: "POST", body });
 async function loadReports() {
   const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
   const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports; });
-  const drawn = (id, draw) => filled(id, () => loaded, () => draw());
+  const drawn = (id, draw) => filled(id, () => loaded, () => draw(), loadReports);
   await Promise.all([
     drawn("alert-state", () => alerts(reports)),
     drawn("tiles", () => tiles(reports)),

@@ -28,7 +28,8 @@ function filled(pattern, item, escape = String) {
 function address(pattern, item) {
   const whole = /^\{(\w+)\}$/.exec(pattern);
   const url = whole ? filled(pattern, item) : filled(pattern, item, encodeURIComponent);
-  return url !== null && /^(https?|blob):$/.test(new URL(url, document.baseURI).protocol) ? url : null;
+  const isAddress = url !== null && URL.canParse(url, document.baseURI);
+  return isAddress && /^(https?|blob):$/.test(new URL(url, document.baseURI).protocol) ? url : null;
 }
 
 const FILLS = {

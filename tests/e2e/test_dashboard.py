@@ -173,6 +173,14 @@ def test_what_cannot_be_loaded_and_what_is_not_there_is_said(site: Site) -> None
     page.unroute("**/api/v1/runs*")
     page.locator("#runs-body").get_by_role("button", name="Try again").click()
     expect(page.locator("#runs-body table")).to_be_visible()
+    page.unroute("**/api/v1/report*")
+    page.route("**/api/v1/report*", lambda route: _answered(route, {"detail": "the store rests", "status": 409}, 409))
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.locator("#tiles")).to_contain_text("the store rests")
+    page.unroute("**/api/v1/report*")
+    page.locator("#tiles").get_by_role("button", name="Try again").click()
+    expect(page.locator("#tiles .tile")).not_to_have_count(0)
+    expect(page.locator("#trend-body canvas")).to_be_visible()
     site.problems[:] = [problem for problem in site.problems if "409" not in problem]
 
 

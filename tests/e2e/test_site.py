@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.demo import demo
 from tests.e2e.site import barriers, listed, loaded
@@ -171,9 +171,12 @@ def test_a_visitor_chooses_interests_signs_in_and_keeps_what_they_did(site: Site
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my data").click()
     assert {"users", "interactions"} <= {found["collection"] for found in json.loads(download.value.path().read_text())}
+    vera = signed_in_as(page)
     page.get_by_role("button", name="Forget me").click()
     page.get_by_role("button", name="Erase all of it").click()
     expect(page.get_by_role("main").get_by_role("button", name="Sign in")).to_be_visible()
+    left = page.evaluate("JSON.stringify({...localStorage, ...sessionStorage})")
+    assert [word for word in (vera, "Vera", "Old Harbour") if word in left] == []
 
 
 def test_filters_and_the_page_of_an_event(site: Site) -> None:
@@ -188,6 +191,58 @@ def test_filters_and_the_page_of_an_event(site: Site) -> None:
     assert page.locator("#similar .card").count() > 2
     page.goto(f"{site.url}/event.html?id=none")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such event")
+    page.route("**/demo/events*", lambda route: route.fulfill(json={"detail": "the store rests"}, status=503))
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This event could not be loaded")
+    site.problems[:] = [problem for problem in site.problems if "503" not in problem]
+
+
+def test_what_the_api_refuses_is_not_said_to_be_done(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 1)
+    event = str(listed(page)[0])
+    page.goto(f"{site.url}/event.html?id={event}&position=-1")
+    loaded(page)
+    page.locator("#event").get_by_role("button", name="Book", exact=True).click()
+    expect(page.locator("#notice")).to_contain_text("That did not work.")
+    expect(page.locator("#event").get_by_role("button", name="Book", exact=True)).to_be_visible()
+    done = [(entry["type"], entry.get("event_id")) for entry in stored(page, signed_in_as(page))]
+    assert ("booking", event) not in done
+
+
+def test_a_browser_that_keeps_nothing_shows_lists(site: Site) -> None:
+    page = site.visit()
+    page.add_init_script(
+        """for (const name of ["localStorage", "sessionStorage"])
+          Object.defineProperty(window, name, { get() { throw new DOMException("off", "SecurityError"); } });"""
+    )
+    page.reload()
+    loaded(page)
+    assert listed(page)
+
+
+def test_a_list_shows_an_event_whose_picture_has_no_address(site: Site) -> None:
+    page = site.visit()
+    page.route(
+        "**/own.html",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body="""<!doctype html><script type="module" src="marquee-list.js"></script>
+              <marquee-list name="popular" limit="3"><template>
+                <article><img data-src="{image_url}" alt=""><h3 data-text="title"></h3></article>
+              </template></marquee-list>""",
+        ),
+    )
+
+    def odd(route: Route) -> None:
+        answer = route.fetch().json()
+        answer["items"][1]["image_url"] = "https://["
+        route.fulfill(json=answer)
+
+    page.route("**/api/v1/events/popular*", odd)
+    page.goto(f"{site.url}/own.html")
+    expect(page.locator("article")).to_have_count(3)
+    expect(page.locator("article img")).to_have_count(0)
 
 
 def test_a_call_of_the_strip_is_repeated_by_its_curl(site: Site) -> None:

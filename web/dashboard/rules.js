@@ -130,14 +130,14 @@ function movement(places) {
 
 function form(add) {
   let kind = "pinned";
-  const target = el("input", { class: "text", id: "rule-id", required: true, maxlength: "128", autocomplete: "off" });
-  const strength = el("input", { class: "text", type: "number", min: "0", max: "10", step: "0.1", value: "1" });
+  const target = el("input", { class: "text", id: "rule-id", required: true, pattern: ".*\\S.*", maxlength: "128", autocomplete: "off" });
+  const strength = el("input", { class: "text", type: "number", required: true, disabled: true, min: "0", max: "10", step: "0.1", value: "1" });
   const ends = el("input", { class: "text", type: "datetime-local" });
   const strengthField = el("label", { class: "field", hidden: true }, el("span", {}, "Strength, standard deviations"), strength);
   const endsField = el("label", { class: "field" }, el("span", {}, "Until (optional)"), ends);
   const chooser = choice("Rule", Object.entries(KINDS).map(([name, { label }]) => [name, label]), kind, (chosen) => {
     kind = chosen;
-    strengthField.hidden = !KINDS[kind].hasStrength;
+    strengthField.hidden = strength.disabled = !KINDS[kind].hasStrength;
     endsField.hidden = !KINDS[kind].id;
   });
   const submitted = (event) => {

@@ -1,7 +1,7 @@
 import { byId, el } from "../site/dom.js";
 
-/** Part of the page that holds what was loaded: says that it loads, what it lacks, or why it failed. */
-export async function filled(id, load, draw) {
+/** Part of the page that holds what was loaded: says that it loads, what it lacks, or why it failed, and tries `again`. */
+export async function filled(id, load, draw, again = () => filled(id, load, draw)) {
   const place = byId(id);
   place.setAttribute("aria-busy", "true");
   if (!place.childElementCount) place.replaceChildren(el("div", { class: "skeleton", "aria-hidden": "true" }), el("p", { class: "quietly" }, "Loading"));
@@ -13,7 +13,7 @@ export async function filled(id, load, draw) {
     place.replaceChildren(
       el("div", { class: "blank failed-part", role: "alert" },
         el("p", {}, el("strong", {}, "This could not be loaded. "), error.message),
-        el("button", { type: "button", onclick: () => filled(id, load, draw) }, "Try again")),
+        el("button", { type: "button", onclick: () => again() }, "Try again")),
     );
   } finally {
     place.removeAttribute("aria-busy");

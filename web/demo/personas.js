@@ -2,6 +2,7 @@ import { lookAs } from "../backend.js";
 import { el, prose } from "../site/dom.js";
 import { guarded } from "../site/notice.js";
 import { account, leave, marquee } from "../site/session.js";
+import { TAB, keep, kept } from "../site/storage.js";
 import { sentence } from "../site/wording.js";
 
 const VERBS = { booking: "booked", attend: "went to", save: "saved", rating: "rated", click: "looked at", view: "looked at" };
@@ -53,13 +54,13 @@ export const personas = guarded(async () => {
     await leave();
     marquee.reset(); // What a visitor did is not the persona's.
     lookAs(user.user_id ? { userId: user.user_id, name: user.name } : null);
-    sessionStorage.setItem(CHANGED, "yes");
+    keep(CHANGED, true, TAB);
     location.reload();
   }));
   root.append(form);
   const chosen = form.querySelector(":checked");
   const cards = form.querySelector(".cards");
   cards.scrollLeft = chosen.closest(".persona").offsetLeft - cards.clientWidth / 3;
-  if (sessionStorage.getItem(CHANGED)) chosen.focus({ preventScroll: true });
-  sessionStorage.removeItem(CHANGED);
+  if (kept(CHANGED, false, TAB)) chosen.focus({ preventScroll: true });
+  keep(CHANGED, null, TAB);
 });

@@ -16,7 +16,8 @@ const eventId = asked.get("id") ?? "";
 const from = listOf(location.href);
 await frame();
 
-const [event] = (await guarded(() => backend.events([eventId]))()) ?? [];
+const found = await guarded(() => backend.events([eventId]))();
+const event = found?.[0];
 let isBooked = isKnown("booking", eventId);
 
 function detail() {
@@ -59,6 +60,8 @@ if (event) {
     if (!isWaiting) await similar();
     notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item, list) });
   }));
+} else if (!found) {
+  byId("event").append(el("h1", {}, "This event could not be loaded"), el("p", {}, el("a", { href: location.href }, "Try again")));
 } else {
   byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));
 }

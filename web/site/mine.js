@@ -4,9 +4,9 @@ import { pageOf } from "./card.js";
 import { byId, el, prose } from "./dom.js";
 import { guarded, notify } from "./notice.js";
 import { picture } from "./picture.js";
-import { account, marquee, signIn, signOut, userId } from "./session.js";
+import { account, forgetPlace, marquee, signIn, signOut, userId } from "./session.js";
 import { frame } from "./shell.js";
-import { learn } from "./states.js";
+import { forgetStates, learn } from "./states.js";
 import { counted, startOf } from "./wording.js";
 
 const MAX_SHOWN = 60;
@@ -74,6 +74,8 @@ async function forget() {
   const { erased } = await marquee.forget(userId);
   notify(`Erased ${counted(erased, "document")}.`);
   marquee.reset();
+  forgetStates();
+  forgetPlace();
   await signOut();
 }
 

@@ -1,6 +1,6 @@
 import { Marquee } from "../marquee.js";
 import * as backend from "../backend.js";
-import { keep, kept } from "./storage.js";
+import { TAB, keep, kept } from "./storage.js";
 
 /** Account of who is signed in, `{ userId, name }`, or null for a visitor. */
 export let account = await backend.account();
@@ -10,6 +10,7 @@ export const userId = account?.userId ?? "";
 
 const CHOICES = "marquee.choices";
 const LAST_LIST = `marquee.last.${userId}`;
+const PLACE = `marquee.place.${userId}`;
 const visitor = kept(CHOICES, null) ?? { interests: [], place: null };
 
 /** Client of the API, for whoever looks; where the API is out of reach, the first list is the one that was shown last. */
@@ -26,9 +27,12 @@ export const keepList = ({ items, fallback }) => fallback || keep(LAST_LIST, ite
 export async function choices() {
   if (!account) return visitor;
   const { preferred_categories: interests = [], location } = await backend.profile(userId);
-  const named = kept(`marquee.place.${userId}`, null);
+  const named = kept(PLACE, null);
   return { interests, place: location ? { name: nearest(location, named), ...location } : null };
 }
+
+/** Forgets the name of the place that the user chose. */
+export const forgetPlace = () => keep(PLACE, null);
 
 function nearest(location, named) {
   return named && named.lat === location.lat && named.lng === location.lng ? named.name : "home";
@@ -41,7 +45,7 @@ export async function choose({ interests, place }) {
     keep(CHOICES, visitor);
     return;
   }
-  keep(`marquee.place.${userId}`, place);
+  keep(PLACE, place);
   await backend.saveProfile(userId, profileOf({ interests, place }));
 }
 
@@ -64,7 +68,7 @@ export async function signIn(entry, saying) {
   if (entry) {
     const { type, event_id, ...from } = entry;
     marquee.track(type, event_id, from);
-    sessionStorage.setItem(LEFT_TO_SAY, saying);
+    keep(LEFT_TO_SAY, saying, TAB);
   }
   await marquee.flush();
   if (entered.isNew && (visitor.interests.length || visitor.place)) {

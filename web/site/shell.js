@@ -3,6 +3,7 @@ import { byId, el, icon } from "./dom.js";
 import { openInterests } from "./interests.js";
 import { guarded, notify } from "./notice.js";
 import { LEFT_TO_SAY, account, choices, signIn, signOut } from "./session.js";
+import { TAB, keep, kept } from "./storage.js";
 import { sentence } from "./wording.js";
 
 /** Frame of every page: who is signed in, and what they chose. Returns what they chose. */
@@ -20,8 +21,8 @@ export async function frame() {
       : el("button", { type: "button", class: "main", id: "enter", onclick: guarded(() => signIn()) }, "Sign in"),
   );
   byId("end").append(el("p", {}, "Lists by Marquee. No list holds an event that is over, cancelled or sold out."), el("a", { href: "/api/v1/docs" }, "The API"));
-  const saying = sessionStorage.getItem(LEFT_TO_SAY);
-  sessionStorage.removeItem(LEFT_TO_SAY);
+  const saying = kept(LEFT_TO_SAY, null, TAB);
+  keep(LEFT_TO_SAY, null, TAB);
   if (saying) notify(saying);
   await backend.decorate?.();
   return chosen;

@@ -20,6 +20,9 @@ export function noted(type, eventId) {
   keep(NAME, states);
 }
 
+/** Forgets all that this browser knows of the user's events. */
+export const forgetStates = () => keep(NAME, null);
+
 /** Takes over which events are in a state, as the user's data says. */
 export function learn(type, eventIds) {
   states[type] = eventIds;
