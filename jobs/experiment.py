@@ -59,7 +59,7 @@ def shown(analysis: Mapping[str, Any]) -> Iterator["RenderableType"]:
     ratio = analysis["sample_ratio"]
     yield f"Users are split {'NOT ' if ratio['is_mismatch'] else ''}as the shares say (p = {ratio['p_value']:.2g}).\n"
     for each in analysis["guardrails"]:
-        state = "BROKEN" if each["is_broken"] else "holds"
+        state = "BROKEN" if each["is_broken"] else "not broken"
         yield f"Guardrail {each['guardrail']} of {each['arm']} {state}: {each['found']}."
     yield _looks(analysis["history"], analysis["metric"])
 

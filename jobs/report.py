@@ -252,7 +252,8 @@ def table_of(title: str, *columns: str, show_header: bool = True) -> "Table":
 
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, show_header=show_header)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left")
+        # Where the terminal is narrow, digits go on in the next line: a figure that is cut is a wrong one.
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
     return table
 
 

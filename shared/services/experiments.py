@@ -23,7 +23,7 @@ def define(store: ExperimentStore, objects: ObjectStore, experiment: Experiment,
     for version in versions_of([experiment]):
         try:
             read_manifest(objects, version)
-        except NotFound as error:
+        except (InvalidField, NotFound) as error:
             raise InvalidField("model", version, f"a published version, {POPULARITY}, or none") from error
     try:
         before = store.get(experiment.experiment_id)
@@ -32,7 +32,10 @@ def define(store: ExperimentStore, objects: ObjectStore, experiment: Experiment,
         before = None
     if before is not None:
         experiment.check_change(before, now)
-    elif experiment.starts_at < now:
+    has_begun = before is not None and before.starts_at <= now
+    # One that is called off before it begins may be over at once.
+    is_called_off = before is not None and experiment.ends_at <= now
+    if experiment.starts_at < now and not has_begun and not is_called_off:
         raise InvalidField("starts_at", experiment.starts_at.isoformat(), "a time to come, so that no day is cut short")
     others = [each for each in store.ending_after(now) if each.experiment_id != experiment.experiment_id]
     if len(others) >= MAX_UNFINISHED:

@@ -64,6 +64,10 @@ def test_an_experiment_is_stored_listed_and_changed(client: FlaskClient, clock: 
         ({"variants": [{"name": "a", "share": 1}]}, "variants"),
         ({"variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "x": 1}]}, "x"),
         ({"variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "no"}]}, "model"),
+        (
+            {"variants": [{"name": "a", "share": 0.5}, {"name": "b", "share": 0.5, "model": "no version"}]},
+            "model",
+        ),
         ({"starts_at": NOW.isoformat().replace("2026", "2025")}, "ends_at"),
         ({"starts_at": (NOW - DAY).isoformat()}, "starts_at"),
         ({"metric": "luck"}, "metric"),
@@ -73,6 +77,16 @@ def test_an_experiment_is_stored_listed_and_changed(client: FlaskClient, clock: 
 def test_an_invalid_experiment_is_refused_by_field(client: FlaskClient, changes: dict[str, Any], field: str) -> None:
     answer = client.put(f"{API}/experiments/e", json={**BODY, **changes})
     assert (answer.status_code, answer.get_json(force=True)["field"]) == (400, field)
+
+
+def test_a_planned_experiment_moves_to_no_start_in_the_past_but_may_be_called_off(client: FlaskClient) -> None:
+    assert client.put(f"{API}/experiments/e", json=BODY).status_code == 200
+    answer = client.put(f"{API}/experiments/e", json={**BODY, "starts_at": (NOW - DAY).isoformat()})
+    assert (answer.status_code, answer.get_json(force=True)["field"]) == (400, "starts_at")
+    later = {**BODY, "starts_at": (NOW + DAY).isoformat()}
+    assert client.put(f"{API}/experiments/e", json=later).status_code == 200
+    over = {**BODY, "starts_at": (NOW - DAY).isoformat(), "ends_at": (NOW - DAY / 2).isoformat()}
+    assert client.put(f"{API}/experiments/e", json=over).status_code == 200
 
 
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("user:alice", 403), ("admin:root", 200)])

@@ -28,6 +28,14 @@ def test_people_read_the_verdict_the_variants_and_their_differences(
         assert words in text
 
 
+def test_a_narrow_terminal_cuts_no_figure(
+    bucket: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main([EXPERIMENT.experiment_id, "--objects", bucket]) == 0
+    assert "…" not in capsys.readouterr().out
+
+
 def test_json_is_the_analysis_as_it_is_stored(bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([EXPERIMENT.experiment_id, "--json", "--objects", bucket]) == 0
     found = json.loads(capsys.readouterr().out)
