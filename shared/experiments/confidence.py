@@ -30,7 +30,7 @@ def radius(error: float, scale: float, *, alpha: float) -> float:
     alpha : chance, 0..1, that any of all intervals ever misses the truth.
 
     >>> round(radius(1.0, 3.0, alpha=0.05), 3)
-    3.034
+    3.036
     """
     if not (isfinite(error) and error > 0 and scale > 0):
         return float("inf")
@@ -41,7 +41,7 @@ def radius(error: float, scale: float, *, alpha: float) -> float:
 def p_value(difference: float, error: float, scale: float) -> float:
     """Always-valid p-value of a difference, 0..1: without an effect, 5 % of tests ever have one below .05.
 
-    >>> round(p_value(3.034, 1.0, 3.0), 3)
+    >>> round(p_value(3.036, 1.0, 3.0), 3)
     0.05
     """
     if not (isfinite(error) and error > 0 and scale > 0):

@@ -33,7 +33,7 @@ def ratio(numerators: NDArray[np.floating], denominators: NDArray[np.floating]) 
 
     >>> found = ratio(np.array([1.0, 0.0, 2.0]), np.array([4.0, 2.0, 2.0]))
     >>> found.value, round(found.error, 4)
-    (0.375, 0.2724)
+    (0.375, 0.2359)
     """
     n, above, below = len(numerators), float(numerators.sum()), float(denominators.sum())
     if n < 2 or below <= 0:
