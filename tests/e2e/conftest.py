@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from jobs.sample import write_sample
 from tests.e2e.client import App
 from tests.e2e.recent import read, write_recent
+from tests.e2e.site import Site
 from tests.missing import skipped_when_missing
 from tools.emulators import programs
 from tools.emulators.suite import emulator_suite
@@ -54,6 +55,16 @@ def browser() -> Iterator[Browser]:
         path = programs.chromium()
     with sync_playwright() as playwright, playwright.chromium.launch(executable_path=path, args=FLAGS) as browser:
         yield browser
+
+
+@pytest.fixture
+def site(url: str, browser: Browser) -> Iterator[Site]:
+    """Demo at the module's `url`, of whose pages none has complained."""
+    site = Site(url, browser)
+    yield site
+    for context in browser.contexts:
+        context.close()
+    assert site.problems == []
 
 
 @pytest.fixture

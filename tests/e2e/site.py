@@ -1,9 +1,44 @@
 """Pages of the site in a browser, for tests: when they are loaded, what they list, and what axe finds."""
 
-from playwright.sync_api import Page, expect
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, expect
 
 from tests.missing import skipped_when_missing
 from tools.emulators import programs
+
+DESK, PHONE = (1280, 900), (390, 844)
+TARGET_PX: Final = 44
+SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
+  .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+  .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
+  .filter(([, { width, height }]) => height < LEAST || width < LEAST).map(([html]) => html)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Demo at `url`; `problems` are what its pages complained of, and requests to anywhere else."""
+
+    url: str
+    browser: Browser
+    problems: list[str] = field(default_factory=list)
+
+    def visit(self, path: str = "", *, size: tuple[int, int] = DESK, **options: Any) -> Page:
+        """Page of a new visitor, with all lists loaded."""
+        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
+        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.url)
+        page = context.new_page()
+        page.on("console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda sent: None if _is_local(sent.url, self.url) else self.problems.append(sent.url))
+        page.goto(f"{self.url}/{path}")
+        loaded(page)
+        return page
+
+
+def _is_local(url: str, own: str) -> bool:
+    return url.startswith((own, "data:", "blob:"))
 
 
 def loaded(page: Page) -> None:

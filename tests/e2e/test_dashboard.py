@@ -10,12 +10,11 @@ from typing import Any, Final
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.demo import demo
 from tests.e2e.client import PASSWORD, App, sign_in
-from tests.e2e.site import barriers, loaded
-from tests.e2e.test_site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site
+from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, barriers, loaded
 from tools.emulators.suite import PROJECT
 
 pytestmark = pytest.mark.e2e
@@ -57,15 +56,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.wait(30)
     assert process.returncode == 0
     assert list(folder.iterdir()) == []
-
-
-@pytest.fixture
-def site(url: str, browser: Browser) -> Iterator[Site]:
-    site = Site(url, browser)
-    yield site
-    for context in browser.contexts:
-        context.close()
-    assert site.problems == []
 
 
 def opened(site: Site, **options: Any) -> Page:

@@ -6,67 +6,26 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.demo import demo
-from tests.e2e.site import barriers, listed, loaded
+from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, barriers, listed, loaded
 
 pytestmark = pytest.mark.e2e
 
-DESK, PHONE = (1280, 900), (390, 844)
 CITY: Final = ("--port", "0", "--users", "200", "--events", "220", "--interactions", "2500")
 """Options of a demo whose lists have more events than they show."""
-TARGET_PX: Final = 44
 PAGES: Final = ("", "event.html?id=EVENT", "mine.html")
-SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
-  .filter((node) => node.checkVisibility({ visibilityProperty: true }))
-  .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
-  .filter(([, { width, height }]) => height < LEAST || width < LEAST).map(([html]) => html)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Demo at `url`; `problems` are what its pages complained of, and requests to anywhere else."""
-
-    url: str
-    browser: Browser
-    problems: list[str] = field(default_factory=list)
-
-    def visit(self, path: str = "", *, size: tuple[int, int] = DESK, **options: Any) -> Page:
-        """Page of a new visitor, with all lists loaded."""
-        context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
-        context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.url)
-        page = context.new_page()
-        page.on("console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda sent: None if _is_local(sent.url, self.url) else self.problems.append(sent.url))
-        page.goto(f"{self.url}/{path}")
-        loaded(page)
-        return page
-
-
-def _is_local(url: str, own: str) -> bool:
-    return url.startswith((own, "data:", "blob:"))
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with demo(tmp_path_factory.mktemp("demo"), CITY) as (_, url):
         yield url
-
-
-@pytest.fixture
-def site(url: str, browser: Browser) -> Iterator[Site]:
-    site = Site(url, browser)
-    yield site
-    for context in browser.contexts:
-        context.close()
-    assert site.problems == []
 
 
 def look_as(page: Page, number: int) -> str:
