@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from shared.entities.keys import KEY_BYTES, Keys
-from shared.errors import Conflict, InvalidField, StoreUnavailable
-from shared.ports import Blob, ObjectStore
+from shared.errors import InvalidField, StoreUnavailable
+from shared.ports import Blob, ObjectStore, read_or_make
 
 KEY: Final = "keys/ring.json"
 """Object of the keys; `storage.rules` let only the functions read it."""
@@ -68,18 +68,8 @@ class StoredKeys:
         return keys
 
     def _stored(self) -> Blob:
-        return self._objects.read(KEY) or self._created()
-
-    def _created(self) -> Blob:
-        made = Keys((self._new_key(),)).to_json()
-        try:
-            return Blob(made, self._objects.write(KEY, made, generation=0))
-        except Conflict:
-            # Another instance was first; its key is that of the deployment.
-            found = self._objects.read(KEY)
-        if found is None:
-            raise StoreUnavailable(f"{KEY} was written and is not there; try again")
-        return found
+        # Where another instance was first, its key is that of the deployment.
+        return read_or_make(self._objects, KEY, lambda: Keys((self._new_key(),)).to_json())
 
 
 def _parsed(blob: Blob) -> Keys:

@@ -11,7 +11,7 @@ from shared.ports.counters import MAX_SETTLED, TOMBSTONE_LIFE, Counted, Counters
 from shared.ports.dead_letters import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter, DeadLetters
 from shared.ports.documents import Documents, Names
 from shared.ports.identity import Caller, Identity
-from shared.ports.objects import Blob, ObjectStore
+from shared.ports.objects import Blob, ObjectStore, read_or_make
 from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
 from shared.ports.stores import Appended, EventStore, ExperimentStore, InteractionLog, RuleStore, UserStore, Written
 
@@ -47,6 +47,7 @@ __all__ = [
     "UserStore",
     "Written",
     "has_budget",
+    "read_or_make",
     "remaining_s",
     "time_budget",
     "with_budget",

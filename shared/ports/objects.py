@@ -1,7 +1,10 @@
 """Object store port: named objects in a bucket."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+
+from shared.errors import Conflict, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +32,20 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Deletion of an object; a missing object is no error."""
+
+
+def read_or_make(objects: ObjectStore, name: str, make: Callable[[], bytes]) -> Blob:
+    """Object that is made once: stored with what `make` gives where there is none, and the first one ever after.
+
+    Raises `StoreUnavailable` where another writer was first and the object is gone again.
+    """
+    if found := objects.read(name):
+        return found
+    made = make()
+    try:
+        return Blob(made, objects.write(name, made, generation=0))
+    except Conflict:
+        found = objects.read(name)
+    if found is None:
+        raise StoreUnavailable(f"{name} was written and is not there; try again")
+    return found

@@ -6,7 +6,6 @@ closed; a run that is killed in between adds it once all the same, since the sta
 
 import json
 import logging
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -17,14 +16,15 @@ from shared.entities import Erasures, Experiment, Keys
 from shared.entities.experiment import label_names
 from shared.entities.provenance import named
 from shared.entities.stored import read_object
-from shared.errors import ArtifactError, Conflict, StoreUnavailable
+from shared.errors import ArtifactError, Conflict
 from shared.experiments.analysis import analyse
 from shared.experiments.arms import ArmState
 from shared.monitoring.acts import DayActs
-from shared.monitoring.attribution import SALT_BYTES, Rows, Salted
+from shared.monitoring.attribution import Rows, Salted
 from shared.monitoring.operations import HourFigures, OperationFigures, hexadecimal
 from shared.monitoring.report import plain_json
 from shared.ports import ExperimentStore, ObjectStore
+from shared.services.monitoring.salts import salt
 
 FOLDER: Final = "monitoring/experiments/"
 _SALTS: Final = f"{FOLDER}salts/"
@@ -40,7 +40,9 @@ def noted(store: ExperimentStore, now: datetime) -> list[Experiment]:
 
 def salts(objects: ObjectStore, experiments: Iterable[Experiment]) -> dict[int, bytes]:
     """Salts of the arms of experiments, by their hash in lists; made where there is none."""
-    return {named(label): _salt(objects, named(label)) for label in label_names(experiments)}
+    variants = [named(label) for label in label_names(experiments)]
+    remedy = f"delete {FOLDER}, whose users are lost"
+    return {variant: salt(objects, _salt_name(variant), remedy=remedy) for variant in variants}
 
 
 def add_day(
@@ -130,22 +132,6 @@ def _analysed(objects: ObjectStore, experiment: Experiment, arms: Mapping[str, A
     except Conflict:
         _log.info("another run has analysed an experiment")
     return {key: value for key, value in found.items() if key != "history"}
-
-
-def _salt(objects: ObjectStore, variant: int) -> bytes:
-    name = _salt_name(variant)
-    blob = objects.read(name)
-    if blob is None:
-        made = secrets.token_bytes(SALT_BYTES)
-        try:
-            objects.write(name, made, generation=0)
-        except Conflict:
-            blob = objects.read(name)
-        else:
-            return made
-    if blob is None or len(blob.data) != SALT_BYTES:
-        raise StoreUnavailable(f"{name}: expected {SALT_BYTES} bytes; delete {FOLDER}, whose users are lost")
-    return blob.data
 
 
 def _salt_name(variant: int) -> str:

@@ -7,7 +7,6 @@ that is killed or overtaken counts nothing twice.
 import io
 import json
 import logging
-import secrets
 import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,11 +18,12 @@ from typing import Final
 import numpy as np
 
 from shared.entities import Erasures, Experiment, Interaction, Keys, KeySource
-from shared.errors import ArtifactError, Conflict, StoreUnavailable
+from shared.errors import ArtifactError, Conflict
 from shared.feedback.counts import recorded_time
-from shared.monitoring.attribution import ROW, SALT_BYTES, Rows, Salted, concerned, looked_up, rows_of, union
+from shared.monitoring.attribution import ROW, Rows, Salted, concerned, looked_up, rows_of, union
 from shared.ports import ObjectStore, PersonalData, UserStore
 from shared.services.monitoring.experiments import drop_erased as drop_subjects
+from shared.services.monitoring.salts import salt
 
 FOLDER: Final = "monitoring/rows/"
 KEPT: Final = timedelta(days=3)
@@ -179,19 +179,7 @@ def _parsed(objects: ObjectStore, name: str) -> Rows:
 
 def _salt(objects: ObjectStore, day: date) -> bytes:
     """Salt of a day, made where there is none."""
-    name = _salt_name(day)
-    blob = objects.read(name)
-    if blob is None:
-        made = secrets.token_bytes(SALT_BYTES)
-        try:
-            objects.write(name, made, generation=0)
-        except Conflict:
-            blob = objects.read(name)
-        else:
-            return made
-    if blob is None or len(blob.data) != SALT_BYTES:
-        raise StoreUnavailable(f"{name}: expected {SALT_BYTES} bytes; delete {_folder(day)}, whose rows are lost")
-    return blob.data
+    return salt(objects, _salt_name(day), remedy=f"delete {_folder(day)}, whose rows are lost")
 
 
 def _names(objects: ObjectStore, day: date) -> list[str]:
