@@ -55,6 +55,13 @@ def required(document: Mapping[str, Any], name: str, kind: type[_Parsed]) -> _Pa
     return value
 
 
+def require_format(document: Mapping[str, Any], known: int) -> None:
+    """Check of an object's number of format; raises `ValueError` for any but the one that is `known`."""
+    found = document.get("format")
+    if found != known:
+        raise ValueError(f"expected format {known}, got {found!r}; update this program")
+
+
 def required_numbers(document: Mapping[str, Any], name: str) -> dict[str, float]:
     """Field that is an object of numbers by name; raises `InvalidField` where it is missing or holds anything else.
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from shared.entities import fields
-from shared.entities.stored import read_object, required
+from shared.entities.stored import read_object, require_format, required
 from shared.errors import InvalidField
 
 FORMAT: Final = 1
@@ -153,8 +153,7 @@ class Ledger:
 
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:
-        if document.get("format") != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {document.get('format')!r}; update this program")
+        require_format(document, FORMAT)
         stored = required(document, "feeds", dict)
         feeds = {name: Feed.from_document(required(stored, name, dict), name) for name in FEEDS}
         return cls(feeds, fields.time(document, "forgotten_until"))

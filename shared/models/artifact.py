@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import fields
-from shared.entities.stored import read_object, required, required_numbers
+from shared.entities.stored import read_object, require_format, required, required_numbers
 from shared.errors import ArtifactError, InvalidField
 
 FORMAT: Final = 1
@@ -96,9 +96,7 @@ class Manifest:
 
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:
-        found = document.get("format")
-        if found != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {found!r}; update this program")
+        require_format(document, FORMAT)
         for name, kind in _FIELDS.items():
             required(document, name, kind)
         required_numbers(document, "counts")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType
-from shared.entities.stored import read_object, required, required_numbers
+from shared.entities.stored import read_object, require_format, required, required_numbers
 from shared.errors import InvalidField
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import CODES
@@ -133,8 +133,7 @@ class BookingForecast:
 
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:
-        if document.get("format") != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {document.get('format')!r}; update this program")
+        require_format(document, FORMAT)
         made_at = datetime.fromisoformat(required(document, "made_at", str))
         if made_at.tzinfo is None:
             raise InvalidField("made_at", document["made_at"], "a time with an offset")

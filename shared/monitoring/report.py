@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from shared.entities import fields
 from shared.entities.prices import AS_OF, Prices, Usage
-from shared.entities.stored import read_object, required
+from shared.entities.stored import read_object, require_format, required
 from shared.errors import InvalidField
 from shared.monitoring.alerts import Episode
 from shared.monitoring.bookings import ALL, WEEK, BookingForecast, SeriesForecast
@@ -71,8 +71,7 @@ class DailyReport:
 
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:
-        if document.get("format") != FORMAT:
-            raise ValueError(f"expected format {FORMAT}, got {document.get('format')!r}; update this program")
+        require_format(document, FORMAT)
         alerts = required(document, "alerts", list)
         if not all(isinstance(alert, dict) for alert in alerts):
             raise InvalidField("alerts", alerts, "a list of objects")
