@@ -4,7 +4,6 @@ The mean absolute scaled error (MASE; Hyndman, Koehler 2006) is the absolute err
 before, in the past of the series.
 """
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -14,11 +13,12 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.runs import run_on_folder
 from jobs.console import Console, table
 from jobs.folder import read_dataset
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from shared.entities import fields
-from shared.errors import InvalidField, MarqueeError
+from shared.errors import InvalidField
 from shared.monitoring.bookings import WEEK, WeeklyBookings, week_of, weekly_bookings
 from shared.monitoring.forecast import HORIZON, forecast
 from shared.services.training.dataset import TrainingSet
@@ -65,21 +65,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     add_arguments(parser)
     given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
-    try:
+
+    def measured(console: Console) -> dict[str, dict[str, Any]]:
         if not 1 <= given.origins <= _YEAR:
             raise InvalidField("--origins", given.origins, f"1 to {_YEAR}")
         until = fields.time({"--until": given.until}, "--until")
-        result = measure(given.folder, given.origins, until, console, ReadingOptions.parse(given))
-    except InvalidField as error:
-        parser.error(str(error))
-    except (MarqueeError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
-    print(shown(result))
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+        return measure(given.folder, given.origins, until, console, ReadingOptions.parse(given))
+
+    return run_on_folder(parser, measured, shown, given.out)
 
 
 def measure(

@@ -5,12 +5,15 @@ import os
 import platform
 import shutil
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from jobs.console import Console
+from shared.errors import InvalidField, MarqueeError
 from tools.emulators import programs
 from tools.emulators.firestore import firestore_emulator
 from tools.interruption import exit_status, interruptible
@@ -18,6 +21,7 @@ from tools.interruption import exit_status, interruptible
 _VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 _GB: Final = 1_000_000_000
 
+Measured = TypeVar("Measured")
 Results = Generator[dict[str, Any], None, None]
 """Results of a benchmark in progress: each item holds everything measured so far."""
 
@@ -54,6 +58,32 @@ def run(measure: Callable[[], Results], show: Callable[[dict[str, Any]], None], 
             show(result)
             if out:
                 out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def run_on_folder(
+    parser: ArgumentParser, measure: Callable[[Console], Measured], shown: Callable[[Measured], str], out: Path | None
+) -> int:
+    """Run of a benchmark of a folder, shown when it is over; returns the exit status, 1 for an unusable folder.
+
+    Parameters
+    ----------
+    parser : tells of `InvalidField` and ends the program.
+    measure : result, as JSON has it.
+    shown : text of the result.
+    out : JSON file of the result, None for none.
+    """
+    console = Console(sys.stderr)
+    try:
+        result = measure(console)
+    except InvalidField as error:
+        parser.error(str(error))
+    except (MarqueeError, OSError) as error:
+        console.say(f"error: {error}")
+        return 1
+    print(shown(result))
+    if out:
+        out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,6 +1,5 @@
 """Leave-one-out of the blend's signals on a temporal holdout: `python -m benchmarks.signals FOLDER`."""
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +10,11 @@ from numpy.typing import NDArray
 
 from benchmarks.folds import Fold, Plan, folds
 from benchmarks.judging import ALL, COLD, DISCOVERY, KNOWN, NEW, WARM, Evaluation, evaluate, evaluated_users, summary
+from benchmarks.runs import run_on_folder
 from benchmarks.splits import add_split_arguments, plan_of
 from jobs.console import Console, table
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from shared.entities.profile import MAX_HISTORY
-from shared.errors import InvalidField, MarqueeError
 from shared.evaluation.metrics import LONG
 from shared.feedback.history import Histories
 from shared.feedback.popularity import popularity
@@ -51,19 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     add_arguments(parser)
     given = parser.parse_args(arguments)
-    console = Console(sys.stderr)
-    try:
+
+    def measured(console: Console) -> dict[str, dict[str, float]]:
         plan, options = plan_of(given, Plan()), ReadingOptions.parse(given)
-        result = measure(given.folder, plan, given.max_users, console, options)
-    except InvalidField as error:
-        parser.error(str(error))
-    except (MarqueeError, OSError) as error:
-        console.say(f"error: {error}")
-        return 1
-    print(shown(result))
-    if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
+        return measure(given.folder, plan, given.max_users, console, options)
+
+    return run_on_folder(parser, measured, shown, given.out)
 
 
 def measure(
