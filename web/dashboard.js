@@ -84,7 +84,7 @@ async function load(...others) {
   }
 }
 
-/** What somebody sees who may not look at the dashboard. */
+/** Page of somebody who may not look at the dashboard. */
 function close(error) {
   byId("page").hidden = true;
   byId("gate").hidden = false;

@@ -71,7 +71,7 @@ export interface Options {
   ) => readonly Partial<Item>[] | null | undefined | Promise<readonly Partial<Item>[] | null | undefined>;
 }
 
-/** What a tracked interaction may say besides its target; the list and the position follow from the lists shown. */
+/** Fields of a tracked interaction besides its target; the list and the position follow from the lists shown. */
 export interface Details {
   recommendation_id?: string;
   position?: number;

@@ -16,7 +16,8 @@ from shared.signals.users import UserBatch
 _HOME_KM: Final = 1.0
 """Distance from home at which an event is half as near as at home."""
 _PAST_KM: Final = 30.0
-"""The same for places of past events, which are to each other as towns, not as doors; 1 and 5 km gain less."""
+"""Distance from the place of a past event at which an event is half as near: they are to each other as towns, not as
+doors; 1 and 5 km gain less."""
 _MAX_PLACES: Final = 16
 """Past places of a user that take part, those with the largest shares: bounds the cost of a request."""
 

@@ -46,7 +46,7 @@ def simulated(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def counted(system: System) -> "Counter[object]":
-    """What the store has counted, by event and type."""
+    """Counts of the store, by event and type."""
     return Counter(
         {
             (event_id, kind): number

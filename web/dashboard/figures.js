@@ -95,7 +95,7 @@ export function odd(reports) {
     .sort((one, other) => other.count - one.count);
 }
 
-/** What became of each event in a list that replaces another: "new", places gained or lost, or 0; by event id. */
+/** Change of each event in a list that replaces another: "new", places gained or lost, or 0; by event id. */
 export function moves(before, after) {
   const place = new Map(before.map((item, index) => [item.event_id, index]));
   return new Map(after.map((item, index) => [item.event_id, place.has(item.event_id) ? place.get(item.event_id) - index : "new"]));

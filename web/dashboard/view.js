@@ -20,7 +20,7 @@ export async function filled(id, load, draw, again = () => filled(id, load, draw
   }
 }
 
-/** What stands in the place of something that there is none of, and when there will be. */
+/** Placeholder for something that there is none of yet, which says when there will be. */
 export const blank = (title, text) => el("div", { class: "blank" }, el("p", {}, el("strong", {}, title)), text && el("p", { class: "quiet" }, text));
 
 /** Table with a caption for screen readers; `columns` are `[heading, cell of a row, isNumber]`. */

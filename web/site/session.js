@@ -23,7 +23,7 @@ export const marquee = new Marquee({
 /** Keeps the first list for times without a connection. */
 export const keepList = ({ items, fallback }) => fallback || keep(LAST_LIST, items);
 
-/** What somebody chose: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
+/** Choices of somebody: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
 export async function choices() {
   if (!account) return visitor;
   const { preferred_categories: interests = [], location } = await backend.profile(userId);

@@ -29,7 +29,7 @@ SEGMENTS = (Segment.WARM, Segment.COLD)
 SOURCE = "content"
 
 Step = tuple[str, int, int, int]
-"""What happens: an act, a user, an event, and the list (one of four of each user) that it names, if it does."""
+"""Act that happens: its kind, a user, an event, and the list (one of four of each user) that it names, if it does."""
 
 
 def _did(kind: T, token: str, user: str, event: str, number: int, **about: Any) -> Interaction:
