@@ -43,14 +43,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model", choices=sorted(MODELS), default="blend", help="model to train (default: %(default)s)"
     )
+    parser.add_argument(
+        "--warm-up",
+        type=int,
+        default=30,
+        metavar="DAYS",
+        help="days before day 0, so that windows of 28 days hold simulated days alone (default: %(default)s)",
+    )
     parser.add_argument("--shift", type=int, metavar="DAY", help="day on which all tastes change, 0 for the first")
     parser.add_argument(
         "--train-every", type=int, default=1, metavar="DAYS", help="days between trainings (default: %(default)s)"
     )
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
-    if min(given.days, given.users, given.events, given.train_every) < 1 or given.interactions < 0:
-        parser.error("--days, --users, --events, --interactions and --train-every: expected positive numbers")
+    if min(given.days, given.users, given.events, given.train_every) < 1 or min(given.interactions, given.warm_up) < 0:
+        parser.error(
+            "--days, --users, --events, --train-every: expected positive numbers; --interactions, --warm-up: 0 or more"
+        )
+
+    first = _START - timedelta(days=given.warm_up)
 
     def measure() -> Results:
         world = World.of(
@@ -58,36 +69,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             events=given.events,
             interactions=given.interactions,
             seed=given.seed,
-            start=_START,
-            days=given.days,
+            start=first,
+            days=given.warm_up + given.days,
         )
         days: list[dict[str, object]] = []
         report(f"{'day':>4}{'shown':>8}{'clicked':>9}{'CTR':>8}{'booked':>8}{'organic':>9}  report     drift    alerts")
         with (
             tempfile.TemporaryDirectory(prefix="marquee-simulation-") as folder,
-            System.opened(Path(folder), Clock(_START - _EARLIER), model=given.model, challengers_s=0.0) as system,
+            System.opened(Path(folder), Clock(first - _EARLIER), model=given.model, challengers_s=0.0) as system,
         ):
             system.load(world)
             system.retrain()
             simulation = Simulation(
                 system,
                 world,
-                _START,
+                first,
                 seed=given.seed,
                 habits=_HABITS,
                 train_every=given.train_every,
-                shifts_on=given.shift,
+                shifts_on=None if given.shift is None else given.warm_up + given.shift,
             )
-            for number, document in enumerate(simulation.days(given.days)):
+            for number, document in enumerate(simulation.days(given.warm_up + given.days), -given.warm_up):
                 day = (_START + timedelta(days=number)).date()
                 figures, differing = simulation.diary.figures(day), differences(simulation, day)
                 raised = [each for each in system.report(day)["alerts"] if each["since"].startswith(day.isoformat())]
                 alerts = {each["alert"]: f"{each['since'][11:16]} UTC, {each['value']:.2f}" for each in raised}
-                drift = document.get("drift", {}).get("verdict", "")
+                found = document.get("drift", {"verdict": "", "findings": []})
+                drift = {each["quantity"]: each["score"] for each in found["findings"] if each["verdict"] == "drifted"}
                 report(
                     f"{number:>4}{figures.impressions:>8,}{figures.clicks:>9,}{figures.ctr:>8.1%}{figures.credited:>8,}"
-                    f"{figures.organic:>9,}  {'differs' if differing else 'equal':<11}{drift:<9}"
+                    f"{figures.organic:>9,}  {'differs' if differing else 'equal':<11}{found['verdict']:<9}"
                     + ", ".join(f"{name} ({value})" for name, value in alerts.items())
+                    + ", ".join(f" drifted: {name} ({score:.2f})" for name, score in drift.items())
                 )
                 days.append(
                     {"day": number, **asdict(figures), "differences": differing, "drift": drift, "alerts": alerts}
