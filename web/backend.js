@@ -2,6 +2,7 @@
 // is the only module of the site that knows Firebase. Firestore is asked over REST, which spares visitors its SDK.
 import { initializeApp } from "./vendor/firebase-app.js";
 import { connectAuthEmulator, getAuth, signOut as leave } from "./vendor/firebase-auth.js";
+import { fetched } from "./site/fetched.js";
 
 const config = await settings("/__/firebase/init.json", (text) => JSON.parse(text));
 const emulators = isLocal() ? await settings("/__/firebase/init.js?useEmulator=true", emulatorsOf) : {};
@@ -11,9 +12,7 @@ const origin = emulators.firestore ? `http://${emulators.firestore.hostAndPort}`
 const database = `projects/${config.projectId}/databases/(default)`;
 
 async function settings(path, parse) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`expected the settings of Firebase Hosting at ${path}, got ${response.status}`);
-  return parse(await response.text());
+  return parse(await (await fetched(path)).text());
 }
 
 function isLocal() {
@@ -66,8 +65,7 @@ export async function saveProfile(userId, fields) {
     updateMask: { fieldPaths: Object.keys(fields) },
     updateTransforms: [{ fieldPath: "updated_at", setToServerValue: "REQUEST_TIME" }],
   };
-  const response = await asked(`${database}/documents:commit`, { method: "POST", body: JSON.stringify({ writes: [write] }) });
-  if (!response.ok) throw new Error(`expected Firestore to store the profile, got ${response.status}`);
+  await asked(`${database}/documents:commit`, { method: "POST", body: JSON.stringify({ writes: [write] }) });
 }
 
 /**
@@ -76,24 +74,24 @@ export async function saveProfile(userId, fields) {
  */
 async function read(collection, id) {
   const body = JSON.stringify({ documents: [`${database}/documents/${collection}/${id}`] });
-  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body });
-  if (response.status === 403) return null;
-  if (!response.ok) throw new Error(`expected a document of Firestore, got ${response.status}`);
+  // What cannot be the id of a document is refused as 400.
+  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body, expected: [200, 400, 403] });
+  if (response.status !== 200) return null;
   const [{ found }] = await response.json();
   return found ? Object.fromEntries(Object.entries(found.fields ?? {}).map(([name, value]) => [name, decoded(value)])) : null;
 }
 
 async function asked(path, options = {}) {
   const token = await idToken();
-  return fetch(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  return fetched(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
 }
 
-/** Value of Firestore's REST API as JSON; a place of either type is `{ lat, lng }`. */
+/** Value of Firestore's REST API as JSON; a place of either type is `{ lat, lng }`, of which the API leaves out zeros. */
 function decoded(value) {
-  const [[type, content]] = Object.entries(value);
+  const [[type, content] = []] = Object.entries(value);
   if (type === "nullValue") return null;
   if (type === "integerValue" || type === "doubleValue") return Number(content);
-  if (type === "geoPointValue") return { lat: content.latitude, lng: content.longitude };
+  if (type === "geoPointValue") return { lat: content.latitude ?? 0, lng: content.longitude ?? 0 };
   if (type === "arrayValue") return (content.values ?? []).map(decoded);
   if (type === "mapValue") return Object.fromEntries(Object.entries(content.fields ?? {}).map(([name, part]) => [name, decoded(part)]));
   return content;
