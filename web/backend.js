@@ -25,6 +25,9 @@ function emulatorsOf(script) {
   return found ? JSON.parse(found[1]) : {};
 }
 
+/** What may be the id of a document, apart from halves of surrogate pairs. */
+const ID = /^(?!\.{1,2}$)(?!__.*__$)[^/]+$/;
+
 const nameOf = (user) => user.displayName || user.email.split("@")[0];
 
 /** Account of who is signed in, `{ userId, name }`, or null. */
@@ -73,10 +76,10 @@ export async function saveProfile(userId, fields) {
  * batch of one does not fail where it is missing, so that the console stays clean.
  */
 async function read(collection, id) {
+  if (!ID.test(id) || !id.isWellFormed()) return null;
   const body = JSON.stringify({ documents: [`${database}/documents/${collection}/${id}`] });
-  // What cannot be the id of a document is refused as 400.
-  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body, expected: [200, 400, 403] });
-  if (response.status !== 200) return null;
+  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body, expected: [200, 403] });
+  if (response.status === 403) return null;
   const [{ found }] = await response.json();
   return found ? Object.fromEntries(Object.entries(found.fields ?? {}).map(([name, value]) => [name, decoded(value)])) : null;
 }

@@ -177,7 +177,7 @@ def test_an_event_with_odd_fields_has_its_page(visit: Visit) -> None:
         expect(visit.page.locator("#event h1")).to_be_visible()
         expect(visit.page.locator("#event [data-type=booking]")).to_be_visible()
     expect(visit.page.locator("#event h1")).to_have_text(event)
-    for nothing in ("none", "", "a/b", "%ED%A0%80"):
+    for nothing in ("", "a/b", "__x__"):
         visit.open(f"event.html?id={nothing}")
         expect(visit.page.get_by_role("heading", level=1)).to_have_text("There is no such event")
 

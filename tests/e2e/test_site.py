@@ -303,6 +303,21 @@ def test_a_button_says_at_once_that_it_is_under_way_and_counts_one_press(
     assert len(gate.types()) == 1
 
 
+def test_a_booking_can_be_undone_before_the_lists_have_followed_it(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    gate = Gate.before(page, "**/api/v1/recommendations*")
+    event = str(listed(page)[2])
+    page.locator("#own .card").nth(2).get_by_role("button", name="Book").click()
+    expect(page.locator("#notice")).to_contain_text("Booked")
+    page.locator("#notice .undo").click()
+    expect(page.locator("#notice")).to_contain_text("No longer booked")
+    gate.open()
+    loaded(page)
+    expect(page.locator("#notice")).to_contain_text("No longer booked")
+    assert event in listed(page)
+
+
 def test_what_is_stored_slowly_keeps_its_dialog_until_it_is_stored(site: Site) -> None:
     page = site.visit()
     look_as(page, 2)
@@ -530,9 +545,11 @@ def test_an_action_whose_lists_do_not_follow_is_still_said_to_be_done(site: Site
     look_as(page, 2)
     page.route("**/api/v1/recommendations*", lambda route: route.fulfill(status=500, json={"detail": "KeyError"}))
     page.evaluate("localStorage.removeItem(`marquee.last.${JSON.parse(localStorage['marquee.demo.account']).userId}`)")
-    page.locator("#own .card").nth(1).get_by_role("button", name="Save").click()
-    expect(page.locator("#notice")).to_contain_text("Saved")
+    dismissed = listed(page)[1]
+    page.locator("#own .card").nth(1).get_by_role("button", name="Not interested").click()
+    expect(page.locator("#notice")).to_contain_text("Not interested in")
     expect(page.locator("#notice")).to_contain_text(f"Your lists are as before. {OUTAGE}")
+    assert dismissed not in listed(page)
     expect(page.locator("#notice").get_by_role("button", name="Undo")).to_be_visible()
     page.locator(".calls summary").click()
     expect(page.locator(".calls code.bad").first).to_contain_text("KeyError")

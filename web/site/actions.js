@@ -31,14 +31,15 @@ export function whenActed(listener) {
 }
 
 /**
- * Sends what somebody does with an event of a list, once at a time for each event, then tells the page. `item` is a card;
+ * Sends what somebody does with an event of a list, the same once at a time, then tells the page. `item` is a card;
  * `from` has the list's `recommendation_id` and the item's `position` there. A visitor who books signs in first. Without
  * a connection the client keeps it. What the API refuses is not told.
  */
 export const act = guarded(async (type, item, from = {}) => {
   const { event_id: eventId, title } = item;
-  if (underWay.has(eventId)) return;
-  underWay.add(eventId);
+  const key = `${type} ${eventId}`;
+  if (underWay.has(key)) return;
+  underWay.add(key);
   try {
     if (type === "booking" && !userId) {
       await signIn({ type, eventId, from, saying: said(type, title) });
@@ -48,6 +49,6 @@ export const act = guarded(async (type, item, from = {}) => {
     noted(type, eventId);
     await follow({ type, item, from, kept });
   } finally {
-    underWay.delete(eventId);
+    underWay.delete(key);
   }
 });

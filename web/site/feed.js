@@ -157,6 +157,9 @@ async function refresh() {
       notify("These lists are not made for you alone.", { detail: "Something did not answer in time. Load the page again in a moment." });
     }
     return changes;
+  } catch (error) {
+    if (isOver()) return undefined;
+    throw error;
   } finally {
     if (!isOver()) root.setAttribute("aria-busy", "false");
   }
@@ -175,11 +178,17 @@ async function reload(text, { undo } = {}) {
   notify(text, { undo });
   try {
     const changes = await refresh();
-    if (changes) notify(text, { detail: told(changes), undo });
+    if (changes) notify(text, { detail: latest[0].list.fallback ? "The service is out of reach. This is what you saw last." : told(changes), undo });
   } catch (error) {
     noteFailure(error);
+    dropDecided();
     notify(text, { detail: `Your lists are as before. ${explained(error).text}`, undo });
   }
+}
+
+/** Takes out of the lists what somebody has decided on. */
+function dropDecided() {
+  latest.forEach((row, place) => layRow(byId("rows"), { ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } }, place));
 }
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
@@ -194,7 +203,7 @@ function told({ fresh, up, gone }) {
 whenActed(async ({ type, item, from, kept }) => {
   const [text, undo] = [said(type, item.title), () => act(UNDOING[type], item, from)];
   if (!kept) return reload(text, { undo });
-  latest.forEach((row, place) => layRow(byId("rows"), { ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } }, place));
+  dropDecided();
   notify(text, { detail: kept, undo });
 });
 document.addEventListener("chosen", ({ detail }) => {
