@@ -1,6 +1,7 @@
 """Local demo: load sample data or a CSV folder, train, and serve the API with a web page: `python -m jobs.demo`."""
 
 import gzip
+import os
 import re
 import signal
 import socket
@@ -38,7 +39,7 @@ from shared.entities import Interaction, fields
 from shared.errors import InvalidField
 from shared.ports import Appended, InteractionLog
 from shared.services.training.retrain import Plan, retrain
-from shared.settings import Settings
+from shared.settings import Settings, given_settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
 _SCRIPTS: Final = b'src="site/'
@@ -177,6 +178,7 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
     """Demo on localhost, whose files are gone afterwards."""
     fields.integer({"--port": port}, "--port", low=0, high=_MAX_PORT)
     console, serving = Console(), False
+    say_ignored(os.environ, console)
     # Handle both signals as Ctrl-C, so that the temporary folder is deleted; shells start background jobs with SIGINT
     # ignored.
     before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -241,6 +243,12 @@ def _ready(
     if next(wired.documents.events.live(wired.now()), None) is None:
         console.say("warning: none of these events is still to come, so every list will be empty")
     return wired
+
+
+def say_ignored(environ: Mapping[str, str], console: Console) -> None:
+    """Warning that names the settings of an environment: a demo has its own, so that it is the same on any machine."""
+    if given := given_settings(environ):
+        console.say(f"warning: the demo has settings of its own and ignores {', '.join(given)}")
 
 
 def local_settings(folder: Path, *, timezone: str = Settings().timezone) -> Settings:

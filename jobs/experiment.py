@@ -37,11 +37,13 @@ def command(*, experiment_id: str, as_json: bool, objects: str | None) -> None:
     """Analysis in the bucket of the settings or of the option."""
     settings = places.with_objects(wiring.read_settings(os.environ), objects)
     analysis = analysis_of(open_objects(settings.objects), experiment_id)
+    if analysis is None:
+        raise click.ClickException(
+            f"there is no analysis of {experiment_id!r} in {settings.objects}: no experiment has this id, or its first "
+            "day is not over yet, after which `monitor` makes one"
+        )
     if as_json:
         click.echo(json.dumps(analysis, indent=1))
-        return
-    if analysis is None:
-        click.echo(f"There is no analysis of {experiment_id!r}: `monitor` makes it once the first day is over.")
         return
     from rich.console import Console
 

@@ -224,6 +224,15 @@ class _Known(Mapping[str, str]):
                 raise SettingsError(f"{shown}: expected a known setting, got an unknown one; {meant}")
 
 
+def given_settings(environ: Mapping[str, str]) -> list[str]:
+    """Names of the settings that an environment gives a value, in their order, known or not."""
+    return sorted(
+        name
+        for name, value in environ.items()
+        if name.startswith(_PREFIX) and not name.startswith(_OF_TESTS) and value.strip()
+    )
+
+
 def is_on_google_cloud(environ: Mapping[str, str]) -> bool:
     """Whether this process runs on Cloud Run or App Engine, and not in the emulator of the Firebase CLI.
 

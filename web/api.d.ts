@@ -957,7 +957,7 @@ export interface components {
                 starts_at?: string;
                 /**
                  * Format: date-time
-                 * @description End of the rule; never by default.
+                 * @description End of the rule, a time to come and after its start unless the rule is stored already; never by default.
                  */
                 ends_at?: string;
             }[];
@@ -976,7 +976,7 @@ export interface components {
                 starts_at?: string;
                 /**
                  * Format: date-time
-                 * @description End of the rule; never by default.
+                 * @description End of the rule, a time to come and after its start unless the rule is stored already; never by default.
                  */
                 ends_at?: string;
             }[];
@@ -995,7 +995,7 @@ export interface components {
                 starts_at?: string;
                 /**
                  * Format: date-time
-                 * @description End of the rule; never by default.
+                 * @description End of the rule, a time to come and after its start unless the rule is stored already; never by default.
                  */
                 ends_at?: string;
             }[];
@@ -1117,7 +1117,7 @@ export interface components {
         RadiusKm: number;
         /** @description Only events that are on at this time or later, or with dates=starts that start then. */
         From: string;
-        /** @description Only events that start before this time. */
+        /** @description Only events that start before this time, which is not before from. */
         To: string;
         /** @description Only events that are on today, on this or the coming weekend, or within seven days, in local time at the event; with dates=starts, only those that start then. */
         When: "today" | "weekend" | "week";
@@ -1171,7 +1171,7 @@ export interface operations {
                 radius_km?: components["parameters"]["RadiusKm"];
                 /** @description Only events that are on at this time or later, or with dates=starts that start then. */
                 from?: components["parameters"]["From"];
-                /** @description Only events that start before this time. */
+                /** @description Only events that start before this time, which is not before from. */
                 to?: components["parameters"]["To"];
                 /** @description Only events that are on today, on this or the coming weekend, or within seven days, in local time at the event; with dates=starts, only those that start then. */
                 when?: components["parameters"]["When"];
@@ -1234,7 +1234,7 @@ export interface operations {
                 radius_km?: components["parameters"]["RadiusKm"];
                 /** @description Only events that are on at this time or later, or with dates=starts that start then. */
                 from?: components["parameters"]["From"];
-                /** @description Only events that start before this time. */
+                /** @description Only events that start before this time, which is not before from. */
                 to?: components["parameters"]["To"];
                 /** @description Only events that are on today, on this or the coming weekend, or within seven days, in local time at the event; with dates=starts, only those that start then. */
                 when?: components["parameters"]["When"];
@@ -1303,7 +1303,7 @@ export interface operations {
                 radius_km?: components["parameters"]["RadiusKm"];
                 /** @description Only events that are on at this time or later, or with dates=starts that start then. */
                 from?: components["parameters"]["From"];
-                /** @description Only events that start before this time. */
+                /** @description Only events that start before this time, which is not before from. */
                 to?: components["parameters"]["To"];
                 /** @description Only events that are on today, on this or the coming weekend, or within seven days, in local time at the event; with dates=starts, only those that start then. */
                 when?: components["parameters"]["When"];
@@ -1368,7 +1368,7 @@ export interface operations {
                 radius_km?: components["parameters"]["RadiusKm"];
                 /** @description Only events that are on at this time or later, or with dates=starts that start then. */
                 from?: components["parameters"]["From"];
-                /** @description Only events that start before this time. */
+                /** @description Only events that start before this time, which is not before from. */
                 to?: components["parameters"]["To"];
                 /** @description Only events that are on today, on this or the coming weekend, or within seven days, in local time at the event; with dates=starts, only those that start then. */
                 when?: components["parameters"]["When"];

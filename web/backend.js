@@ -2,6 +2,7 @@
 // is the only module of the site that knows Firebase. Firestore is asked over REST, which spares visitors its SDK.
 import { initializeApp } from "./vendor/firebase-app.js";
 import { connectAuthEmulator, getAuth, signOut as leave } from "./vendor/firebase-auth.js";
+import { fetched } from "./site/fetched.js";
 
 const config = await settings("/__/firebase/init.json", (text) => JSON.parse(text));
 const emulators = isLocal() ? await settings("/__/firebase/init.js?useEmulator=true", emulatorsOf) : {};
@@ -11,9 +12,7 @@ const origin = emulators.firestore ? `http://${emulators.firestore.hostAndPort}`
 const database = `projects/${config.projectId}/databases/(default)`;
 
 async function settings(path, parse) {
-  const response = await fetch(path);
-  if (!response.ok) throw new Error(`expected the settings of Firebase Hosting at ${path}, got ${response.status}`);
-  return parse(await response.text());
+  return parse(await (await fetched(path)).text());
 }
 
 function isLocal() {
@@ -25,6 +24,9 @@ function emulatorsOf(script) {
   const found = /firebaseEmulators = (\{[\s\S]*?\n\});/.exec(script);
   return found ? JSON.parse(found[1]) : {};
 }
+
+/** What may be the id of a document, apart from halves of surrogate pairs. */
+const ID = /^(?!\.{1,2}$)(?!__.*__$)[^/]+$/;
 
 const nameOf = (user) => user.displayName || user.email.split("@")[0];
 
@@ -66,8 +68,7 @@ export async function saveProfile(userId, fields) {
     updateMask: { fieldPaths: Object.keys(fields) },
     updateTransforms: [{ fieldPath: "updated_at", setToServerValue: "REQUEST_TIME" }],
   };
-  const response = await asked(`${database}/documents:commit`, { method: "POST", body: JSON.stringify({ writes: [write] }) });
-  if (!response.ok) throw new Error(`expected Firestore to store the profile, got ${response.status}`);
+  await asked(`${database}/documents:commit`, { method: "POST", body: JSON.stringify({ writes: [write] }) });
 }
 
 /**
@@ -75,25 +76,25 @@ export async function saveProfile(userId, fields) {
  * batch of one does not fail where it is missing, so that the console stays clean.
  */
 async function read(collection, id) {
+  if (!ID.test(id) || !id.isWellFormed()) return null;
   const body = JSON.stringify({ documents: [`${database}/documents/${collection}/${id}`] });
-  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body });
+  const response = await asked(`${database}/documents:batchGet`, { method: "POST", body, expected: [200, 403] });
   if (response.status === 403) return null;
-  if (!response.ok) throw new Error(`expected a document of Firestore, got ${response.status}`);
   const [{ found }] = await response.json();
   return found ? Object.fromEntries(Object.entries(found.fields ?? {}).map(([name, value]) => [name, decoded(value)])) : null;
 }
 
 async function asked(path, options = {}) {
   const token = await idToken();
-  return fetch(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  return fetched(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
 }
 
-/** Value of Firestore's REST API as JSON; a place of either type is `{ lat, lng }`. */
+/** Value of Firestore's REST API as JSON; a place of either type is `{ lat, lng }`, of which the API leaves out zeros. */
 function decoded(value) {
-  const [[type, content]] = Object.entries(value);
+  const [[type, content] = []] = Object.entries(value);
   if (type === "nullValue") return null;
   if (type === "integerValue" || type === "doubleValue") return Number(content);
-  if (type === "geoPointValue") return { lat: content.latitude, lng: content.longitude };
+  if (type === "geoPointValue") return { lat: content.latitude ?? 0, lng: content.longitude ?? 0 };
   if (type === "arrayValue") return (content.values ?? []).map(decoded);
   if (type === "mapValue") return Object.fromEntries(Object.entries(content.fields ?? {}).map(([name, part]) => [name, decoded(part)]));
   return content;

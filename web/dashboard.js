@@ -1,10 +1,12 @@
 import * as backend from "./backend.js";
 import { experiments } from "./dashboard/experiments.js";
+import { readable } from "./dashboard/figures.js";
 import { alerts, breakdown, history, oddFields, tiles, trend } from "./dashboard/overview.js";
 import { deadLetters, forecast, models, runs } from "./dashboard/records.js";
 import { editor } from "./dashboard/rules.js";
-import { blank, filled, say } from "./dashboard/view.js";
+import { blank, filled } from "./dashboard/view.js";
 import { Marquee } from "./marquee.js";
+import { pressed } from "./site/busy.js";
 import { byId, el } from "./site/dom.js";
 
 const DAY_MS = 86_400_000;
@@ -21,7 +23,7 @@ const post = (path, body) => marquee.call(path, { method: "POST", body });
 /** Loads the reports of the period, and draws all that is made of them. */
 async function loadReports() {
   const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
-  const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports; });
+  const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports.map(readable); });
   const drawn = (id, draw) => filled(id, () => loaded, () => draw(), loadReports);
   await Promise.all([
     drawn("alert-state", () => alerts(reports)),
@@ -88,7 +90,7 @@ async function load(...others) {
 function close(error) {
   byId("page").hidden = true;
   byId("gate").hidden = false;
-  const enter = el("button", { type: "button", class: "main", onclick: async () => { if (await backend.signIn()) await show(); } }, "Sign in");
+  const enter = el("button", { type: "button", class: "main", onclick: pressed("Signing in…", async () => { if (await backend.signIn()) await show(); }) }, "Sign in");
   const text = error.status === 403
     ? blank("This account is not an admin's.", "The dashboard is for accounts with the claim admin: true. Somebody who may set claims of your Firebase project can give it to you.")
     : blank("Sign in to see the dashboard.", "It is for admins.");
@@ -118,8 +120,8 @@ const reading = new IntersectionObserver((entries) => {
 }, { rootMargin: "-10% 0px -70% 0px" });
 document.querySelectorAll(".parts > section").forEach((section) => reading.observe(section));
 
-byId("refresh").addEventListener("click", async () => {
+byId("refresh").addEventListener("click", pressed("Refreshing…", async () => {
   await load();
   byId("spoken").textContent = "Loaded anew.";
-});
+}));
 await show();

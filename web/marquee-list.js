@@ -14,7 +14,14 @@ function text(item, field) {
   if (value == null || value === "" || (Array.isArray(value) && !value.length)) return null;
   if (Array.isArray(value)) return new Intl.ListFormat(undefined, { type: "unit" }).format(value);
   if (!/^(starts|ends)_at$/.test(field)) return String(value);
-  return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: item.timezone ?? undefined }).format(new Date(value));
+  const format = (timeZone) => new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone }).format(new Date(value));
+  // A time that is none is unknown; a time zone may be younger than the browser.
+  if (Number.isNaN(Date.parse(value))) return null;
+  try {
+    return format(item.timezone ?? undefined);
+  } catch {
+    return format();
+  }
 }
 
 /** Text with `{field}` in place of fields, null where one is unknown; in addresses, values are escaped. */

@@ -64,7 +64,7 @@ export interface Options {
   maxQueue?: number;
   /** Storage of the queue and of the visitor's id: `localStorage` by default, null for memory only. */
   storage?: QueueStorage | null;
-  /** Events to show where the API cannot be reached. Those that are over are left out. */
+  /** Events to show where the API cannot be reached. Those that are over are left out. Without a list, the call fails. */
   fallback?: (
     list: ListName,
     conditions: Readonly<Record<string, unknown>>,
@@ -124,7 +124,7 @@ export class MarqueeError extends Error {
     about?: { status?: number; field?: string | null; retryAfterMs?: number | null; cause?: unknown },
   );
   readonly name: "MarqueeError";
-  /** HTTP status, 0 where no answer came. */
+  /** HTTP status, 0 where no answer came; 400 also for what cannot be sent, such as an id with half a surrogate pair. */
   readonly status: number;
   readonly code: ErrorCode;
   /** Parameter or field at fault, null where there is none. */

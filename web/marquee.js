@@ -11,7 +11,7 @@ export const LIMITS = { interactions: 500, page: 100, recent: 50, days: 7 };
 const BEACON_BYTES = 60_000;
 const BATCH_BYTES = 40_000;
 const REMEMBERED = 300;
-// Below the two minutes that the API allows.
+// The API allows two minutes.
 const CLOCK_MS = 90_000;
 const SEEN_MS = 1_000;
 const LOCK_MS = 15_000;
@@ -19,7 +19,7 @@ const LONG_MS = 30_000;
 const BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 300_000;
 
-const segment = encodeURIComponent;
+const mayPass = ({ code, status }) => code === "unreadable" || PASSING.includes(status);
 const iso = (time) => new Date(time).toISOString();
 const size = (text) => new Blob([text]).size;
 
@@ -39,6 +39,16 @@ export class MarqueeError extends Error {
     Object.assign(this, { name: "MarqueeError", code, status, field, retryAfterMs });
   }
 }
+
+function typed(work, given) {
+  try {
+    return work(given);
+  } catch (cause) {
+    throw new MarqueeError(`expected text, got ${cause}`, "bad_request", { status: 400, cause });
+  }
+}
+
+const segment = (text) => typed(encodeURIComponent, text);
 
 function shelf(storage, prefix) {
   const memory = new Map();
@@ -105,7 +115,7 @@ export class Marquee {
     return this.#list("recommendations", "/recommendations", conditions);
   }
 
-  similar(eventId, conditions) {
+  async similar(eventId, conditions) {
     return this.#list("similar", `/events/${segment(eventId)}/similar`, conditions);
   }
 
@@ -124,7 +134,7 @@ export class Marquee {
     return answer;
   }
 
-  audience(eventId, { limit, ...limits } = {}) {
+  async audience(eventId, { limit, ...limits } = {}) {
     return this.call(`/events/${segment(eventId)}/audience${query({ limit })}`, limits);
   }
 
@@ -139,11 +149,11 @@ export class Marquee {
     return answer;
   }
 
-  data(userId, { cursor, ...limits } = {}) {
+  async data(userId, { cursor, ...limits } = {}) {
     return this.call(`/users/${segment(userId)}/data${query({ cursor })}`, { timeoutMs: LONG_MS, ...limits });
   }
 
-  allowProfiling(userId, allowed, limits) {
+  async allowProfiling(userId, allowed, limits) {
     return this.call(`/users/${segment(userId)}/profiling`, { method: "PUT", body: { allowed }, ...limits });
   }
 
@@ -169,7 +179,7 @@ export class Marquee {
     return this.call("/models", limits);
   }
 
-  activate(version, { hold, ...limits } = {}) {
+  async activate(version, { hold, ...limits } = {}) {
     return this.call(`/models/${segment(version)}:activate`, { method: "POST", body: { hold }, timeoutMs: LONG_MS, ...limits, retries: 0 });
   }
 
@@ -197,7 +207,7 @@ export class Marquee {
       const isLiked = type !== "dismiss" && !UNDOING.includes(type);
       this.#tab.set("recent", JSON.stringify((isLiked ? [target, ...others] : others).slice(0, LIMITS.recent)));
     } catch {
-      this.#emit("dropped", { interaction: { ...details, type, target }, reason: "unusable" });
+      this.#emit("dropped", { interaction: { type, target }, reason: "unusable" });
     }
   }
 
@@ -261,12 +271,12 @@ export class Marquee {
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
     } catch (error) {
-      const isOut = error.code === "unreadable" || PASSING.includes(error.status) || error.status >= 500;
-      const given = isOut && (await this.#options.fallback?.(name, conditions));
-      if (!given) throw error;
+      const ask = async () => (mayPass(error) || error.status >= 500) && this.#options.fallback?.(name, conditions);
+      const given = await ask().catch(() => null);
+      if (!Array.isArray(given)) throw error;
       const now = Date.now() + (this.#skew ?? 0);
       const items = given
-        .filter((item) => !(Date.parse(item.ends_at ?? item.starts_at) <= now))
+        .filter((item) => item && !(Date.parse(item.ends_at ?? item.starts_at) <= now))
         .map((item) => ({ score: 0, source: null, reasons: [], reason_codes: [], ...item }));
       return { recommendation_id: "", model_version: null, items, next_cursor: null, degraded: [], fallback: true };
     }
@@ -300,8 +310,7 @@ export class Marquee {
           return await this.#ask(path, stop, rest);
         } catch (error) {
           const wait = error.retryAfterMs ?? 300 * 2 ** tries * (0.5 + Math.random());
-          const isPassing = error.code === "unreadable" || PASSING.includes(error.status);
-          if (!isPassing || tries >= retries || Date.now() + wait >= end) throw error;
+          if (!mayPass(error) || tries >= retries || Date.now() + wait >= end) throw error;
           await new Promise((resolve) => setTimeout(resolve, wait));
         }
       }
@@ -321,7 +330,7 @@ export class Marquee {
       ...(app && { "X-Firebase-AppCheck": app }),
     };
     const url = this.#options.baseUrl + path;
-    const text = body && JSON.stringify(body);
+    const text = body && typed(JSON.stringify, body);
     const began = performance.now();
     let status = 0;
     try {
@@ -394,8 +403,7 @@ export class Marquee {
     }
     const queue = this.#queue();
     if (queue.length >= this.#options.maxQueue) {
-      const first = queue.find((key) => this.#read(key)?.entry?.type === "impression") ?? queue[0];
-      this.#drop(first, "full");
+      this.#drop(queue.find((key) => this.#read(key)?.entry?.type === "impression") ?? queue[0], "full");
     }
     this.#write(`queue:${this.#time}:${randomId()}`, record);
     this.#soon();
@@ -410,7 +418,7 @@ export class Marquee {
   #locked(work) {
     const locks = tried(() => navigator.locks);
     if (!locks) return work();
-    // A frozen tab may hold the lock; two tabs then send the same ids.
+    // A frozen tab may hold it; two tabs then send the same ids.
     const signal = AbortSignal.timeout(LOCK_MS);
     return locks.request(`marquee:${this.#options.baseUrl}`, { signal }, work).catch(work);
   }
@@ -515,7 +523,7 @@ export class Marquee {
     this.#soon(Math.max(backoff, error.retryAfterMs ?? 0));
   }
 
-  // Nobody reads the answer, so it all stays in the queue.
+  // Nobody reads the answer: all stays in the queue.
   #hide() {
     this.#cut();
     const user = this.#user();
@@ -529,8 +537,7 @@ export class Marquee {
       this.#room -= size(body);
       if (this.#room < 0) return;
       for (const [key] of batch.rows) this.#beaconed.add(key);
-      const isQueued = tried(() => navigator.sendBeacon(url, body), false);
-      if (!isQueued) fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
+      if (!tried(() => navigator.sendBeacon(url, body))) fetch(url, { method: "POST", body, keepalive: true }).catch(() => {});
     }
   }
 
@@ -562,12 +569,12 @@ export class Marquee {
     const key = JSON.stringify([owner, list, eventId]);
     if (this.#counted.has(key)) return;
     this.#counted.add(key);
-    if (!list || position === undefined) return this.#keep({ ...details, type: "impression", event_id: eventId }, owner);
+    if (!list || position == null) return this.#keep({ ...details, type: "impression", event_id: eventId }, owner);
     this.#seen.push({ owner, list, position, eventId });
     this.#soon();
   }
 
-  // The id of a page names its first position alone.
+  // The id of a page names its first position.
   #cut() {
     const keep = ({ owner, list, position, ids }) =>
       this.#keep({ type: "impression", event_ids: ids, recommendation_id: list, position }, owner);
@@ -587,17 +594,16 @@ export class Marquee {
 }
 
 function pause(text) {
-  const ms = text ? Number(text) * 1_000 || Date.parse(text) - Date.now() : -1;
+  const ms = Number(text) * 1_000 || Date.parse(text) - Date.now();
   return ms >= 0 ? ms : null;
 }
 
 function query(parameters) {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(parameters)) {
-    const texts = [value].flat().filter((text) => text !== "" && text != null);
+  const text = Object.entries(parameters).flatMap(([name, value]) => {
+    const texts = [value].flat().filter((each) => each !== "" && each != null);
     // The API splits what it gets once at commas.
     const isOne = texts.length === 1 && (Array.isArray(value) || name === "category" || name === "city");
-    for (const text of texts) search.append(name, isOne ? String(text).replaceAll(",", "\\,") : text);
-  }
-  return `${search}` && `?${search}`;
+    return texts.map((each) => `${name}=${segment(isOne ? String(each).replaceAll(",", "\\,") : each)}`);
+  }).join("&");
+  return text && `?${text}`;
 }

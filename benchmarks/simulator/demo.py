@@ -5,6 +5,7 @@ some, click, book and rate. Then the same stores are served on localhost, by the
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from benchmarks.simulator.system import System
 from benchmarks.simulator.world import World
 from functions import wiring
 from jobs.console import Console
-from jobs.demo import listening, local_settings, serve
+from jobs.demo import listening, local_settings, say_ignored, serve
 from jobs.demo_routes import generated_town
 from shared.errors import InvalidField
 from tools.interruption import exit_status, interruptible
@@ -88,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ):
         parser.error("--port, --days, --users, --events and --interactions: expected positive numbers")
     console, serving = Console(), False
+    say_ignored(os.environ, console)
     try:
         with (
             interruptible(),

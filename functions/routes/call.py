@@ -8,6 +8,7 @@ from functions import access
 from shared.entities import Location
 from shared.entities.markup import plain_text
 from shared.entities.provenance import Provenance
+from shared.errors import InvalidField
 from shared.ports import Caller, Identity
 from shared.ranking.cards import CARD_FIELDS
 from shared.ranking.filters import Filters
@@ -99,12 +100,14 @@ class Call:
     def query(self) -> ListQuery:
         """List query of the call's parameters: size, filters, re-ranking and page."""
         given = self.parameters
-        near = given.get("near")
+        near, since, until = given.get("near"), given.get("from"), given.get("to")
+        if since and until and until < since:
+            raise InvalidField("to", until.isoformat(), f"a time not before that of from, {since.isoformat()}")
         filters = Filters(
             near=Location(*near) if near else None,
             radius_km=given["radius_km"],
-            since=given.get("from"),
-            until=given.get("to"),
+            since=since,
+            until=until,
             when=given.get("when", ""),
             starts_only=given["dates"] == "starts",
             category=tuple(map(_name, given.get("category", ()))),

@@ -11,6 +11,7 @@ from functions.wiring import Services
 from shared.entities import Rules
 from shared.ranking.cards import CARD_FIELDS
 from shared.ranking.query import ListQuery
+from shared.services.rules import replace
 from shared.services.serving import lists
 
 _SHOWN: Final = 10
@@ -25,7 +26,7 @@ def get(_call: Call, wired: Services) -> Response:
 def put(call: Call, wired: Services) -> Response:
     """Replace the business rules; instances load them at their next refresh."""
     rules = Rules.from_document(call.body)
-    wired.documents.rules.write(rules)
+    replace(wired.documents.rules, rules, now=wired.now())
     return responses.ok(rules.to_document())
 
 

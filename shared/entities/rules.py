@@ -68,6 +68,20 @@ class Rules:
             max_per_organizer=fields.integer(data, "max_per_organizer", low=1, high=100),
         )
 
+    def check_change(self, before: Self, now: datetime) -> None:
+        """Check that these may take the place of the rules `before`; raises `InvalidField` for a time that never comes.
+
+        A placement that stays as it was may be over: its time has passed since it was stored.
+        """
+        for field in _PLACED:
+            known: tuple[Placement, ...] = getattr(before, field)
+            placements: tuple[Placement, ...] = getattr(self, field)
+            for placement in placements:
+                ends_at = placement.ends_at
+                if ends_at is not None and ends_at <= max(now, placement.starts_at or now) and placement not in known:
+                    got = f"{ends_at.isoformat()} for {placement.target_id!r} in {field}"
+                    raise InvalidField("ends_at", got, "a time to come, after starts_at")
+
     def to_document(self) -> dict[str, Any]:
         """Rules as document fields, without empty values."""
         document = known_fields(self, *_PLACED)

@@ -144,12 +144,15 @@ def test_a_roll_back_asks_first(site: Site) -> None:
     button = page.get_by_role("button", name=f"Activate {older}")
     button.click()
     page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+    expect(button).to_be_focused()
     assert asked(page, "/models")["models"][0]["is_current"]
     button.click()
     page.get_by_role("dialog").get_by_label("Hold it").uncheck(force=True)
     page.get_by_role("dialog").get_by_role("button", name="Activate").click()
     expect(page.locator("#notice")).to_contain_text(f"{older} serves now")
     expect(page.locator("#models tr").filter(has_text=older)).to_contain_text("serves")
+    # Its button is gone, and the table has the focus in its place.
+    expect(page.get_by_role("group", name="Models", exact=True)).to_be_focused()
     asked(page, f"/models/{newest}:activate", method="POST", data={})
 
 
@@ -172,6 +175,98 @@ def test_what_cannot_be_loaded_and_what_is_not_there_is_said(site: Site) -> None
     expect(page.locator("#tiles .tile")).not_to_have_count(0)
     expect(page.locator("#trend-body canvas")).to_be_visible()
     site.problems[:] = [problem for problem in site.problems if "409" not in problem]
+
+
+def test_actions_are_under_way_until_they_are_over_and_keep_the_focus(site: Site) -> None:
+    page = opened(site)
+    page.route("**/api/v1/models/*", lambda route: _answered(route, {"detail": "the store rests"}, 409))
+    activate = page.get_by_role("button", name="Activate").first
+    activate.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Activate").click()
+    expect(dialog.get_by_role("alert")).to_have_text("That did not work: the store rests")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(activate).to_be_focused()
+    waiting: list[Route] = []
+    page.route("**/api/v1/rules", lambda route: waiting.append(route))
+    page.locator(".acts button").first.click()
+    save = page.get_by_role("button", name="Save rules")
+    save.focus()
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    expect(page.locator(".in-two .buttons .main")).to_have_text("Saving…")
+    assert len(waiting) == 1
+    _answered(waiting[0], {"detail": "google.api_core: 503"}, 409)
+    expect(page.locator("#notice")).to_contain_text("The rules were not saved")
+    expect(save).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".in-two .buttons .main")).to_have_text("Saving…")
+    _answered(waiting[1], json.loads(waiting[1].request.post_data or ""))
+    expect(page.locator("#notice")).to_contain_text("The rules are saved")
+    expect(page.get_by_role("heading", name="In force after saving")).to_be_focused()
+    page.route("**/api/v1/runs*", lambda route: _answered(route, {"detail": "the store rests"}, 409))
+    refresh = page.get_by_role("button", name="Refresh")
+    refresh.click()
+    expect(page.locator("#runs-body")).to_contain_text("the store rests")
+    expect(refresh).to_be_focused()
+    page.unroute("**/api/v1/runs*")
+    page.locator("#runs-body").get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("group", name="Trainings", exact=True)).to_be_focused()
+    page.context.close()
+    site.problems[:] = [problem for problem in site.problems if "409" not in problem]
+
+
+def test_each_field_has_an_id_of_its_own_and_a_label(site: Site) -> None:
+    page = opened(site)
+    page.locator("#experiments summary").click()
+    page.get_by_role("button", name="Activate").first.click()
+    fields = page.evaluate(
+        """[...document.querySelectorAll("input, select, textarea")]
+          .map((node) => [node.id, node.labels.length, node.labels[0]?.htmlFor, node.labels[0]?.textContent.trim()])"""
+    )
+    ids = [each[0] for each in fields]
+    assert len(fields) > 12
+    assert all(ids)
+    assert len(set(ids)) == len(ids)
+    for field_id, n_labels, bound, text in fields:
+        assert (n_labels, bound) == (1, field_id)
+        assert text
+    repeated = page.evaluate(
+        "[...document.querySelectorAll('[id]')].map((node) => node.id).filter((id, n, all) => all.indexOf(id) !== n)"
+    )
+    assert repeated == []
+
+
+def test_a_rule_whose_time_is_over_is_marked_and_none_is_added(site: Site) -> None:
+    page = opened(site)
+    over = {"event_id": "event_1", "strength": 1.0, "ends_at": "2020-01-01T00:00:00Z"}
+    page.route("**/api/v1/rules", lambda route: _answered(route, {"boosted_events": [over]}))
+    page.reload()
+    loaded(page)
+    expect(page.locator(".rules li")).to_contain_text("Over")
+    expect(page.locator(".rules li")).to_contain_text("boost an event: it does nothing any more")
+    page.get_by_role("combobox", name="Rule").select_option("boosted_events")
+    page.locator("#rule-id").fill("event_2")
+    page.get_by_label("Until").fill("2020-01-01T10:00")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".rules li")).to_have_count(1)
+    assert "over" in page.get_by_label("Until").evaluate("(node) => node.validationMessage")
+    page.get_by_label("Until").fill("2199-01-01T10:00")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator(".rules li")).to_have_count(2)
+
+
+def test_a_report_that_lacks_its_sections_is_drawn(site: Site) -> None:
+    page = opened(site)
+    days = [
+        {"format": 1, "day": day, "made_at": f"{day}T12:00:00Z", "is_closed": False}
+        for day in ("2026-05-01", "2026-05-02")
+    ]
+    page.route("**/api/v1/report*", lambda route: _answered(route, {"from": "", "to": "", "reports": days}))
+    page.get_by_role("button", name="Refresh").click()
+    loaded(page)
+    expect(page.locator("#tiles .tile")).not_to_have_count(0)
+    expect(page.locator(".failed-part")).to_have_count(0)
 
 
 def _answered(route: Route, body: object, status: int = 200) -> None:

@@ -63,6 +63,7 @@ class Visit:
         card.get_by_role("button", name=button).click()
         for said in (title, says):
             expect(self.page.locator("#notice")).to_contain_text(said, timeout=60_000)
+        loaded(self.page)
         return event
 
     def sign_up(self) -> str:
@@ -155,6 +156,30 @@ def test_a_visitor_becomes_a_user_books_and_undoes_it(town: tuple[Geolocation, s
     page.get_by_role("link", name="My events").click()
     loaded(page)
     expect(page.locator("#booked .entry")).to_have_count(2)
+
+
+def test_an_event_with_odd_fields_has_its_page(visit: Visit) -> None:
+    event = str(listed(visit.page)[-1])
+    odd: dict[str, dict[str, object]] = {
+        "timezone": {"stringValue": "Mars/X"},
+        "tags": {"stringValue": "a,b"},
+        "title": {"integerValue": "7"},
+        "description": {"arrayValue": {}},
+        "city": {"mapValue": {}},
+        "price": {"doubleValue": "NaN"},
+        "currency": {"booleanValue": True},
+        "image_url": {"bytesValue": "eA=="},
+        "ends_at": {"nullValue": None},
+    }
+    for name, value in odd.items():
+        change_event(visit.suite, event, {name: value})
+        visit.open(f"event.html?id={event}")
+        expect(visit.page.locator("#event h1")).to_be_visible()
+        expect(visit.page.locator("#event [data-type=booking]")).to_be_visible()
+    expect(visit.page.locator("#event h1")).to_have_text(event)
+    for nothing in ("", "a/b", "__x__"):
+        visit.open(f"event.html?id={nothing}")
+        expect(visit.page.get_by_role("heading", level=1)).to_have_text("There is no such event")
 
 
 def test_what_is_done_without_a_connection_is_stored_once_it_is_back(visit: Visit) -> None:

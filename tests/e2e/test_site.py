@@ -6,8 +6,9 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.e2e
 CITY: Final = ("--port", "0", "--users", "200", "--events", "220", "--interactions", "2500")
 """Options of a demo whose lists have more events than they show."""
 PAGES: Final = ("", "event.html?id=EVENT", "mine.html")
+INTERACTIONS: Final = "**/api/v1/interactions"
+OUTAGE: Final = "The service does not answer at the moment."
 
 
 @pytest.fixture(scope="module")
@@ -91,9 +94,11 @@ def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Sit
     assert booked["recommendation_id"]
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#notice")).to_contain_text("No longer booked")
+    loaded(page)
     assert before[1] in listed(page)
     page.locator("#own .card").first.get_by_role("button", name="Not interested").click()
     expect(page.locator("#notice")).to_contain_text("Not interested in")
+    loaded(page)
     assert before[0] not in listed(page)
     page.reload()
     loaded(page)
@@ -163,7 +168,7 @@ def test_what_the_api_refuses_is_not_said_to_be_done(site: Site) -> None:
     page.goto(f"{site.url}/event.html?id={event}&position=-1")
     loaded(page)
     page.locator("#event").get_by_role("button", name="Book", exact=True).click()
-    expect(page.locator("#notice")).to_contain_text("That did not work.")
+    expect(page.locator("#notice")).to_contain_text("That could not be done.")
     expect(page.locator("#event").get_by_role("button", name="Book", exact=True)).to_be_visible()
     done = [(entry["type"], entry.get("event_id")) for entry in stored(page, signed_in_as(page))]
     assert ("booking", event) not in done
@@ -215,6 +220,350 @@ def test_a_call_of_the_strip_is_repeated_by_its_curl(site: Site) -> None:
     command = shlex.split(page.evaluate("navigator.clipboard.readText()"))
     answer = subprocess.run([*command, "--silent"], capture_output=True, check=True, timeout=30)
     assert [item["event_id"] for item in json.loads(answer.stdout)["items"]][: len(listed(page))] == listed(page)
+
+
+@dataclass
+class Gate:
+    """Requests to addresses of a pattern, which wait until it opens."""
+
+    sent: list[Route] = field(default_factory=list)
+    is_open: bool = False
+
+    @classmethod
+    def before(cls, page: Page, pattern: str) -> Self:
+        """Gate in front of requests of a page."""
+        gate = cls()
+        page.route(pattern, lambda route: gate._take(route))
+        return gate
+
+    def _take(self, route: Route) -> None:
+        self.sent.append(route)
+        if self.is_open:
+            route.continue_()
+
+    def open(self) -> None:
+        """Let through what waits and what comes."""
+        self.is_open = True
+        for route in self.sent:
+            route.continue_()
+
+    def types(self) -> list[str]:
+        """Types of the interactions that were sent, impressions left out."""
+        entries = [entry for route in self.sent for entry in json.loads(route.request.post_data or "")["interactions"]]
+        return [entry["type"] for entry in entries if entry["type"] != "impression"]
+
+
+def forgiven(site: Site, page: Page, *words: str) -> None:
+    """Close a page and leave out what a browser itself writes of requests that a test let fail."""
+    page.context.close()
+    site.problems[:] = [problem for problem in site.problems if not any(word in problem for word in words)]
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "words", "said"),
+    [
+        ("Book", "booking", "Booking…", "Booked"),
+        ("Save", "save", "", "Saved"),
+        ("Not interested", "dismiss", "", "Not interested in"),
+    ],
+)
+def test_a_button_says_at_once_that_it_is_under_way_and_counts_one_press(
+    site: Site, name: str, type_: str, words: str, said: str
+) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    gate = Gate.before(page, INTERACTIONS)
+    card = page.locator("#own .card").nth(2)
+    title = card.locator("h3").inner_text()
+    button = card.locator(f"[data-type={type_}]")
+    button.focus()
+    for _ in range(3):
+        page.keyboard.press("Enter")
+    card.get_by_role("button", name=name).click(force=True)
+    expect(button).to_have_attribute("aria-busy", "true")
+    expect(button).to_be_focused()
+    expect(page.locator("#notice")).to_be_hidden()
+    expect(page.locator("#spoken")).to_contain_text("…")
+    assert button.inner_text() == words
+    page.wait_for_timeout(300)
+    gate.open()
+    expect(page.locator("#notice")).to_contain_text(f"{said} {title}")
+    loaded(page)
+    assert gate.types() == [type_]
+    gate = Gate.before(page, INTERACTIONS)
+    undo = page.locator("#notice .undo")
+    undo.click()
+    expect(undo).to_have_text("Undoing…")
+    undo.click(force=True)
+    page.wait_for_timeout(300)
+    gate.open()
+    expect(undo).to_have_text("Undo")
+    expect(page.locator("#notice p").first).not_to_have_text(f"{said} {title}.")
+    loaded(page)
+    assert len(gate.types()) == 1
+
+
+def test_a_booking_can_be_undone_before_the_lists_have_followed_it(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    gate = Gate.before(page, "**/api/v1/recommendations*")
+    event = str(listed(page)[2])
+    page.locator("#own .card").nth(2).get_by_role("button", name="Book").click()
+    expect(page.locator("#notice")).to_contain_text("Booked")
+    page.locator("#notice .undo").click()
+    expect(page.locator("#notice")).to_contain_text("No longer booked")
+    gate.open()
+    loaded(page)
+    expect(page.locator("#notice")).to_contain_text("No longer booked")
+    assert event in listed(page)
+
+
+def test_what_is_stored_slowly_keeps_its_dialog_until_it_is_stored(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    page.locator("#interests").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Near").select_option("Old Harbour")
+    page.route("**/demo/users/*", lambda route: route.fulfill(status=503, json={"detail": "the store rests"}))
+    dialog.get_by_role("button", name="Show me").click()
+    expect(dialog.get_by_role("alert")).to_have_text(f"{OUTAGE} It is not your fault. Try again in a moment.")
+    page.unroute("**/demo/users/*")
+    gate = Gate.before(page, "**/demo/users/*")
+    dialog.get_by_role("button", name="Show me").click()
+    expect(dialog.locator(".main")).to_have_text("Choosing…")
+    dialog.locator(".main").click(force=True)
+    page.wait_for_timeout(200)
+    assert len(gate.sent) == 1
+    gate.open()
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#notice")).to_contain_text("Chosen.")
+    expect(page.locator("#interests")).to_contain_text("Old Harbour")
+    forgiven(site, page, "503")
+
+
+def test_an_erasure_is_under_way_until_it_is_done_and_says_what_came_of_it(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 3)
+    page.goto(f"{site.url}/mine.html")
+    loaded(page)
+    page.get_by_role("button", name="Forget me").click()
+    dialog, pattern = page.get_by_role("dialog"), "**/api/v1/users/*"
+    page.route(pattern, lambda route: route.abort())
+    dialog.locator("#erase").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("There is no connection.", timeout=30_000)
+    page.unroute(pattern)
+    gate = Gate.before(page, pattern)
+    dialog.locator("#erase").click()
+    expect(dialog.locator("#erase")).to_have_text("Erasing…")
+    page.keyboard.press("Escape")
+    dialog.get_by_role("button", name="Keep it").click()
+    expect(dialog).to_be_visible()
+    gate.open()
+    expect(page.locator("#notice")).to_contain_text(re.compile(r"Erased \d+ documents?\."))
+    forgiven(site, page, "ERR_FAILED")
+
+
+def test_a_switch_that_could_not_be_stored_is_as_before(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    page.goto(f"{site.url}/mine.html")
+    loaded(page)
+    page.route("**/profiling", lambda route: route.fulfill(status=500, json={"detail": "KeyError"}))
+    page.locator("#profiling").click()
+    expect(page.locator("#notice")).to_contain_text(OUTAGE)
+    expect(page.locator("#profiling")).to_be_checked()
+    forgiven(site, page, "500")
+
+
+@pytest.mark.parametrize("position", [0, -1], ids=["without an answer", "refused"])
+def test_a_sign_in_says_what_became_of_the_booking_that_it_was_for(site: Site, position: int) -> None:
+    page = site.visit()
+    event = listed(page)[0]
+    page.goto(f"{site.url}/event.html?id={event}&position={position}")
+    loaded(page)
+    if position == 0:
+        page.route(INTERACTIONS, lambda route: route.fulfill(status=503, json={"detail": "the store rests"}))
+    page.locator("#event [data-type=booking]").click()
+    page.get_by_label("Your name").fill("Vera")
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#leave")).to_be_visible(timeout=30_000)
+    if position == 0:
+        expect(page.locator("#notice")).to_contain_text("Booked")
+        expect(page.locator("#notice")).to_contain_text(f"{OUTAGE} It is kept here, and sent later.")
+    else:
+        expect(page.locator("#notice")).to_contain_text("That could not be done.")
+        expect(page.locator("#notice")).not_to_contain_text("Booked")
+        assert page.evaluate("Object.entries(localStorage).filter(([name]) => /states/.test(name))") == []
+    forgiven(site, page, "503")
+
+
+def test_what_a_visitor_s_browser_knows_becomes_the_user_s(site: Site) -> None:
+    page = site.visit()
+    did = {}
+    for state, name, said in (("save", "Save", "Saved"), ("dismiss", "Not interested", "Not interested in")):
+        card = page.locator("#own .card").nth(2)
+        did[state] = [card.get_attribute("data-event")]
+        card.get_by_role("button", name=name).click()
+        expect(page.locator("#notice")).to_contain_text(said)
+        loaded(page)
+    page.locator("#enter").click()
+    page.get_by_label("Your name").fill("Vera")
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
+    expect(page.locator("#own h2")).to_have_text("For Vera")
+    known = "Object.entries(localStorage).filter(([name]) => name.startsWith('marquee.states.'))"
+    [[name, states]] = page.evaluate(known)
+    assert name == f"marquee.states.{signed_in_as(page)}"
+    assert json.loads(states) == did
+    look_as(page, 3)
+    assert [name for name, _ in page.evaluate(known) if name == "marquee.states."] == []
+
+
+ODD: Final[dict[str, list[Any]]] = {
+    "title": [7, "", "  ", ["a"], {"de": "b"}, True, None],
+    "description": [7, ["a"], {}, True, None],
+    "category": [7, ["Music"], {}, False, ""],
+    "city": [7, ["x"], {"lat": 1}],
+    "tags": ["a,b", 7, {"a": 1}, [1, None, {}, "jazz"], None],
+    "starts_at": ["soon", 7, "", [], {}, "9999-01-01T00:00:00Z", "2026-13-45T00:00:00Z", None],
+    "ends_at": ["later", True, {}, "0001-01-01T00:00:00Z"],
+    "timezone": ["Mars/X", 7, "", [], {}, "+99:99"],
+    "price": ["12", -1, [], {}, True, None],
+    "currency": ["euros", 7, [], {}, "€", "E"],
+    "image_url": ["javascript:alert(1)", "data:text/html,x", "https://[", 7, [], {}, ""],
+    "location": ["here", 7, []],
+    "status": [7, []],
+}
+"""Odd values of the fields of an event's document, as any program may write them."""
+
+
+def test_odd_fields_of_documents_are_left_out_and_break_no_page(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    user, event = signed_in_as(page), str(listed(page)[0])
+    page.request.post(
+        f"{site.url}/api/v1/interactions",
+        data={"user_id": user, "interactions": [{"type": kind, "event_id": event} for kind in ("booking", "save")]},
+    )
+    sound = {"event_id": event, "title": "A title", "starts_at": "2099-05-01T18:00:00Z", "timezone": "Europe/Paris"}
+    document: dict[str, Any] = {}
+    page.route("**/demo/events*", lambda route: route.fulfill(json=[document]))
+    rounds = max(map(len, ODD.values()))
+    for number in range(rounds):
+        odd = {name: values[number % len(values)] for name, values in ODD.items()}
+        document = {**sound, **odd} if number % 2 else {"event_id": event, **odd}
+        page.goto(f"{site.url}/event.html?id={event}")
+        loaded(page)
+        expect(page.get_by_role("heading", level=1)).to_have_text(event)
+        assert page.locator("#event [data-type=booking], #event [data-type=cancel]").count() == 1
+        page.goto(f"{site.url}/mine.html")
+        loaded(page)
+        expect(page.locator(".entry h3").first).to_have_text(event)
+    read = page.evaluate(
+        """async ([odd, sound]) => {
+          const { eventOf, profileOf } = await import("/site/documents.js");
+          const kept = {};
+          for (const [name, values] of Object.entries(odd)) {
+            for (const value of values) {
+              const { title, [name]: found, ...others } = eventOf({ ...sound, [name]: value });
+              (kept[name] ??= []).push([name === "title" ? title : found, title, others.starts_at ?? null]);
+            }
+          }
+          const profiles = [null, [], { preferred_categories: "Music", location: "home", profiling: "no" },
+            { preferred_categories: [1, "Music"], location: { lat: "1", lng: 2 } }, { location: { lat: 91, lng: 0 } }];
+          return [kept, profiles.map(profileOf), profileOf({ location: { lat: 0, lng: 0 }, profiling: false })];
+        }""",
+        [ODD, sound],
+    )
+    kept, profiles, whole = read
+    assert {found for found, *_ in kept["title"]} == {event}
+    for name, values in kept.items():
+        if name in ("title", "status", "location"):
+            continue
+        for found, title, starts_at in values:
+            assert found in (None, [], ["jazz"], "euros", "€", "E"), name
+            assert title == "A title"
+            assert starts_at == (None if name == "starts_at" else "2099-05-01T18:00:00.000Z")
+    assert [profile["interests"] for profile in profiles] == [[], [], [], ["Music"], []]
+    assert all(profile["location"] is None and profile["profiling"] for profile in profiles)
+    assert whole == {"interests": [], "location": {"lat": 0, "lng": 0}, "profiling": False}
+
+
+@pytest.mark.parametrize("path", ["", "event.html?id=event_1", "mine.html"])
+@pytest.mark.parametrize("fault", ["offline", "5xx", "no JSON"])
+def test_a_visitor_reads_a_sentence_and_can_try_again_where_the_service_fails(
+    site: Site, path: str, fault: str
+) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    page.evaluate(
+        "Object.keys(localStorage).filter((name) => /last/.test(name)).forEach((name) => localStorage.removeItem(name))"
+    )
+
+    def fail(route: Route) -> None:
+        if fault == "offline":
+            route.abort()
+        elif fault == "5xx":
+            route.fulfill(status=503, json={"detail": "google.api_core.exceptions.Unavailable: 503"})
+        else:
+            route.fulfill(body="<h1>Bad gateway</h1>")
+
+    patterns = ("**/api/v1/**", "**/demo/events*", "**/demo/users/*")
+    for pattern in patterns:
+        page.route(pattern, fail)
+    page.goto(f"{site.url}/{path}")
+    expect(page.locator("#failure")).to_be_visible(timeout=60_000)
+    loaded(page)
+    shown = page.locator("#main").inner_text() + page.locator("#notice").inner_text()
+    expected = "There is no connection." if fault == "offline" else OUTAGE
+    assert expected in shown or "That did not work." in shown
+    assert not re.search(r"expected|status|/api|/demo|50\d|undefined|JSON|fetch|Error|Unavailable", shown)
+    for pattern in patterns:
+        page.unroute(pattern)
+    page.locator("#failure").get_by_role("button", name="Try again").click()
+    expect(page.locator("#failure")).to_have_count(0)
+    loaded(page)
+    assert page.locator(".card, .entry, #booked").count()
+    forgiven(site, page, "503", "ERR_FAILED")
+
+
+def test_a_page_whose_modules_do_not_come_says_so(site: Site) -> None:
+    page = site.visit()
+    for module in ("**/site/wording.js", "**/backend.js"):
+        page.route(module, lambda route: route.abort())
+        for path in PAGES:
+            page.goto(f"{site.url}/{path}")
+            expect(page.locator("#failure")).to_contain_text("This page could not be loaded")
+            loaded(page)
+        page.unroute(module)
+    page.locator("#failure button").click()
+    expect(page.locator("#failure")).to_have_count(0)
+    forgiven(site, page, "ERR_FAILED")
+
+
+def test_an_action_whose_lists_do_not_follow_is_still_said_to_be_done(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    page.route("**/api/v1/recommendations*", lambda route: route.fulfill(status=500, json={"detail": "KeyError"}))
+    page.evaluate("localStorage.removeItem(`marquee.last.${JSON.parse(localStorage['marquee.demo.account']).userId}`)")
+    dismissed = listed(page)[1]
+    page.locator("#own .card").nth(1).get_by_role("button", name="Not interested").click()
+    expect(page.locator("#notice")).to_contain_text("Not interested in")
+    expect(page.locator("#notice")).to_contain_text(f"Your lists are as before. {OUTAGE}")
+    assert dismissed not in listed(page)
+    expect(page.locator("#notice").get_by_role("button", name="Undo")).to_be_visible()
+    page.locator(".calls summary").click()
+    expect(page.locator(".calls code.bad").first).to_contain_text("KeyError")
+    forgiven(site, page, "500")
+
+
+@pytest.mark.parametrize("clipboard", ["undefined", "{ writeText: async () => { throw new Error('no'); } }"])
+def test_a_command_that_cannot_be_copied_is_selected(site: Site, clipboard: str) -> None:
+    page = site.visit()
+    page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{ value: {clipboard} }})")
+    page.locator(".calls summary").click()
+    page.locator(".calls li button").first.click()
+    expect(page.locator("#notice")).to_contain_text("The browser does not let this page copy.")
+    assert page.evaluate("String(getSelection())").startswith("curl ")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

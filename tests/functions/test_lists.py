@@ -356,6 +356,30 @@ def test_invalid_rules_are_refused_by_field(client: FlaskClient) -> None:
         assert (response.status_code, response.get_json(force=True)["field"]) == (400, field)
 
 
+def test_a_rule_that_is_over_is_refused_unless_it_is_stored(client: FlaskClient, clock: Clock) -> None:
+    ends = (clock.now + timedelta(seconds=1)).isoformat()
+    boosted = {"boosted_events": [{"event_id": "jazz_1", "strength": 2.0, "ends_at": ends}]}
+    stored = client.put(f"{API}/rules", json=boosted).get_json()
+    clock.forward()
+    kept = client.put(f"{API}/rules", json={**stored, "max_per_organizer": 3})
+    assert (kept.status_code, client.get(f"{API}/rules").get_json()) == (200, {**stored, "max_per_organizer": 3})
+    for kind in ("pinned", "boosted_events"):
+        response = client.put(f"{API}/rules", json={kind: [{"event_id": "jazz_2", "ends_at": ends}]})
+        assert (response.status_code, response.get_json(force=True)["field"]) == (400, "ends_at")
+    assert client.get(f"{API}/rules").get_json()["boosted_events"] == stored["boosted_events"]
+
+
+@pytest.mark.parametrize("dates", ["overlaps", "starts"])
+@pytest.mark.parametrize("path", LISTS)
+def test_limits_in_the_wrong_order_are_refused_by_field(trained: FlaskClient, path: str, dates: str) -> None:
+    period = {"from": "2026-05-03T00:00:00Z", "dates": dates}
+    for until in ("2026-05-03T02:00:00+02:00", "2026-05-03T03:00:00+02:00"):
+        assert trained.get(API + path, query_string={**period, "to": until}).status_code == 200
+    for until in ("2026-05-02T23:59:59Z", "2026-05-03T01:00:00+02:00"):
+        response = trained.get(API + path, query_string={**period, "to": until})
+        assert (response.status_code, response.get_json(force=True)["field"]) == (400, "to")
+
+
 @pytest.mark.parametrize(("token", "status"), [(None, 401), ("user:alice", 403), ("admin:root", 200)])
 def test_rules_are_for_admins(wire: Wire, client: FlaskClient, token: str | None, status: int) -> None:
     wire(require_auth=True)

@@ -33,6 +33,16 @@ include-operation-id = "getReport"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, "5xx"]
 
 [[operations]]
+# The end of a valid period may come before its beginning.
+include-operation-id = ["getRecommendations", "getSimilarEvents", "getPopularEvents", "getTrendingEvents"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, "5xx"]
+
+[[operations]]
+# The time of a new rule is to come.
+include-operation-id = "putRules"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, "5xx"]
+
+[[operations]]
 # Shares add up, times follow each other, names differ, versions exist; and there may be too many experiments.
 include-operation-id = "putExperiment"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 409, "5xx"]

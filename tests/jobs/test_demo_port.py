@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.simulator.demo import main as simulated
 from jobs import demo
 from tests.demo import demo as demo_server
 
@@ -32,6 +33,24 @@ def test_a_port_in_use_is_told_of_before_anything_is_done(capsys: pytest.Capture
     said = capsys.readouterr().err
     assert f"error: --port: expected a free port, or 0 for any (Address already in use), got {port}" in said
     assert "generating" not in said
+
+
+def test_a_demo_names_the_settings_that_it_ignores(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARQUEE_MODEL", "popularity")
+    monkeypatch.setenv("MARQUEE_EXPLORATION", "0.1")
+    monkeypatch.setenv("MARQUEE_FRIENDS", "")
+    with socket.socket() as taken:
+        # Nothing else is done: the port is in use.
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert demo.main(["--port", port]) == 2
+        with pytest.raises(SystemExit):
+            simulated(["--port", port])
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert said == ["warning: the demo has settings of its own and ignores MARQUEE_EXPLORATION, MARQUEE_MODEL"] * 2
 
 
 def test_a_demo_starts_again_at_once_on_the_port_of_one_that_has_ended(tmp_path: Path) -> None:

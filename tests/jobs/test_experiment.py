@@ -43,6 +43,11 @@ def test_json_is_the_analysis_as_it_is_stored(bucket: str, capsys: pytest.Captur
     assert found["history"]
 
 
-def test_an_experiment_without_an_analysis_is_told(bucket: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["other", "--objects", bucket]) == 0
-    assert capsys.readouterr().out.startswith("There is no analysis of 'other'")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_an_experiment_without_an_analysis_is_an_error(
+    bucket: str, options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["other", *options, "--objects", bucket]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: there is no analysis of 'other' in {bucket}: no experiment has this id")
+    assert said.out == ""

@@ -32,6 +32,11 @@ function replaced(name, value) {
   ends.push(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
 }
 
+/** Waits until something holds, however long this machine takes. */
+async function until(holds) {
+  while (!holds()) await new Promise((done) => setTimeout(done, 5));
+}
+
 const failure = (promise) => promise.then(() => assert.fail("expected an error"), (error) => error);
 const posts = (server) => server.asked.filter(({ url }) => url === "/interactions").map(({ body }) => body);
 const entries = (server) => posts(server).flatMap((body) => body.interactions);
@@ -137,17 +142,38 @@ describe("errors", () => {
 
   test("an abort rejects with the signal's reason, before, during and between tries", async () => {
     const reason = new Error("left the page");
-    const { server, marquee } = await started([silent, problem(503)], { retries: 5 });
+    const stop = new AbortController();
+    const during = () => stop.abort(reason);
+    const { server, marquee } = await started([during], { retries: 5 });
     assert.equal(await failure(marquee.popular({ signal: AbortSignal.abort(reason) })), reason);
     assert.equal(server.asked.length, 0);
-    for (const wait of [60, 60]) {
-      const stop = new AbortController();
-      setTimeout(() => stop.abort(reason), wait);
-      assert.equal(await failure(marquee.popular({ signal: stop.signal })), reason);
-    }
-    await new Promise((done) => setTimeout(done, 600));
+    assert.equal(await failure(marquee.popular({ signal: stop.signal })), reason);
+    server.answers.push(problem(503, { "Retry-After": "1" }));
+    const between = new AbortController();
+    marquee.on("request", () => between.abort(reason));
+    assert.equal(await failure(marquee.popular({ signal: between.signal })), reason);
+    await new Promise((done) => setTimeout(done, 1_200));
     assert.equal(server.asked.length, 2);
   });
+
+  const lone = "\ud800";
+  for (const [name, call] of Object.entries({
+    similar: (m) => m.similar(lone), audience: (m) => m.audience(lone), data: (m) => m.data(lone), forget: (m) => m.forget(lone),
+    allowProfiling: (m) => m.allowProfiling(lone, true), activate: (m) => m.activate(lone),
+    "recommendations of a user": (m) => m.recommendations({ userId: lone }), "a list with a tag": (m) => m.popular({ tags: ["a", lone] }),
+    "a cursor": (m) => m.data("alice", { cursor: lone }), "a number too large for JSON": (m) => m.rank([1n]),
+    "a symbol": (m) => m.similar(Symbol("x")),
+  })) {
+    test(`what cannot be sent, ${name}, rejects with a typed error, and is not asked`, async () => {
+      const { server, marquee } = await started([], { retries: 2, fallback: () => [] });
+      let promise;
+      assert.doesNotThrow(() => (promise = call(marquee)));
+      const error = await failure(promise);
+      assert.ok(error instanceof MarqueeError, `${error}`);
+      assert.deepEqual([error.code, error.status, error.cause instanceof Error], ["bad_request", 400, true]);
+      assert.equal(server.asked.length, 0);
+    });
+  }
 });
 
 describe("retries", () => {
@@ -198,6 +224,22 @@ describe("fallback lists", () => {
       assert.deepEqual([list.fallback, list.recommendation_id, list.items[0].reasons], [true, "", []]);
     });
   }
+
+  for (const [name, fallback] of Object.entries({
+    undefined: () => undefined, null: () => null, text: () => "events", object: async () => ({ items: [] }), number: () => 7,
+    "an error": () => { throw new TypeError("no cache"); }, "a rejection": () => Promise.reject(new Error("no cache")),
+  })) {
+    test(`that are none, ${name}, leave the call's own error`, async () => {
+      const { marquee } = await started([problem(503)], { fallback });
+      const error = await failure(marquee.popular());
+      assert.deepEqual([error instanceof MarqueeError, error.code, error.status], [true, "unavailable", 503]);
+    });
+  }
+
+  test("leave out what is no event", async () => {
+    const { marquee } = await started([problem(503)], { fallback: () => [null, undefined, { event_id: "e" }] });
+    assert.deepEqual((await marquee.popular()).items.map(({ event_id }) => event_id), ["e"]);
+  });
 
   test("do not hide a mistake", async () => {
     const { marquee } = await started([problem(400)], { fallback: async () => items });
@@ -262,7 +304,8 @@ describe("queue", () => {
     cyclic.self = cyclic;
     for (const [type, target, details] of [
       [], [null, null, null], ["view", {}, 5], ["view", "e", cyclic], ["view", 1n], [Symbol("x"), "e"], ["view", "e", { value: 1n }],
-      ["search", "x".repeat(100_000)],
+      ["search", "x".repeat(100_000)], ["view", "\ud800"], ["view", "e", { get value() { throw new Error("odd"); } }],
+      ["view", "e", new Proxy({}, { ownKeys() { throw new Error("odd"); } })],
     ]) {
       assert.doesNotThrow(() => marquee.track(type, target, details));
     }
@@ -299,10 +342,10 @@ describe("queue", () => {
   });
 
   test("a batch goes by itself, and after a failure later", async () => {
-    const { server, marquee } = await started([problem(503)], { flushAfterMs: 20 });
+    const { server, marquee, told } = await started([problem(503)], { flushAfterMs: 20 });
     marquee.track("view", "e");
-    await new Promise((done) => setTimeout(done, 200));
-    assert.equal(server.asked.length, 1);
+    await until(() => told.length);
+    assert.deepEqual([server.asked.length, told[0][0]], [1, "error"]);
     marquee.track("view", "f");
     await new Promise((done) => setTimeout(done, 200));
     assert.equal(server.asked.length, 1);
@@ -501,8 +544,7 @@ describe("page", () => {
     marquee.track("view", "e");
     assert.equal((await marquee.flush()).waiting, 1);
     shown.window.dispatchEvent(new Event("online"));
-    await new Promise((done) => setTimeout(done, 200));
-    assert.equal(server.asked.length, 2);
+    await until(() => server.asked.length === 2);
     assert.equal((await marquee.flush()).waiting, 0);
   });
 

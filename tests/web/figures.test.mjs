@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 
-import { METRICS, begin, broken, columns, compared, episodes, moves, odd, summed } from "../../web/dashboard/figures.js";
+import { METRICS, begin, broken, columns, compared, episodes, moves, odd, readable, summed } from "../../web/dashboard/figures.js";
 
 const report = (day, feedback = {}, others = {}) => ({ day, feedback, operations: {}, model: {}, alerts: [], ...others });
 
@@ -60,4 +60,11 @@ it("adds up documents with odd values", () => {
 it("says what moved in a list", () => {
   const list = (...ids) => ids.map((id) => ({ event_id: id }));
   assert.deepEqual([...moves(list("a", "b", "c"), list("c", "a", "d"))], [["c", 2], ["a", -1], ["d", "new"]]);
+});
+
+it("reads a report that lacks sections as one whose sections are empty", () => {
+  const bare = readable({ day: "2026-05-01", feedback: null, alerts: "none" });
+  assert.deepEqual([bare.feedback, bare.operations, bare.model, bare.alerts], [{}, {}, {}, []]);
+  for (const metric of Object.values(METRICS)) assert.equal(compared([bare], metric).value, null);
+  assert.deepEqual([odd([bare]), episodes([bare]), broken([bare], "list")], [[], [], []]);
 });

@@ -1,6 +1,6 @@
 import { el } from "../site/dom.js";
 import { formats, shown, timeText, words } from "./figures.js";
-import { asked, blank, choice, grid, mark, say } from "./view.js";
+import { asked, blank, choice, field, grid, mark, say } from "./view.js";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
@@ -66,17 +66,9 @@ function interval({ relative, relative_low: low, relative_high: high }, widest) 
 
 async function halt(experiment, calls) {
   const { experiment_id: id, analysis: _, ...stored } = experiment;
-  if (!(await asked(`Stop ${id}?`, "Everybody gets the lists of those who are in no experiment, within a minute. It cannot be begun again under this id.", "Stop it"))) return;
-  await store(calls, id, { ...stored, ends_at: new Date(Date.now() + MINUTE_MS).toISOString() }, `${id} ends in a minute.`);
-}
-
-async function store(calls, id, experiment, text) {
-  try {
-    await calls.put(id, experiment);
-    say(text);
-  } catch (error) {
-    say(`That did not work: ${error.message}`);
-  }
+  const text = "Everybody gets the lists of those who are in no experiment, within a minute. It cannot be begun again under this id.";
+  const stop = () => calls.put(id, { ...stored, ends_at: new Date(Date.now() + MINUTE_MS).toISOString() });
+  if (await asked({ title: `Stop ${id}?`, text, confirm: "Stop it", doing: "Stopping…" }, stop)) say(`${id} ends in a minute.`);
 }
 
 const CHANGES = { diversity: "More diverse lists", hand: "Weights set by hand", popularity: "Popular events only" };
@@ -84,25 +76,25 @@ const SETTINGS = { diversity: { diversity: 0.3 }, hand: { weights: "hand" }, pop
 
 function form(calls) {
   const given = { change: "diversity", metric: "ctr" };
-  const id = el("input", { class: "text", required: true, maxlength: "128", autocomplete: "off", placeholder: "diverse-lists" });
+  const id = el("input", { class: "text", required: true, pattern: ".*\\S.*", maxlength: "128", autocomplete: "off", placeholder: "diverse-lists" });
   const days = el("input", { class: "text", type: "number", min: "1", max: "92", value: "28", required: true });
   const share = el("input", { class: "text", type: "number", min: "1", max: "50", value: "50", required: true });
   const begun = async (event) => {
     event.preventDefault();
-    const start = Date.now() + MINUTE_MS;
+    const name = id.value.trim();
     const part = Number(share.value) / 100;
-    const experiment = {
+    const planned = (start) => ({
       variants: [{ name: "as-now", share: part }, { name: given.change, share: part, ...SETTINGS[given.change] }],
       starts_at: new Date(start).toISOString(), ends_at: new Date(start + Number(days.value) * DAY_MS).toISOString(), metric: given.metric,
-    };
+    });
     const text = `${formats.percent(part)} of the users get lists as now, as many others: ${CHANGES[given.change].toLowerCase()}. It begins in a minute.`;
-    if (await asked(`Begin ${id.value}?`, text, "Begin")) await store(calls, id.value.trim(), experiment, `${id.value} begins in a minute.`);
+    const begin = () => calls.put(name, planned(Date.now() + MINUTE_MS));
+    if (await asked({ title: `Begin ${name}?`, text, confirm: "Begin", doing: "Beginning…" }, begin)) say(`${name} begins in a minute.`);
   };
-  const field = (text, input) => el("label", { class: "field" }, el("span", {}, text), input);
   return el("details", {},
     el("summary", {}, "Begin an experiment"),
     el("form", { class: "adding", "aria-label": "Begin an experiment", onsubmit: begun },
-      field("Id", id), choice("Change", Object.entries(CHANGES), given.change, (name) => { given.change = name; }),
+      field("Id of the experiment", id), choice("Change", Object.entries(CHANGES), given.change, (name) => { given.change = name; }),
       choice("Metric that decides", Object.entries(METRICS), given.metric, (name) => { given.metric = name; }),
       field("Days", days), field("Share of users in each arm, %", share), el("button", { class: "main" }, "Begin…")));
 }

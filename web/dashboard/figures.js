@@ -29,6 +29,15 @@ export const METRICS = {
   price: { label: "Price", of: (report) => report.operations.price_usd, format: formats.dollars, better: -1, means: "of a day" },
 };
 
+const SECTIONS = ["feedback", "operations", "model", "forecast", "calibration"];
+
+/** Report whose sections are all there, empty where it lacks one: a day may have had nothing to make it of. */
+export const readable = (report) => ({
+  ...report,
+  ...Object.fromEntries(SECTIONS.map((name) => [name, report[name] ?? {}])),
+  alerts: Array.isArray(report.alerts) ? report.alerts : [],
+});
+
 /** POSIX seconds of the beginning of a UTC day such as "2026-05-01". */
 export const begin = (day) => Date.parse(`${day}T00:00:00Z`) / 1_000;
 

@@ -1,7 +1,7 @@
 import { el } from "../site/dom.js";
 import { chart } from "./chart.js";
 import { begin, formats, shown, timeText, words } from "./figures.js";
-import { asked, blank, choice, grid, mark, say } from "./view.js";
+import { asked, blank, choice, grid, mark, say, toggle } from "./view.js";
 
 const ACCURACY = "ndcg@10";
 const TONES = { published: "good", refused: "mild", yielded: "plain", failed: "bad" };
@@ -26,15 +26,9 @@ export function models(found, activate) {
 }
 
 async function rollBack(model, activate) {
-  const hold = el("label", { class: "switch" }, el("input", { type: "checkbox", role: "switch", name: "hold", checked: true }), el("span", {}, "Hold it: no training replaces it"));
-  const given = await asked(`Activate ${model.version}?`, `All lists will be by this model, trained ${timeText(model.trained_at)}, within half a minute.`, "Activate", hold);
-  if (!given) return;
-  try {
-    await activate(model.version, given.has("hold"));
-    say(`${model.version} serves now.`);
-  } catch (error) {
-    say(`That did not work: ${error.message}`);
-  }
+  const text = `All lists will be by this model, trained ${timeText(model.trained_at)}, within half a minute.`;
+  const question = { title: `Activate ${model.version}?`, text, confirm: "Activate", doing: "Activating…", parts: [toggle("hold", "Hold it: no training replaces it")] };
+  if (await asked(question, (given) => activate(model.version, given.has("hold")))) say(`${model.version} serves now.`);
 }
 
 /** Trainings with their phases, price and accuracy. */

@@ -1,6 +1,7 @@
+import { pressed } from "../site/busy.js";
 import { byId, el } from "../site/dom.js";
 import { moves, timeText } from "./figures.js";
-import { blank, choice, mark, say } from "./view.js";
+import { blank, choice, field, mark, say, told } from "./view.js";
 
 const KINDS = {
   pinned: { label: "Pin an event", id: "event_id", tells: "on top of recommendations" },
@@ -25,8 +26,9 @@ export function editor(stored, calls) {
   const result = el("div", { class: "preview", "aria-live": "polite" });
   const cap = el("input", { class: "text", type: "number", min: "1", max: "100", value: rules.max_per_organizer ?? "", placeholder: "no limit", onchange: () => change({ max_per_organizer: cap.value ? Number(cap.value) : undefined }) });
   const user = el("input", { class: "text", name: "user", placeholder: "somebody without a history", autocomplete: "off", oninput: () => soon() });
-  const save = el("button", { type: "button", class: "main", onclick: () => store() }, "Save rules");
+  const save = el("button", { type: "button", class: "main", onclick: pressed("Saving…", store) }, "Save rules");
   const discard = el("button", { type: "button", onclick: () => { rules = structuredClone(saved); cap.value = rules.max_per_organizer ?? ""; draw(); } }, "Discard changes");
+  const heading = el("h3", { tabindex: "-1" }, "In force after saving");
 
   function change(parts) {
     rules = Object.fromEntries(Object.entries({ ...rules, ...parts }).filter(([, value]) => value !== undefined && !(Array.isArray(value) && !value.length)));
@@ -43,18 +45,21 @@ export function editor(stored, calls) {
     const listed = Object.entries(KINDS).flatMap(([kind, about]) => (rules[kind] ?? []).map((entry, place) => row(kind, about, entry, place)));
     entries.replaceChildren(listed.length ? el("ul", { class: "rules" }, ...listed) : blank("No rule is in force.", "Lists are as the model ranks them. Add a rule below, or from an event of the preview."));
     const isChanged = JSON.stringify(rules) !== JSON.stringify(saved);
+    // A disabled button would lose the keyboard's focus.
+    if (!isChanged && [save, discard].includes(document.activeElement)) heading.focus({ preventScroll: true });
     save.disabled = discard.disabled = !isChanged;
     soon();
   }
 
   function row(kind, { label, id, tells }, entry, place) {
     const target = id ? entry[id] : entry;
-    const details = [titles.get(target) && target, entry.strength != null && `by ${entry.strength} standard deviation${entry.strength === 1 ? "" : "s"}`, tells, entry.starts_at && `from ${timeText(entry.starts_at)}`, entry.ends_at && `until ${timeText(entry.ends_at)}`];
+    const isOver = entry.ends_at && Date.parse(entry.ends_at) <= Date.now();
+    const details = [isOver && `${label.toLowerCase()}: it does nothing any more`, titles.get(target) && target, entry.strength != null && `by ${entry.strength} standard deviation${entry.strength === 1 ? "" : "s"}`, tells, entry.starts_at && `from ${timeText(entry.starts_at)}`, entry.ends_at && `until ${timeText(entry.ends_at)}`];
     const drop = () => {
       change({ [kind]: rules[kind].filter((_, other) => other !== place) });
       (entries.querySelector("button") ?? byId("rule-id")).focus();
     };
-    return el("li", {}, mark(label.split(" ")[0], kind.startsWith("blocked") ? "bad" : "mild"),
+    return el("li", {}, isOver ? mark("Over") : mark(label.split(" ")[0], kind.startsWith("blocked") ? "bad" : "mild"),
       el("span", {}, el("strong", { dir: "auto" }, titles.get(target) ?? target), el("span", { class: "quiet" }, details.filter(Boolean).join(", "))),
       el("button", { type: "button", class: "bare", "aria-label": `Remove: ${label.toLowerCase()}, ${target}`, onclick: drop }, "Remove"));
   }
@@ -75,7 +80,7 @@ export function editor(stored, calls) {
       result.replaceChildren(compared(found));
       if (focused) ([...result.querySelectorAll("button")].find((button) => button.getAttribute("aria-label") === focused) ?? user).focus({ preventScroll: true });
     } catch (error) {
-      if (mine === asking) result.replaceChildren(el("div", { class: "blank failed-part", role: "alert" }, el("p", {}, el("strong", {}, "There is no preview. "), error.message), el("button", { type: "button", onclick: preview }, "Try again")));
+      if (mine === asking) result.replaceChildren(el("div", { class: "blank failed-part", role: "alert" }, el("p", {}, el("strong", {}, "There is no preview. "), told(error)), el("button", { type: "button", onclick: pressed("Trying again…", preview) }, "Try again")));
     } finally {
       if (mine === asking) result.removeAttribute("aria-busy");
     }
@@ -98,24 +103,22 @@ export function editor(stored, calls) {
   }
 
   async function store() {
-    save.disabled = true;
     try {
       saved = await calls.save(rules);
       rules = structuredClone(saved);
       say("The rules are saved. All instances follow within a minute.");
       draw();
     } catch (error) {
-      save.disabled = false;
-      say(`The rules were not saved: ${error.message}`);
+      say(`The rules were not saved: ${told(error)}`);
     }
   }
 
   draw();
   return el("div", { class: "editor" },
     el("div", { class: "panel in-two" },
-      el("div", { class: "stack" }, el("h3", {}, "In force after saving"), entries, el("div", { class: "buttons" }, save, discard)),
-      el("div", { class: "stack" }, el("h3", {}, "Change the rules"), form(add), el("label", { class: "field" }, el("span", {}, "Events of one organizer in a list, at most"), cap))),
-    el("div", { class: "panel" }, el("h3", {}, "Preview"), el("label", { class: "field" }, el("span", {}, "List of the user"), user), result));
+      el("div", { class: "stack" }, heading, entries, el("div", { class: "buttons" }, save, discard)),
+      el("div", { class: "stack" }, el("h3", {}, "Change the rules"), form(add), field("Events of one organizer in a list, at most", cap))),
+    el("div", { class: "panel" }, el("h3", {}, "Preview"), field("List of the user", user), result));
 }
 
 function shownItem(item, badge, acts) {
@@ -133,19 +136,25 @@ function form(add) {
   const target = el("input", { class: "text", id: "rule-id", required: true, pattern: ".*\\S.*", maxlength: "128", autocomplete: "off" });
   const strength = el("input", { class: "text", type: "number", required: true, disabled: true, min: "0", max: "10", step: "0.1", value: "1" });
   const ends = el("input", { class: "text", type: "datetime-local" });
-  const strengthField = el("label", { class: "field", hidden: true }, el("span", {}, "Strength, standard deviations"), strength);
-  const endsField = el("label", { class: "field" }, el("span", {}, "Until (optional)"), ends);
+  const strengthField = field("Strength, standard deviations", strength, { hidden: true });
+  const endsField = field("Until (optional)", ends);
+  const check = () => ends.setCustomValidity(KINDS[kind].id && ends.value && new Date(ends.value) <= Date.now() ? "This time is over: choose one to come." : "");
+  ends.addEventListener("input", check);
   const chooser = choice("Rule", Object.entries(KINDS).map(([name, { label }]) => [name, label]), kind, (chosen) => {
     kind = chosen;
     strengthField.hidden = strength.disabled = !KINDS[kind].hasStrength;
     endsField.hidden = !KINDS[kind].id;
+    check();
   });
   const submitted = (event) => {
     event.preventDefault();
+    // Its time may have passed since it was typed.
+    check();
+    if (!event.target.reportValidity()) return;
     add(kind, target.value.trim(), { strength: Number(strength.value), ends: ends.value && new Date(ends.value).toISOString() });
     target.value = "";
     target.focus();
   };
   return el("form", { class: "adding", "aria-label": "Add a rule", onsubmit: submitted },
-    chooser, el("label", { class: "field" }, el("span", {}, "Id"), target), strengthField, endsField, el("button", {}, "Add"));
+    chooser, field("Id", target), strengthField, endsField, el("button", {}, "Add"));
 }

@@ -1,13 +1,11 @@
 // What `backend.js` is in a deployment, for the demo, whose server signs nobody in: the page names the user it looks as.
+import { fetched } from "./site/fetched.js";
 import { keep, kept } from "./site/storage.js";
 
 const NAME = "marquee.demo.account";
 
 async function asked(path, options) {
-  const response = await fetch(`/demo${path}`, options);
-  const body = await response.json();
-  if (!response.ok) throw new Error(body.detail);
-  return body;
+  return (await fetched(`/demo${path}`, options)).json();
 }
 
 export const account = async () => kept(NAME, null);

@@ -1,4 +1,4 @@
-import { el } from "../site/dom.js";
+import { byId, el } from "../site/dom.js";
 import { notify } from "../site/notice.js";
 import { marquee } from "../site/session.js";
 
@@ -11,12 +11,23 @@ export function curl({ method, url, body }) {
   return parts.filter(Boolean).join(" ");
 }
 
+/** Copies a command, or where the browser does not let the page, shows and selects it. */
+async function copied(command) {
+  try {
+    await navigator.clipboard.writeText(command);
+    notify("Copied.", { detail: command });
+  } catch {
+    notify("The browser does not let this page copy. The command is selected: copy it yourself.", { detail: command });
+    getSelection().selectAllChildren(byId("notice").querySelector(".quiet"));
+  }
+}
+
+/** Row of a failure that the page has explained: its technical reason. */
+const reason = (error) => el("li", {}, el("b", { class: "method bad" }, "error"), el("code", { class: "bad", title: error.message }, error.message));
+
 function row(call) {
   const copy = el("button", { type: "button", "aria-label": `Copy curl of ${call.method} ${call.path}` }, "Copy curl");
-  copy.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(curl(call));
-    notify("Copied.", { detail: curl(call) });
-  });
+  copy.addEventListener("click", () => copied(curl(call)));
   return el(
     "li",
     {},
@@ -31,10 +42,14 @@ export function watchCalls() {
   const list = el("ol", {});
   const summary = el("summary", {}, el("span", {}, "API calls"), el("span", { class: "latest" }));
   document.body.append(el("aside", { class: "calls", "aria-label": "Calls of the API" }, el("details", {}, summary, list)));
+  const add = (entry) => {
+    list.prepend(entry);
+    while (list.children.length > SHOWN) list.lastChild.remove();
+  };
+  document.addEventListener("failed", ({ detail }) => add(reason(detail)));
   marquee.on("request", (call) => {
     const path = decodeURIComponent(call.path);
-    list.prepend(row({ ...call, path }));
-    while (list.children.length > SHOWN) list.lastChild.remove();
+    add(row({ ...call, path }));
     summary.lastChild.textContent = `${call.method} ${path.split("?")[0]} in ${Math.round(call.ms)} ms`;
   });
 }

@@ -1,7 +1,9 @@
 import { lookAs } from "../backend.js";
 import { el, prose } from "../site/dom.js";
+import { fetched } from "../site/fetched.js";
 import { guarded } from "../site/notice.js";
 import { account, leave, marquee } from "../site/session.js";
+import { forgetStates } from "../site/states.js";
 import { TAB, keep, kept } from "../site/storage.js";
 import { sentence } from "../site/wording.js";
 
@@ -9,7 +11,8 @@ const VERBS = { booking: "booked", attend: "went to", save: "saved", rating: "ra
 /** Name under which the page before this one notes that the keyboard was on the personas. */
 const CHANGED = "marquee.demo.changed";
 const LINES = 2;
-const VISITOR = { user_id: "", name: "A visitor", preferred_categories: [], actions: [] };
+const NOBODY = "";
+const VISITOR = { user_id: NOBODY, name: "A visitor", preferred_categories: [], actions: [] };
 
 /** Last things that somebody did, a line each. */
 function told({ actions }) {
@@ -38,8 +41,7 @@ function persona(user, number) {
 export const personas = guarded(async () => {
   const root = el("section", { class: "stage", "aria-labelledby": "stage-title" });
   document.querySelector(".top").before(root);
-  const response = await fetch("/demo/personas");
-  const users = await response.json();
+  const users = await (await fetched("/demo/personas")).json();
   const others = account && !users.some((user) => user.user_id === account.userId)
     ? [{ user_id: account.userId, name: account.name, preferred_categories: [], actions: [] }]
     : [];
@@ -51,8 +53,11 @@ export const personas = guarded(async () => {
   );
   form.addEventListener("change", guarded(async () => {
     const user = all.find(({ user_id }) => user_id === form.elements.persona.value);
+    form.setAttribute("aria-busy", "true");
     await leave();
-    marquee.reset(); // What a visitor did is not the persona's.
+    // What a visitor did is not the persona's.
+    marquee.reset();
+    forgetStates(NOBODY);
     lookAs(user.user_id ? { userId: user.user_id, name: user.name } : null);
     keep(CHANGED, true, TAB);
     location.reload();

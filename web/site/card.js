@@ -1,4 +1,5 @@
-import { act } from "./actions.js";
+import { DOING, act } from "./actions.js";
+import { pressed } from "./busy.js";
 import { el, icon, prose } from "./dom.js";
 import { picture } from "./picture.js";
 import { isKnown } from "./states.js";
@@ -46,7 +47,7 @@ export function card(item, from) {
 /** Buttons of an event. */
 export function actions(item, from) {
   const button = (type, attributes, ...content) =>
-    el("button", { type: "button", "data-type": type, onclick: () => act(type, item, from), ...attributes }, ...content);
+    el("button", { type: "button", "data-type": type, onclick: pressed(DOING[type], () => act(type, item, from)), ...attributes }, ...content);
   const saved = isKnown("save", item.event_id);
   return el(
     "div",

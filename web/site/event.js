@@ -1,8 +1,10 @@
-import * as backend from "../backend.js";
-import { KEPT, UNDOING, act, said } from "./actions.js";
+import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
+import { pressed } from "./busy.js";
 import { actions, listOf } from "./card.js";
+import { events } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
-import { guarded, notify } from "./notice.js";
+import { explained, noteFailure } from "./failure.js";
+import { failedPart, guarded, notify } from "./notice.js";
 import { picture } from "./picture.js";
 import { layRow } from "./rows.js";
 import { marquee } from "./session.js";
@@ -16,13 +18,17 @@ const eventId = asked.get("id") ?? "";
 const from = listOf(location.href);
 await frame();
 
-const found = await guarded(() => backend.events([eventId]))();
-const event = found?.[0];
+let failure = null;
+const [event] = await events([eventId]).catch((error) => {
+  failure = error;
+  return [];
+});
 let isBooked = isKnown("booking", eventId);
 
 function detail() {
   const place = [event.city, event.category].filter(Boolean).join(" · ");
-  const book = el("button", { type: "button", class: "main", "data-type": isBooked ? "cancel" : "booking", onclick: () => act(isBooked ? "cancel" : "booking", event, from) }, isBooked ? "Cancel the booking" : "Book");
+  const type = isBooked ? "cancel" : "booking";
+  const book = el("button", { type: "button", class: "main", "data-type": type, onclick: pressed(DOING[type], () => act(type, event, from)) }, isBooked ? "Cancel the booking" : "Book");
   const others = actions(event, from);
   others.querySelector("[data-type=booking]")?.replaceWith(book);
   byId("event").replaceChildren(
@@ -34,7 +40,7 @@ function detail() {
       prose("h1", {}, event.title),
       prose("p", { class: "facts" }, place),
       event.description && prose("p", { class: "text" }, event.description),
-      el("ul", { class: "tags", "aria-label": "Tags" }, ...(event.tags ?? []).map((tag) => prose("li", {}, tag))),
+      event.tags.length > 0 && el("ul", { class: "tags", "aria-label": "Tags" }, ...event.tags.map((tag) => prose("li", {}, tag))),
       el("div", { class: "till" }, el("strong", {}, priceOf(event)), others),
     ),
   );
@@ -49,20 +55,28 @@ if (event) {
   document.title = `${event.title}: Marquee`;
   detail();
   marquee.track("view", eventId, from);
+  whenActed(follow);
   await guarded(similar)();
-  document.addEventListener("acted", guarded(async ({ detail: { type, item, from: list, isWaiting } }) => {
-    const focused = document.activeElement?.closest("#event [data-type]")?.dataset.type;
-    if (item.event_id === eventId) {
-      if (type === "booking" || type === "cancel") isBooked = type === "booking";
-      detail();
-    }
-    if (focused) byId("event").querySelector(`[data-type="${UNDOING[focused]}"], [data-type="${focused}"]`)?.focus();
-    if (!isWaiting) await similar();
-    notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item, list) });
-  }));
-} else if (!found) {
-  byId("event").append(el("h1", {}, "This event could not be loaded"), el("p", {}, el("a", { href: location.href }, "Try again")));
+} else if (failure) {
+  byId("event").append(failedPart(el("h1", {}, "This event could not be loaded"), failure, () => location.reload()));
 } else {
   byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));
 }
 byId("main").setAttribute("aria-busy", "false");
+
+/** Shows what was done, at once in the event itself, then in the list below it. */
+async function follow({ type, item, from: list, kept }) {
+  const focused = document.activeElement?.closest("#event [data-type]")?.dataset.type;
+  if (item.event_id === eventId) {
+    if (type === "booking" || type === "cancel") isBooked = type === "booking";
+    detail();
+  }
+  if (focused) byId("event").querySelector(`[data-type="${UNDOING[focused]}"], [data-type="${focused}"]`)?.focus();
+  const tell = (text) => notify(said(type, item.title), { detail: text, undo: () => act(UNDOING[type], item, list) });
+  tell(kept);
+  if (kept) return;
+  await similar().catch((error) => {
+    noteFailure(error);
+    tell(`Similar events are as before. ${explained(error).text}`);
+  });
+}

@@ -1,8 +1,9 @@
-import { KEPT, UNDOING, act, said } from "./actions.js";
+import { UNDOING, act, said, whenActed } from "./actions.js";
 import { listOf } from "./card.js";
 import { byId, el } from "./dom.js";
+import { explained, noteFailure } from "./failure.js";
 import { categories } from "./interests.js";
-import { guarded, notify } from "./notice.js";
+import { failedPart, notify } from "./notice.js";
 import { dropOthers, layRow } from "./rows.js";
 import { account, keepList, marquee } from "./session.js";
 import { frame } from "./shell.js";
@@ -123,7 +124,7 @@ let turns = 0;
  * Loads and shows everything anew, the first list as soon as it is there. Returns what changed in that, or nothing when a
  * later call has taken over.
  */
-const refresh = guarded(async () => {
+async function refresh() {
   const turn = ++turns;
   const isOver = () => turn !== turns;
   const root = byId("rows");
@@ -132,6 +133,7 @@ const refresh = guarded(async () => {
     const asked = isFiltered() ? null : askOthers();
     const first = await own();
     if (isOver()) return undefined;
+    byId("failure")?.remove();
     // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
     first.items = first.items.filter(isOpen);
     if (asked) keepList(first);
@@ -149,13 +151,45 @@ const refresh = guarded(async () => {
       if (isOver()) return undefined;
       layRow(root, row, place);
     }
-    if (first.fallback) notify("There is no connection.", { detail: "This is what you saw last. What you do is kept here, and sent later." });
-    if (first.degraded.length) notify("These lists are not complete.", { detail: `Answered without: ${first.degraded.join(", ")}.` });
+    if (first.fallback) notify("This is what you saw last.", { detail: "The service is out of reach. What you do is kept here, and sent later." });
+    if (first.degraded.length) {
+      noteFailure(new Error(`answered without: ${first.degraded.join(", ")}`));
+      notify("These lists are not made for you alone.", { detail: "Something did not answer in time. Load the page again in a moment." });
+    }
     return changes;
+  } catch (error) {
+    if (isOver()) return undefined;
+    throw error;
   } finally {
     if (!isOver()) root.setAttribute("aria-busy", "false");
   }
-});
+}
+
+/** Loads everything anew; where that fails, says why above what is shown. */
+async function load() {
+  return refresh().catch((error) => {
+    byId("failure")?.remove();
+    byId("rows").before(failedPart(el("h2", {}, "Your lists could not be loaded"), error, load));
+  });
+}
+
+/** Loads everything after something was stored, and says both: that, and what the lists made of it. */
+async function reload(text, { undo } = {}) {
+  notify(text, { undo });
+  try {
+    const changes = await refresh();
+    if (changes) notify(text, { detail: latest[0].list.fallback ? "The service is out of reach. This is what you saw last." : told(changes), undo });
+  } catch (error) {
+    noteFailure(error);
+    dropDecided();
+    notify(text, { detail: `Your lists are as before. ${explained(error).text}`, undo });
+  }
+}
+
+/** Takes out of the lists what somebody has decided on. */
+function dropDecided() {
+  latest.forEach((row, place) => layRow(byId("rows"), { ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } }, place));
+}
 
 const pause = () => new Promise((resolve) => setTimeout(resolve));
 
@@ -166,25 +200,19 @@ function told({ fresh, up, gone }) {
   return parts.length ? `Your list: ${parts.join(", ")}.` : "Your list stays as it is.";
 }
 
-document.addEventListener("acted", async ({ detail: { type, item, from, isWaiting } }) => {
-  const undo = () => act(UNDOING[type], item, from);
-  if (isWaiting) {
-    latest.forEach((row, place) => layRow(byId("rows"), { ...row, list: { ...row.list, items: row.list.items.filter(isOpen) } }, place));
-    notify(said(type, item.title), { detail: KEPT, undo });
-    return;
-  }
-  const changes = await refresh();
-  if (!changes) return;
-  notify(said(type, item.title), { detail: told(changes), undo });
+whenActed(async ({ type, item, from, kept }) => {
+  const [text, undo] = [said(type, item.title), () => act(UNDOING[type], item, from)];
+  if (!kept) return reload(text, { undo });
+  dropDecided();
+  notify(text, { detail: kept, undo });
 });
-document.addEventListener("chosen", async ({ detail }) => {
+document.addEventListener("chosen", ({ detail }) => {
   chosen = detail;
   document.querySelector("#interests span span").nextSibling.textContent = sentence(detail.place?.name ?? "anywhere");
-  const changes = await refresh();
-  if (changes) notify("Chosen.", { detail: told(changes) });
+  return reload("Chosen.");
 });
 byId("filters").addEventListener("change", async () => {
-  const changes = await refresh();
+  const changes = await load();
   if (changes) byId("spoken").textContent = `${counted(byId("own").lastChild.children.length, "event")} in the list.`;
 });
 byId("filters").addEventListener("submit", (event) => event.preventDefault());
@@ -196,4 +224,4 @@ byId("rows").addEventListener("click", (event) => {
 async function offerCategories() {
   byId("category").append(...(await categories()).map((name) => el("option", { value: name }, name)));
 }
-await Promise.all([refresh(), guarded(offerCategories)()]);
+await Promise.all([load(), orNothing(offerCategories())]);

@@ -1,7 +1,9 @@
 import * as backend from "../backend.js";
+import { during } from "./busy.js";
 import { el } from "./dom.js";
+import { explainIn } from "./failure.js";
 import { guarded } from "./notice.js";
-import { choose, marquee } from "./session.js";
+import { choices, choose, marquee } from "./session.js";
 
 const ANYWHERE = "";
 const HERE = "here";
@@ -13,8 +15,8 @@ export async function categories() {
 }
 
 /** Dialog in which somebody chooses interests and a place; the page then shows other lists. */
-export const openInterests = guarded(async ({ interests, place }) => {
-  const [names, places] = await Promise.all([categories(), backend.places()]);
+export const openInterests = guarded(async () => {
+  const [{ interests, place }, names, places] = await Promise.all([choices(), categories(), backend.places()]);
   const all = [...new Set([...interests, ...names])];
   const dialog = el("dialog", { class: "chooser", "aria-labelledby": "chooser-title" });
   const options = [
@@ -25,9 +27,11 @@ export const openInterests = guarded(async ({ interests, place }) => {
   if (place && place.name !== HERE && !places.some((known) => known.name === place.name)) {
     options.push(el("option", { value: place.name, selected: true }, place.name));
   }
+  const failed = el("p", { role: "alert", class: "failed" });
+  const confirm = el("button", { class: "main" }, "Show me");
   const form = el(
     "form",
-    { method: "dialog" },
+    {},
     el("h2", { id: "chooser-title" }, "What do you like?"),
     el("p", { class: "quiet" }, "Choose some. Your lists change at once, and go on learning from what you do."),
     all.length > 0 && el(
@@ -38,22 +42,35 @@ export const openInterests = guarded(async ({ interests, place }) => {
         el("label", { class: "chip" }, el("input", { type: "checkbox", name: "interest", value: name, checked: interests.includes(name) }), el("span", { dir: "auto" }, name))),
     ),
     el("label", { class: "choice" }, el("span", {}, "Near"), el("select", { name: "place" }, ...options)),
-    el("div", { class: "buttons" }, el("button", { type: "button", onclick: () => dialog.close() }, "Not now"), el("button", { value: "save", class: "main" }, "Show me")),
+    failed,
+    el("div", { class: "buttons" }, el("button", { type: "button", onclick: () => dialog.close() }, "Not now"), confirm),
   );
   dialog.append(form);
-  dialog.addEventListener("close", guarded(async () => {
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    return during(confirm, "Choosing…", store);
+  });
+  dialog.addEventListener("close", () => {
     dialog.remove();
     document.getElementById("interests")?.focus();
-    if (dialog.returnValue !== "save") return;
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+
+  /** Stores what the form says; where that fails, the dialog stays and says why. */
+  async function store() {
     const given = new FormData(form);
     const name = given.get("place");
     const found = places.find((known) => known.name === name) ?? (name === place?.name ? place : null);
-    const chosen = { interests: given.getAll("interest"), place: name === HERE ? await here() : found };
-    await choose(chosen);
-    document.dispatchEvent(new CustomEvent("chosen", { detail: chosen }));
-  }));
-  document.body.append(dialog);
-  dialog.showModal();
+    try {
+      const chosen = { interests: given.getAll("interest"), place: name === HERE ? await here() : found };
+      await choose(chosen);
+      dialog.close();
+      document.dispatchEvent(new CustomEvent("chosen", { detail: chosen }));
+    } catch (error) {
+      explainIn(failed, error);
+    }
+  }
 });
 
 async function here() {

@@ -1,10 +1,12 @@
-import * as backend from "../backend.js";
-import { KEPT, UNDOING, act, said } from "./actions.js";
+import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
+import { during, isBusy, pressed } from "./busy.js";
 import { pageOf } from "./card.js";
+import { events, profile, statesOf } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
-import { guarded, notify } from "./notice.js";
+import { explainIn, explained, noteFailure } from "./failure.js";
+import { failedPart, guarded, notify } from "./notice.js";
 import { picture } from "./picture.js";
-import { account, forgetPlace, marquee, signIn, signOut, userId } from "./session.js";
+import { account, forgetPlace, marquee, sayLater, signIn, signOut, userId } from "./session.js";
 import { frame } from "./shell.js";
 import { forgetStates, learn } from "./states.js";
 import { counted, startOf } from "./wording.js";
@@ -24,15 +26,8 @@ async function exported() {
   return documents;
 }
 
-/** Ids of events with a state of some type, the latest first. */
-function eventsOf(documents, type) {
-  const states = documents.filter(({ collection, fields }) => collection === "interactions" && fields.type === type);
-  states.sort((a, b) => (a.fields.occurred_at < b.fields.occurred_at ? 1 : -1));
-  return states.map(({ fields }) => fields.event_id).slice(0, MAX_SHOWN);
-}
-
 function entry(event, type) {
-  const undo = type && el("button", { type: "button", "data-type": type, "aria-label": `${WORDS[type]} ${event.title}`, onclick: () => act(type, event) }, WORDS[type]);
+  const undo = type && el("button", { type: "button", "data-type": type, "aria-label": `${WORDS[type]} ${event.title}`, onclick: pressed(DOING[type], () => act(type, event)) }, WORDS[type]);
   return el("li", { class: "entry", "data-event": event.event_id }, el("div", { class: "poster" }, picture(event)), el("div", { class: "words" }, el("p", { class: "when" }, startOf(event)), el("h3", {}, prose("a", { href: pageOf(event) }, event.title)), prose("p", { class: "facts" }, [event.category, event.city].filter(Boolean).join(" · "))), undo);
 }
 
@@ -44,23 +39,23 @@ function section(id, title, entries, nothing) {
   return found;
 }
 
-const load = guarded(async () => {
+async function load() {
   const documents = await exported();
-  const [booked, saved] = [eventsOf(documents, "booking"), eventsOf(documents, "save")];
-  learn("booking", booked);
-  learn("save", saved);
-  const events = new Map((await backend.events([...new Set([...booked, ...saved])])).map((event) => [event.event_id, event]));
-  const of = (ids) => ids.map((id) => events.get(id)).filter(Boolean);
+  const [allBooked, allSaved] = [statesOf(documents, "booking"), statesOf(documents, "save")];
+  learn("booking", [...allBooked].reverse());
+  learn("save", [...allSaved].reverse());
+  const [booked, saved] = [allBooked.slice(0, MAX_SHOWN), allSaved.slice(0, MAX_SHOWN)];
+  const known = new Map((await events([...new Set([...booked, ...saved])])).map((event) => [event.event_id, event]));
+  const of = (ids) => ids.map((id) => known.get(id)).filter(Boolean);
   const now = new Date().toISOString();
   const isOver = (event) => (event.ends_at ?? event.starts_at ?? now) < now;
-  const upcoming = of(booked).filter((event) => !isOver(event)).sort((a, b) => (a.starts_at < b.starts_at ? -1 : 1));
+  const upcoming = of(booked).filter((event) => !isOver(event)).sort((a, b) => ((a.starts_at ?? "") < (b.starts_at ?? "") ? -1 : 1));
   byId("rows").replaceChildren(
     section("booked", "Booked", upcoming.map((event) => entry(event, "cancel")), "Nothing is booked. What you book stands here."),
     section("saved", "Saved", of(saved).filter((event) => !isOver(event)).map((event) => entry(event, "unsave")), "Nothing is saved. The heart of an event saves it."),
     section("past", "Past", of(booked).filter(isOver).map((event) => entry(event)), "Nothing yet."),
   );
-  byId("rows").setAttribute("aria-busy", "false");
-});
+}
 
 async function download() {
   const documents = await exported();
@@ -72,36 +67,66 @@ async function download() {
 
 async function forget() {
   const { erased } = await marquee.forget(userId);
-  notify(`Erased ${counted(erased, "document")}.`);
+  sayLater({ text: `Erased ${counted(erased, "document")}.` });
   marquee.reset();
   forgetStates();
   forgetPlace();
   await signOut();
 }
 
+/** Stops or allows the use of the data; where that fails, the switch is as before. */
+async function setProfiling(control) {
+  try {
+    const { allowed } = await marquee.allowProfiling(userId, control.checked);
+    notify(allowed ? "Your lists are made for you again." : "Your lists are those of somebody new, without what you did.");
+  } catch (error) {
+    control.checked = !control.checked;
+    throw error;
+  }
+}
+
 async function ownPage() {
   await load();
+  byId("profiling").checked = (await profile(userId)).profiling;
+  byId("failure")?.remove();
   byId("data").hidden = false;
-  byId("profiling").checked = (await backend.profile(userId)).profiling !== false;
-  byId("profiling").addEventListener("change", guarded(async ({ target }) => {
-    const { allowed } = await marquee.allowProfiling(userId, target.checked);
-    notify(allowed ? "Your lists are made for you again." : "Your lists are those of somebody new, without what you did.");
+}
+
+function listen() {
+  const sure = byId("sure");
+  byId("profiling").addEventListener("click", (event) => isBusy(event.target) && event.preventDefault());
+  byId("profiling").addEventListener("change", ({ target }) => during(target, "Storing your choice…", guarded(() => setProfiling(target))));
+  byId("export").addEventListener("click", pressed("Preparing…", guarded(download)));
+  byId("forget").addEventListener("click", () => sure.showModal());
+  byId("erase").addEventListener("click", pressed("Erasing…", async () => {
+    byId("not-erased").textContent = "";
+    await forget().catch((error) => explainIn(byId("not-erased"), error));
   }));
-  byId("export").addEventListener("click", guarded(download));
-  byId("forget").addEventListener("click", () => byId("sure").showModal());
-  byId("sure").addEventListener("close", guarded(async ({ target }) => {
-    if (target.returnValue === "forget") await forget();
-  }));
-  document.addEventListener("acted", async ({ detail: { type, item, isWaiting } }) => {
+  for (const way of ["cancel", "submit"]) sure.addEventListener(way, (event) => isBusy(byId("erase")) && event.preventDefault());
+  whenActed(async ({ type, item, kept }) => {
     const place = document.activeElement?.closest("section")?.id;
-    if (!isWaiting) await load();
+    const tell = (detail) => notify(said(type, item.title), { detail, undo: () => act(UNDOING[type], item) });
+    tell(kept);
+    if (!kept) {
+      await load().catch((error) => {
+        noteFailure(error);
+        tell(`This page is as before. ${explained(error).text}`);
+      });
+    }
     if (place) byId(place)?.focus({ preventScroll: true });
-    notify(said(type, item.title), { detail: isWaiting && KEPT, undo: () => act(UNDOING[type], item) });
   });
 }
 
-if (account) await guarded(ownPage)();
-else {
-  byId("rows").replaceChildren(el("div", { class: "panel" }, el("p", {}, "Sign in to see what you booked and saved."), el("button", { type: "button", class: "main", onclick: guarded(() => signIn()) }, "Sign in")));
+/** Shows what the user booked and saved, or why that cannot be. */
+async function show() {
+  await ownPage().catch((error) => byId("rows").replaceChildren(failedPart(el("h2", {}, "Your events could not be loaded"), error, show)));
+  byId("rows").setAttribute("aria-busy", "false");
+}
+
+if (account) {
+  listen();
+  await show();
+} else {
+  byId("rows").replaceChildren(el("div", { class: "panel" }, el("p", {}, "Sign in to see what you booked and saved."), el("button", { type: "button", class: "main", onclick: pressed("Signing in…", guarded(() => signIn())) }, "Sign in")));
   byId("rows").setAttribute("aria-busy", "false");
 }

@@ -1,5 +1,9 @@
 import { Marquee } from "../marquee.js";
 import * as backend from "../backend.js";
+import { deliver } from "./delivery.js";
+import { profile } from "./documents.js";
+import { explained, noteFailure } from "./failure.js";
+import { joinStates, noted, openStates } from "./states.js";
 import { TAB, keep, kept } from "./storage.js";
 
 /** Account of who is signed in, `{ userId, name }`, or null for a visitor. */
@@ -7,6 +11,7 @@ export let account = await backend.account();
 
 /** Id of the user whom this page is for, "" for a visitor. */
 export const userId = account?.userId ?? "";
+openStates(userId);
 
 const CHOICES = "marquee.choices";
 const LAST_LIST = `marquee.last.${userId}`;
@@ -26,9 +31,9 @@ export const keepList = ({ items, fallback }) => fallback || keep(LAST_LIST, ite
 /** Choices of somebody: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
 export async function choices() {
   if (!account) return visitor;
-  const { preferred_categories: interests = [], location } = await backend.profile(userId);
+  const { interests, location } = await profile(userId);
   const named = kept(PLACE, null);
-  return { interests, place: location ? { name: nearest(location, named), ...location } : null };
+  return { interests, place: location && { name: nearest(location, named), ...location } };
 }
 
 /** Forgets the name of the place that the user chose. */
@@ -45,38 +50,61 @@ export async function choose({ interests, place }) {
     keep(CHOICES, visitor);
     return;
   }
+  await backend.saveProfile(userId, fieldsOf({ interests, place }));
   keep(PLACE, place);
-  await backend.saveProfile(userId, profileOf({ interests, place }));
 }
 
-const profileOf = ({ interests, place }) => ({
+const fieldsOf = ({ interests, place }) => ({
   preferred_categories: interests,
   location: place ? { lat: place.lat, lng: place.lng } : null,
 });
 
-/** Name under which a page leaves what the next one says first. */
-export const LEFT_TO_SAY = "marquee.say";
+const LEFT_TO_SAY = "marquee.say";
+
+/** Leaves a notice, `{ text, detail }`, to the next page of this tab. */
+export const sayLater = (notice) => keep(LEFT_TO_SAY, notice, TAB);
+
+/** Takes the notice that the page before left, null without one. */
+export function leftToSay() {
+  const notice = kept(LEFT_TO_SAY, null, TAB);
+  sayLater(null);
+  return notice;
+}
+
+/** What went wrong, as a notice. */
+function failed(error) {
+  const { text, detail } = explained(error);
+  noteFailure(error);
+  return { text, detail };
+}
 
 /**
- * Signs somebody in; what the visitor did and chose is theirs from then on. With `entry`, that is what they sign in for:
- * it is stored, and `saying` said. Reloads the page.
+ * Signs somebody in; what the visitor did and chose is theirs from then on. `wanted` is what they sign in for,
+ * `{ type, eventId, from, saying }`: it is sent, and the next page says what became of it. Reloads the page.
  */
-export async function signIn(entry, saying) {
+export async function signIn(wanted) {
   const entered = await backend.signIn();
   if (!entered) return;
   account = entered;
-  if (entry) {
-    const { type, event_id, ...from } = entry;
-    marquee.track(type, event_id, from);
-    keep(LEFT_TO_SAY, saying, TAB);
-  }
-  await marquee.flush();
-  if (entered.isNew && (visitor.interests.length || visitor.place)) {
-    await backend.saveProfile(entered.userId, profileOf(visitor));
-    keep(`marquee.place.${entered.userId}`, visitor.place);
-  }
+  joinStates(entered.userId);
+  if (wanted) sayLater(await sent(wanted).catch(failed));
+  else await marquee.flush();
+  if (entered.isNew) await handOver(entered.userId).catch((error) => sayLater({ ...failed(error), detail: "Your interests are not stored. Choose them again." }));
   keep(CHOICES, null);
   location.reload();
+}
+
+async function sent({ type, eventId, from, saying }) {
+  const detail = await deliver(marquee, type, eventId, from);
+  noted(type, eventId);
+  return { text: saying, detail };
+}
+
+/** Stores what the visitor chose with a new user's profile. */
+async function handOver(newId) {
+  if (!visitor.interests.length && !visitor.place) return;
+  await backend.saveProfile(newId, fieldsOf(visitor));
+  keep(`marquee.place.${newId}`, visitor.place);
 }
 
 /** Sends what waits, and forgets what the page keeps of whoever looks. What cannot be sent waits for them. */

@@ -1,29 +1,35 @@
 import * as backend from "../backend.js";
+import { pressed } from "./busy.js";
 import { byId, el, icon } from "./dom.js";
 import { openInterests } from "./interests.js";
-import { guarded, notify } from "./notice.js";
-import { LEFT_TO_SAY, account, choices, signIn, signOut } from "./session.js";
-import { TAB, keep, kept } from "./storage.js";
+import { guarded, notify, notifyFailed } from "./notice.js";
+import { account, choices, leftToSay, signIn, signOut } from "./session.js";
 import { sentence } from "./wording.js";
+
+const NONE = { interests: [], place: null };
 
 /** Frame of every page: who is signed in, and what they chose. Returns what they chose. */
 export async function frame() {
-  const chosen = await choices();
+  let failure = null;
+  const chosen = await choices().catch((error) => {
+    failure = error;
+    return NONE;
+  });
   const place = sentence(chosen.place?.name ?? "anywhere");
   byId("nav").append(
     el(
       "button",
-      { type: "button", class: "bare wide", id: "interests", onclick: () => openInterests(chosen) },
+      { type: "button", class: "bare wide", id: "interests", onclick: pressed("", openInterests) },
       icon("place"), el("span", {}, el("span", { class: "quietly" }, "Interests and place: "), place),
     ),
     account
-      ? el("button", { type: "button", class: "bare wide", id: "leave", onclick: guarded(signOut), "aria-label": `Sign out ${account.name}` }, "Sign out")
-      : el("button", { type: "button", class: "main", id: "enter", onclick: guarded(() => signIn()) }, "Sign in"),
+      ? el("button", { type: "button", class: "bare wide", id: "leave", onclick: pressed("Signing out…", guarded(signOut)), "aria-label": `Sign out ${account.name}` }, "Sign out")
+      : el("button", { type: "button", class: "main", id: "enter", onclick: pressed("Signing in…", guarded(() => signIn())) }, "Sign in"),
   );
   byId("end").append(el("p", {}, "Lists by Marquee. No list holds an event that is over, cancelled or sold out."), el("a", { href: "/api/v1/docs" }, "The API"));
-  const saying = kept(LEFT_TO_SAY, null, TAB);
-  keep(LEFT_TO_SAY, null, TAB);
-  if (saying) notify(saying);
+  const left = leftToSay();
+  if (left) notify(left.text, { detail: left.detail });
+  else if (failure) notifyFailed(failure, () => location.reload());
   await backend.decorate?.();
   return chosen;
 }

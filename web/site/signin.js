@@ -1,5 +1,7 @@
 import { createUserWithEmailAndPassword, signInWithEmailAndPassword } from "../vendor/firebase-auth.js";
+import { during, isBusy } from "./busy.js";
 import { el } from "./dom.js";
+import { explainIn } from "./failure.js";
 
 const REASONS = {
   "auth/invalid-credential": "This e-mail address and password do not belong together.",
@@ -8,7 +10,6 @@ const REASONS = {
   "auth/email-already-in-use": "Somebody has signed up with this e-mail address. Sign in instead.",
   "auth/weak-password": "The password needs six characters or more.",
   "auth/invalid-email": "This is no e-mail address.",
-  "auth/network-request-failed": "There is no connection. Try again later.",
 };
 
 /** Dialog to sign in or up with an e-mail address and a password. Resolves to the user of Firebase, or null. */
@@ -42,17 +43,24 @@ export function openSignIn(auth) {
       dialog.remove();
       resolve(entered);
     });
-    form.addEventListener("submit", async (event) => {
+    form.addEventListener("submit", (event) => {
       event.preventDefault();
       const isNew = event.submitter?.value === "up";
+      if (![...form.querySelectorAll("button")].some(isBusy)) return during(event.submitter, isNew ? "Signing up…" : "Signing in…", () => enter(isNew));
+      return undefined;
+    });
+
+    async function enter(isNew) {
+      failed.textContent = "";
       try {
-        const enter = isNew ? createUserWithEmailAndPassword : signInWithEmailAndPassword;
-        const { user } = await enter(auth, email.value, password.value);
+        const ask = isNew ? createUserWithEmailAndPassword : signInWithEmailAndPassword;
+        const { user } = await ask(auth, email.value, password.value);
         entered = { uid: user.uid, email: user.email, displayName: user.displayName, isNew };
         dialog.close();
       } catch (error) {
-        failed.textContent = REASONS[error.code] ?? error.message;
+        if (REASONS[error.code]) failed.textContent = REASONS[error.code];
+        else explainIn(failed, error);
       }
-    });
+    }
   });
 }

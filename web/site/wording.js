@@ -1,9 +1,18 @@
 const DAY_MS = 86_400_000;
 
+/** Name of a time zone that the browser knows, undefined for any other value. */
+export function knownZone(name) {
+  try {
+    return typeof name === "string" && name ? Intl.DateTimeFormat(undefined, { timeZone: name }) && name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Start of an event in its own local time, such as "Sat 5 Dec, 21:00"; near days have names. */
 export function startOf({ starts_at, timezone }, now = new Date()) {
   if (!starts_at) return "Date to be announced";
-  const [start, zone] = [new Date(starts_at), timezone ? { timeZone: timezone } : {}];
+  const [start, zone] = [new Date(starts_at), { timeZone: knownZone(timezone) }];
   const time = start.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", ...zone });
   const date = (moment) => moment.toLocaleDateString("en-CA", zone);
   if (date(start) === date(now)) return `Today, ${time}`;

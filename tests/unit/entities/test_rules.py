@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -56,3 +57,31 @@ def test_invalid_rules_are_refused_by_field(document: dict[str, Any], field: str
 )
 def test_a_placement_is_on_from_its_start_to_before_its_end(placement: Placement, *, is_on: bool) -> None:
     assert placement.is_on(NOW) is is_on
+
+
+@pytest.mark.parametrize("field", ["pinned", "boosted_events", "boosted_organizers"])
+@pytest.mark.parametrize(
+    ("times", "is_refused"),
+    [
+        ({}, False),
+        ({"starts_at": NOW - DAY}, False),
+        ({"ends_at": NOW + DAY}, False),
+        ({"ends_at": NOW}, True),
+        ({"starts_at": NOW - 2 * DAY, "ends_at": NOW - DAY}, True),
+        ({"starts_at": NOW + 2 * DAY, "ends_at": NOW + DAY}, True),
+        ({"starts_at": NOW + DAY, "ends_at": NOW + DAY}, True),
+    ],
+)
+def test_a_new_placement_whose_time_never_comes_is_refused(
+    field: str, times: dict[str, Any], *, is_refused: bool
+) -> None:
+    given: dict[str, Any] = {field: (Placement(target_id="e"), Placement(target_id="late", **times))}
+    rules = Rules(**given)
+    if is_refused:
+        with pytest.raises(InvalidField, match=f"^ends_at: .* for 'late' in {field}") as caught:
+            rules.check_change(Rules(), NOW)
+        assert caught.value.field == "ends_at"
+    else:
+        rules.check_change(Rules(), NOW)
+    # Its time may pass while it is stored.
+    replace(rules, blocked_events=("other",)).check_change(rules, NOW)
