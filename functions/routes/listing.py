@@ -19,7 +19,7 @@ SHARED_S: Final = 60
 _CACHES: Final = 2
 """Caches that may keep a list one after the other: the content delivery network and the browser."""
 _KEPT: Final = 5_000
-"""Events whose fields are kept as answers write them, some 5 MB."""
+"""Events whose fields are kept as answers write them, some 4 MB."""
 _ON_THE_WAY_S: Final = 2
 """Seconds for which an answer may be on its way to a cache, whose time begins when it arrives."""
 

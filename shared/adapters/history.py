@@ -26,8 +26,8 @@ MAX_BYTES: Final = 900_000
 """Size limit of a trimmed history: a Firestore document has up to 1 MiB, and grows until it is trimmed."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC), 0
-_PARSED: Final = 20_000
-"""Entries that are kept parsed, since most requests are of users who came before: some 10 MB, without any user's id."""
+_PARSED: Final = 10_000
+"""Entries that are kept parsed, since most requests are of users who came before: some 5 MB, without any user's id."""
 
 
 def key_of(interaction: Interaction) -> str:

@@ -40,7 +40,7 @@ NO_CARD: Final = Card()
 """Card of which nothing is known."""
 
 _KEPT: Final = 10_000
-"""Events whose cards are kept once they were listed, some 10 MB: most lists hold some of the same events."""
+"""Events whose cards are kept once they were listed, some 7 MB: most lists hold some of the same events."""
 
 
 class ListedEvent(NamedTuple):
