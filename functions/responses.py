@@ -114,11 +114,12 @@ def method_not_allowed(allowed: str) -> Response:
 
 def _json(body: object, status: HTTPStatus, media_type: str) -> Response:
     # No answer holds itself.
-    data = json.dumps(body, default=_plain, ensure_ascii=False, check_circular=False)
+    data = json.dumps(body, default=plain, ensure_ascii=False, check_circular=False)
     return Response(data, status, {"Cache-Control": "private, no-store"}, content_type=media_type)
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """Value that JSON knows in place of a time or a dataclass."""
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if is_dataclass(value):

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from flask import Response
 
 from functions import responses
+from functions.responses import plain
 from functions.routes.call import Call
-from shared.ranking.cards import CARD_FIELDS
+from shared.ranking.cards import CARD_FIELDS, Card
 from shared.ranking.query import Recommendation
 from shared.services.serving.lists import Answer, Ranking
 
@@ -16,6 +18,8 @@ SHARED_S: Final = 60
 """Seconds for which caches, together, may keep a list; so long, too, may it still hold an event that was cancelled."""
 _CACHES: Final = 2
 """Caches that may keep a list one after the other: the content delivery network and the browser."""
+_KEPT: Final = 5_000
+"""Events whose fields are kept as answers write them, some 4 MB."""
 _ON_THE_WAY_S: Final = 2
 """Seconds for which an answer may be on its way to a cache, whose time begins when it arrives."""
 
@@ -44,18 +48,17 @@ def lifetime_s(answer: Answer, now: datetime) -> int:
 
 def items(listed: Sequence[Recommendation], wanted: Sequence[str]) -> list[dict[str, Any]]:
     """Items as JSON objects: the wanted ones of `CARD_FIELDS` in their order, None where unknown, score and reasons."""
-    names = [name for name in CARD_FIELDS if name in wanted]
-    is_whole = len(names) == len(CARD_FIELDS)
+    names = tuple(name for name in CARD_FIELDS if name in wanted)
     return [
         {
             "event_id": item.event_id,
-            **(card if is_whole else {name: card[name] for name in names}),
+            **_fields(names, item.title, item.starts_at, item.card),
             "score": item.score,
             "source": item.source,
             "reasons": [reason.text for reason in item.reasons],
             "reason_codes": [{"code": reason.code, "parameters": reason.parameters} for reason in item.reasons],
         }
-        for item, card in zip(listed, map(_card, listed), strict=True)
+        for item in listed
     ]
 
 
@@ -71,5 +74,8 @@ def _body(call: Call, answer: Answer | Ranking, **own: Any) -> dict[str, Any]:
     }
 
 
-def _card(item: Recommendation) -> dict[str, Any]:
-    return dict(zip(CARD_FIELDS, (item.title, item.starts_at, *item.card), strict=True))
+@lru_cache(_KEPT)
+def _fields(names: tuple[str, ...], title: str, starts_at: datetime | None, card: Card) -> dict[str, Any]:
+    """Wanted fields of an event, times as answers write them; kept, since an event is in many lists."""
+    values = dict(zip(CARD_FIELDS, (title, starts_at, *card), strict=True))
+    return {name: plain(value) if isinstance(value := values[name], datetime) else value for name in names}

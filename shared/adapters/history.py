@@ -7,7 +7,9 @@ text rather than a map because Firestore's library takes three times as long to 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
+from operator import itemgetter
 from typing import Final
 
 from shared.adapters import untrusted
@@ -24,6 +26,8 @@ MAX_BYTES: Final = 900_000
 """Size limit of a trimmed history: a Firestore document has up to 1 MiB, and grows until it is trimmed."""
 
 _NEVER: Final = datetime.min.replace(tzinfo=UTC), 0
+_PARSED: Final = 10_000
+"""Entries that are kept parsed, since most requests are of users who came before: some 5 MB, without any user's id."""
 
 
 def key_of(interaction: Interaction) -> str:
@@ -124,8 +128,11 @@ def time_of(text: str) -> datetime:
 
 def _newest(user_id: str, entries: Mapping[str, str]) -> list[tuple[str, HistoryEntry]]:
     documents = ((key, {"entry": text}) for key, text in entries.items())
-    readable = untrusted.readable("histories", documents, lambda key, data: (key, _parse(data["entry"])))
-    ordered = _last_words(sorted(readable, key=lambda item: (-item[1].occurred_at.timestamp(), item[0])))
+    readable = untrusted.readable("histories", documents, lambda key, data: (key, _entry(data["entry"])))
+    # The sort is stable, also in reverse: first by key, then newest first.
+    ordered = _last_words(
+        sorted(sorted(readable, key=itemgetter(0)), key=lambda item: item[1].occurred_at, reverse=True)
+    )
     kept, left = ordered[:MAX_HISTORY], dict(OUTLASTING)
     for item in ordered[MAX_HISTORY:]:
         if left.get(item[1].type, 0) > 0:
@@ -143,11 +150,12 @@ def _last_words(ordered: list[tuple[str, HistoryEntry]]) -> list[tuple[str, Hist
     """Entries without the earlier states of a target, in their order."""
     last: dict[tuple[str, str], str] = {}
     states: dict[tuple[str, str], tuple[datetime, int]] = {}
-    for key, entry in ordered:
+    targets = [None if entry.type.meaning.repeats else _target(entry) for _, entry in ordered]
+    for (key, entry), target in zip(ordered, targets, strict=True):
         state = entry.occurred_at, CODES[entry.type]
-        if not entry.type.meaning.repeats and state > states.get(_target(entry), _NEVER):
-            states[_target(entry)], last[_target(entry)] = state, key
-    return [(key, entry) for key, entry in ordered if entry.type.meaning.repeats or last[_target(entry)] == key]
+        if target is not None and state > states.get(target, _NEVER):
+            states[target], last[target] = state, key
+    return [item for item, target in zip(ordered, targets, strict=True) if target is None or last[target] == item[0]]
 
 
 def _target(entry: HistoryEntry) -> tuple[str, str]:
@@ -174,6 +182,14 @@ def _fields(text: str) -> tuple[InteractionType, Document]:
         raise InvalidField("type", text, f"an entry with a type, one of {', '.join(InteractionType)}") from error
 
 
+def _entry(text: object) -> HistoryEntry:
+    # What is no text may have no hash to look it up by.
+    if not isinstance(text, str):
+        raise InvalidField("entry", text, "text")
+    return _parse(text)
+
+
+@lru_cache(_PARSED)
 def _parse(text: str) -> HistoryEntry:
     kind, data = _fields(text)
     return HistoryEntry(

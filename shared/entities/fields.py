@@ -240,7 +240,8 @@ def location(data: Document, field: str) -> Location | None:
     value = data.get(field)
     if _is_absent(value):
         return None
-    if isinstance(value, GeoPoint):
+    # A map first: looking for the attributes of a point takes ten times as long.
+    if not isinstance(value, Mapping) and isinstance(value, GeoPoint):
         value = {"lat": value.latitude, "lng": value.longitude}
     if not isinstance(value, Mapping):
         raise InvalidField(field, value, "a map with lat and lng")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
-from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
 from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
@@ -21,6 +20,9 @@ from shared.signals.signal import EventSignal, SignalParams, UserSignal
 from shared.signals.static_candidates import KnownEvents, StaticCandidates
 from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
+
+if TYPE_CHECKING:  # see `scorer.py`
+    from shared.learning.listwise import TrainingGroups
 
 MIN_GROUPS: Final = 200
 """Minimum number of training groups in a draw; with fewer, the weights are `HAND_SET`."""
@@ -271,7 +273,7 @@ class Blend:
                     sums[signal.source].add(term, weights[:, column])
 
 
-def learn(draws: Sequence[TrainingGroups]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def learn(draws: "Sequence[TrainingGroups]") -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Learned weights, float32 of shape (s, F), and their origin, from training groups (listwise learning to rank).
 
     The weights are the mean of those that each draw of groups gives. With fewer than `MIN_GROUPS` groups in a draw they
@@ -283,6 +285,8 @@ def learn(draws: Sequence[TrainingGroups]) -> tuple[NDArray[np.float32], dict[st
     count = len(draws[0]) if draws else 0
     if count < MIN_GROUPS:
         return HAND_SET, {"weights_from": "hand", "choices": count, "why": f"fewer than {MIN_GROUPS} to learn from"}
+    from shared.learning.listwise import estimated_ndcg
+
     halves = [_halves(groups) for groups in draws]
     late = halves[0][1]
     validated, weights = _mean_fit([early for early, _ in halves]), _mean_fit(draws)
@@ -297,7 +301,7 @@ def learn(draws: Sequence[TrainingGroups]) -> tuple[NDArray[np.float32], dict[st
     return weights, {"weights_from": origin, "choices": count}
 
 
-def _halves(groups: TrainingGroups) -> tuple[TrainingGroups, TrainingGroups]:
+def _halves(groups: "TrainingGroups") -> "tuple[TrainingGroups, TrainingGroups]":
     """Groups of the earlier and of the later half of the windows or, of a single window, every second group."""
     is_late = groups.windows > np.unique(groups.windows)[(groups.windows.max() - groups.windows.min()) // 2]
     if not is_late.any():
@@ -311,10 +315,12 @@ def _is_better(ndcg: NDArray[np.float64], baseline: NDArray[np.float64]) -> bool
     return len(gains) > 1 and bool(gains.mean() > _DOUBT * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
-def _mean_fit(draws: Sequence[TrainingGroups]) -> NDArray[np.float32]:
+def _mean_fit(draws: "Sequence[TrainingGroups]") -> NDArray[np.float32]:
     mean: NDArray[np.float32] = np.stack([_fit(groups) for groups in draws]).mean(axis=0)
     return mean
 
 
-def _fit(groups: TrainingGroups) -> NDArray[np.float32]:
+def _fit(groups: "TrainingGroups") -> NDArray[np.float32]:
+    from shared.learning.listwise import fit_listwise
+
     return fit_listwise(groups, n_segments=len(SEGMENTS), ridge=_RIDGE, may_be_negative=_MAY_BE_NEGATIVE)

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
-from shared.learning.replay import Replay
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # serving learns nothing, and its start waits for no module of learning
+    from shared.learning.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class TrainingInput:
     n_events: int
     now: datetime
     half_life_days: float
-    replay: Callable[[], Replay]
+    replay: "Callable[[], Replay]"
 
 
 class Scorer(Protocol):

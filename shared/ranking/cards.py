@@ -1,7 +1,7 @@
 """Cards of events: what an app shows of a listed event, kept in memory so that no list makes the app read events."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from math import isnan
 from typing import Any, Final, NamedTuple, Self
@@ -13,7 +13,7 @@ from shared.arrays.checked import checked, named
 from shared.arrays.merge import Merge
 from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.attributes import CategoricalAttribute, part, prefixed
-from shared.catalog.catalog import Catalog
+from shared.catalog.catalog import Catalog, moment
 from shared.catalog.titles import Titles
 from shared.entities import Event
 from shared.entities.event import MAX_PRICE
@@ -39,6 +39,19 @@ class Card(NamedTuple):
 NO_CARD: Final = Card()
 """Card of which nothing is known."""
 
+_KEPT: Final = 10_000
+"""Events whose cards are kept once they were listed, some 7 MB: most lists hold some of the same events."""
+
+
+class ListedEvent(NamedTuple):
+    """Event as lists show it: its id, its title (the id where it has none), its start and its card."""
+
+    event_id: str
+    title: str
+    starts_at: datetime | None
+    card: Card
+
+
 CARD_FIELDS: Final = ("title", "starts_at", *Card._fields)
 """Fields of events that lists carry, in the order of answers."""
 
@@ -61,6 +74,7 @@ class Cards:
     price: NDArray[np.float64]
     names: Mapping[str, CategoricalAttribute]
     images: Titles
+    _listed: dict[int, ListedEvent] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, events: Iterable[Event], keys: Vocabulary) -> Self:
@@ -116,6 +130,26 @@ class Cards:
             _texts(catalog.fields["organizer"], rows),
         )
         return list(map(Card._make, zip(*columns, strict=True)))
+
+    def listed(self, catalog: Catalog, rows: NDArray[np.integer]) -> list[ListedEvent]:
+        """Events `rows` of the catalog, int of shape (k,), as lists show them; kept, since they change with neither.
+
+        The catalog must be that of these cards.
+        """
+        numbers, kept = rows.tolist(), self._listed
+        found = {row: event for row in numbers if (event := kept.get(row)) is not None}
+        missing = np.array([row for row in numbers if row not in found], np.int64)
+        if len(missing):
+            ids, starts, cards = catalog.events.ids(missing), catalog.starts_at[missing], self.at(catalog, missing)
+            made = {
+                row: ListedEvent(event_id, catalog.title(row), moment(start), card)
+                for row, event_id, start, card in zip(missing.tolist(), ids, starts, cards, strict=True)
+            }
+            found |= made
+            if len(kept) >= _KEPT:
+                kept.clear()
+            kept |= made
+        return [found[row] for row in numbers]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the cards, by names that begin with `catalog.cards.`."""

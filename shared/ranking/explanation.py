@@ -46,16 +46,20 @@ def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, 
     causes : cache by event row; events in it are not explained again, and the causes of others are added to it.
     """
     catalog, rows = listed.catalog, listed.rows
-    is_new = np.array([row not in causes for row in rows.tolist()], np.bool_)
-    if is_new.any():
-        unexplained = Candidates(catalog, rows[is_new], listed.now_s, listed.popularity[is_new])
+    new = [column for column, row in enumerate(rows.tolist()) if row not in causes]
+    if new:
+        unexplained = Candidates(catalog, rows[new], listed.now_s, listed.popularity[new])
         causes.update(zip(unexplained.rows.tolist(), _causes(scorer, viewer.histories, unexplained), strict=True))
+    known = [causes[row] for row in rows.tolist()]
     home = viewer.profile.user.location
-    near = distance_km(listed, home) <= _NEAR_KM if home else np.zeros(len(rows), np.bool_)
+    # Most events of a user with a place have a cause, and the distances of all cost more than asking first.
+    if home and any(source is None for source, _ in known):
+        near = (distance_km(listed, home) <= _NEAR_KM).tolist()
+    else:
+        near = [False] * len(rows)
     explanations: list[Explanation] = []
-    days = catalog.days_ahead(rows, now)
-    for row, popularity, is_near, ahead in zip(rows.tolist(), listed.popularity, near, days.tolist(), strict=True):
-        source, cause = causes[row]
+    days = catalog.days_ahead(rows, now).tolist()
+    for (source, cause), popularity, is_near, ahead in zip(known, listed.popularity.tolist(), near, days, strict=True):
         if source is None:
             is_popular = popularity > 0
             cause = plain("popular_near" if is_near else "popular") if is_popular else None

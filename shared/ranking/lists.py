@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import Vocabulary
-from shared.catalog.catalog import Catalog, moment
+from shared.catalog.catalog import Catalog
 from shared.entities import Placement, Rules
 from shared.ranking import cursor
 from shared.ranking.cards import Cards
@@ -144,17 +144,17 @@ def to_items(
     drawn = {slot.position: slot.probability for slot in listed.explored}
     return [
         Recommendation(
-            event_id=event_id,
-            title=catalog.title(row),
-            starts_at=moment(catalog.starts_at[row]),
-            score=float(listed.scores[position]),
-            source=_source(listed, int(position), explanation[0]) if query.explain else explanation[0],
-            reasons=explanation[1],
-            card=card,
-            drawn=drawn.get(int(position)),
+            event_id=event.event_id,
+            title=event.title,
+            starts_at=event.starts_at,
+            score=score,
+            source=_source(listed, position, source_of_score) if query.explain else source_of_score,
+            reasons=reasons,
+            card=event.card,
+            drawn=drawn.get(position),
         )
-        for event_id, row, position, explanation, card in zip(
-            catalog.events.ids(rows), rows, kept, explanations, cards.at(catalog, rows), strict=True
+        for event, score, position, (source_of_score, reasons) in zip(
+            cards.listed(catalog, rows), listed.scores[kept].tolist(), kept.tolist(), explanations, strict=True
         )
     ]
 

@@ -73,10 +73,12 @@ def starting(days: float) -> Reason | None:
     >>> [starting(days).text for days in (0.0, 1.0, 2.0)]
     ['starts today', 'starts tomorrow', 'starts in 2 days']
     """
-    if not 0 <= days <= _SOON_DAYS:
-        return None
-    return (
-        plain(("starts_today", "starts_tomorrow")[int(days)])
-        if days < 2
-        else Reason("starts_in_days", {"days": int(days)})
-    )
+    return _STARTING[int(days)] if 0 <= days <= _SOON_DAYS else None
+
+
+_STARTING: Final = (
+    plain("starts_today"),
+    plain("starts_tomorrow"),
+    *(Reason("starts_in_days", {"days": days}) for days in range(2, _SOON_DAYS + 1)),
+)
+"""Reasons by the days until the start."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
 from shared.feedback.trends import WINDOWS, before_windows
-from shared.learning.replay import Replay
 from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.models.scorer import Scorer, TrainingInput
@@ -30,6 +29,9 @@ from shared.ranking.query import ListQuery, Recommendation, Viewer
 from shared.ranking.rerank import Cap, top_within
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
+
+if TYPE_CHECKING:  # see `models/scorer.py`
+    from shared.learning.replay import Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Recommender:
         now: datetime,
         half_life_days: float,
         events: Iterable[Event] = (),
-        replay: Replay | None = None,
+        replay: "Replay | None" = None,
     ) -> Self:
         """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
 
@@ -79,7 +81,9 @@ class Recommender:
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
 
-        def replayed() -> Replay:
+        def replayed() -> "Replay":
+            from shared.learning.replay import Replay
+
             return replay or Replay.of(table, catalog, users, now=now)
 
         scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, replayed))

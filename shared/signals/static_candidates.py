@@ -83,12 +83,16 @@ class StaticCandidates:
 
         self.catalog = catalog
         self.rows = rows
-        self.codes = codes = _ByName[Codes](lambda field: catalog.fields[field].at(rows))
-        self.trained_codes = _ByName[Codes](lambda field: catalog.fields[field].trained_at(rows))
-        self.values = values = _ByName[Values](lambda field: Values.of(catalog.fields[field], codes[field]))
-        self.candidates_of_values = _ByName[Ragged[NDArray[np.int64]]](candidates_of)
-        self.contents = contents = _ByName[Groups](lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
-        self.postings = _ByName[Postings](lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
+        # The types stand at the names, since a class with parameters takes longer to call.
+        codes: _ByName[Codes] = _ByName(lambda field: catalog.fields[field].at(rows))
+        self.codes = codes
+        self.trained_codes: _ByName[Codes] = _ByName(lambda field: catalog.fields[field].trained_at(rows))
+        values: _ByName[Values] = _ByName(lambda field: Values.of(catalog.fields[field], codes[field]))
+        self.values = values
+        self.candidates_of_values: _ByName[Ragged[NDArray[np.int64]]] = _ByName(candidates_of)
+        contents: _ByName[Groups] = _ByName(lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
+        self.contents = contents
+        self.postings: _ByName[Postings] = _ByName(lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
         self._derived: dict[Derivation, NDArray[Any]] = {}
 
     def __len__(self) -> int:

@@ -36,7 +36,7 @@ NEVER = (
         "shared.services.ingest.record",
         "shared.services.ingest.reconcile",
     ),
-    "shared.adapters.firestore",
+    *("shared.adapters.firestore", "shared.learning", "shared.evaluation", "shared.feedback.exposures"),
     *(
         "shared.services.serving.audience",
         "shared.services.ingest.erasure",

@@ -85,8 +85,9 @@ class SqliteUsers:
         rows = self._database.rows(
             "SELECT NULL, document FROM users WHERE user_id = :user UNION ALL SELECT key, entry FROM"
             " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key LIMIT :newest)"
-            " UNION SELECT key, entry FROM history WHERE user_id = :user"
-            " AND entry ->> 'type' IN (SELECT value FROM json_each(:lasting))"
+            " UNION ALL SELECT key, entry FROM"
+            " (SELECT key, entry FROM history WHERE user_id = :user ORDER BY occurred_at DESC, key"
+            " LIMIT -1 OFFSET :newest) WHERE entry ->> 'type' IN (SELECT value FROM json_each(:lasting))"
             " UNION ALL SELECT :friend || friend_id, plans FROM friends_plans WHERE user_id = :user",
             {"user": user_id, "newest": MAX_HISTORY, "lasting": _LASTING, "friend": _FRIEND},
             timeout_s=timeout_s,

@@ -61,6 +61,7 @@ class LiveCandidates:
         self._recommender = recommender
         self._cached_bytes = 0
         self._by_profile: OrderedDict[Profile, _Cached] = OrderedDict()
+        self._latest: tuple[Profile, _Cached] | None = None
         self._lock = threading.Lock()
 
     def scores(self, viewer: Viewer) -> NDArray[np.floating]:
@@ -75,6 +76,10 @@ class LiveCandidates:
         return self._of(profile).causes
 
     def _of(self, profile: Profile) -> _Cached:
+        # A request asks twice, and the hash of a long history takes time.
+        latest = self._latest
+        if latest is not None and latest[0] is profile:
+            return latest[1]
         with self._lock:
             cached = self._by_profile.get(profile)
             if cached is None:
@@ -84,6 +89,7 @@ class LiveCandidates:
             while self._cached_bytes > _CACHE_BYTES and len(self._by_profile) > _MIN_CACHED:
                 oldest, _ = self._by_profile.popitem(last=False)
                 self._cached_bytes -= self._size(oldest)
+        self._latest = profile, cached
         return cached
 
     def _size(self, profile: Profile) -> int:

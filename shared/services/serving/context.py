@@ -161,8 +161,10 @@ class ServingContext:
         that is a filter which they asked for.
         """
         since = kept_since(self.keep_days, now)
-        history = tuple(entry for entry in stored.history if is_kept(entry, since))
-        profile = replace(stored, history=history, friends_going=stored.friends_going if self.has_friends else ())
+        history = stored.history
+        if since is not None:
+            history = tuple(entry for entry in history if is_kept(entry, since))
+        profile = Profile(stored.user, history, stored.friends_going if self.has_friends else ())
         consumed_ids: tuple[str, ...] = ()
         if not profile.user.profiling:
             consumed_ids = tuple(entry.event_id for entry in history if IS_CONSUMED[CODES[entry.type]])

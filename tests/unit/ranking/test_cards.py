@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.catalog.catalog import Catalog
+from shared.catalog.catalog import Catalog, moment
 from shared.entities import Event, Status
 from shared.ranking.cards import NO_CARD, Card, Cards
 from tests.examples import NOW, an_event
@@ -55,6 +55,24 @@ def test_cards_are_those_of_the_latest_events_after_any_changes(first: list[Even
     assert found.keys() == known.keys()
     on_sale = {key: card for key, card in found.items() if known[key].is_on_sale()}
     assert on_sale == {key: _expected(known[key]) for key in on_sale}
+
+
+@given(LISTS, LISTS, st.lists(st.integers(0, 5), max_size=8))
+def test_listed_events_are_those_of_their_catalog_however_often_they_are_listed(
+    first: list[Event], changed: list[Event], picked: list[int]
+) -> None:
+    catalog = Catalog.of(first)
+    cards = Cards.of(first, catalog.events)
+    for _ in range(2):
+        rows = np.array([row for row in picked if row < len(catalog)], np.int64)
+        for _ in range(2):
+            listed = cards.listed(catalog, rows)
+            assert [event.event_id for event in listed] == catalog.events.ids(rows)
+            assert [event.title for event in listed] == [catalog.title(row) for row in rows]
+            assert [event.starts_at for event in listed] == [moment(start) for start in catalog.starts_at[rows]]
+            assert [event.card for event in listed] == cards.at(catalog, rows)
+        catalog, merge = catalog.with_changes(changed)
+        cards = cards.with_changes(changed, merge)
 
 
 def test_a_model_of_an_earlier_version_has_empty_cards_until_events_change() -> None:
