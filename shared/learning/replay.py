@@ -95,8 +95,9 @@ class Replay:
         return tuple(groups for windows in draws if (groups := stack_groups(windows)) is not None)
 
     def params(self, name: str, moment: datetime) -> SignalParams:
-        """Parameters of the signal `name`, learned from the interactions before `moment`."""
-        return self._params_before(moment.timestamp(), name)
+        """Parameters of the signal `name` for candidates to come, learned from the interactions before `moment`."""
+        moment_s = moment.timestamp()
+        return _BY_NAME[name].to_come(self._params_before(moment_s, name), self._data_before(moment_s))
 
     def _of_window(self, window: Window) -> list[list[TrainingGroup]]:
         data = self._data_before(window.start_s)

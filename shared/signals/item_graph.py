@@ -134,6 +134,17 @@ class EventGraph(GraphFilter):
         """User × event matrix, see `TrainingData.liked_matrix`."""
         return data.liked_matrix
 
+    def to_come(self, params: SignalParams, data: TrainingData) -> SignalParams:
+        """Neighbour lists without the events that are over, which can be listed no more: most of those of a long past.
+
+        Of one that is moved to a later day, the users' other events say nothing until the next training.
+        """
+        ends_at = data.catalog.ends_at[params[self.items]]
+        is_over = np.isfinite(ends_at) & (ends_at <= data.now_s)
+        lists = Ragged(params["starts"], (params["places"], params["weights"]))
+        lists = lists.where(~is_over[params["places"]])
+        return {**params, "starts": lists.starts, "places": lists.values[0], "weights": lists.values[1]}
+
     def n_items(self, catalog: Catalog) -> int:
         """Number of events."""
         return len(catalog)

@@ -126,6 +126,13 @@ class Signal:
         """Parameters learned from training data; empty by default."""
         return {}
 
+    def to_come(self, params: SignalParams, _data: TrainingData) -> SignalParams:
+        """Parameters without what only candidates that are over by the time of the training would need.
+
+        All scores of other candidates stay the same, to the bit.
+        """
+        return params
+
     def check(self, _params: SignalParams, _catalog: Catalog) -> None:
         """Check of stored parameters against the catalog of the training; raises `ValueError` naming an array.
 

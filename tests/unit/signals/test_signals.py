@@ -189,6 +189,44 @@ def test_shared_people_sums_powers_of_event_similarities_over_the_history() -> N
         assert list(scores.values()) == pytest.approx(matrix[row] @ similar, rel=2e-3, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", [signal.name for signal in SIGNALS])
+def test_what_candidates_to_come_need_gives_them_the_same_scores_to_the_bit(name: str) -> None:
+    events, interactions = _crowd(np.random.default_rng(3))
+    # Every second event is over, one has no date, and one ends at the time of the training.
+    events = [
+        replace(event, starts_at=NOW - 2 * DAY, ends_at=NOW - DAY) if number % 2 else event
+        for number, event in enumerate(events)
+    ]
+    events[4] = replace(events[4], starts_at=None, ends_at=None)
+    events[6] = replace(events[6], starts_at=NOW - DAY, ends_at=NOW)
+    world = World(events, interactions)
+    coming = np.array([row for row in range(len(events)) if row % 2 == 0 and row != 6])
+    candidates = Candidates(world.catalog, coming, NOW.timestamp(), np.ones(len(coming)))
+    signal, params = BY_NAME[name], world.params(name)
+    kept = signal.to_come(params, world.data)
+    signal.check(kept, world.catalog)
+    if isinstance(signal, EventSignal):
+        assert np.array_equal(signal.score(kept, candidates), signal.score(params, candidates))
+    else:
+        assert isinstance(signal, UserSignal)
+        users = [User(user_id=user_id) for user_id in world.table.users.ids()]
+        batch = UserBatch(Histories.of_table(users, world.table, NOW, newest=500), candidates)
+        assert np.array_equal(signal.score(kept, batch), signal.score(params, batch))
+
+
+def test_neighbours_that_are_over_are_not_stored() -> None:
+    events, interactions = _crowd(np.random.default_rng(3))
+    events = [
+        replace(event, starts_at=NOW - DAY, ends_at=NOW) if number % 2 else event for number, event in enumerate(events)
+    ]
+    world = World(events, interactions)
+    params = world.params("shared_people")
+    kept = BY_NAME["shared_people"].to_come(params, world.data)
+    of_places = params["events"][params["places"]]
+    assert set(params["events"][kept["places"]].tolist()) == {row for row in of_places.tolist() if row % 2 == 0}
+    assert len(kept["places"]) == len(kept["weights"]) == int((of_places % 2 == 0).sum())
+
+
 def test_neighbours_project_on_the_singular_vectors() -> None:
     world = World(*_crowd(np.random.default_rng(2)))
     matrix = _dense(world)
