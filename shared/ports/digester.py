@@ -57,14 +57,11 @@ class Reduction(Protocol):
 
 
 class Digester(Protocol):
-    """Engine that reduces ledgers.
+    """Engine that reduces ledgers."""
 
-    Attributes
-    ----------
-    name : name of the engine in the command's options.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """Name of the engine in the command's options."""
 
     def reduce(self, ledger: Ledger, now: datetime) -> AbstractContextManager[Reduction]:
         """Reduction of the files that a ledger names, as of `now`; its resources last as long as the context."""

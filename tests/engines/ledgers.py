@@ -8,13 +8,14 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 from hypothesis import strategies as st
 
 from shared.adapters.objects.folder import FolderObjects
-from shared.entities import Interaction, InteractionType, Origin, User
+from shared.entities import Event, Interaction, InteractionType, Origin, User
 from shared.ledger import parquet
 from shared.ledger.digest import BOOKINGS, SUMS, encode
-from shared.ledger.index import INTERACTIONS, USERS, Chunk, Feed, Ledger
+from shared.ledger.index import EVENTS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
 from shared.ports import Digester
 
 NOW: Final = datetime(2026, 5, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -102,10 +103,16 @@ def drawn(seed: int, size: int = 3_000) -> tuple[list[Interaction], list[User]]:
 def write(
     folder: Path, done: Sequence[Interaction], profiles: Sequence[User], *, is_early: bool = False
 ) -> tuple[FolderObjects, Ledger]:
-    """Ledger of two files a feed; `is_early`: the first of each lacks the columns that earlier versions lacked."""
+    """Stored ledger of two files a feed, and one of events.
+
+    `is_early`: the first file of each lacks the columns that earlier versions lacked.
+    """
     objects = FolderObjects(folder)
     numbered = [replace(entry, interaction_id=f"i{number:05}") for number, entry in enumerate(done)]
     feeds: dict[str, Feed] = dict.fromkeys(Ledger().feeds, Feed())
+    data = parquet.encode(EVENTS, [Event(event_id=name, organizer_id="o") for name in _EVENTS if name])
+    objects.write(f"ledger/{EVENTS}/x.parquet", data, generation=0)
+    feeds[EVENTS] = Feed((Chunk(f"ledger/{EVENTS}/x.parquet", len(_EVENTS) - 1, len(data)),), watermark=NOW)
     for feed, rows in ((INTERACTIONS, numbered), (USERS, list(profiles))):
         half, chunks = len(rows) // 2, []
         for number, part in enumerate((rows[:half], rows[half:])):
@@ -121,6 +128,7 @@ def write(
             objects.write(name, data, generation=0)
             chunks.append(Chunk(name, len(part), len(data)))
         feeds[feed] = Feed(tuple(chunks), watermark=NOW)
+    objects.write(POINTER, Ledger(feeds).to_json(), generation=0)
     return objects, Ledger(feeds)
 
 
