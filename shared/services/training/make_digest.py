@@ -109,8 +109,8 @@ class _Making:
             dropped=counts.dropped,
             files=stored,
         )
-        sample = digests.sample_set(self._files, made, Erasures(), calendar=calendar, has_friends=has_friends)
-        cutoff = sample.cutoff
+        # The sample is not kept: an engine may need the memory.
+        cutoff = digests.sample_set(self._files, made, Erasures(), calendar=calendar, has_friends=has_friends).cutoff
         moments = list(dict.fromkeys([self._now, *self._judged_from(cutoff)]))
         stored[SUMS] = self._stored(SUMS, reduction.sums(moments), moments)
         self._run.step("events summed", f"summed {stored[SUMS].rows:,} half-lives of events")
