@@ -4,6 +4,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 INSTALLED := venv/.installed
 RUNTIME := venv/.runtime
 PEERS := venv/.peers
+ENGINES := .tools/engines
 TOOLS := .tools/node_modules/.package-lock.json
 # On CI the tests must run this many percent of the lines of shared/: a point less than they do. SlipCover slows them by
 # less than a tenth, coverage.py by two thirds. pytest warns that SlipCover is loaded before it, which does no harm.
@@ -16,7 +17,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo attacks soak audit lighthouse lock benchmark-accuracy types tools
+.PHONY: help setup check test e2e emulators demo attacks soak audit lighthouse lock test-engines benchmark-accuracy types tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -31,6 +32,9 @@ check: setup ## format, lint, types and import contracts
 
 test: setup ## every test but the end-to-end ones and long attacks; those of emulators only where they are installed
 	$(PYTEST) -m "not e2e and not attacks"
+
+test-engines: $(ENGINES)/.installed ## engines of digests, DuckDB and Spark, in an environment of their own; needs Java 17
+	$(ENGINES)/bin/pytest tests/engines
 
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
@@ -56,6 +60,8 @@ lighthouse: setup tools ## how Lighthouse rates the site's speed, accessibility 
 lock: setup ## pin requirements.in and its likes, with the hashes of all files [UPGRADE=--upgrade]
 	$(LOCK) $(UPGRADE) requirements.in
 	$(LOCK) $(UPGRADE) requirements-jobs.in
+	$(LOCK) $(UPGRADE) requirements-duckdb.in
+	$(LOCK) $(UPGRADE) requirements-spark.in
 	$(LOCK) $(UPGRADE) requirements-dev.in
 	cd benchmarks && ../$(LOCK) $(UPGRADE) requirements.in
 
@@ -77,6 +83,12 @@ $(RUNTIME): requirements.txt requirements-jobs.txt tools/marquee
 
 $(INSTALLED): $(RUNTIME) requirements-dev.txt
 	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(ENGINES)/.installed: requirements-duckdb.txt requirements-spark.txt requirements-dev.txt $(RUNTIME)
+	$(PYTHON) -m venv $(ENGINES)
+	$(ENGINES)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt \
+		-r requirements-jobs.txt -r requirements-dev.txt -r requirements-duckdb.txt -r requirements-spark.txt
 	@touch $@
 
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)

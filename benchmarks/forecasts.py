@@ -6,7 +6,7 @@ before, in the past of the series.
 
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from jobs.folder import read_dataset
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from shared.entities import fields
 from shared.errors import InvalidField
-from shared.monitoring.bookings import WEEK, WeeklyBookings, week_of, weekly_bookings
+from shared.monitoring.bookings import WEEK, WeeklyBookings, booked_weeks, week_of, weekly_bookings
 from shared.monitoring.forecast import HORIZON, forecast
 from shared.services.training.dataset import TrainingSet
 
@@ -89,8 +89,8 @@ def measure(
     inside: dict[str, list[float]] = {}
     for back in range(origins, 0, -1):
         origin = last - back * HORIZON * WEEK
-        came = _by_name(weekly_bookings(training_set.table, training_set.catalog, origin + HORIZON * WEEK))
-        for bookings in weekly_bookings(training_set.table, training_set.catalog, origin):
+        came = _by_name(_weekly(training_set, origin + HORIZON * WEEK))
+        for bookings in _weekly(training_set, origin):
             judged = bookings.counts[:, -_JUDGED_WEEKS:].sum(axis=1) >= _MIN_BOOKINGS
             past = bookings.counts[judged]
             names = [name for name, is_judged in zip(bookings.names, judged, strict=True) if is_judged]
@@ -113,6 +113,10 @@ def measure(
         }
         for kind, of_kind in errors.items()
     }
+
+
+def _weekly(training_set: TrainingSet, week: date) -> list[WeeklyBookings]:
+    return weekly_bookings(booked_weeks(training_set.table, week), training_set.catalog)
 
 
 def _by_name(weekly: Sequence[WeeklyBookings]) -> dict[tuple[str, str], Counts]:

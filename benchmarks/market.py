@@ -1,5 +1,6 @@
 """Synthetic market: a ledger of any size, as the first ledger sync of a large store leaves it."""
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -54,8 +55,7 @@ def write(objects: ObjectStore, *, interactions: int, users: int, events: int, s
     cumulated = np.cumsum(activity) / activity.sum()
     cluster_of_user = rng.integers(0, _CLUSTERS, users)
 
-    def parts() -> list[pa.Table]:
-        tables = []
+    def parts() -> Iterator[pa.Table]:
         for first in range(0, interactions, _CHUNK_ROWS):
             size = min(_CHUNK_ROWS, interactions - first)
             user = np.searchsorted(cumulated, rng.random(size))
@@ -64,14 +64,13 @@ def write(objects: ObjectStore, *, interactions: int, users: int, events: int, s
             offset = np.minimum((sizes * rng.random(size) ** 2.5).astype(np.int64), sizes - 1)
             event = order[begins[cluster] + offset]
             done_s = np.minimum(start_s[event] - rng.exponential(10 * 86_400, size), NOW.timestamp() - 1)
-            tables.append(_interactions(first, user, event, done_s, rng))
-        return tables
+            yield _interactions(first, user, event, done_s, rng)
 
     feeds[INTERACTIONS] = _stored(objects, INTERACTIONS, parts())
     objects.write(POINTER, Ledger(feeds).to_json(), generation=0)
 
 
-def _stored(objects: ObjectStore, feed: str, tables: list[pa.Table]) -> Feed:
+def _stored(objects: ObjectStore, feed: str, tables: Iterable[pa.Table]) -> Feed:
     chunks = []
     for number, table in enumerate(tables):
         data = parquet.to_bytes(table)

@@ -119,10 +119,11 @@ def need_disk(folder: Path, size: float) -> None:
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process and its children in MB; shared pages count for each process."""
-    pids = [pid, *(int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-    pages = [int(Path(f"/proc/{process}/statm").read_text().split()[1]) for process in pids]
-    return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    """Resident memory of a process and all below it in MB; shared pages count for each process."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    # A child belongs to the thread that started it.
+    children = [child for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(memory_mb(int(child)) for child in children)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ SECTIONS: Final[Mapping[str, Mapping[str, Entry]]] = {
     },
     "Models": {
         "train": Entry("jobs.retrain:command", "train, compare and publish a model"),
+        "digest": Entry("jobs.digest:command", "reduce the ledger for trainings past ten million interactions"),
         "versions": Entry("jobs.versions:command", "list the published models"),
         "rollback": Entry("jobs.rollback:command", "put an earlier model back into service"),
         "backtest": Entry("jobs.backtest:command", "write lists as of a day in the past"),

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
@@ -14,6 +14,8 @@ from jobs.commandline import Job, run
 from jobs.console import Console, Task
 from shared.entities import fields
 from shared.models.registry import MODELS
+from shared.services.training import digests
+from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.retrain import Plan, retrain
 from shared.services.training.run import Report, Step
 
@@ -41,8 +43,13 @@ _SHARES: Final = {
 @click.option("--model", type=click.Choice(list(MODELS)), help="model to publish (default: $MARQUEE_MODEL or blend)")
 @click.option("--at", metavar="TIME", help="time that names the run and counts as now (default: now)")
 @click.option("--reread", is_flag=True, help="read all documents again, into a new ledger")
-def command(*, store: str | None, objects: str | None, model: str | None, at: str | None, reread: bool) -> None:
+@click.option("--from-digest", is_flag=True, help="learn from what `marquee digest` made, as of its time")
+def command(
+    *, store: str | None, objects: str | None, model: str | None, at: str | None, reread: bool, from_digest: bool
+) -> None:
     """Training run with the stores of the settings or of the options."""
+    if from_digest and (at or reread):
+        raise click.UsageError("--from-digest: expected neither --at nor --reread, since a digest has its own time")
     scheduled_at = fields.time({"--at": at}, "--at")
     settings = places.named(wiring.read_settings(os.environ), documents=store, objects=objects)
     settings = dataclasses.replace(settings, model=model or settings.model)
@@ -52,24 +59,27 @@ def command(*, store: str | None, objects: str | None, model: str | None, at: st
         half_life_days=settings.half_life_days,
         challengers_s=settings.challengers_s,
         reread=reread,
+        from_digest=from_digest,
         keep_days=settings.keep_days,
         calendar=wiring.calendar(settings),
         has_friends=settings.has_friends,
         prices=settings.prices,
     )
+    if from_digest:
+        scheduled_at = digests.current(wired.objects, LedgerFiles(wired.objects).ledger, now=wired.now()).now
     with Console().task("training") as task:
         document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=scheduled_at or wired.now())
     tables = (outcome.details, outcome.groups, outcome.explored, outcome.models)
     click.echo("\n\n".join(text for part in tables for text in part(document)))
 
 
-def shown_on(task: Task) -> Report:
-    """Report of a training that shows each step as the progress of `task`."""
+def shown_on(task: Task, shares: Mapping[str, float] = _SHARES) -> Report:
+    """Report of a training that shows each step as the progress of `task`; `shares` are those of its time by step."""
     share = 0.0
 
     def show(step: Step) -> None:
         nonlocal share
-        share = max(share, _SHARES.get(step.name, 0.0))
+        share = max(share, shares.get(step.name, 0.0))
         task.update(share, now=step.message)
 
     return show

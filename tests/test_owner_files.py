@@ -19,8 +19,16 @@ NAMES: Final = ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "docs/architec
 DOCUMENTS: Final = [*(ROOT / name for name in NAMES), *sorted((ROOT / "docs/decisions").glob("*.md"))]
 YAML_FILES: Final = [ROOT / ".pre-commit-config.yaml", *sorted((ROOT / ".github").rglob("*.yml"))]
 ELSEWHERE: Final = {
-    *("model.npz", "manifest.json", "ledger/current.json", "models/VERSION/", "runs/RUN.json", "keys/ring.json"),
-    "forecasts/MONDAY.json",
+    *(
+        "model.npz",
+        "manifest.json",
+        "ledger/current.json",
+        "ledger/digest/current.json",
+        "models/VERSION/",
+        "runs/RUN.json",
+        "keys/ring.json",
+    ),
+    *("forecasts/MONDAY.json", "ledger/digest/"),
     *("functions/NAME.py", "jobs/NAME.py", "venv/", "marquee.toml", "rejected.csv"),
 }
 """Objects of a bucket, files and stand-ins for names of one's own, and what commands make."""
@@ -108,6 +116,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         "lighthouse",
         "audit",
         "lock",
+        "test-engines",
         "benchmark-accuracy",
         "types",
     }

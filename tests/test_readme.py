@@ -176,6 +176,7 @@ def test_every_file_that_is_named_exists(page: str) -> None:
         "runs/RUN.json",
         "forecasts/MONDAY.json",
         "ledger/current.json",
+        "ledger/digest/current.json",
         "ledger/",
     }
     names = set(re.findall(r"`([\w./-]+\.(?:py|js|json|yaml|rules|csv|env|txt)|\.ci/\w+|\.env|[\w.]+/)`", PAGES[page]))

@@ -98,10 +98,23 @@ class Holdout:
     warm: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, table: InteractionTable, catalog: Catalog, cutoff: datetime, *, seed: int = 0) -> Self:
+    def of(
+        cls,
+        table: InteractionTable,
+        catalog: Catalog,
+        cutoff: datetime,
+        *,
+        seed: int = 0,
+        known: NDArray[np.bool_] | None = None,
+    ) -> Self:
         """Holdout of everything from `cutoff` on, with at most `MAX_JUDGED` users, drawn by `seed` if there are more.
 
         Only users with a hit are evaluated.
+
+        Parameters
+        ----------
+        known : bool of shape (len(catalog),) – events with feedback before the cutoff, where `table` is a sample of
+            users; None for those of `table`, see `has_feedback`.
         """
         cutoff_s = cutoff.timestamp()
         past, later = table.before(cutoff), table.between(cutoff_s, np.inf)
@@ -113,7 +126,8 @@ class Holdout:
         is_judged = np.isin(user_of_hit, users)
         owners = np.searchsorted(users, user_of_hit[is_judged])
         warm = np.isin(users, past.user_rows[past.is_hit()])
-        is_new = ~has_feedback(past, len(catalog))[candidates]
+        known = has_feedback(past, len(catalog)) if known is None else known
+        is_new = ~known[candidates]
         return cls(cutoff, users, candidates, is_new, owners, columns[is_judged], warm)
 
     def __len__(self) -> int:

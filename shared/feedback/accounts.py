@@ -15,8 +15,8 @@ from shared.feedback.interactions import DAY_S, ORIGINS, InteractionColumns
 MAX_AGE: Final = timedelta(days=7)
 """Age limit of an interaction that a client sends: what is older when recorded, and names no origin, was loaded."""
 
-_OLD_ENOUGH_S: Final = DAY_S
-"""Age of an account from its first interaction, in seconds, from which it is established."""
+OLD_ENOUGH: Final = timedelta(days=1)
+"""Age of an account from its first interaction, from which it is established."""
 
 
 def is_loaded(interaction: Interaction) -> bool:
@@ -34,6 +34,17 @@ def of_profiled(columns: InteractionColumns, unprofiled: NDArray[np.bytes_]) -> 
     """Columns without the interactions of users who do not wish to be profiled, whose ids are given as UTF-8 bytes."""
     is_profiled = ~np.isin(columns.users.keys, unprofiled)
     return columns if is_profiled.all() else columns.where(is_profiled[columns.user_rows])
+
+
+def learned(columns: InteractionColumns, unprofiled: NDArray[np.bytes_], *, now: datetime) -> InteractionColumns:
+    """Columns of what models learn from at `now`: what occurred before, of established accounts that may be profiled.
+
+    Parameters
+    ----------
+    unprofiled : ids of the users who do not wish to be profiled, UTF-8 bytes.
+    """
+    past = columns.where(columns.occurred_at < now.timestamp())
+    return of_established(of_profiled(past, unprofiled), now=now)
 
 
 def of_established(columns: InteractionColumns, *, now: datetime) -> InteractionColumns:
@@ -58,7 +69,7 @@ def established(columns: InteractionColumns, *, now: datetime) -> NDArray[np.boo
     np.minimum.at(first, columns.user_rows, acted_at)
     np.maximum.at(last, columns.user_rows, acted_at)
     is_account = ~np.char.startswith(columns.users.keys, anonymous("").encode())
-    is_old = first <= now.timestamp() - _OLD_ENOUGH_S
+    is_old = first <= now.timestamp() - OLD_ENOUGH.total_seconds()
     # Users of the vocabulary without an interaction have no last day, which is not later than the first.
     mask: NDArray[np.bool_] = is_account & (is_old | (np.floor(first / DAY_S) < np.floor(last / DAY_S)))
     return mask

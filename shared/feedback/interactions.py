@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shared.arrays.vocabulary import UNKNOWN, Vocabulary
 from shared.catalog.catalog import Catalog
 from shared.entities import Interaction, InteractionType, Origin
+from shared.feedback.drawing import BUCKETS, buckets, last_bucket
 from shared.feedback.weights import CODES, FAMILY, IS_HIT, LASTS, TAKES_EVENT
 
 DAY_S = 86_400.0
@@ -174,20 +175,18 @@ class InteractionTable:
         """Table of the interactions that `mask`, bool of shape (n,), selects; users keep their rows."""
         return _picked(self, mask)
 
-    def of_some_users(self, limit: int, *, seed: int = 0) -> Self:
-        """Sample of users with all their interactions, at most `limit` in total unless the only user drawn has more.
+    def of_some_users(self, limit: int) -> Self:
+        """Sample of users with all their interactions, at most `limit` in total unless the only bucket drawn has more.
 
-        Whole users are drawn by `seed`, so that no history is truncated. Returns the table itself if it has at most
-        `limit` interactions; otherwise `users` is reduced to the sample and rows change.
+        Whole users are drawn by their ids, see `drawing.py`, so that no history is truncated. Returns the table itself
+        if it has at most `limit` interactions; otherwise `users` is reduced to the sample and rows change.
         """
         if len(self) <= limit:
             return self
-        counts = np.bincount(self.user_rows, minlength=len(self.users))
-        order = np.random.default_rng(seed).permutation(len(counts))
-        fits = np.cumsum(counts[order]) <= limit
-        fits[0] = True
-        kept = np.sort(order[fits])
-        rows = np.full(len(counts), UNKNOWN, np.int32)
+        bucket = buckets(self.users.keys)
+        last = last_bucket(np.bincount(bucket[self.user_rows], minlength=BUCKETS), limit)
+        kept = np.flatnonzero(bucket <= last)
+        rows = np.full(len(bucket), UNKNOWN, np.int32)
         rows[kept] = np.arange(len(kept), dtype=np.int32)
         sample = self.where(rows[self.user_rows] >= 0)
         return replace(sample, users=Vocabulary(self.users.keys[kept]), user_rows=rows[sample.user_rows])

@@ -1,19 +1,39 @@
 """Trending and recently popular events, from differences of the forward-decayed popularity sums."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.feedback.interactions import DAY_S, InteractionTable
-from shared.feedback.popularity import HALF_LIFE_DAYS, popularity_until
+from shared.feedback.popularity import HALF_LIFE_DAYS, popularity, popularity_until
 
 WINDOWS: Final = {"day": 1.0, "week": 7.0, "month": 30.0}
 """Length of each window in days before the training; interactions since the training belong to every window."""
 
 _MEMORY_DAYS: Final = HALF_LIFE_DAYS / np.log(2)
 """Mean lifetime of decayed popularity in days: the sum of a steady daily rate, divided by that rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Popularity:
+    """Popularity of n events as of a time.
+
+    Attributes
+    ----------
+    sums : float64 of shape (n,) – forward-decayed, see `popularity.py`.
+    before : float64 of shape (len(WINDOWS), n) – that from before each trend window, see `before_windows`.
+    """
+
+    sums: NDArray[np.float64]
+    before: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, table: InteractionTable, n_events: int, now: datetime) -> Self:
+        """Popularity by a table of what holds at `now`, see `InteractionTable.as_of`."""
+        return cls(popularity(table, n_events), before_windows(table, n_events, now))
 
 
 def before_windows(table: InteractionTable, n_events: int, now: datetime) -> NDArray[np.float64]:

@@ -17,8 +17,8 @@ CODES: Final = {kind: code for code, kind in enumerate(TYPES)}
 """Code of each interaction type in int8 columns: its index in `InteractionType`."""
 
 _BY_CODE: Final = np.array([kind.meaning.weight for kind in TYPES], np.float32)
-_NEUTRAL_STARS: Final = 3.0
-_STARS_TO_WEIGHT: Final = 0.5
+NEUTRAL_STARS: Final = 3.0
+STARS_TO_WEIGHT: Final = 0.5
 """Confidence per star above or below neutral, so that 1..5 stars give the weights −1..1."""
 
 
@@ -40,9 +40,8 @@ IS_HIT: Final = codes_where(lambda meaning: meaning.is_hit)
 TAKES_EVENT: Final = codes_where(lambda meaning: meaning.takes_event)
 IS_CONSUMED: Final = codes_where(lambda meaning: meaning.takes_event or meaning.hides_event)
 """Lookup tables by code: hits; bookings and attendances; and types after which the event is excluded from lists."""
-
-
-_HAS_STARS: Final = codes_where(lambda meaning: meaning.has_stars)
+HAS_STARS: Final = codes_where(lambda meaning: meaning.has_stars)
+"""Lookup table by code: types whose value is the user's judgement of the event."""
 
 
 def confidence_weights(
@@ -63,10 +62,10 @@ def confidence_weights(
     half_life_days : age at which an interaction weighs half; inf for no decay.
     """
     weights = _BY_CODE[codes]
-    rated = np.flatnonzero(_HAS_STARS[codes])
+    rated = np.flatnonzero(HAS_STARS[codes])
     # Reviews of earlier versions may have any number.
     rated = rated[(values[rated] >= 1) & (values[rated] <= MAX_STARS)]
-    weights[rated] = (values[rated] - _NEUTRAL_STARS) * _STARS_TO_WEIGHT
+    weights[rated] = (values[rated] - NEUTRAL_STARS) * STARS_TO_WEIGHT
     if np.isinf(half_life_days):
         return weights
     decayed: NDArray[np.float32] = weights * np.exp2(-np.maximum(age_days, 0) / half_life_days)

@@ -42,7 +42,7 @@ _SHOWN: Final = ("user_id", "event_id", "event_ids", "type", "position", "occurr
 """Interaction columns that tell what users were shown."""
 
 _ODD: Final = ("mended", "dropped")
-_ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin", "text"), USERS: ("profiling", *_ODD)}
+ADDED: Final = {EVENTS: ("timezone", *_ODD), INTERACTIONS: ("origin", "text"), USERS: ("profiling", *_ODD)}
 """Columns that files of earlier versions lack, read as null."""
 
 _VALUES: Final = {
@@ -54,7 +54,7 @@ _VALUES: Final = {
 _REQUIRED: Final = {INTERACTIONS: ("user_id", "type", "occurred_at")}
 """Columns besides the key that every row has, though the schema lets them be null."""
 
-_LATEST_US: Final = 7_258_118_400_000_000
+LATEST_US: Final = 7_258_118_400_000_000
 """Time before which all times lie, the beginning of 2200, see `fields.time`, in microseconds since 1970."""
 
 _MICROSECONDS: Final = 1_000_000.0
@@ -161,7 +161,7 @@ def read(feed: str, name: str, data: bytes, columns: Sequence[str], *, coded: Se
 
     try:
         missing = set(columns) - set(parquet.read_schema(pa.BufferReader(data)).names)
-        if damaged := missing.difference(_ADDED.get(feed, ())):
+        if damaged := missing.difference(ADDED.get(feed, ())):
             raise ArtifactError(f"{name}: expected the columns of {feed}, missing {', '.join(sorted(damaged))}")
         stored = [column for column in columns if column not in missing]
         table = parquet.read_table(pa.BufferReader(data), columns=stored, read_dictionary=list(coded))
@@ -190,7 +190,7 @@ def _check(feed: str, table: "pa.Table") -> None:
             raise ValueError(f"expected {field.name} in every row, got none in {column.null_count}")
         if pa.types.is_timestamp(found) and len(column) > column.null_count:
             ends = compute.min_max(column.cast(pa.int64())).as_py()
-            if ends["min"] < 0 or ends["max"] >= _LATEST_US:
+            if ends["min"] < 0 or ends["max"] >= LATEST_US:
                 raise ValueError(f"expected {field.name} from 1970 to 2200")
         if values := _VALUES.get((feed, field.name)):
             unknown = {value for value in compute.unique(column).to_pylist() if value is not None} - values

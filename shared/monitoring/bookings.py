@@ -14,7 +14,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import InteractionType
 from shared.entities.stored import read_object, require_format, required, required_numbers
 from shared.errors import InvalidField
-from shared.feedback.interactions import DAY_S, InteractionTable
+from shared.feedback.interactions import DAY_S, InteractionColumns, InteractionTable
 from shared.feedback.weights import CODES
 from shared.monitoring.forecast import COVERAGE, HORIZON, forecast
 
@@ -30,7 +30,7 @@ _MONDAY_S: Final = 4 * DAY_S
 """First Monday of 1970, POSIX seconds."""
 _SETTLED_S: Final = DAY_S
 """Age of a week from which its accounts are established, see `feedback/accounts.py`, and its bookings in the table."""
-_PAST_WEEKS: Final = 260
+PAST_WEEKS: Final = 260
 """Weeks of the past that are read: three years of seasons, and the half year around the first."""
 _ACTIVE_WEEKS: Final = 52
 """Weeks in which a series must have had a booking."""
@@ -54,6 +54,22 @@ class WeeklyBookings:
     kind: str
     names: Sequence[str]
     counts: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class BookedWeeks:
+    """Bookings by event and week, m cells.
+
+    Attributes
+    ----------
+    event_rows : int64 of shape (m,) – rows of the events, -1 for unknown ones.
+    back : int64 of shape (m,) – weeks from the cell's to the latest one, which is 0.
+    counts : int64 of shape (m,) – bookings.
+    """
+
+    event_rows: NDArray[np.int64]
+    back: NDArray[np.int64]
+    counts: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +172,41 @@ def week_of(now: datetime) -> date:
     return datetime.fromtimestamp(_MONDAY_S + weeks * _WEEK_S, UTC).date()
 
 
-def weekly_bookings(table: InteractionTable, catalog: Catalog, week: date) -> list[WeeklyBookings]:
-    """Weekly bookings of the largest series of each kind that had a booking in the year before `week`.
+def week_end(week: date) -> datetime:
+    """Time before which the weeks lie that a forecast from `week` on learns from, UTC."""
+    return datetime(week.year, week.month, week.day, tzinfo=UTC)
 
-    Bookings that were undone later count too, so that past weeks do not change.
+
+def booked_weeks(interactions: InteractionColumns | InteractionTable, week: date) -> BookedWeeks:
+    """Bookings by event and week, ascending by event; those that were undone later count too.
+
+    So past weeks do not change.
 
     Parameters
     ----------
-    table : interactions with rows of `catalog`.
     week : Monday before which the latest week ends.
     """
-    until_s = datetime(week.year, week.month, week.day, tzinfo=UTC).timestamp()
-    past = table.between(until_s - _PAST_WEEKS * _WEEK_S, until_s)
-    is_booking = (past.codes == CODES[InteractionType.BOOKING]) & (past.event_rows >= 0)
-    rows, times = past.event_rows[is_booking], past.occurred_at[is_booking]
+    until_s = week_end(week).timestamp()
+    times = interactions.occurred_at
+    is_past = (times >= until_s - PAST_WEEKS * _WEEK_S) & (times < until_s)
+    is_booking = is_past & (interactions.codes == CODES[InteractionType.BOOKING]) & (interactions.event_rows >= 0)
     # Counted from the end, so that the latest week is whole.
-    back = np.ceil((until_s - times) / _WEEK_S).astype(np.int64) - 1
+    back = np.ceil((until_s - times[is_booking]) / _WEEK_S).astype(np.int64) - 1
+    cells, counts = np.unique(
+        interactions.event_rows[is_booking].astype(np.int64) * PAST_WEEKS + back, return_counts=True
+    )
+    return BookedWeeks(cells // PAST_WEEKS, cells % PAST_WEEKS, counts)
+
+
+def weekly_bookings(booked: BookedWeeks, catalog: Catalog) -> list[WeeklyBookings]:
+    """Weekly bookings of the largest series of each kind that had a booking in the latest year.
+
+    Parameters
+    ----------
+    booked : bookings with rows of `catalog`.
+    """
+    is_known = booked.event_rows >= 0
+    rows, back, numbers = booked.event_rows[is_known], booked.back[is_known], booked.counts[is_known]
     weeks = int(back.max(initial=-1)) + 1
     found = []
     for kind in _KINDS:
@@ -179,15 +214,16 @@ def weekly_bookings(table: InteractionTable, catalog: Catalog, week: date) -> li
             codes, names = np.zeros(len(rows), np.int32), [""]
         else:
             codes, names = catalog.fields[kind].at(rows), catalog.fields[kind].names.ids()
-        recent = np.bincount(codes[(codes >= 0) & (back < _ACTIVE_WEEKS)], minlength=len(names))
+        is_recent = (codes >= 0) & (back < _ACTIVE_WEEKS)
+        recent = np.bincount(codes[is_recent], weights=numbers[is_recent], minlength=len(names))
         kept = np.argsort(-recent, kind="stable")[:_LARGEST]
         kept = kept[recent[kept] > 0]
         place = np.full(len(names) + 1, -1)
         place[kept] = np.arange(len(kept))
         places = place[codes]
         cells = places[places >= 0] * weeks + weeks - 1 - back[places >= 0]
-        counts = np.bincount(cells, minlength=len(kept) * weeks).reshape(len(kept), weeks)
-        found.append(WeeklyBookings(kind, [names[row] for row in kept], counts.astype(np.float64)))
+        counts = np.bincount(cells, weights=numbers[places >= 0], minlength=len(kept) * weeks).astype(np.float64)
+        found.append(WeeklyBookings(kind, [names[row] for row in kept], counts.reshape(len(kept), weeks)))
     return found
 
 

@@ -16,8 +16,7 @@ from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules
 from shared.errors import ArtifactError, InvalidField
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
-from shared.feedback.popularity import popularity
-from shared.feedback.trends import WINDOWS, before_windows
+from shared.feedback.trends import WINDOWS, Popularity
 from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.models.scorer import Scorer, TrainingInput
@@ -66,6 +65,7 @@ class Recommender:
         half_life_days: float,
         events: Iterable[Event] = (),
         replay: "Replay | None" = None,
+        popular: Popularity | None = None,
     ) -> Self:
         """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
 
@@ -77,6 +77,7 @@ class Recommender:
         events : events of the catalog, of which those that are live at `now` get a card.
         replay : replay of all or some of `users`, up to `now` or later, whose training groups the blend reuses; None
             to compute them.
+        popular : popularity at `now`, where `table` is a sample of users; None for that of `table`.
         """
         if model not in MODELS:
             raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
@@ -87,10 +88,10 @@ class Recommender:
             return replay or Replay.of(table, catalog, users, now=now)
 
         scorer = MODELS[model].train(TrainingInput(table, len(catalog), now, half_life_days, replayed))
-        before = before_windows(table, len(catalog), now)
+        popular = popular or Popularity.of(table, len(catalog), now)
         live = set(catalog.events.ids(np.flatnonzero(catalog.live(now))))
         cards = Cards.of((event for event in events if event.event_id in live), catalog.events)
-        return cls(catalog, scorer, popularity(table, len(catalog)), before, cards)
+        return cls(catalog, scorer, popular.sums, popular.before, cards)
 
     @classmethod
     def empty(cls, calendar: Calendar) -> Self:

@@ -17,10 +17,11 @@ from shared.catalog.catalog import Catalog
 from shared.entities import fields
 from shared.entities.stored import required, required_numbers
 from shared.errors import InvalidField
+from shared.feedback.eventsums import RECENT_DAYS
 from shared.feedback.interactions import DAY_S, InteractionTable
 from shared.feedback.weights import TYPES
 
-WINDOW_DAYS: Final = 28.0
+WINDOW_DAYS: Final = float(RECENT_DAYS)
 """Length of the compared windows, days."""
 
 STABLE, MOVED, DRIFTED = "stable", "moved", "drifted"
@@ -154,7 +155,13 @@ Numbers = Mapping[str, NDArray[np.floating]]
 """Samples of the numeric quantities by name."""
 
 
-def numbers(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floating], now_s: float) -> Numbers:
+def numbers(
+    table: InteractionTable,
+    catalog: Catalog,
+    scores: NDArray[np.floating],
+    now_s: float,
+    per_event: NDArray[np.integer] | None = None,
+) -> Numbers:
     """Samples of the numeric quantities in the `WINDOW_DAYS` before `now_s`, by name.
 
     An event's attributes count once for each interaction with it.
@@ -163,11 +170,14 @@ def numbers(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floati
     ----------
     scores : float of shape (m,) – scores of listed events.
     now_s : end of the window, POSIX seconds.
+    per_event : int of shape (len(catalog),) – interactions with each event in the window, where `table` is a sample of
+        users; None for those of `table`. All other quantities have the same distribution in a sample of whole users.
     """
     recent = _recent(table, now_s)
     rows = recent.event_rows[recent.event_rows >= 0]
     times = recent.occurred_at[recent.event_rows >= 0]
-    per_user, per_event = (np.bincount(column) for column in (recent.user_rows, rows))
+    per_user = np.bincount(recent.user_rows)
+    per_event = np.bincount(rows) if per_event is None else per_event
     return {
         "price": np.log1p(catalog.price[rows]),
         "lead_days": (catalog.starts_at[rows] - times) / DAY_S,
@@ -177,9 +187,16 @@ def numbers(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floati
     }
 
 
-def references(table: InteractionTable, catalog: Catalog, scores: NDArray[np.floating], now_s: float) -> dict[str, Any]:
-    """Histograms of all quantities in the window before `now_s`, as plain values for the manifest."""
-    numeric = {name: Reference.of_numbers(values) for name, values in numbers(table, catalog, scores, now_s).items()}
+def references(
+    table: InteractionTable,
+    catalog: Catalog,
+    scores: NDArray[np.floating],
+    now_s: float,
+    per_event: NDArray[np.integer] | None = None,
+) -> dict[str, Any]:
+    """Histograms of all quantities in the window before `now_s`, as plain values for the manifest; see `numbers`."""
+    given = numbers(table, catalog, scores, now_s, per_event)
+    numeric = {name: Reference.of_numbers(values) for name, values in given.items()}
     return {name: asdict(reference) for name, reference in (numeric | _categorical(table, catalog, now_s)).items()}
 
 
@@ -192,6 +209,7 @@ def detect(
     now_s: float,
     unknown_share: float,
     coverage: tuple[float, float] | None,
+    per_event: NDArray[np.integer] | None = None,
 ) -> list[Finding]:
     """Drift findings of the window before `now_s` against a model's references; raises `InvalidField` for damaged ones.
 
@@ -202,9 +220,10 @@ def detect(
     now_s : end of the window, POSIX seconds.
     unknown_share : share of the window's interactions with events that the model does not know, 0..1.
     coverage : catalog coverage of the lists, at the training and at present; None without an evaluated model.
+    per_event : see `numbers`.
     """
     findings: list[Finding] = []
-    for name, values in numbers(table, catalog, scores, now_s).items():
+    for name, values in numbers(table, catalog, scores, now_s, per_event).items():
         if name in before:
             reference = Reference.from_document(required(before, name, dict), is_numeric=True)
             findings += _compared(name, reference, reference.same_bins(values))

@@ -132,12 +132,22 @@ def _of_lists(
 
 
 def judge_served(
-    served: Recommender, holdout: Holdout, table: InteractionTable, catalog: Catalog, users: Mapping[str, User]
+    served: Recommender,
+    holdout: Holdout,
+    table: InteractionTable,
+    catalog: Catalog,
+    users: Mapping[str, User],
+    *,
+    popular: NDArray[np.float64] | None = None,
 ) -> Scores:
     """Evaluation of the model in service, whose catalog is an earlier one; `catalog` must hold all of its events.
 
     Rows of the holdout and of the table are translated to the model's catalog. Popularity is that of the cutoff, as an
     instance that serves the model would have it.
+
+    Parameters
+    ----------
+    popular : float64 of shape (len(catalog),) – popularity at the cutoff; None for that of `table`.
     """
     rows = catalog.events.rows_of_keys(served.catalog.events.keys)
     known = served.catalog.events.rows_of_keys(catalog.events.keys)
@@ -147,7 +157,7 @@ def judge_served(
         event_rows=_translated(table.event_rows, known),
         organizer_rows=_translated(table.organizer_rows, organizers),
     )
-    popular = popularity(table.before(holdout.cutoff), len(catalog))
+    popular = popularity(table.before(holdout.cutoff), len(catalog)) if popular is None else popular
     model = replace(served, popularity=np.append(popular, 0.0)[rows])
     served_holdout = replace(holdout, candidates=known[holdout.candidates])
     return judge(model, served_holdout, translated, served.catalog, users)

@@ -1,12 +1,12 @@
 """Stored forecasts: one object a week in the bucket, made by the first training after the week before has settled."""
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from shared.catalog.catalog import Catalog
 from shared.errors import ArtifactError
-from shared.feedback.interactions import InteractionTable
-from shared.monitoring.bookings import BookingForecast, booking_forecast, week_of, weekly_bookings
+from shared.monitoring.bookings import BookedWeeks, BookingForecast, booking_forecast, week_of, weekly_bookings
 from shared.monitoring.forecast import HORIZON
 from shared.ports import ObjectStore
 
@@ -16,10 +16,16 @@ KEPT: Final = 104
 _SUFFIX: Final = ".json"
 
 
-def update(objects: ObjectStore, table: InteractionTable, catalog: Catalog, *, now: datetime) -> BookingForecast | None:
+def update(
+    objects: ObjectStore, booked: Callable[[date], BookedWeeks], catalog: Catalog, *, now: datetime
+) -> BookingForecast | None:
     """Forecast of the week of `now`, made and stored; None where it is stored already: a forecast never changes.
 
     A damaged one is replaced, and damaged ones of earlier weeks are not judged.
+
+    Parameters
+    ----------
+    booked : gives the bookings of the weeks before a Monday, with rows of `catalog`.
     """
     week = week_of(now)
     name = f"{FOLDER}{week.isoformat()}{_SUFFIX}"
@@ -27,7 +33,7 @@ def update(objects: ObjectStore, table: InteractionTable, catalog: Catalog, *, n
     if before and _readable(objects, name):
         return None
     earlier = [stored for past in _names(objects, week)[-HORIZON:] if (stored := _readable(objects, past))]
-    made = booking_forecast(weekly_bookings(table, catalog, week), earlier, week=week, made_at=now)
+    made = booking_forecast(weekly_bookings(booked(week), catalog), earlier, week=week, made_at=now)
     objects.write(name, made.to_json(), generation=before.generation if before else 0)
     for old in _names(objects, week)[: 1 - KEPT]:
         objects.delete(old)

@@ -21,7 +21,7 @@ PINNED = pins((ROOT / name).read_text() for name in FILES)
 def test_every_pinned_package_has_hashes_and_no_address(name: str) -> None:
     text = (ROOT / name).read_text()
     entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n?", "", text))
-    assert len(entries) > 3
+    assert entries
     for entry in entries:
         assert re.match(r"[a-z0-9._-]+==\S+ \\\n", entry), entry
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
@@ -47,7 +47,7 @@ def test_the_files_agree_on_versions_and_hashes() -> None:
 
 def test_installations_require_hashes() -> None:
     commands = re.findall(r"(?m)^\t.*pip install.*$", (ROOT / "Makefile").read_text())
-    assert len(commands) == 3
+    assert len(commands) >= 3
     assert all("--require-hashes" in command for command in commands)
 
 

@@ -1,6 +1,6 @@
 """Training set of models, built from entities or from the columns of the ledger."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -14,7 +14,8 @@ from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, Interaction, Keys, User
 from shared.entities.interaction import MAX_STARS
-from shared.feedback.accounts import established, of_established, of_profiled
+from shared.evaluation.holdout import latest_cutoff
+from shared.feedback.accounts import established, learned
 from shared.feedback.exposures import ExploredColumns, ExposureColumns, Exposures
 from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.feedback.stars import estimate_stars
@@ -24,12 +25,16 @@ from shared.ledger.index import EVENTS, INTERACTIONS, USERS
 from shared.ranking.recommender import Recommender
 from shared.services.odd_documents import OddDocuments, OddEvents, OddUsers
 from shared.services.training.ledger_sync import LedgerFiles
+from shared.services.training.totals import TableTotals, Totals
 
 HOLDOUT_SHARE: Final = 0.2
 """Share of the latest hits that are held out where `Replay` gives no cutoff, and for the evaluation of ratings."""
 
 EXPOSED_FOR: Final = timedelta(days=90)
 """Age of the oldest impressions that are learned from: what lists looked like earlier tells little about them now."""
+
+Contents = Callable[[], Iterable[tuple[str, bytes]]]
+"""Function that reads files, lazily, as (name, bytes)."""
 
 
 def _nothing_explored(_keys: Keys) -> ExploredColumns:
@@ -71,6 +76,8 @@ class TrainingSet:
     reviews : how the stars of reviews without any were estimated, see `_starred`; empty where none has words.
     exposed : gives what some users were shown, at least those of the vocabulary.
     explored : gives what exploration has drawn, by the signed ids of lists.
+    digested : totals over all interactions and the cutoff of a digest, of which `table` is the sample; None where
+        `table` has all interactions.
     """
 
     events: Sequence[Event]
@@ -85,6 +92,7 @@ class TrainingSet:
     reviews: Mapping[str, float] = field(default_factory=dict)
     exposed: Callable[[Vocabulary], ExposureColumns] = _no_exposures
     explored: Callable[[Keys], ExploredColumns] = _nothing_explored
+    digested: "Digested | None" = None
 
     @classmethod
     def of(cls, data: Dataset, *, now: datetime, seed: int = 0, calendar: Calendar | None = None) -> Self:
@@ -109,26 +117,46 @@ class TrainingSet:
         cls, files: LedgerFiles, *, now: datetime, calendar: Calendar | None = None, has_friends: bool = False
     ) -> Self:
         """Training set of a ledger, as of `now`, kept in columns except for the events."""
-        contents = {name: files.contents(feed.chunks) for name, feed in files.ledger.feeds.items()}
-        columns, reviews = parquet.interactions_and_reviews(contents[INTERACTIONS])
-        events = list(parquet.events(parquet.newest(EVENTS, contents[EVENTS])))
+        feeds, shown_since = files.ledger.feeds, now - EXPOSED_FOR
+        latest = [chunk for chunk in feeds[INTERACTIONS].chunks if (chunk.stamped_until or now) >= shown_since]
+        return cls.of_files(
+            Files(
+                events=lambda: files.contents(feeds[EVENTS].chunks),
+                users=lambda: files.contents(feeds[USERS].chunks),
+                interactions=lambda: files.contents(feeds[INTERACTIONS].chunks),
+                latest=lambda: files.contents(latest),
+            ),
+            now=now,
+            watermark=files.ledger.watermark(),
+            calendar=calendar,
+            has_friends=has_friends,
+        )
+
+    @classmethod
+    def of_files(
+        cls,
+        files: "Files",
+        *,
+        now: datetime,
+        watermark: datetime | None,
+        calendar: Calendar | None = None,
+        has_friends: bool = False,
+    ) -> Self:
+        """Training set of files of the ledger's schema, as of `now`, kept in columns except for the events."""
+        columns, reviews = parquet.interactions_and_reviews(files.interactions())
+        events = list(parquet.events(parquet.newest(EVENTS, files.events())))
         catalog = Catalog.of(events, mentioned=columns.events.ids(), calendar=calendar or Calendar()).prepared(now)
-        profiles = parquet.Profiles(parquet.newest(USERS, contents[USERS]))
+        profiles = parquet.Profiles(parquet.newest(USERS, files.users()))
         columns, estimated = _starred(columns, reviews, profiles.unprofiled(), now)
         table = _learned(columns, catalog, profiles.unprofiled(), now)
-        watermark = files.ledger.watermark()
         users = OddUsers(len(profiles), profiles.odd("mended"), profiles.odd("dropped"))
         odd = OddDocuments(OddEvents.of(events), users)
 
         def exposed(users: Vocabulary) -> ExposureColumns:
-            since, chunks = now - EXPOSED_FOR, files.ledger.feeds[INTERACTIONS].chunks
-            latest = [chunk for chunk in chunks if chunk.stamped_until is None or chunk.stamped_until >= since]
-            return parquet.exposures(files.contents(latest), users, since=since, until=now)
+            return parquet.exposures(files.latest(), users, since=now - EXPOSED_FOR, until=now)
 
         def explored(keys: Keys) -> ExploredColumns:
-            since, chunks = now - EXPOSED_FOR, files.ledger.feeds[INTERACTIONS].chunks
-            latest = [chunk for chunk in chunks if chunk.stamped_until is None or chunk.stamped_until >= since]
-            return parquet.explored(files.contents(latest), keys, since=since, until=now)
+            return parquet.explored(files.latest(), keys, since=now - EXPOSED_FOR, until=now)
 
         return cls(
             events,
@@ -170,11 +198,59 @@ class TrainingSet:
             half_life_days=half_life_days,
             events=self.events,
             replay=self.replay,
+            popular=self.totals.popularity(now),
         )
+
+    @cached_property
+    def totals(self) -> Totals:
+        """Totals over all interactions."""
+        return self.digested.totals if self.digested else self._of_table
+
+    @cached_property
+    def cutoff(self) -> datetime | None:
+        """Cutoff of model selection, UTC; None without a history. That of a digest is the one that has its sums."""
+        if self.digested:
+            return self.digested.cutoff
+        return self.replay.cutoff() or latest_cutoff(self.table, share=HOLDOUT_SHARE)
 
     def counts(self) -> dict[str, int]:
         """Numbers of events, users and interactions."""
-        return {"events": len(self.events), "users": len(self.users), "interactions": len(self.table)}
+        totals = self.totals
+        return {"events": len(self.events), "users": totals.users, "interactions": totals.interactions}
+
+    @property
+    def _of_table(self) -> Totals:
+        return TableTotals(self.table, len(self.catalog), len(self.users), self.now)
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """Part of a training set that comes from a digest.
+
+    Attributes
+    ----------
+    totals : totals over all interactions.
+    cutoff : cutoff of model selection, UTC; None without a history.
+    """
+
+    totals: Totals
+    cutoff: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Files of the ledger's schema that a training set is made of, as functions that read them as (name, bytes).
+
+    Attributes
+    ----------
+    events, users, interactions : files of each feed, in the order in which they were written.
+    latest : those of interactions that may hold what was shown in the latest `EXPOSED_FOR`.
+    """
+
+    events: Contents
+    users: Contents
+    interactions: Contents
+    latest: Contents
 
 
 def _starred(
@@ -206,8 +282,7 @@ def _learned(
     columns: InteractionColumns, catalog: Catalog, unprofiled: NDArray[np.bytes_], now: datetime
 ) -> InteractionTable:
     """Table of what models learn from at `now`."""
-    known = of_profiled(columns.where(columns.occurred_at < now.timestamp()), unprofiled)
-    return InteractionTable.of_columns(of_established(known, now=now), catalog)
+    return InteractionTable.of_columns(learned(columns, unprofiled, now=now), catalog)
 
 
 def fit(

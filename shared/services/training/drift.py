@@ -33,5 +33,6 @@ def measure(
         now_s=now.timestamp(),
         unknown_share=float(1 - known[rows].mean()) if len(rows) else 0.0,
         coverage=(coverage_at_training, incumbent.coverage),
+        per_event=training_set.totals.recent(),
     )
     return drift.summary(findings)

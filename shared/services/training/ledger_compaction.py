@@ -67,14 +67,14 @@ def drop_users(files: LedgerFiles, run: Run, forgotten: Erasures, *, new_id: Cal
     rows = sum(ledger.feeds[name].rows for name in (USERS, INTERACTIONS))
     feed = ledger.feeds[INTERACTIONS]
     kept = [
-        _rewritten(files, chunk, lambda table: _filtered(INTERACTIONS, table, forgotten), new_id)
+        _rewritten(files, chunk, lambda table: without_forgotten(INTERACTIONS, table, forgotten), new_id)
         for chunk in feed.chunks
     ]
     ledger = ledger.with_feed(INTERACTIONS, replace(feed, chunks=tuple(chunk for chunk in kept if chunk.rows)))
     feed = ledger.feeds[USERS]
     if feed.chunks:
         # Older rows of other profiles may name a forgotten friend, so only the newest row of each user stays.
-        table = _filtered(USERS, parquet.newest(USERS, files.contents(feed.chunks)), forgotten)
+        table = without_forgotten(USERS, parquet.newest(USERS, files.contents(feed.chunks)), forgotten)
         chunk = _stored(files, f"ledger/{USERS}/{run.document.run_id}-{new_id()}.parquet", table, feed.chunks[-1])
         ledger = ledger.with_feed(USERS, replace(feed, chunks=(chunk,) if chunk.rows else ()))
     # A note written since `forgotten` was listed, by a slow clock, may say an earlier time than the last one listed.
@@ -124,7 +124,8 @@ def _rewritten(
     return _stored(files, f"{chunk.name.rpartition('/')[0]}/{new_id()}.parquet", remaining, chunk)
 
 
-def _filtered(feed: str, table: "pa.Table", forgotten: Erasures) -> "pa.Table":
+def without_forgotten(feed: str, table: "pa.Table", forgotten: Erasures) -> "pa.Table":
+    """Rows of a feed without those of forgotten users that were recorded up to their erasure."""
     import pyarrow as pa
     from pyarrow import compute
 

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.entities import KeySource
-from shared.evaluation.holdout import Holdout, latest_cutoff
+from shared.evaluation.holdout import Holdout
 from shared.models.artifact import Manifest
 from shared.models.baselines import MostPopular
 from shared.models.registry import MODELS
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, Difference, Verdict, decide, difference
 from shared.selection.judging import K, Scores, judge, judge_served
-from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
+from shared.services.training.dataset import TrainingSet
 from shared.services.training.explored import ExploredSlots
 from shared.services.training.run import Run
 
@@ -78,15 +79,14 @@ class ChampionChallenger:
 
     def run(self, training_set: TrainingSet, served: Served | None) -> Selection:
         """Selection of a model: fits all models to the data before the holdout, evaluates them on it, and decides."""
-        table, catalog = training_set.table, training_set.catalog
-        cutoff = training_set.replay.cutoff() or latest_cutoff(table, share=HOLDOUT_SHARE)
+        cutoff = training_set.cutoff
         if cutoff is None:
             return Selection(
                 self._champion, {}, Verdict(publish=True, reason="there is no history yet to judge a model by")
             )
-        holdout, is_unseen, notes = Holdout.of(table, catalog, cutoff), True, list[str]()
+        holdout, is_unseen, notes = _holdout(training_set, cutoff), True, list[str]()
         if served and served[1].trained_at > cutoff:
-            recent = Holdout.of(table, catalog, served[1].trained_at)
+            recent = _holdout(training_set, served[1].trained_at)
             is_unseen = len(recent) >= MIN_USERS
             holdout = recent if is_unseen else holdout
         if self._keys is not None:
@@ -156,7 +156,9 @@ class ChampionChallenger:
         known = recommender.catalog.events.rows_of_keys(training_set.catalog.events.keys) >= 0
         missing = {key for key, is_known in zip(training_set.catalog.events.ids(), known, strict=True) if not is_known}
         current = recommender.with_events([event for event in training_set.events if event.event_id in missing])
-        return judge_served(current, holdout, training_set.table, training_set.catalog, training_set.users)
+        popular = training_set.totals.popularity(holdout.cutoff).sums
+        table, catalog, users = training_set.table, training_set.catalog, training_set.users
+        return judge_served(current, holdout, table, catalog, users, popular=popular)
 
     def _judge(self, model: str, training_set: TrainingSet, holdout: Holdout) -> Scores:
         self._run.check()
@@ -165,3 +167,8 @@ class ChampionChallenger:
         if self._explored:
             self._chances[model] = self._explored.chances(recommender)
         return judge(recommender, holdout, training_set.table, training_set.catalog, training_set.users)
+
+
+def _holdout(training_set: TrainingSet, cutoff: datetime) -> Holdout:
+    known = training_set.totals.is_known(cutoff)
+    return Holdout.of(training_set.table, training_set.catalog, cutoff, known=known)

@@ -12,19 +12,18 @@ from shared.entities import KeySource
 from shared.entities.prices import Prices
 from shared.errors import ArtifactError, Conflict, InvalidField, MarqueeError
 from shared.evaluation.ratings import evaluate_ratings
-from shared.feedback.retention import kept_since
 from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Documents, ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.selection import drift
 from shared.services import forecasts, registry
 from shared.services.experiments import versions_of
-from shared.services.training import run, smoke_test
+from shared.services.training import digests, run, smoke_test
 from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
 from shared.services.training.lease import Lease
-from shared.services.training.ledger_compaction import drop_expired, drop_users, merge
-from shared.services.training.ledger_sync import LedgerFiles, catch_up
+from shared.services.training.ledger_sync import LedgerFiles
+from shared.services.training.ledger_update import update
 from shared.services.training.model_selection import ChampionChallenger, Selection, Served
 from shared.services.training.run import Report, Run, RunDocument
 
@@ -44,6 +43,7 @@ class Plan:
     challengers_s : seconds for fits of model selection, the champion's included; after that no challenger begins.
     deadline : time limit of the run, after which it stops itself.
     reread : whether to read all documents again into a new ledger.
+    from_digest : whether to learn from the digest in the bucket, as of its time, without reading new documents.
     keep_days : days after which interactions expire, see `Settings`; older ones leave the ledger and are not learned.
     calendar : local time of the events, for training and for the model in service.
     has_friends : whether models weigh the mutual friends who go to an event, see `Settings`.
@@ -55,6 +55,7 @@ class Plan:
     challengers_s: float = 60.0
     deadline: timedelta = DEADLINE
     reread: bool = False
+    from_digest: bool = False
     keep_days: int | None = None
     calendar: Calendar = field(default_factory=Calendar)
     has_friends: bool = False
@@ -139,16 +140,14 @@ class _Training:
     def perform(self) -> None:
         if self._was_published():
             return
-        files = self._read()
+        files = self._files()
         with self._run.phase("load"):
-            training_set = TrainingSet.of_ledger(
-                files, now=self._now, calendar=self._plan.calendar, has_friends=self._plan.has_friends
-            )
+            training_set = self._training_set(files)
             self._document.rows |= training_set.counts()
             self._document.documents = asdict(training_set.odd.named(self._trainer.documents.names))
             self._run.step("ledger loaded", f"loaded {len(training_set.table):,} interactions")
         with self._run.phase("forecast"):
-            made = forecasts.update(self._objects, training_set.table, training_set.catalog, now=self._now)
+            made = forecasts.update(self._objects, training_set.totals.bookings, training_set.catalog, now=self._now)
             told = f"forecast bookings from {made.week} on" if made else "the week's forecast is stored already"
             self._run.step("bookings forecast", told)
         served = self._served()
@@ -210,19 +209,26 @@ class _Training:
         self._decide(run.PUBLISHED, "published by an attempt that was cut short after it")
         return True
 
-    def _read(self) -> LedgerFiles:
-        new_id, since = self._trainer.new_id, kept_since(self._plan.keep_days, self._now)
-        with self._run.phase("read"):
-            files = LedgerFiles(self._objects, anew=self._plan.reread)
-            catch_up(self._trainer.documents, files, self._run, new_id=new_id, kept_since=since)
-        with self._run.phase("compact"):
-            if since:
-                drop_expired(files, self._run, since, new_id=new_id)
-            drop_users(files, self._run, self._trainer.documents.personal.forgotten(), new_id=new_id)
-            merge(files, self._run, new_id=new_id)
-            swept = files.sweep()
-            self._run.step("ledger compacted", f"the ledger has {len(files.ledger.names())} files; deleted {swept}")
-        return files
+    def _files(self) -> LedgerFiles:
+        if self._plan.from_digest:
+            return LedgerFiles(self._objects)
+        return update(
+            self._trainer.documents,
+            self._objects,
+            self._run,
+            new_id=self._trainer.new_id,
+            now=self._now,
+            keep_days=self._plan.keep_days,
+            reread=self._plan.reread,
+        )
+
+    def _training_set(self, files: LedgerFiles) -> TrainingSet:
+        calendar, has_friends = self._plan.calendar, self._plan.has_friends
+        if not self._plan.from_digest:
+            return TrainingSet.of_ledger(files, now=self._now, calendar=calendar, has_friends=has_friends)
+        digested = digests.current(self._objects, files.ledger, now=self._trainer.clock())
+        forgotten = self._trainer.documents.personal.forgotten()
+        return digests.training_set(files, digested, forgotten, calendar=calendar, has_friends=has_friends)
 
     def _served(self) -> Served | None:
         blob = self._objects.read(registry.POINTER)
@@ -242,7 +248,8 @@ class _Training:
         arrays = recommender.to_arrays()
         packed = pack(arrays)
         listed = selection.scores[selection.model].listed if selection.model in selection.scores else np.empty(0)
-        references = drift.references(training_set.table, training_set.catalog, listed, self._now.timestamp())
+        table, catalog, recent = training_set.table, training_set.catalog, training_set.totals.recent()
+        references = drift.references(table, catalog, listed, self._now.timestamp(), recent)
         manifest = Manifest(
             version=f"{self._now:%Y%m%dT%H%M%SZ}-{self._trainer.new_id()[:8]}",
             model=selection.model,

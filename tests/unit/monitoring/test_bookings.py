@@ -20,6 +20,7 @@ from shared.monitoring.bookings import (
     Hits,
     SeriesForecast,
     WeeklyBookings,
+    booked_weeks,
     booking_forecast,
     week_of,
     weekly_bookings,
@@ -44,7 +45,7 @@ def _weekly(*interactions: Interaction) -> dict[tuple[str, str], list[float]]:
     table = InteractionTable.of(interactions, CATALOG)
     return {
         (bookings.kind, name): counts.tolist()
-        for bookings in weekly_bookings(table, CATALOG, MONDAY)
+        for bookings in weekly_bookings(booked_weeks(table, MONDAY), CATALOG)
         for name, counts in zip(bookings.names, bookings.counts, strict=True)
     }
 
@@ -81,7 +82,7 @@ def test_series_without_a_booking_in_the_last_year_are_left_out() -> None:
 
 
 def test_nothing_is_forecast_of_nothing() -> None:
-    weekly = weekly_bookings(InteractionTable.of([], CATALOG), CATALOG, MONDAY)
+    weekly = weekly_bookings(booked_weeks(InteractionTable.of([], CATALOG), MONDAY), CATALOG)
     assert list(booking_forecast(weekly, [], week=MONDAY, made_at=MIDNIGHT).series) == []
 
 

@@ -1,6 +1,7 @@
 """Stored forecasts: one a week, never changed, read by day."""
 
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.catalog.catalog import Catalog
 from shared.errors import ArtifactError
 from shared.feedback.interactions import InteractionTable
-from shared.monitoring.bookings import BookingForecast
+from shared.monitoring.bookings import BookingForecast, booked_weeks
 from shared.services import forecasts
 from tests.examples import an_event, an_interaction
 
@@ -34,7 +35,7 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 
 def _update(objects: FolderObjects, now: datetime) -> BookingForecast | None:
-    return forecasts.update(objects, TABLE.before(now), CATALOG, now=now)
+    return forecasts.update(objects, partial(booked_weeks, TABLE.before(now)), CATALOG, now=now)
 
 
 def test_a_week_is_forecast_once(objects: FolderObjects) -> None:

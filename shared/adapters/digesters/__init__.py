@@ -1,0 +1,1 @@
+"""Digesters: engines that reduce the ledger, an adapter each. Their packages are imported where they are used."""

@@ -1,0 +1,130 @@
+"""Digester on DuckDB: one machine, out of core, with the memory that it is given and a folder on disk for the rest.
+
+It reads copies of the ledger's files that the object store gives, so it needs no extension and no key of its own.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from shared.adapters.digesters.sql import SqlReduction, constants
+from shared.errors import ArtifactError, SettingsError
+from shared.ledger import parquet
+from shared.ledger.index import INTERACTIONS, USERS, Chunk, Ledger
+from shared.ports import ObjectStore, Reduction
+
+if TYPE_CHECKING:  # optional, and imported where it is used
+    import duckdb
+    import pyarrow as pa
+
+NAME: Final = "duckdb"
+
+_SQL_TYPES: Final = {"string": "VARCHAR", "list<item: string>": "VARCHAR[]", "bool": "BOOLEAN"}
+"""Types in SQL of the columns that files of earlier versions may lack."""
+
+
+class DuckDBDigester:
+    """Digester (`Digester`) on DuckDB.
+
+    Parameters
+    ----------
+    objects : the bucket.
+    memory : limit of the engine's memory, such as `2GB`.
+    """
+
+    name: Final = NAME
+
+    def __init__(self, objects: ObjectStore, memory: str) -> None:
+        self._objects = objects
+        self._memory = memory
+
+    @contextmanager
+    def reduce(self, ledger: Ledger, now: datetime) -> Iterator[Reduction]:
+        """Reduction of the files that a ledger names, as of `now`; copies lie in a temporary folder meanwhile."""
+        import duckdb
+
+        with (
+            tempfile.TemporaryDirectory(prefix="marquee-digest-") as folder,
+            duckdb.connect(config={"temp_directory": f"{folder}/spilled"}) as connection,
+        ):
+            session = _Session(connection, self._memory)
+            for feed in (INTERACTIONS, USERS):
+                session.add(feed, self._copies(ledger.feeds[feed].chunks, Path(folder) / feed))
+            yield SqlReduction(session, now)
+
+    def _copies(self, chunks: Sequence[Chunk], folder: Path) -> list[str]:
+        folder.mkdir()
+        copies = []
+        for number, chunk in enumerate(chunks):
+            blob = self._objects.read(chunk.name)
+            if blob is None:
+                raise ArtifactError(f"{chunk.name}: the ledger names it, but it is not there")
+            # Names in the order of writing, by which rows are told to be newer.
+            path = folder / f"{number:09}.parquet"
+            path.write_bytes(blob.data)
+            copies.append(str(path))
+        return copies
+
+
+class _Session:
+    def __init__(self, connection: "duckdb.DuckDBPyConnection", memory: str) -> None:
+        import duckdb
+
+        self._connection = connection
+        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        try:
+            connection.execute(f"SET memory_limit = '{memory}'")
+        except duckdb.Error as error:
+            raise SettingsError(f"--memory: expected a size such as 2GB, got {memory!r}") from error
+        connection.execute("CREATE TEMP MACRO unix_micros(moment) AS epoch_us(moment)")
+        for name, table in constants().items():
+            connection.register(f"{name}_given", table)
+            connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_given")  # noqa: S608  # own names
+            connection.unregister(f"{name}_given")
+
+    def add(self, feed: str, files: Sequence[str]) -> None:
+        """Relation of a feed's files, with null for columns that all of them lack, or without rows for no file."""
+        name = "interactions" if feed == INTERACTIONS else "user_rows"
+        wanted = parquet.schema(feed)
+        if not files:
+            empty = wanted.empty_table().append_column("file_number", [[]]).append_column("file_row_number", [[]])
+            self._connection.register("empty", empty)
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM empty")  # noqa: S608  # own names
+            return
+        listed = ", ".join(f"'{file}'" for file in files)
+        source = f"read_parquet([{listed}], union_by_name = true, filename = true, file_row_number = true)"
+        stored = set(self.query(f"SELECT * FROM {source} LIMIT 0").column_names)  # noqa: S608  # own paths
+        columns = [
+            field.name if field.name in stored else f"CAST(NULL AS {_SQL_TYPES[str(field.type)]}) AS {field.name}"
+            for field in wanted
+        ]
+        columns += ["filename AS file_number", "file_row_number"]
+        self._connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(columns)} FROM {source}")  # noqa: S608
+
+    def query(self, sql: str) -> "pa.Table":
+        """Rows of a statement."""
+        import duckdb
+
+        try:
+            return self._connection.sql(sql).to_arrow_table()
+        except duckdb.Error as error:
+            raise ArtifactError(f"the ledger's files could not be read by DuckDB: {error}") from error
+
+    def keep(self, name: str, sql: str) -> None:
+        """Relation of a statement's rows, in a temporary table."""
+        import duckdb
+
+        try:
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        except duckdb.Error as error:
+            raise ArtifactError(f"the ledger's files could not be read by DuckDB: {error}") from error
+
+
+def open_digester(objects: ObjectStore, _place: str, *, memory: str, **_options: str | None) -> DuckDBDigester:
+    """Digester on DuckDB; see `adapters/engines.py`. Raises `ModuleNotFoundError` where it is not installed."""
+    import duckdb  # noqa: F401  # said before any work
+
+    return DuckDBDigester(objects, memory)

@@ -1,0 +1,76 @@
+"""Engines of digests agree to the bit with numpy's, which uses the rules of the direct training."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.adapters.digesters.arrays import ArrayDigester
+from shared.adapters.engines import open_digester
+from shared.entities import Interaction, User
+from shared.errors import ArtifactError, SettingsError
+from shared.ledger.index import INTERACTIONS, USERS
+from shared.ports import Digester
+from tests.engines import ledgers
+
+SEEDS = (1, 2)
+
+
+def _duckdb(folder: Path) -> Digester:
+    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
+    return open_digester("duckdb", f"folder:{folder}", memory="500MB")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ledgers.interactions, ledgers.users, st.booleans(), st.sampled_from([0x0FFF, 0x8FFF, 0xFFFF]))
+def test_duckdb_agrees_on_random_ledgers(done: list[Interaction], users: list[User], is_early: bool, last: int) -> None:  # noqa: FBT001  # a parameter
+    with TemporaryDirectory() as folder:
+        objects, ledger = ledgers.write(Path(folder), done, users, is_early=is_early)
+        digester = _duckdb(Path(folder))
+        assert ledgers.reduced(digester, ledger, last) == ledgers.reduced(ArrayDigester(objects), ledger, last)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_duckdb_agrees_on_a_larger_ledger(seed: int, tmp_path: Path) -> None:
+    objects, ledger = ledgers.write(tmp_path, *ledgers.drawn(seed))
+    assert ledgers.reduced(_duckdb(tmp_path), ledger, 0x8000) == ledgers.reduced(ArrayDigester(objects), ledger, 0x8000)
+
+
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize("is_early", [False, True])
+def test_spark_agrees_in_a_process(is_early: bool, tmp_path: Path) -> None:  # noqa: FBT001  # a parameter
+    objects, ledger = ledgers.write(tmp_path, *ledgers.drawn(3), is_early=is_early)
+    digester = open_digester("spark", f"folder:{tmp_path}", master="local[2]")
+    assert ledgers.reduced(digester, ledger, 0x8000) == ledgers.reduced(ArrayDigester(objects), ledger, 0x8000)
+
+
+def test_spark_agrees_on_a_cluster_of_two_workers(cluster: str, tmp_path: Path) -> None:
+    objects, ledger = ledgers.write(tmp_path, *ledgers.drawn(4))
+    digester = open_digester("spark", f"folder:{tmp_path}", master=cluster)
+    assert ledgers.reduced(digester, ledger, 0x8000) == ledgers.reduced(ArrayDigester(objects), ledger, 0x8000)
+
+
+@pytest.mark.usefixtures("spark")
+def test_spark_agrees_on_an_empty_ledger(tmp_path: Path) -> None:
+    objects, ledger = ledgers.write(tmp_path, [], [])
+    digester = open_digester("spark", f"folder:{tmp_path}", master="local[2]")
+    assert ledgers.reduced(digester, ledger) == ledgers.reduced(ArrayDigester(objects), ledger)
+
+
+@pytest.mark.parametrize("feed", [INTERACTIONS, USERS])
+def test_duckdb_names_the_ledger_where_a_file_is_damaged(feed: str, tmp_path: Path) -> None:
+    _, ledger = ledgers.write(tmp_path, *ledgers.drawn(5))
+    for chunk in ledger.feeds[feed].chunks:
+        (tmp_path / chunk.name).write_bytes(b"damaged")
+    with pytest.raises(ArtifactError, match="ledger"), _duckdb(tmp_path).reduce(ledger, ledgers.NOW) as reduction:
+        reduction.counts()
+
+
+def test_a_size_of_memory_that_duckdb_cannot_read_is_refused(tmp_path: Path) -> None:
+    _, ledger = ledgers.write(tmp_path, *ledgers.drawn(6, 10))
+    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
+    digester = open_digester("duckdb", f"folder:{tmp_path}", memory="much")
+    with pytest.raises(SettingsError, match="--memory"), digester.reduce(ledger, ledgers.NOW):
+        pass

@@ -1,0 +1,60 @@
+"""Optional engines: without their packages all else works, and their command names what to install."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.examples import NOW
+from tools.emulators.programs import ROOT
+
+_WITHOUT = """
+import sys
+from importlib import import_module
+from pathlib import Path
+
+for name in ("duckdb", "pyspark"):
+    sys.modules[name] = None  # as if it were not installed
+for package in ("functions", "jobs", "shared"):
+    for path in sorted(Path(package).rglob("*.py")):
+        if path.name != "__main__.py":
+            import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))
+from jobs.marquee import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def _run(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    stores = ["--store", f"sqlite:{folder}/marquee.db", "--objects", f"folder:{folder}/bucket"]
+    command = [sys.executable, "-c", _WITHOUT, *words, *stores]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "spark"])
+def test_an_engine_that_is_not_installed_names_the_command_that_installs_it(engine: str, tmp_path: Path) -> None:
+    done = _run(tmp_path, "digest", "--engine", engine)
+    assert done.returncode == 2, done.stderr
+    assert f"run venv/bin/pip install -r requirements-{engine}.txt" in done.stderr
+    assert (ROOT / f"requirements-{engine}.txt").exists()
+
+
+def test_a_digest_and_a_training_need_no_engine(tmp_path: Path) -> None:
+    done = _run(tmp_path, "digest", "--at", NOW.isoformat())
+    assert done.returncode == 0, done.stderr
+    assert "digest of 0 interactions" in done.stdout
+    refused = _run(tmp_path, "train", "--from-digest", "--reread")
+    assert refused.returncode == 2
+    assert "--from-digest" in refused.stderr
+
+
+def test_a_training_without_a_digest_says_how_to_make_one(tmp_path: Path) -> None:
+    done = _run(tmp_path, "train", "--from-digest")
+    assert done.returncode == 2
+    assert "make one with `marquee digest`" in done.stderr
+
+
+def test_a_master_is_for_spark(tmp_path: Path) -> None:
+    done = _run(tmp_path, "digest", "--master", "local[2]")
+    assert done.returncode == 2
+    assert "--master: expected with --engine spark" in done.stderr
