@@ -25,6 +25,7 @@ class MostPopular:
     """Most-popular baseline: a non-personalized ranking by popularity, then by start time, soonest first."""
 
     name: ClassVar[str] = "popularity"
+    needs_extra: ClassVar[bool] = False
 
     @classmethod
     def train(cls, _given: TrainingInput) -> Self:
@@ -79,6 +80,7 @@ class TruncatedSVD:
     """
 
     name: ClassVar[str] = "svd"
+    needs_extra: ClassVar[bool] = False
 
     def __init__(self, *, factors: int = 50, half_life_days: float = 90.0, seed: int = 0) -> None:
         self.factors = factors

@@ -1,8 +1,9 @@
 """Blend: a linear ranker over all signals, with weights learned by listwise learning to rank from past windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, reduce
 from typing import Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
 
@@ -13,6 +14,7 @@ from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
 from shared.learning.listwise import TrainingGroups, estimated_ndcg, fit_listwise
+from shared.learning.replay import Replay
 from shared.models.scorer import TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
@@ -115,6 +117,7 @@ class Blend:
     """
 
     name: ClassVar[str] = "blend"
+    needs_extra: ClassVar[bool] = False
 
     weights: NDArray[np.float32]
     params: Mapping[str, SignalParams]
@@ -136,8 +139,13 @@ class Blend:
     @classmethod
     def train(cls, given: TrainingInput) -> Self:
         """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
-        replay, now = given.replay(), given.now
-        weights, learning = learn(replay.draws(now))
+        return cls.learned(given.replay(), given.now)
+
+    @classmethod
+    def learned(cls, replay: Replay, now: datetime, *, without: Collection[str] = ()) -> Self:
+        """Blend as of `now`, without the signals that `without` names, as if these had no values."""
+        left_out = [_NAMES.index(name) for name in without]
+        weights, learning = learn([reduce(TrainingGroups.without, left_out, groups) for groups in replay.draws(now)])
         # Those of the hand-set weights as well, so that an experiment can compare the two without another training.
         kept: NDArray[np.bool_] = (weights != 0).any(axis=0) | (HAND_SET != 0).any(axis=0)
         if not replay.has_friends:
@@ -187,10 +195,11 @@ class Blend:
         return {**self.learning, "weights": weights}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Artifact arrays: signal names, weights and the parameters of the signals."""
+        """Artifact arrays: signal names, weights and the parameters of the signals; no optional signal without any."""
+        stored = [not signal.is_optional or signal.name in self.params for signal in SIGNALS]
         arrays: dict[str, NDArray[Any]] = {
-            "blend.signals": np.array([name.encode() for name in _NAMES]),
-            "blend.weights": self.weights,
+            "blend.signals": np.array([name.encode() for name in _NAMES])[stored],
+            "blend.weights": np.ascontiguousarray(self.weights[:, stored]),
         }
         for name, params in self.params.items():
             arrays |= prefixed(params, f"signal.{name}.")

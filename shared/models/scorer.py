@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Final, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,10 @@ from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
 from shared.learning.replay import Replay
 from shared.signals.users import UserBatch
+
+TIE: Final = 1e-3
+"""Weight of the popularity rank, 0..1, beside the product of two vectors: it decides among events with equal vectors,
+such as the dates of a series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +44,11 @@ class Scorer(Protocol):
     Attributes
     ----------
     name : name of the model in settings, in the manifest and in `models/registry.py`.
+    needs_extra : whether training, not scoring, needs the extra `deep`.
     """
 
     name: ClassVar[str]
+    needs_extra: ClassVar[bool]
 
     @classmethod
     def train(cls, given: TrainingInput) -> Self:

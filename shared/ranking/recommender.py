@@ -13,14 +13,14 @@ from shared.arrays.merge import Merge
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
-from shared.errors import ArtifactError, InvalidField
+from shared.errors import ArtifactError
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.popularity import popularity
 from shared.feedback.trends import WINDOWS, before_windows
 from shared.learning.replay import Replay
 from shared.models.baselines import MostPopular
-from shared.models.registry import MODELS
+from shared.models.registry import MODELS, check_trainable
 from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
 from shared.ranking.cards import Cards
@@ -65,7 +65,7 @@ class Recommender:
         events: Iterable[Event] = (),
         replay: Replay | None = None,
     ) -> Self:
-        """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
+        """Recommender with a newly trained model; raises `InvalidField` for one that cannot be trained here.
 
         Parameters
         ----------
@@ -76,8 +76,7 @@ class Recommender:
         replay : replay of all or some of `users`, up to `now` or later, whose training groups the blend reuses; None
             to compute them.
         """
-        if model not in MODELS:
-            raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
+        check_trainable(model)
 
         def replayed() -> Replay:
             return replay or Replay.of(table, catalog, users, now=now)
