@@ -22,8 +22,8 @@ from tests.examples import DAY, NOW
 
 IMPERSONAL: Final = frozenset({"popularity"})
 """Non-personalized models; all remaining models must also pass the laws of personalization."""
-REGULARIZED: Final = frozenset({"blend"})
-"""Models with regularization, where duplicated data may reorder events with close scores."""
+REGULARIZED: Final = frozenset({"blend", "towers", "graph"})
+"""Models with regularization, or learned from random batches: duplicated data may reorder events with close scores."""
 PERSONAL: Final = [model for model in trainable() if model not in IMPERSONAL]
 
 FALLBACKS: Final = {"popularity", "soonest"}

@@ -12,7 +12,13 @@ from typing import Any, Final
 
 from tools.emulators.programs import ROOT
 
-FILES: Final = ("requirements.txt", "requirements-jobs.txt", "requirements-dev.txt", "benchmarks/requirements.txt")
+FILES: Final = (
+    "requirements.txt",
+    "requirements-jobs.txt",
+    "requirements-dev.txt",
+    "requirements-deep.txt",
+    "benchmarks/requirements.txt",
+)
 """Files with pinned packages."""
 
 _DATABASE: Final = "https://api.osv.dev/v1/querybatch"

@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Final
 
-HOW_TO_INSTALL: Final = "venv/bin/pip install -r requirements-deep.txt"
+HOW_TO_INSTALL: Final = "venv/bin/pip install --require-hashes -r requirements-deep.txt"
 """Command that installs the extra."""
 
 

@@ -17,6 +17,8 @@ _LONGEST = 1.01
 """Upper bound of the entries of a vector of length 1, rounding included."""
 _SHORTEST_DAYS = 1e-3
 """Shortest half-life of a stored model, days; the settings demand a day."""
+_STEP = 2.0**-12
+"""Difference of products of vectors of length 1 that means nothing: that of vectors stored in half precision."""
 _EPSILON = 1e-9
 """Lower bound of vector lengths, which keeps zero vectors zero when they are scaled to length 1."""
 
@@ -201,3 +203,18 @@ def over(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDAr
     fallback : float of shape (b, c) in 0..1.
     """
     return np.where(personal > 0, 1 + personal, fallback - (personal <= 0))
+
+
+def with_ties(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Combined scores of shape (b, c): personal scores in steps of `_STEP`, those of one step by the fallback score.
+
+    Events with equal vectors, such as the dates of a series, are in the order of popularity, then of start.
+
+    Parameters
+    ----------
+    personal : float of shape (b, c), finite.
+    fallback : float of shape (b, c), above 0, at most 1.
+    """
+    steps = np.rint(personal.astype(np.float64) / _STEP)
+    combined: NDArray[np.float64] = (steps + fallback) * _STEP
+    return combined

@@ -13,11 +13,12 @@ from shared.arrays.vocabulary import Vocabulary
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
 from shared.feedback.profiles import Declared, features
-from shared.models.baselines import MostPopular
-from shared.models.scorer import TIE, TrainingInput
+from shared.models.baselines import MostPopular, with_ties
+from shared.models.scorer import TrainingInput
 from shared.signals.node_attributes import attributes_of, column_offsets, most_used, sums_of_attributes
 from shared.signals.recent_likes import LikedPairs
 from shared.signals.signal import SignalParams, TrainingData
+from shared.signals.towers import products
 from shared.signals.users import UserBatch
 
 MAX_PAIRS: Final = 40_000
@@ -63,9 +64,9 @@ class Graph:
         """Warm-up: convert the vectors to float32."""
         self.params = {**self.params, **{name: self.params[name].astype(np.float32) for name in _HALF}}
 
-    def score(self, batch: UserBatch) -> NDArray[np.float32]:
-        """Ranking scores, float32 of shape (b, c): see `personal_scores`, and popularity rank among equals."""
-        return self._products(batch) + np.float32(TIE) * MostPopular().score(batch)
+    def score(self, batch: UserBatch) -> NDArray[np.float64]:
+        """Ranking scores, float64 of shape (b, c): product, and popularity rank among equals, see `with_ties`."""
+        return with_ties(self._products(batch), MostPopular().score(batch))
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores, source "collaborative": product of the vectors, float32 of shape (b, c)."""
@@ -95,11 +96,8 @@ class Graph:
         return cls(params)
 
     def _products(self, batch: UserBatch) -> NDArray[np.float32]:
-        users = self._users(batch)
-        events = self._events("vectors", batch.candidates.catalog, batch.candidates.rows)
-        # Of one user by candidate: a request must not tell in which order the instance has got to know its events.
-        products: NDArray[np.float32] = users @ events.T if len(users) > 1 else np.vecdot(events, users)[None]
-        return products
+        candidates = batch.candidates
+        return products(self._users(batch), self._events("vectors", candidates.catalog, candidates.rows))
 
     def _users(self, batch: UserBatch) -> NDArray[np.float32]:
         """Vectors of the b users, float32 of shape (b, d), of length 1 or 0: only their direction ranks events."""
@@ -132,37 +130,42 @@ def _fitted(data: TrainingData) -> SignalParams:
 
     pairs = LikedPairs.of_data(data)
     latest = np.sort(np.argsort(-pairs.times, kind="stable")[:MAX_PAIRS])
-    n_users = len(data.table.users)
+    user_rows, users = np.unique(pairs.users[latest], return_inverse=True)
     rows, events = np.unique(pairs.events[latest], return_inverse=True)
     attributes = attributes_of(data.catalog, rows)
     kept = most_used(attributes.values[0])
     columns = positions_of(kept, attributes.values[0])
     of_kept = columns >= 0
-    first_attribute = n_users + len(rows)
+    owners = positions_of(user_rows, data.declared.owners)
+    of_users = owners >= 0
+    known, features_of_users = np.unique(data.declared.columns[of_users], return_inverse=True)
+    first_attribute = len(user_rows) + len(rows)
     first_feature = first_attribute + len(kept)
-    heads = (pairs.users[latest], n_users + attributes.row_of_entry()[of_kept], data.declared.owners)
-    tails = (n_users + events, first_attribute + columns[of_kept], first_feature + data.declared.columns)
-    weights = (np.ones(len(latest)), attributes.values[1][of_kept], np.ones(len(data.declared.owners)))
+    heads = (users, len(user_rows) + attributes.row_of_entry()[of_kept], owners[of_users])
+    tails = (len(user_rows) + events, first_attribute + columns[of_kept], first_feature + features_of_users)
+    weights = (np.ones(len(latest)), attributes.values[1][of_kept], np.ones(len(features_of_users)))
     given = GraphInput(
         heads=np.concatenate(heads),
         tails=np.concatenate(tails),
         weights=np.concatenate(weights).astype(np.float32),
-        n_users=n_users,
+        n_users=len(user_rows),
         n_events=len(rows),
-        n_nodes=first_feature + len(data.declared.names),
-        users=pairs.users[latest],
+        n_nodes=first_feature + len(known),
+        users=users,
         events=events,
     )
     layers = fit_graph(given, dimensions=_DIMENSIONS, seed=data.seed)
+    # Only the order of products matters, which are in steps for vectors of at most length 1.
+    layers /= max(float(np.linalg.norm(layers.mean(axis=0), axis=1).max(initial=0)), float(_SHORTEST))
     vectors = layers.mean(axis=0).astype(np.float16)
     scale = np.sqrt(np.maximum(degrees(given), _SHORTEST))[:, None]
     messages = (layers[:-1].sum(axis=0) / len(layers) / scale).astype(np.float16)
     return {
         "events": rows.astype(np.int32),
-        "vectors": vectors[n_users:first_attribute],
-        "messages": messages[n_users:first_attribute],
+        "vectors": vectors[len(user_rows) : first_attribute],
+        "messages": messages[len(user_rows) : first_attribute],
         "columns": kept.astype(np.int32),
         "attributes": messages[first_attribute:first_feature],
-        "features": data.declared.names.keys,
+        "features": data.declared.names.keys[known],
         "declared": messages[first_feature:],
     }

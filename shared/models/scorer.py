@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,6 @@ from shared.catalog.catalog import Catalog
 from shared.feedback.interactions import InteractionTable
 from shared.learning.replay import Replay
 from shared.signals.users import UserBatch
-
-TIE: Final = 1e-3
-"""Weight of the popularity rank, 0..1, beside the product of two vectors: it decides among events with equal vectors,
-such as the dates of a series."""
 
 
 @dataclass(frozen=True, slots=True)

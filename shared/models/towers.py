@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from shared.arrays.checked import named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
-from shared.models.baselines import MostPopular
-from shared.models.scorer import TIE, TrainingInput
+from shared.models.baselines import MostPopular, with_ties
+from shared.models.scorer import TrainingInput
 from shared.signals.signal import SignalParams
 from shared.signals.towers import Towers as TowersSignal
-from shared.signals.towers import cosines, event_vectors, user_vectors
+from shared.signals.towers import event_vectors, products, user_vectors
 from shared.signals.users import UserBatch
 
 _PREFIX: Final = "towers."
@@ -44,9 +44,9 @@ class Towers:
         """Warm-up: convert the parameters to float32."""
         self._prepared = _SIGNAL.as_float32(self.params)
 
-    def score(self, batch: UserBatch) -> NDArray[np.float32]:
-        """Ranking scores, float32 of shape (b, c): cosine, and popularity rank among equals."""
-        return self.cosines(batch) + np.float32(TIE) * MostPopular().score(batch)
+    def score(self, batch: UserBatch) -> NDArray[np.float64]:
+        """Ranking scores, float64 of shape (b, c): cosine, and popularity rank among equals, see `with_ties`."""
+        return with_ties(self.cosines(batch), MostPopular().score(batch))
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores, source "collaborative": cosine, 0 where unknown, float32 of shape (b, c)."""
@@ -60,7 +60,7 @@ class Towers:
         """Cosines of b users and c candidates, float32 of shape (b, c), −1..1; 0 for unknown users."""
         params = self._prepared or self.params
         candidates = batch.candidates
-        return cosines(user_vectors(params, batch), event_vectors(params, candidates.catalog, candidates.rows))
+        return products(user_vectors(params, batch), event_vectors(params, candidates.catalog, candidates.rows))
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Artifact arrays of the towers."""

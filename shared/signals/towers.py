@@ -70,9 +70,12 @@ class Towers(UserSignal):
         learned = np.sort(np.argsort(-pairs.times, kind="stable")[:MAX_PAIRS])
         rows, events = np.unique(pairs.events, return_inverse=True)
         attributes = attributes_of(data.catalog, rows)
-        kept = most_used(attributes.values[0])
+        # What only older pairs have would keep the embedding with which it began.
+        kept = most_used(attributes.rows(np.unique(events[learned])).values[0])
         columns = positions_of(kept, attributes.values[0])
         attributes = attributes.with_values(columns, attributes.values[1]).where(columns >= 0)
+        of_learned = np.isin(data.declared.owners, pairs.users[learned])
+        known, declared = np.unique(data.declared.columns[of_learned], return_inverse=True)
         fitted = fit_towers(
             TowersInput(
                 attributes=attributes,
@@ -84,16 +87,16 @@ class Towers(UserSignal):
                 likes=pairs.likes,
                 pasts=pairs.before_each(),
                 learned=learned,
-                feature_owners=data.declared.owners,
-                features=data.declared.columns,
-                n_features=len(data.declared.names),
+                feature_owners=data.declared.owners[of_learned],
+                features=declared,
+                n_features=len(known),
                 n_users=len(data.table.users),
             ),
             dimensions=_DIMENSIONS,
             seed=data.seed,
         )
         arrays = {name: array.astype(np.float16) for name, array in fitted.items()}
-        return {"columns": kept.astype(np.int32), "features": data.declared.names.keys, **arrays}
+        return {"columns": kept.astype(np.int32), "features": data.declared.names.keys[known], **arrays}
 
     def check(self, params: SignalParams, catalog: Catalog) -> None:
         """Raise `ValueError` where the arrays fit neither each other nor the catalog."""
@@ -136,7 +139,7 @@ class Towers(UserSignal):
         """Score term: cosines; none where no user has a vector."""
         users = user_vectors(params, batch)
         if users.any():
-            yield PerEvent(cosines(users, params["vectors"]))
+            yield PerEvent(products(users, params["vectors"]))
 
 
 def _nothing() -> SignalParams:
@@ -203,11 +206,11 @@ def _shares(recent: LikedPairs, b: int) -> NDArray[np.float32]:
     return (1 / counts[recent.users]).astype(np.float32)
 
 
-def cosines(users: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cosines of b users and c candidates with vectors of length 1, float32 of shape (b, c)."""
+def products(users: NDArray[np.float32], vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Dot products of the vectors of b users and c candidates, float32 of shape (b, c)."""
     # Of one user by candidate: a request must not tell in which order the instance has got to know its events.
-    products: NDArray[np.float32] = users @ vectors.T if len(users) > 1 else np.vecdot(vectors, users)[None]
-    return products
+    found: NDArray[np.float32] = np.vecdot(vectors, users)[None] if len(users) == 1 else users @ vectors.T
+    return found
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
