@@ -124,11 +124,21 @@ class Graph:
         return events
 
 
+def _nothing() -> SignalParams:
+    """Parameters of a graph without nodes."""
+    arrays: dict[str, NDArray[Any]] = {name: np.empty((0, 0), np.float16) for name in _HALF}
+    none = np.empty(0, np.int32)
+    return {**arrays, "events": none, "columns": none, "features": np.empty(0, "S1")}
+
+
 def _fitted(data: TrainingData) -> SignalParams:
     """Parameters of the graph of what was liked, see `Graph`."""
+    pairs = LikedPairs.of_data(data)
+    if not len(pairs):
+        return _nothing()
+    # Importing PyTorch takes two seconds, and serving has none.
     from shared.deep.graph import GraphInput, degrees, fit_graph
 
-    pairs = LikedPairs.of_data(data)
     latest = np.sort(np.argsort(-pairs.times, kind="stable")[:MAX_PAIRS])
     user_rows, users = np.unique(pairs.users[latest], return_inverse=True)
     rows, events = np.unique(pairs.events[latest], return_inverse=True)
