@@ -20,6 +20,7 @@ from shared.models.graph import Graph
 from shared.models.registry import MODELS, trainable
 from shared.models.towers import Towers
 from shared.ranking.recommender import Recommender
+from shared.ranking.soundness import K
 from shared.services.training import smoke_test
 from shared.services.training.dataset import Dataset, TrainingSet
 from shared.signals.towers import event_vectors
@@ -100,7 +101,7 @@ def test_a_process_without_pytorch_gives_the_same_lists(name: str, city: Dataset
         return answers[-1]
 
     assert smoke_test.check(recommender, manifest, data, profiles, run) == ""
-    lists = [recommender.recommend(profile, k=smoke_test.K, now=NOW) for profile in profiles]
+    lists = [recommender.recommend(profile, k=K, now=NOW) for profile in profiles]
     assert json.loads(answers[0]) == [[[item.event_id, item.score] for item in items] for items in lists]
 
 
