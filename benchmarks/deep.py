@@ -26,7 +26,7 @@ from benchmarks.judging import (
     spread_of_seeds,
     summary,
 )
-from benchmarks.runs import RequirementMissing, run_on_folder
+from benchmarks.runs import run_on_folder
 from benchmarks.splits import add_split_arguments, plan_of
 from jobs.console import Console, table
 from jobs.options import ReadingOptions, add_arguments, reading_parser
@@ -63,12 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="JSON file to write")
     add_arguments(parser)
     given = parser.parse_args(arguments)
+    if not is_installed():
+        print(f"error: deep models need packages that are not installed: {HOW_TO_INSTALL}", file=sys.stderr)
+        return 1
 
     def measured(console: Console) -> dict[str, Any]:
         if not 1 <= given.seeds <= 100:
             raise InvalidField("--seeds", given.seeds, "a whole number in 1..100")
-        if not is_installed():
-            raise RequirementMissing(f"The benchmark trains deep models; get what they need with `{HOW_TO_INSTALL}`.")
         plan, options = plan_of(given, Plan() if given.folder else SAMPLE), ReadingOptions.parse(given)
         with data_folder(given.folder, CITY, console) as folder:
             return measure(folder, plan, given.seeds, console, options)
