@@ -35,7 +35,7 @@ test: setup ## every test but the end-to-end ones and long attacks; those of emu
 	$(PYTEST) -m "not e2e and not attacks"
 
 test-extras: $(EXTRAS) ## the tests of models that need PyTorch, in an environment of their own
-	.tools/extras/bin/pytest tests/extras
+	.tools/extras/bin/pytest tests/extras tests/unit/models
 
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e

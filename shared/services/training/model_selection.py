@@ -156,7 +156,7 @@ class ChampionChallenger:
         recommender, manifest = served
         if not is_unseen and manifest.model not in trainable():
             notes.append(
-                f"the model in service was trained too lately to be judged, and no {manifest.model} can be here"
+                f"the model in service was trained too lately to be judged, and {manifest.model} cannot be trained here"
             )
             return None
         if not is_unseen:

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.process import run_smoke_test
+from shared.deep.extra import is_installed
 from shared.entities import InteractionType, Origin, anonymous
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.ledger.index import POINTER as LEDGER
 from shared.ledger.index import Ledger
-from shared.models.artifact import Manifest, unpack
+from shared.models.artifact import Manifest, describe, digest, pack, unpack
 from shared.models.baselines import TruncatedSVD
 from shared.models.registry import trainable
 from shared.ports import Documents, ObjectStore
@@ -25,7 +26,7 @@ from shared.selection.judging import KINDS, REPORTED
 from shared.services import registry
 from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.sign_in import sign_in
-from shared.services.registry import POINTER
+from shared.services.registry import POINTER, load_version
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
 from shared.services.training.dataset import Dataset, TrainingSet
@@ -337,6 +338,24 @@ def test_a_refitted_model_stands_in_for_the_incumbent_with_too_few_users(
     assert document.comparisons["served all"] == {"users": document.metrics["svd"]["users"]} | dict.fromkeys(
         ("mean", "low", "high"), 0.0
     )
+
+
+@pytest.mark.skipif(is_installed(), reason="PyTorch is installed")
+def test_an_incumbent_whose_kind_cannot_be_trained_here_is_not_compared(store: Documents, objects: ObjectStore) -> None:
+    _, manifest = load_version(objects, train(store, objects, model="popularity").version)
+    data = known(objects.read(f"models/{manifest.version}/model.npz")).data
+    none = {name: np.empty((0, 0), np.float16) for name in ("embeddings", "text", "layer", "history", "declared")}
+    none |= {"bias": np.empty(0, np.float16), "columns": np.empty(0, np.int32), "features": np.empty(0, "S1")}
+    arrays = unpack(data, manifest) | {f"towers.{name}": array for name, array in none.items()}
+    data = pack(arrays)
+    towers = replace(
+        manifest, version=f"{manifest.version}z", model="towers", sha256=digest(data), arrays=describe(arrays)
+    )
+    assert registry.publish(objects, towers, data, began=NOW, uploaded=lambda: None) == ""
+    document = run(store, objects, model="svd", now=NOW + SECOND)
+    assert document.decision == PUBLISHED
+    assert "trained too lately to be judged, and towers cannot be trained here" in document.reason
+    assert "served" not in document.metrics
 
 
 def test_a_challenger_that_is_better_beyond_the_interval_is_published(store: Documents, objects: ObjectStore) -> None:
