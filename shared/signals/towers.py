@@ -29,7 +29,9 @@ MIN_PAIRS: Final = 200
 """Pairs below which nothing is fitted: fewer than half a batch teach no tower anything."""
 
 _BLOCK: Final = 256
-"""Events whose vectors are computed at once: bounds memory, and makes a vector independent of what others there are."""
+"""Rows of each matrix product of events' vectors, which makes a vector independent of what other events there are."""
+_CHUNK: Final = 4_096
+"""Events whose vectors are computed at once: bounds memory."""
 _HALF: Final = ("embeddings", "text", "layer", "bias", "history", "declared")
 _DIMENSIONS: Final = 64
 _SHORTEST: Final = np.float32(1e-6)
@@ -162,16 +164,19 @@ def event_vectors(params: SignalParams, catalog: Catalog, rows: NDArray[np.integ
     if not d:
         return vectors
     text, layer, bias = (params[name].astype(np.float32, copy=False) for name in ("text", "layer", "bias"))
-    for begin in range(0, len(rows), _BLOCK):
-        part = rows[begin : begin + _BLOCK]
-        # A full block always, since the last digits of a matrix product depend on the number of rows.
-        sums, texts = np.zeros((_BLOCK, d), np.float32), np.zeros((_BLOCK, len(text)), np.float32)
+    for begin in range(0, len(rows), _CHUNK):
+        part = rows[begin : begin + _CHUNK]
+        # Products of full blocks always, since the last digits of a matrix product depend on the number of rows.
+        size = -(-len(part) // _BLOCK) * _BLOCK
+        sums, texts = np.zeros((size, d), np.float32), np.zeros((size, len(text)), np.float32)
         texts[: len(part)] = _texts(catalog, part)
         sums[: len(part)], _ = sums_of_attributes(catalog, part, params["columns"], params["embeddings"])
-        sums += texts @ text
-        is_known = sums.any(axis=1, keepdims=True)
-        sums += np.maximum(sums @ layer + bias, 0)
-        vectors[begin : begin + len(part)] = _unit(sums * is_known)[: len(part)]
+        blocks = sums.reshape(-1, _BLOCK, d)
+        blocks += texts.reshape(-1, _BLOCK, len(text)) @ text
+        is_known = blocks.any(axis=2, keepdims=True)
+        blocks += np.maximum(blocks @ layer + bias, 0)
+        blocks *= is_known
+        vectors[begin : begin + len(part)] = _unit(sums)[: len(part)]
     return vectors
 
 
