@@ -5,11 +5,13 @@ INSTALLED := venv/.installed
 RUNTIME := venv/.runtime
 PEERS := venv/.peers
 ENGINES := .tools/engines
+EXTRAS := .tools/extras/.installed
 TOOLS := .tools/node_modules/.package-lock.json
-# On CI the tests must run this many percent of the lines of shared/: a point less than they do. SlipCover slows them by
+# On CI the tests must run this many percent of the lines of shared/: a point less than they do. What trains with PyTorch
+# is tested by `make test-extras`. SlipCover slows them by
 # less than a tenth, coverage.py by two thirds. pytest warns that SlipCover is loaded before it, which does no harm.
 COVERED := 97.9
-SLIPCOVER := venv/bin/python -m slipcover --source shared --skip-covered --fail-under $(COVERED)
+SLIPCOVER := venv/bin/python -m slipcover --source shared --omit 'shared/deep/*' --skip-covered --fail-under $(COVERED)
 PYTEST := $(if $(filter true,$(CI)),$(SLIPCOVER) -m pytest -W ignore::pytest.PytestAssertRewriteWarning,venv/bin/pytest)
 
 # Without the addresses that this machine gets packages from: pip's own configuration says that.
@@ -17,7 +19,7 @@ LOCK := venv/bin/pip-compile --quiet --generate-hashes --allow-unsafe --strip-ex
 	--no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test e2e emulators demo attacks soak audit lighthouse lock test-engines benchmark-accuracy types tools
+.PHONY: help setup check test test-extras test-engines e2e emulators demo attacks soak audit lighthouse lock benchmark-accuracy types tools
 
 help: ## list the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-18s %s\n", $$1, $$2 }'
@@ -35,6 +37,9 @@ test: setup ## every test but the end-to-end ones and long attacks; those of emu
 
 test-engines: $(ENGINES)/.installed ## engines of digests, DuckDB and Spark, in an environment of their own; needs Java 17
 	$(ENGINES)/bin/pytest tests/engines
+
+test-extras: $(EXTRAS) test-engines ## models that need PyTorch, and engines, in environments of their own
+	.tools/extras/bin/pytest tests/extras tests/unit/models
 
 e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 	venv/bin/pytest -m e2e tests/e2e
@@ -63,6 +68,7 @@ lock: setup ## pin requirements.in and its likes, with the hashes of all files [
 	$(LOCK) $(UPGRADE) requirements-duckdb.in
 	$(LOCK) $(UPGRADE) requirements-spark.in
 	$(LOCK) $(UPGRADE) requirements-dev.in
+	$(LOCK) $(UPGRADE) requirements-deep.in
 	cd benchmarks && ../$(LOCK) $(UPGRADE) requirements.in
 
 benchmark-accuracy: setup $(PEERS) ## how good the lists are, ours and peers' [DATA=FOLDER] [CUTOFFS="TIME TIME"] [OPTIONS=--help]
@@ -93,6 +99,11 @@ $(ENGINES)/.installed: requirements-duckdb.txt requirements-spark.txt requiremen
 
 $(PEERS): benchmarks/requirements.txt $(INSTALLED)
 	venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
+$(EXTRAS): requirements.txt requirements-jobs.txt requirements-dev.txt requirements-deep.txt
+	$(PYTHON) -m venv .tools/extras
+	.tools/extras/bin/pip install --quiet --disable-pip-version-check --require-hashes $(foreach file,$^,-r $(file))
 	@touch $@
 
 # No install scripts: the only one that matters compiles a faster regular expression engine that the CLI does without.

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,12 +45,14 @@ from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
 from shared.errors import InvalidField, MarqueeError
 from shared.models.blend import Blend
-from shared.models.registry import MODELS
+from shared.models.registry import MODELS, trainable
 from tools.interruption import exit_status, interruptible
 
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))
-_SAMPLE: Final = Plan(cutoffs=_SAMPLE_CUTOFFS, window_days=7, horizon_days=60)
+CITY: Final = {"users": 2_000, "events": 1_500, "interactions": 40_000, "seed": 1}
+"""Sizes and seed of the synthetic city, see `write_sample`."""
+SAMPLE: Final = Plan(cutoffs=_SAMPLE_CUTOFFS, window_days=7, horizon_days=60)
 _DEFAULTS: Final = ReadingOptions()
 _INSTALL: Final = "venv/bin/pip install -r benchmarks/requirements.txt"
 _TITLES: Final = {ALL: "all users", WARM: "warm users", COLD: "cold users"}
@@ -86,9 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console(sys.stderr)
     try:
         plan, options = _plan(given), ReadingOptions.parse(given)
-        with interruptible(), _data(given, console) as folder:
+        with interruptible(), data_folder(given.folder, _sizes(given), console) as folder:
             peers = usable(PEERS if given.peers else (), console, ids_only=plan.ids_only)
-            models, seeds = given.model or MODELS, given.replay_seeds
+            models, seeds = given.model, given.replay_seeds
             result = measure(folder, plan, peers, given.k, console, models, seeds=seeds, options=options)
     except InvalidField as error:
         parser.error(str(error))
@@ -121,12 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peers", action=argparse.BooleanOptionalAction, default=True, help="measure peers (default: yes)"
     )
-    parser.add_argument("--users", type=int, default=2_000, help="number of synthetic users (default: %(default)s)")
-    parser.add_argument("--events", type=int, default=1_500, help="number of synthetic events (default: %(default)s)")
-    parser.add_argument(
-        "--interactions", type=int, default=40_000, help="number of synthetic interactions (default: %(default)s)"
-    )
-    parser.add_argument("--seed", type=int, default=1, help="seed of the synthetic city (default: %(default)s)")
+    for name, size in CITY.items():
+        told = "seed" if name == "seed" else f"number of {name}"
+        parser.add_argument(
+            f"--{name}", type=int, default=size, help=f"{told} of the synthetic city (default: {size:,})"
+        )
     parser.add_argument(
         "--replay-seeds",
         type=int,
@@ -143,18 +144,22 @@ def _plan(given: argparse.Namespace) -> Plan:
         raise InvalidField("--replay-seeds", given.replay_seeds, "a whole number in 1..100")
     if not 1 <= given.k <= 1_000:
         raise InvalidField("--k", given.k, "a whole number in 1..1000")
-    return plan_of(given, Plan() if given.folder else _SAMPLE)
+    return plan_of(given, Plan() if given.folder else SAMPLE)
+
+
+def _sizes(given: argparse.Namespace) -> dict[str, int]:
+    return {name: getattr(given, name) for name in CITY}
 
 
 @contextmanager
-def _data(given: argparse.Namespace, console: Console) -> Iterator[Path]:
-    """Data folder: the given folder, or a temporary folder with a synthetic city."""
-    if given.folder:
-        yield given.folder
+def data_folder(folder: Path | None, sizes: Mapping[str, int], console: Console) -> Iterator[Path]:
+    """Data folder: the given folder, or a temporary folder with a synthetic city of these sizes and seed."""
+    if folder:
+        yield folder
         return
     with tempfile.TemporaryDirectory(prefix="marquee-accuracy-") as made:
-        sizes = {name: getattr(given, name) for name in ("users", "events", "interactions", "seed")}
-        write_sample(Path(made), now=_SAMPLE_NOW, **sizes)
+        users, events, interactions, seed = (sizes[name] for name in CITY)
+        write_sample(Path(made), now=_SAMPLE_NOW, users=users, events=events, interactions=interactions, seed=seed)
         console.say(f"made up a city: {', '.join(f'{size:,} {name}' for name, size in sizes.items())}")
         yield Path(made)
 
@@ -177,15 +182,16 @@ def measure(
     peers: Sequence[Peer],
     k: int,
     console: Console,
-    models: Collection[str] = MODELS,
+    models: Collection[str] | None = None,
     *,
     seeds: int = 1,
     options: ReadingOptions = _DEFAULTS,
 ) -> dict[str, Any]:
     """Metrics of `models` and `peers` on the folds of a folder, as JSON values; the blend's are means over seeds.
 
-    Peers are tuned once, before the first cutoff.
+    Without `models`, of all that can be trained here. Peers are tuned once, before the first cutoff.
     """
+    models = models or trainable()
     by_system: dict[str, list[Evaluation]] = defaultdict(list)
     by_seed: list[list[Evaluation]] = [[] for _ in range(seeds)]
     cutoffs: list[str] = []

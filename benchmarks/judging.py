@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from benchmarks.folds import Fold
 from benchmarks.peer_data import PeerData
 from benchmarks.peers import Peer
+from shared.catalog.catalog import Catalog
 from shared.evaluation.metrics import LONG, ndcg_and_recall, restricted, self_information, unlikeness
+from shared.feedback.interactions import InteractionTable
 from shared.ranking import topk
 from shared.ranking.batch import recommend_batch
+from shared.ranking.recommender import Recommender
 from shared.ranking.rerank import Cap, top_within
 from shared.selection.gate import difference
 from shared.services.training.dataset import fit
@@ -95,7 +98,23 @@ def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluati
         seed=seed,
         calendar=fold.catalog.calendar,
     )
-    fit_s = time.perf_counter() - started
+    return evaluate_recommender(recommender, catalog, past, fold, k, time.perf_counter() - started)
+
+
+def evaluate_recommender(
+    recommender: Recommender,
+    catalog: Catalog,
+    past: InteractionTable,
+    fold: Fold,
+    k: int,
+    fit_s: float,
+    *,
+    has_one_date: bool = True,
+) -> Evaluation:
+    """Evaluation of a trained model on a fold, with the catalog and the interactions that it was trained on.
+
+    Without `has_one_date`, which halves the time, the lists of one date are taken to be those of all.
+    """
     column = np.full(len(catalog) + 1, -1)
     column[fold.candidates] = np.arange(len(fold.candidates))
 
@@ -105,7 +124,8 @@ def evaluate_model(model: str, fold: Fold, k: int, *, seed: int = 0) -> Evaluati
         )
         return np.vstack([column[rows] for _, rows, _ in made])
 
-    return evaluate(lists(max(k, LONG), None), lists(k, 1), fold, fit_s)
+    long = lists(max(k, LONG), None)
+    return evaluate(long, lists(k, 1) if has_one_date else long[:, :k], fold, fit_s)
 
 
 def evaluate_peer(peer: Peer, peer_data: PeerData, fold: Fold, k: int) -> Evaluation:

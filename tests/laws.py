@@ -14,7 +14,7 @@ from typing import Final
 
 from shared.entities import Event, HistoryEntry, Interaction, InteractionType, Location, Profile, User
 from shared.models.artifact import Manifest, describe, digest, pack, unpack
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.query import Recommendation
 from shared.ranking.recommender import Recommender
 from shared.services.training.dataset import Dataset, fit
@@ -22,9 +22,9 @@ from tests.examples import DAY, NOW
 
 IMPERSONAL: Final = frozenset({"popularity"})
 """Non-personalized models; all remaining models must also pass the laws of personalization."""
-REGULARIZED: Final = frozenset({"blend"})
-"""Models with regularization, where duplicated data may reorder events with close scores."""
-PERSONAL: Final = [model for model in MODELS if model not in IMPERSONAL]
+REGULARIZED: Final = frozenset({"blend", "towers", "graph"})
+"""Models with regularization, or learned from random batches: duplicated data may reorder events with close scores."""
+PERSONAL: Final = [model for model in trainable() if model not in IMPERSONAL]
 
 FALLBACKS: Final = {"popularity", "soonest"}
 LIVE_EVENTS: Final = 10

@@ -108,6 +108,7 @@ def test_every_target_of_make_that_is_named_exists() -> None:
         "setup",
         "check",
         "test",
+        "test-extras",
         "e2e",
         "emulators",
         "demo",

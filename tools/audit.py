@@ -18,6 +18,7 @@ FILES: Final = (
     "requirements-dev.txt",
     "requirements-duckdb.txt",
     "requirements-spark.txt",
+    "requirements-deep.txt",
     "benchmarks/requirements.txt",
 )
 """Files with pinned packages."""

@@ -99,6 +99,10 @@ class Replay:
         moment_s = moment.timestamp()
         return _BY_NAME[name].to_come(self._params_before(moment_s, name), self._data_before(moment_s))
 
+    def data(self, moment: datetime) -> TrainingData:
+        """Training data of signals as of `moment`."""
+        return self._data_before(moment.timestamp())
+
     def _of_window(self, window: Window) -> list[list[TrainingGroup]]:
         data = self._data_before(window.start_s)
         params = {name: self._params_before(window.start_s, name) for name in _BY_NAME}
@@ -115,7 +119,7 @@ class Replay:
         found = random_split(self._table.as_of(until_s), until_s, rng)
         if found is None:
             return []
-        data = TrainingData(found.past, self._catalog, until_s, self._declared)
+        data = TrainingData(found.past, self._catalog, until_s, self._declared, self._seed)
         params = {name: signal.fit(data) for name, signal in _BY_NAME.items()}
         return self._drawn(found, data, params, MAX_GROUPS, rng)
 
@@ -136,7 +140,7 @@ class Replay:
         # Callers ask in order of time, so only the data and the parameters of the latest time are cached.
         if self._latest_data is None or self._latest_data.now_s != moment_s:
             past = self._table.as_of(moment_s)
-            self._latest_data = TrainingData(past, self._catalog, moment_s, self._declared)
+            self._latest_data = TrainingData(past, self._catalog, moment_s, self._declared, self._seed)
             self._latest_params = {}
         return self._latest_data
 

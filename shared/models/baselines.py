@@ -17,6 +17,8 @@ _LONGEST = 1.01
 """Upper bound of the entries of a vector of length 1, rounding included."""
 _SHORTEST_DAYS = 1e-3
 """Shortest half-life of a stored model, days; the settings demand a day."""
+_STEP = 2.0**-12
+"""Difference of products of vectors of length 1 that means nothing: that of vectors stored in half precision."""
 _EPSILON = 1e-9
 """Lower bound of vector lengths, which keeps zero vectors zero when they are scaled to length 1."""
 
@@ -25,6 +27,7 @@ class MostPopular:
     """Most-popular baseline: a non-personalized ranking by popularity, then by start time, soonest first."""
 
     name: ClassVar[str] = "popularity"
+    needs_extra: ClassVar[bool] = False
 
     @classmethod
     def train(cls, _given: TrainingInput) -> Self:
@@ -79,6 +82,7 @@ class TruncatedSVD:
     """
 
     name: ClassVar[str] = "svd"
+    needs_extra: ClassVar[bool] = False
 
     def __init__(self, *, factors: int = 50, half_life_days: float = 90.0, seed: int = 0) -> None:
         self.factors = factors
@@ -199,3 +203,18 @@ def over(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDAr
     fallback : float of shape (b, c) in 0..1.
     """
     return np.where(personal > 0, 1 + personal, fallback - (personal <= 0))
+
+
+def with_ties(personal: NDArray[np.floating], fallback: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Combined scores of shape (b, c): personal scores in steps of `_STEP`, those of one step by the fallback score.
+
+    Events with equal vectors, such as the dates of a series, are in the order of popularity, then of start.
+
+    Parameters
+    ----------
+    personal : float of shape (b, c), finite.
+    fallback : float of shape (b, c), above 0, at most 1.
+    """
+    steps = np.rint(personal.astype(np.float64) / _STEP)
+    combined: NDArray[np.float64] = (steps + fallback) * _STEP
+    return combined

@@ -1,7 +1,8 @@
 """Blend: a linear ranker over all signals, with weights learned by listwise learning to rank from past windows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
@@ -23,6 +24,7 @@ from shared.signals.users import SEGMENTS, UserBatch
 
 if TYPE_CHECKING:  # see `scorer.py`
     from shared.learning.listwise import TrainingGroups
+    from shared.learning.replay import Replay
 
 MIN_GROUPS: Final = 200
 """Minimum number of training groups in a draw; with fewer, the weights are `HAND_SET`."""
@@ -117,6 +119,7 @@ class Blend:
     """
 
     name: ClassVar[str] = "blend"
+    needs_extra: ClassVar[bool] = False
 
     weights: NDArray[np.float32]
     params: Mapping[str, SignalParams]
@@ -138,8 +141,15 @@ class Blend:
     @classmethod
     def train(cls, given: TrainingInput) -> Self:
         """Blend with weights learned from replayed past windows, and signals fitted to everything before `now`."""
-        replay, now = given.replay(), given.now
-        weights, learning = learn(replay.draws(now))
+        return cls.learned(given.replay(), given.now)
+
+    @classmethod
+    def learned(cls, replay: "Replay", now: datetime, *, without: Collection[str] = ()) -> Self:
+        """Blend as of `now`, without the signals that `without` names, as if these had no values."""
+        draws: Sequence[TrainingGroups] = replay.draws(now)
+        for name in without:
+            draws = [groups.without(_NAMES.index(name)) for groups in draws]
+        weights, learning = learn(draws)
         # Those of the hand-set weights as well, so that an experiment can compare the two without another training.
         kept: NDArray[np.bool_] = (weights != 0).any(axis=0) | (HAND_SET != 0).any(axis=0)
         if not replay.has_friends:
@@ -189,10 +199,11 @@ class Blend:
         return {**self.learning, "weights": weights}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Artifact arrays: signal names, weights and the parameters of the signals."""
+        """Artifact arrays: signal names, weights and the parameters of the signals; no optional signal without any."""
+        stored = [not signal.is_optional or signal.name in self.params for signal in SIGNALS]
         arrays: dict[str, NDArray[Any]] = {
-            "blend.signals": np.array([name.encode() for name in _NAMES]),
-            "blend.weights": self.weights,
+            "blend.signals": np.array([name.encode() for name in _NAMES])[stored],
+            "blend.weights": np.ascontiguousarray(self.weights[:, stored]),
         }
         for name, params in self.params.items():
             arrays |= prefixed(params, f"signal.{name}.")

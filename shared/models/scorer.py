@@ -42,9 +42,11 @@ class Scorer(Protocol):
     Attributes
     ----------
     name : name of the model in settings, in the manifest and in `models/registry.py`.
+    needs_extra : whether training, not scoring, needs the extra `deep`.
     """
 
     name: ClassVar[str]
+    needs_extra: ClassVar[bool]
 
     @classmethod
     def train(cls, given: TrainingInput) -> Self:

@@ -13,12 +13,12 @@ from shared.arrays.merge import Merge
 from shared.catalog.calendar import Calendar
 from shared.catalog.catalog import Catalog
 from shared.entities import Event, HistoryEntry, InteractionType, Profile, Rules, User
-from shared.errors import ArtifactError, InvalidField
+from shared.errors import ArtifactError
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.feedback.trends import WINDOWS, Popularity
 from shared.models.baselines import MostPopular
-from shared.models.registry import MODELS
+from shared.models.registry import MODELS, check_trainable
 from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
 from shared.ranking.cards import Cards
@@ -67,7 +67,7 @@ class Recommender:
         replay: "Replay | None" = None,
         popular: Popularity | None = None,
     ) -> Self:
-        """Recommender with a newly trained model; raises `InvalidField` for an unknown one.
+        """Recommender with a newly trained model; raises `InvalidField` for one that cannot be trained here.
 
         Parameters
         ----------
@@ -79,8 +79,7 @@ class Recommender:
             to compute them.
         popular : popularity at `now`, where `table` is a sample of users; None for that of `table`.
         """
-        if model not in MODELS:
-            raise InvalidField("model", model, f"one of {', '.join(MODELS)}")
+        check_trainable(model)
 
         def replayed() -> "Replay":
             from shared.learning.replay import Replay

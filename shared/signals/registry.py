@@ -15,6 +15,7 @@ from shared.signals.popularity import Likes, LikesPerEvent, NewcomersPerEvent, P
 from shared.signals.signal import EventSignal, UserSignal
 from shared.signals.spectral import Spectral
 from shared.signals.time_to_start import Beyond, NextOf, Soonness
+from shared.signals.towers import Towers
 
 SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Share("organizer"),
@@ -52,6 +53,7 @@ SIGNALS: Final[tuple[EventSignal | UserSignal, ...]] = (
     Beyond(30),
     NextOf("series"),
     NextOf("organizer"),
+    Towers(),
 )
 
 RETIRED: Final = frozenset(

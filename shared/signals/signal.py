@@ -43,12 +43,14 @@ class TrainingData:
     catalog : the events that `table` points into.
     now_s : POSIX seconds.
     declared : declared features of the users of `table`, row by row.
+    seed : random seed of what is learned by chance.
     """
 
     table: InteractionTable
     catalog: Catalog
     now_s: float
     declared: Declared
+    seed: int = 0
 
     @cached_property
     def likes(self) -> NDArray[np.float32]:
@@ -114,6 +116,7 @@ class Signal:
         the same events, see `Candidates.static`.
     prepares_known : whether a `UserSignal` prepares parameters for the training's events among the candidates, see
         `for_known`.
+    is_optional : whether the signal needs an extra; models that do not weigh it do not name it either.
     """
 
     name: str
@@ -121,6 +124,7 @@ class Signal:
     may_be_negative: bool = False
     is_timeless: bool
     prepares_known: bool = False
+    is_optional: bool = False
 
     def fit(self, _data: TrainingData) -> SignalParams:
         """Parameters learned from training data; empty by default."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from functions import THREADS
 from shared.entities import InteractionType
 from shared.models.artifact import Manifest, unpack
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.services.registry import POINTER, Pointer
 from tests.attacks import (
     test_admins,
@@ -70,7 +70,7 @@ def _deliveries() -> int:
 
 def _figures(trained: Path) -> dict[str, list[int]]:
     tokens, rules, objects = test_tokens, test_rules, test_objects
-    missing = sum(len(test_models._arrays(model).keys() - test_models.LATER) for model in MODELS)
+    missing = sum(len(test_models._arrays(model).keys() - test_models.LATER) for model in trainable())
     damaged = len(objects.JUNK) + 5  # truncated, flipped, doubled, missing, a folder
     admins = len(_cases(test_admins.test_no_field_of_an_event_stops_the_lists_of_others)) + len(
         _cases(test_admins.test_no_field_of_the_rules_stops_lists_or_the_admin_who_mends_them)

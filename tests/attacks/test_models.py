@@ -18,7 +18,7 @@ from shared.feedback.popularity import popularity
 from shared.feedback.profiles import Declared
 from shared.feedback.trends import before_windows
 from shared.models.blend import Blend
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.cards import Cards
 from shared.ranking.recommender import Recommender
 from shared.ranking.soundness import K, self_test, unsound
@@ -27,6 +27,7 @@ from shared.signals.signal import TrainingData
 from shared.signals.users import SEGMENTS
 from tests import laws
 from tests.examples import NOW
+from tests.towers import fitted
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -46,7 +47,7 @@ def _fitted(model: str) -> Recommender:
     declared = Declared.of([users[user_id] for user_id in table.users.ids()])
     past = TrainingData(table, catalog, NOW.timestamp(), declared)
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
-    blend = Blend(weights, {signal.name: signal.fit(past) for signal in SIGNALS})
+    blend = Blend(weights, {signal.name: fitted(signal, past) for signal in SIGNALS})
     sums = popularity(table, len(catalog))
     cards = Cards.of(data.events, catalog.events)
     return Recommender(catalog, blend, sums, before_windows(table, len(catalog), NOW), cards)
@@ -126,14 +127,14 @@ DAMAGES: dict[str, tuple[str, Callable[[NDArray[Any]], NDArray[Any]]]] = {
 
 CASES = [
     (model, name, damage)
-    for model in MODELS
+    for model in trainable()
     for name, array in _arrays(model).items()
     for damage, (kinds, _) in DAMAGES.items()
     if array.size and array.dtype.kind in kinds and (array.itemsize > 1 or damage != "of other bytes")
 ]
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_a_whole_model_is_taken(model: str) -> None:
     assert _taken(model, _arrays(model))
 
@@ -157,7 +158,7 @@ LATER = frozenset({"catalog.visible", "catalog.default_timezone"})
 """Arrays that models of earlier versions lack."""
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_no_damaged_array_reaches_a_request(model: str) -> None:
     arrays = _arrays(model)
     tried = [(name, damage) for of_model, name, damage in CASES if of_model == model]
@@ -168,13 +169,13 @@ def test_no_damaged_array_reaches_a_request(model: str) -> None:
     assert taken == allowed
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_no_model_without_one_of_its_arrays_is_taken(model: str) -> None:
     for name in _arrays(model).keys() - LATER:
         assert not _taken(model, {key: array for key, array in _arrays(model).items() if key != name}), name
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_no_model_whose_events_end_before_they_start_is_taken(model: str) -> None:
     arrays = _arrays(model)
     starts, ends, created = (arrays[f"catalog.{name}"] for name in ("starts_at", "ends_at", "created_at"))
@@ -192,7 +193,7 @@ def test_no_model_whose_events_end_before_they_start_is_taken(model: str) -> Non
 @settings(max_examples=2_000, deadline=None)
 @given(st.data())
 def test_no_mixture_of_damages_reaches_a_request(data: st.DataObject) -> None:
-    model = data.draw(st.sampled_from(sorted(MODELS)))
+    model = data.draw(st.sampled_from(sorted(trainable())))
     arrays = dict(_arrays(model))
     for _ in range(data.draw(st.integers(1, 4))):
         name = data.draw(st.sampled_from(sorted(arrays)))

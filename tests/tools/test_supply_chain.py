@@ -47,7 +47,7 @@ def test_the_files_agree_on_versions_and_hashes() -> None:
 
 def test_installations_require_hashes() -> None:
     commands = re.findall(r"(?m)^\t.*pip install.*$", (ROOT / "Makefile").read_text())
-    assert len(commands) >= 3
+    assert len(commands) >= 4
     assert all("--require-hashes" in command for command in commands)
 
 

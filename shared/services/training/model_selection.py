@@ -12,7 +12,7 @@ from shared.entities import KeySource
 from shared.evaluation.holdout import Holdout
 from shared.models.artifact import Manifest
 from shared.models.baselines import MostPopular
-from shared.models.registry import MODELS
+from shared.models.registry import check_trainable, trainable
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, Difference, Verdict, decide, difference
 from shared.selection.judging import K, Scores, judge, judge_served
@@ -78,7 +78,11 @@ class ChampionChallenger:
         self._chances: dict[str, NDArray[np.float64]] = {}
 
     def run(self, training_set: TrainingSet, served: Served | None) -> Selection:
-        """Selection of a model: fits all models to the data before the holdout, evaluates them on it, and decides."""
+        """Selection of a model: fits all models to the data before the holdout, evaluates them on it, and decides.
+
+        Raises `InvalidField` where the champion cannot be trained here.
+        """
+        check_trainable(self._champion)
         cutoff = training_set.cutoff
         if cutoff is None:
             return Selection(
@@ -94,7 +98,7 @@ class ChampionChallenger:
             self._explored = ExploredSlots.of(training_set, columns, holdout.cutoff) if len(columns) else None
         scores = {MostPopular.name: self._judge(MostPopular.name, training_set, holdout)}
         started = self._run.left_s()
-        for name in sorted(MODELS, key=lambda name: name != self._champion):
+        for name in sorted(trainable(), key=lambda name: name != self._champion):
             if name in scores:
                 continue
             if name != self._champion and started - self._run.left_s() >= self._challengers_s:
@@ -150,6 +154,11 @@ class ChampionChallenger:
         if served is None:
             return None
         recommender, manifest = served
+        if not is_unseen and manifest.model not in trainable():
+            notes.append(
+                f"the model in service was trained too lately to be judged, and {manifest.model} cannot be trained here"
+            )
+            return None
         if not is_unseen:
             notes.append(f"the model in service was trained too lately to be judged itself; {manifest.model} stands in")
             return scores.get(manifest.model) or self._judge(manifest.model, training_set, holdout)

@@ -9,7 +9,7 @@ from shared.entities import HistoryEntry, InteractionType, Profile, Status, User
 from shared.feedback.history import Histories
 from shared.feedback.interactions import InteractionTable
 from shared.models.artifact import pack
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.batch import recommend_batch
 from shared.ranking.query import Recommendation
 from shared.services.serving.cache import CachedRecommender
@@ -22,7 +22,7 @@ from tests.known import known
 
 DATA = laws.city()
 LIVE = {event.event_id for event in DATA.events if known(event.over_by()) > NOW}
-every_model = pytest.mark.parametrize("model", MODELS)
+every_model = pytest.mark.parametrize("model", trainable())
 personal_models = pytest.mark.parametrize("model", laws.PERSONAL)
 impersonal_models = pytest.mark.parametrize("model", sorted(laws.IMPERSONAL))
 

@@ -16,13 +16,14 @@ from shared.ranking.recommender import Recommender
 from shared.signals.registry import SIGNALS
 from shared.signals.users import SEGMENTS
 from tests.examples import NOW
+from tests.towers import fitted
 from tests.town import Town, town
 
 
 def _recommender(data: Town, seed: int) -> Recommender:
     """Blend with random weights, equal in all segments: an explanation uses the weights of the user's full history."""
     weights = np.abs(np.random.default_rng(seed).normal(size=len(SIGNALS))).astype(np.float32)
-    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: signal.fit(data.past) for signal in SIGNALS})
+    blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: fitted(signal, data.past) for signal in SIGNALS})
     zeros = np.zeros(len(data.catalog))
     return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))), Cards.of((), data.catalog.events))
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.soundness import self_test
 from shared.services.training.dataset import Dataset, fit
 from tests.examples import DAY, NOW, an_event, an_interaction
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 @pytest.mark.parametrize(("n_series", "n_events"), [(1, 20), (3, 20), (1, 1), (20, 20), (0, 20)])
 def test_a_deployment_of_few_series_is_sound_though_its_lists_are_short(
     model: str, n_series: int, n_events: int

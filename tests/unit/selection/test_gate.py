@@ -8,7 +8,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import Interaction, InteractionType
 from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.recommender import Recommender
 from shared.selection.gate import MIN_USERS, decide, difference
 from shared.selection.judging import KINDS, REPORTED, SEGMENTS, Scores, judge, judge_served
@@ -149,7 +149,7 @@ def test_many_users_are_sampled_reproducibly(monkeypatch: pytest.MonkeyPatch) ->
     assert scores.ndcg["all"].tolist() == scores_again.ndcg["all"].tolist()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_judge_served_agrees_with_judge_after_the_catalog_changed(
     model: str,
 ) -> None:

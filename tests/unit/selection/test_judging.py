@@ -7,7 +7,7 @@ from shared.catalog.catalog import Catalog
 from shared.entities import Interaction, InteractionType
 from shared.evaluation.holdout import Holdout
 from shared.feedback.interactions import InteractionTable
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ranking.batch import recommend_batch
 from shared.ranking.recommender import Recommender
 from shared.selection.judging import judge
@@ -75,7 +75,7 @@ def test_k_may_exceed_the_number_of_candidates() -> None:
     assert _metrics([an_interaction("u", "c", occurred_at=NOW)], k=50)["ndcg"] == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_scrambling_interactions_after_the_cutoff_does_not_change_the_lists(model: str) -> None:
     data, cutoff = laws.city(), NOW - 40 * DAY
     scrambled = laws.scrambled_after(data, cutoff, seed=5)

@@ -16,12 +16,13 @@ from shared.signals.signal import TrainingData
 from shared.signals.static_candidates import StaticCandidates
 from shared.signals.users import SEGMENTS
 from tests.examples import DAY, NOW, an_event
+from tests.towers import fitted
 from tests.town import Town, town
 
 
 def _blend(data: TrainingData) -> Blend:
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
-    return Blend(weights, {signal.name: signal.fit(data) for signal in SIGNALS})
+    return Blend(weights, {signal.name: fitted(signal, data) for signal in SIGNALS})
 
 
 def _half(city: Town, first: int) -> TrainingData:

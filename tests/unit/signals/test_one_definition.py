@@ -25,6 +25,7 @@ from shared.signals.terms import Term
 from shared.signals.users import UserBatch
 from tests.examples import DAY, NOW, an_event, an_interaction
 from tests.stores import documents
+from tests.towers import fitted
 
 USER_SIGNALS = [signal for signal in SIGNALS if isinstance(signal, UserSignal)]
 LIKES = (InteractionType.VIEW, InteractionType.CLICK, InteractionType.SAVE, InteractionType.SHARE)
@@ -126,7 +127,7 @@ def _going(users: list[User], done: list[Interaction]) -> list[tuple[tuple[str, 
 def assert_law(signal: UserSignal, seed: int) -> None:
     """Equal rows of users in training and at serving, and equal scores however a history was read."""
     world, done = _draw(seed)
-    params = signal.fit(world.data)
+    params = fitted(signal, world.data)
     batch = world.batch()
     trained, served = signal.training_rows(world.data, params), signal.user_rows(params, batch)
     assert (trained is None) == (served is None)
@@ -157,7 +158,7 @@ def test_signals_that_learn_from_rows_of_users_say_which(signal: UserSignal) -> 
     same = TrainingData(
         InteractionTable.of(about_events, world.data.catalog), world.data.catalog, world.data.now_s, world.data.declared
     )
-    before, after = signal.fit(same), signal.fit(other)
+    before, after = fitted(signal, same), fitted(signal, other)
     learns_from_users = any(not np.array_equal(before[name], after[name]) for name in before)
     says_which = signal.training_rows(same, before) is not None
     assert says_which or not learns_from_users

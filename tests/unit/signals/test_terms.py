@@ -16,6 +16,7 @@ from shared.signals.registry import SIGNALS
 from shared.signals.signal import UserSignal
 from shared.signals.users import SEGMENTS
 from tests.examples import DAY, NOW
+from tests.towers import fitted
 from tests.town import Town, town
 
 USER_SIGNALS = [signal for signal in SIGNALS if isinstance(signal, UserSignal)]
@@ -26,7 +27,7 @@ LIKES = {"booking": 1.0, "attend": 1.0, "save": 0.8, "share": 0.6, "click": 0.2,
 def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
     city = town(seed)
     weights = np.random.default_rng(seed).normal(size=(len(SEGMENTS), len(SIGNALS))).astype(np.float32)
-    blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
+    blend = Blend(weights, {signal.name: fitted(signal, city.past) for signal in SIGNALS})
     batch = city.batch(*city.profiles)
     own = weights[batch.segments()]
     expected, by_source = np.zeros((len(batch), len(city.candidates))), dict[str, float]()
@@ -55,7 +56,7 @@ def test_a_blend_is_the_weighted_sum_of_its_signals(seed: int) -> None:
 def test_a_batch_of_cold_start_users_alone_scores_them_as_a_mixed_batch_does() -> None:
     city = town(2)
     weights = np.ones((len(SEGMENTS), len(SIGNALS)), np.float32)
-    blend = Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
+    blend = Blend(weights, {signal.name: fitted(signal, city.past) for signal in SIGNALS})
     alone, among_others = city.batch(city.profiles[-1]), city.batch(*city.profiles)
     assert alone.is_cold_start()
     assert not among_others.is_cold_start()
@@ -67,7 +68,7 @@ def test_a_batch_of_cold_start_users_alone_scores_them_as_a_mixed_batch_does() -
 @pytest.mark.parametrize("signal", USER_SIGNALS, ids=lambda signal: signal.name)
 def test_scores_of_a_batch_equal_scores_of_each_user_alone(signal: UserSignal) -> None:
     city = town(5)
-    params = signal.fit(city.past)
+    params = fitted(signal, city.past)
     together = signal.score(params, city.batch(*city.profiles))
     assert together.any(), "the law would hold of nothing"
     for profile, scores in zip(city.profiles, together, strict=True):
@@ -79,7 +80,7 @@ def test_grouped_scores_of_many_candidates_equal_scores_of_few_candidates(seed: 
     city = town(seed, events=600)
     assert len(city.candidates) > 400
     weights = np.random.default_rng(seed).normal(size=len(SIGNALS)).astype(np.float32)
-    params = {signal.name: signal.fit(city.past) for signal in SIGNALS}
+    params = {signal.name: fitted(signal, city.past) for signal in SIGNALS}
     blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), params)
     together = blend.personal_scores(city.batch(*city.profiles))
     assert all(scores.any() for scores in together.values()), "the law would hold of nothing"
@@ -139,7 +140,7 @@ ORACLES: dict[str, Callable[[Likes, int], float]] = {
 def test_field_signals_equal_a_loop_over_the_history(name: str) -> None:
     kind, field = name.split("_", 1)
     city, signal = town(11), next(signal for signal in USER_SIGNALS if signal.name == name)
-    params = signal.fit(city.past)
+    params = fitted(signal, city.past)
     if kind == "passed":
         # All events were first seen at their creation, sixty days ago.
         params = {"since": np.full(len(city.past.catalog), NOW.timestamp() - 60 * 86_400)}

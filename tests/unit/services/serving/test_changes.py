@@ -28,6 +28,7 @@ from shared.signals.registry import SIGNALS
 from shared.signals.users import SEGMENTS, UserBatch
 from tests.examples import NOW
 from tests.stores import documents
+from tests.towers import fitted
 from tests.town import Town, town, town_event
 
 TOWN = town(4)
@@ -60,7 +61,7 @@ steps = st.lists(
 
 def _blend(city: Town) -> Blend:
     weights = np.random.default_rng(1).normal(size=(len(SEGMENTS), len(SIGNALS))).astype(np.float32)
-    return Blend(weights, {signal.name: signal.fit(city.past) for signal in SIGNALS})
+    return Blend(weights, {signal.name: fitted(signal, city.past) for signal in SIGNALS})
 
 
 BLEND = _blend(TOWN)

@@ -16,7 +16,7 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.entities import Event, Status
 from shared.errors import ArtifactError, MarqueeError, NotFound
 from shared.models.artifact import Manifest, describe, digest, pack, unpack
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.models.scorer import Scorer
 from shared.ports import Caller, Documents, ObjectStore
 from shared.ranking.recommender import Recommender
@@ -389,7 +389,7 @@ def test_other_requests_are_answered_while_one_refreshes(store: Documents, objec
     assert "new" in dict(_shown(serving.current(LATER), LATER))
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_every_model_takes_in_changed_events(objects: FolderObjects, model: str) -> None:
     store, data = documents(), laws.city()
     store.events.put(data.events, now=NOW - DAY)

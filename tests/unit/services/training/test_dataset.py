@@ -12,7 +12,7 @@ from shared.adapters.objects.folder import FolderObjects
 from shared.entities import InteractionType, User
 from shared.feedback.weights import CODES
 from shared.models.artifact import pack
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.services.training.dataset import Dataset, TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles, catch_up
 from tests import laws
@@ -53,7 +53,7 @@ def _of_ledger(city: Dataset, folder: Path) -> TrainingSet:
     return TrainingSet.of_ledger(files, now=NOW)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_models_learn_nothing_from_users_who_do_not_wish_to_be_profiled(model: str) -> None:
     learned = _model(TrainingSet.of(_city(profiling=False), now=NOW), model)
     assert learned == _model(TrainingSet.of(_without_them(_city(profiling=False)), now=NOW), model)

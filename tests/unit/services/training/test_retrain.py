@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.process import run_smoke_test
+from shared.deep.extra import is_installed
 from shared.entities import InteractionType, Origin, anonymous
 from shared.errors import ArtifactError, Conflict, DeadlineExceeded
 from shared.ledger.index import POINTER as LEDGER
 from shared.ledger.index import Ledger
-from shared.models.artifact import Manifest, unpack
+from shared.models.artifact import Manifest, describe, digest, pack, unpack
 from shared.models.baselines import TruncatedSVD
-from shared.models.registry import MODELS
+from shared.models.registry import trainable
 from shared.ports import Documents, ObjectStore
 from shared.selection.gate import Verdict
 from shared.selection.judging import KINDS, REPORTED
 from shared.services import registry
 from shared.services.ingest.bulk_load import load_interactions
 from shared.services.ingest.sign_in import sign_in
-from shared.services.registry import POINTER
+from shared.services.registry import POINTER, load_version
 from shared.services.serving.snapshot import load
 from shared.services.training import retrain as service
 from shared.services.training.dataset import Dataset, TrainingSet
@@ -73,7 +74,7 @@ def _stored(objects: ObjectStore, run_id: str = "20260501T120000Z") -> RunDocume
     return RunDocument.from_json(known(objects.read(f"runs/{run_id}.json")).data)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_the_published_artifact_equals_the_trained_model(store: Documents, objects: ObjectStore, model: str) -> None:
     manifest = train(store, objects, model=model, suffix="one")
     assert _current(objects) == manifest.version == "20260501T120000Z-one"
@@ -99,7 +100,7 @@ def test_the_run_document_and_the_manifest_record_the_run(store: Documents, obje
     assert document.peak_memory_mb > 10
     assert list(document.phases) == ["read", "compact", "load", "forecast", "trial", "drift", "fit", "check", "publish"]
     assert objects.names("forecasts/") == ["forecasts/2026-04-27.json"]
-    assert set(MODELS) == document.metrics.keys()
+    assert set(trainable()) == document.metrics.keys()
     assert document.metrics["blend"]["ndcg@10"] > document.metrics["popularity"]["ndcg@10"] + 0.1
     assert set(document.comparisons) == {f"popularity {name}" for name in REPORTED}
     assert f"ndcg@10 {KINDS[0]}" in document.metrics["blend"]
@@ -260,7 +261,7 @@ def test_visitors_of_many_days_are_in_no_matrix_no_sample_and_no_gate(
 
 
 def test_an_empty_store_gives_a_model_without_recommendations(objects: ObjectStore) -> None:
-    for number, model in enumerate(MODELS):
+    for number, model in enumerate(trainable()):
         document = run(documents(), objects, model=model, now=NOW + number * SECOND)
         assert document.reason == "there is no history yet to judge a model by"
         assert load(objects).recommend(k=10, now=NOW) == []
@@ -339,6 +340,24 @@ def test_a_refitted_model_stands_in_for_the_incumbent_with_too_few_users(
     )
 
 
+@pytest.mark.skipif(is_installed(), reason="PyTorch is installed")
+def test_an_incumbent_whose_kind_cannot_be_trained_here_is_not_compared(store: Documents, objects: ObjectStore) -> None:
+    _, manifest = load_version(objects, train(store, objects, model="popularity").version)
+    data = known(objects.read(f"models/{manifest.version}/model.npz")).data
+    none = {name: np.empty((0, 0), np.float16) for name in ("embeddings", "text", "layer", "history", "declared")}
+    none |= {"bias": np.empty(0, np.float16), "columns": np.empty(0, np.int32), "features": np.empty(0, "S1")}
+    arrays = unpack(data, manifest) | {f"towers.{name}": array for name, array in none.items()}
+    data = pack(arrays)
+    towers = replace(
+        manifest, version=f"{manifest.version}z", model="towers", sha256=digest(data), arrays=describe(arrays)
+    )
+    assert registry.publish(objects, towers, data, began=NOW, uploaded=lambda: None) == ""
+    document = run(store, objects, model="svd", now=NOW + SECOND)
+    assert document.decision == PUBLISHED
+    assert "trained too lately to be judged, and towers cannot be trained here" in document.reason
+    assert "served" not in document.metrics
+
+
 def test_a_challenger_that_is_better_beyond_the_interval_is_published(store: Documents, objects: ObjectStore) -> None:
     document = run(store, objects, model="popularity", challengers_s=600)
     assert document.decision == PUBLISHED
@@ -408,7 +427,7 @@ def test_a_model_that_a_fresh_process_cannot_use_is_refused(store: Documents, ob
     assert _current(objects) == good.version
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", trainable())
 def test_a_fresh_process_gives_the_same_recommendations(store: Documents, objects: ObjectStore, model: str) -> None:
     trainer = replace(a_trainer(store, objects), run_smoke_test=run_smoke_test)
     plan = Plan(model=model, half_life_days=90, challengers_s=0)

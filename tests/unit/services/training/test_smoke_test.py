@@ -12,6 +12,7 @@ from shared.services.training.smoke_test import not_finite
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import TrainingData
 from tests.examples import DAY, NOW, an_event, an_interaction
+from tests.towers import fitted
 
 BARE = [an_event("bare"), an_event("undated", starts_at=None)]
 
@@ -23,7 +24,7 @@ def test_signals_fitted_to_events_without_times_or_likes_have_publishable_arrays
     done += [an_interaction("u0", event.event_id) for event in BARE] if liked else []
     table = InteractionTable.of(done, catalog)
     past = TrainingData(table, catalog, NOW.timestamp(), Declared.of([User(user_id=key) for key in table.users.ids()]))
-    blend = Blend(HAND_SET, {signal.name: signal.fit(past) for signal in SIGNALS})
+    blend = Blend(HAND_SET, {signal.name: fitted(signal, past) for signal in SIGNALS})
     assert not_finite(blend.to_arrays() | catalog.to_arrays()) == ""
 
 
