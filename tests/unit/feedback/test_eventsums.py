@@ -10,6 +10,7 @@ from shared.entities import InteractionType
 from shared.feedback import eventsums
 from shared.feedback.eventsums import EventSums, sums_of, weights
 from shared.feedback.interactions import InteractionColumns, InteractionTable
+from shared.feedback.popularity import raw_weights
 from shared.feedback.trends import Popularity
 from shared.feedback.weights import CODES
 from tests.examples import NOW, an_event, an_interaction
@@ -21,7 +22,7 @@ def test_the_weights_of_all_types_and_of_whole_and_half_stars_are_exact() -> Non
     stars = [None, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0]
     codes = np.repeat(np.arange(len(CODES), dtype=np.int8), len(stars))
     values = np.array([np.nan if value is None else value for value in stars] * len(CODES), np.float32)
-    assert weights(codes, values) / eventsums.WEIGHT == pytest.approx(eventsums.raw_weights(codes, values), abs=1e-7)
+    assert weights(codes, values) / eventsums.WEIGHT == pytest.approx(raw_weights(codes, values), abs=1e-7)
 
 
 def test_growth_within_a_half_life_goes_from_one_to_two() -> None:
