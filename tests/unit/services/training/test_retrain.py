@@ -344,8 +344,13 @@ def test_a_refitted_model_stands_in_for_the_incumbent_with_too_few_users(
 def test_an_incumbent_whose_kind_cannot_be_trained_here_is_not_compared(store: Documents, objects: ObjectStore) -> None:
     _, manifest = load_version(objects, train(store, objects, model="popularity").version)
     data = known(objects.read(f"models/{manifest.version}/model.npz")).data
-    none = {name: np.empty((0, 0), np.float16) for name in ("embeddings", "text", "layer", "history", "declared")}
-    none |= {"bias": np.empty(0, np.float16), "columns": np.empty(0, np.int32), "features": np.empty(0, "S1")}
+    none: dict[str, NDArray[Any]] = {
+        "bias": np.empty(0, np.float16),
+        "columns": np.empty(0, np.int32),
+        "features": np.empty(0, "S1"),
+    }
+    for name in ("embeddings", "text", "layer", "history", "declared"):
+        none[name] = np.empty((0, 0), np.float16)
     arrays = unpack(data, manifest) | {f"towers.{name}": array for name, array in none.items()}
     data = pack(arrays)
     towers = replace(
