@@ -345,9 +345,12 @@ def test_an_incumbent_whose_kind_cannot_be_trained_here_is_not_compared(store: D
     _, manifest = load_version(objects, train(store, objects, model="popularity").version)
     data = known(objects.read(f"models/{manifest.version}/model.npz")).data
     none: dict[str, NDArray[Any]] = {
-        name: np.empty((0, 0), np.float16) for name in ("embeddings", "text", "layer", "history", "declared")
+        "bias": np.empty(0, np.float16),
+        "columns": np.empty(0, np.int32),
+        "features": np.empty(0, "S1"),
     }
-    none |= {"bias": np.empty(0, np.float16), "columns": np.empty(0, np.int32), "features": np.empty(0, "S1")}
+    for name in ("embeddings", "text", "layer", "history", "declared"):
+        none[name] = np.empty((0, 0), np.float16)
     arrays = unpack(data, manifest) | {f"towers.{name}": array for name, array in none.items()}
     data = pack(arrays)
     towers = replace(
