@@ -21,6 +21,8 @@ JITTER_DAYS: Final = 3.0
 LEARNING_RATE: Final = 0.01
 WEIGHT_DECAY: Final = 1e-3
 _DAY_S: Final = 86_400.0
+_SHORTEST: Final = 1e-6
+"""Length below which a vector is taken as 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ class _Towers:
                 sizes,
                 (1 / np.repeat(sizes, sizes)).astype(np.float32),
             )
-        users = functional.normalize(users, dim=1, eps=1e-6)
+        users = _unit(users)
         logits = users @ vectors[torch.from_numpy(np.searchsorted(events, targets))].T / TEMPERATURE
         logits = logits - torch.from_numpy(log_q[targets])
         losses = functional.cross_entropy(
@@ -138,7 +140,13 @@ class _Towers:
         sums = _summed(self._arrays["embeddings"], columns, attributes.lengths(), weights)
         sums = sums + torch.from_numpy(self._given.texts[events]) @ self._arrays["text"]
         sums = sums + functional.relu(sums @ self._arrays["layer"] + self._arrays["bias"])
-        return functional.normalize(sums, dim=1, eps=1e-6)
+        return _unit(sums)
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    """Vectors scaled to length 1, as `signals/towers.py` scales them."""
+    unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp_min(_SHORTEST)
+    return unit
 
 
 def _summed(

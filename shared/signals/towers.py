@@ -171,8 +171,8 @@ def event_vectors(params: SignalParams, catalog: Catalog, rows: NDArray[np.integ
         sums, texts = np.zeros((size, d), np.float32), np.zeros((size, len(text)), np.float32)
         texts[: len(part)] = _texts(catalog, part)
         sums[: len(part)], _ = sums_of_attributes(catalog, part, params["columns"], params["embeddings"])
-        blocks = sums.reshape(-1, _BLOCK, d)
-        blocks += texts.reshape(-1, _BLOCK, len(text)) @ text
+        blocks = sums.reshape(size // _BLOCK, _BLOCK, d)
+        blocks += texts.reshape(size // _BLOCK, _BLOCK, len(text)) @ text
         is_known = blocks.any(axis=2, keepdims=True)
         blocks += np.maximum(blocks @ layer + bias, 0)
         blocks *= is_known
