@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 
 from shared.adapters.digesters.arrays import ArrayDigester
 from shared.adapters.engines import open_digester
-from shared.entities import Interaction, User
+from shared.entities import Interaction, InteractionType, User
 from shared.errors import ArtifactError, SettingsError
 from shared.ledger.index import INTERACTIONS, USERS
 from shared.ports import Digester
 from tests.engines import ledgers
+from tests.examples import an_interaction
 
 SEEDS = (1, 2)
 
@@ -30,6 +31,13 @@ def test_duckdb_agrees_on_random_ledgers(done: list[Interaction], users: list[Us
         objects, ledger = ledgers.write(Path(folder), done, users, is_early=is_early)
         digester = _duckdb(Path(folder))
         assert ledgers.reduced(digester, ledger, last) == ledgers.reduced(ArrayDigester(objects), ledger, last)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3.4e38, None])
+def test_duckdb_agrees_where_all_rows_have_a_number_that_is_no_star(value: float | None, tmp_path: Path) -> None:
+    rated = [an_interaction("ada", event_id, InteractionType.RATING, value=value) for event_id in ("a", "b")]
+    objects, ledger = ledgers.write(tmp_path, rated, [], is_early=False)
+    assert ledgers.reduced(_duckdb(tmp_path), ledger, 0xFFFF) == ledgers.reduced(ArrayDigester(objects), ledger, 0xFFFF)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
