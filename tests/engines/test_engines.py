@@ -34,9 +34,11 @@ def test_duckdb_agrees_on_random_ledgers(done: list[Interaction], users: list[Us
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 3.4e38, None])
-def test_duckdb_agrees_where_all_rows_have_a_number_that_is_no_star(value: float | None, tmp_path: Path) -> None:
-    rated = [an_interaction("ada", event_id, InteractionType.RATING, value=value) for event_id in ("a", "b")]
-    objects, ledger = ledgers.write(tmp_path, rated, [], is_early=False)
+def test_duckdb_agrees_on_numbers_that_are_no_stars(value: float | None, tmp_path: Path) -> None:
+    rating, view = InteractionType.RATING, InteractionType.VIEW
+    rows = [("a", rating, 3.0), ("b", rating, value), ("c", view, 3.0)]
+    done = [an_interaction("ada", event_id, kind, value=stars) for event_id, kind, stars in rows]
+    objects, ledger = ledgers.write(tmp_path, done, [], is_early=False)
     assert ledgers.reduced(_duckdb(tmp_path), ledger, 0xFFFF) == ledgers.reduced(ArrayDigester(objects), ledger, 0xFFFF)
 
 
