@@ -14,6 +14,7 @@ from jobs.console import Console
 from jobs.retrain import shown_on
 from shared.adapters.engines import ENGINES, open_digester
 from shared.entities import fields
+from shared.ledger.index import INTERACTIONS
 from shared.services.training.make_digest import make_digest
 
 _SHARES: Final = {
@@ -57,10 +58,8 @@ def command(
             digester,
             now=scheduled_at or wired.now(),
             keep_days=settings.keep_days,
-            calendar=wiring.calendar(settings),
-            has_friends=settings.has_friends,
         )
-    sample = made.files["interactions"]
+    sample = made.files[INTERACTIONS]
     click.echo(
         f"digest of {made.interactions:,} interactions as of {made.now:%Y-%m-%dT%H:%M:%SZ}, made by {made.engine}; "
         f"the sample has {sample.rows:,} of them\nnow: marquee train --from-digest"

@@ -157,12 +157,12 @@ def seen(data: Dataset, user_id: str) -> set[str]:
     }
 
 
-def stored_and_loaded(model: str, recommender: Recommender) -> Recommender:
-    """Recommender after a round trip through its artifact."""
+def artifact(model: str, recommender: Recommender, *, version: str = "20260501T120000Z-law") -> tuple[Manifest, bytes]:
+    """Manifest and packed arrays of a recommender with the named model."""
     arrays = recommender.to_arrays()
     data = pack(arrays)
     manifest = Manifest(
-        version="20260501T120000Z-law",
+        version=version,
         model=model,
         trained_at=NOW,
         watermark=None,
@@ -171,6 +171,12 @@ def stored_and_loaded(model: str, recommender: Recommender) -> Recommender:
         counts={},
         metrics={},
     )
+    return manifest, data
+
+
+def stored_and_loaded(model: str, recommender: Recommender) -> Recommender:
+    """Recommender after a round trip through its artifact."""
+    manifest, data = artifact(model, recommender)
     return Recommender.from_arrays(model, unpack(data, Manifest.from_json(manifest.to_json())))
 
 

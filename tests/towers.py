@@ -1,12 +1,21 @@
 """Deep models with made-up parameters, so that what serves them can be tested where nothing trains them."""
 
+import json
+
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.ranking.recommender import Recommender
+from shared.ranking.soundness import K
+from shared.services.training import smoke_test
+from shared.services.training.dataset import TrainingSet
 from shared.signals.node_attributes import attributes_of, most_used
 from shared.signals.recent_likes import LikedPairs
 from shared.signals.signal import Signal, SignalParams, TrainingData
 from shared.signals.towers import Towers
+from tests import laws
+from tests.bare import answer_without_torch
+from tests.examples import NOW
 
 _DIMENSIONS = 8
 
@@ -55,3 +64,18 @@ class _Drawn:
 def fitted(signal: Signal, data: TrainingData) -> SignalParams:
     """Parameters of a signal: fitted, and made up for the towers."""
     return made_up(data) if isinstance(signal, Towers) else signal.fit(data)
+
+
+def assert_same_without_pytorch(model: str, recommender: Recommender, training: TrainingSet) -> None:
+    """A process that cannot import PyTorch gives the lists of this one, from the artifact of the named model."""
+    manifest, data = laws.artifact(model, recommender)
+    profiles = smoke_test.questions(training.table, training.catalog, training.users)
+    answers: list[bytes] = []
+
+    def run(request: bytes) -> bytes:
+        answers.append(answer_without_torch(request))
+        return answers[-1]
+
+    assert smoke_test.check(recommender, manifest, data, profiles, run) == ""
+    lists = [recommender.recommend(profile, k=K, now=NOW) for profile in profiles]
+    assert json.loads(answers[0]) == [[[item.event_id, item.score] for item in items] for items in lists]

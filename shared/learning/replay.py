@@ -1,7 +1,7 @@
 """Replay of a deployment's past: training groups by time window, shared by model selection and the final training."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Final, Self
 
@@ -15,7 +15,7 @@ from shared.feedback.profiles import Declared
 from shared.learning.listwise import TrainingGroups
 from shared.learning.samples import GroupSampler, TrainingGroup, stack_groups
 from shared.learning.seen import SeenInVain, seen_in_vain
-from shared.learning.windows import Split, Window, random_split, split, windows_of
+from shared.learning.windows import Split, Window, random_split, selection_cutoff, split, windows_of
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import SignalParams, TrainingData
 
@@ -26,8 +26,6 @@ DRAWS: Final = 4
 MAX_LEARNED: Final = 1_000_000
 """Interactions that the blend learns from: its weights and its matrices over attributes are a few million numbers,
 which more users make little better for what they cost. Popularity counts all users."""
-_HOLDOUT_SHARE: Final = 3 / 8
-"""Share of the windows, the latest ones, that model selection holds out: three of eight."""
 
 
 class Replay:
@@ -76,9 +74,8 @@ class Replay:
         return cls(table.of_some_users(MAX_LEARNED), catalog, users, now=now)
 
     def cutoff(self) -> datetime | None:
-        """Cutoff of model selection, start of the holdout windows, UTC; None if there is no earlier window."""
-        count = max(1, int(len(self._windows) * _HOLDOUT_SHARE))
-        return datetime.fromtimestamp(self._windows[-count].start_s, UTC) if len(self._windows) > count else None
+        """Cutoff of model selection, see `selection_cutoff`."""
+        return selection_cutoff(self._windows)
 
     def draws(self, until: datetime) -> tuple[TrainingGroups, ...]:
         """Draws of training groups of the windows that ended by `until`, `DRAWS` of them.

@@ -1,6 +1,8 @@
 """Time windows: temporal splits of past interactions into history and positives, for learning to rank."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
@@ -16,6 +18,8 @@ HIT_SHARE: Final = 0.06
 """Share of all hits in each window: eight windows cover the latest half of the hits."""
 MAX_INTERACTIONS: Final = 1_200_000
 """Upper limit of interactions × windows, beyond `MIN_WINDOWS`: bounds training time, since each window fits signals."""
+_SELECTION_SHARE: Final = 3 / 8
+"""Share of the windows, the latest ones, that model selection holds out: three of eight."""
 _HOLDOUT_SHARE: Final = 0.1
 """Share of hits in the random split."""
 
@@ -59,6 +63,12 @@ def windows_of(
     cuts = [times[int(len(times) * (1 - HIT_SHARE * left))] for left in range(count, 0, -1)]
     edges = np.unique([*np.floor(cuts), now_s]).tolist()
     return tuple(Window(start, until) for start, until in pairwise(edges) if start > times[0])
+
+
+def selection_cutoff(windows: Sequence[Window]) -> datetime | None:
+    """Cutoff of model selection, start of the windows that it holds out, UTC; None if there is no earlier window."""
+    count = max(1, int(len(windows) * _SELECTION_SHARE))
+    return datetime.fromtimestamp(windows[-count].start_s, UTC) if len(windows) > count else None
 
 
 def split(table: InteractionTable, window: Window) -> Split:

@@ -155,15 +155,15 @@ def encode(name: str, table: "pa.Table", moments: Sequence[datetime] = ()) -> by
 def read_sums(name: str, data: bytes, moments: Sequence[datetime]) -> EventSums:
     """Sums by event from the file `name`; raises `ArtifactError`."""
     table = _read(SUMS, name, data, moments)
-    events, rows = _vocabulary(table)
+    events, rows = parquet.coded(table["event_id"])
     sums = {measure: _int64(table, measure) for measure in measures(moments)}
-    return EventSums(events, rows, _int64(table, "half_life"), list(moments), sums)
+    return EventSums(events, rows.astype(np.int64), _int64(table, "half_life"), list(moments), sums)
 
 
 def read_bookings(name: str, data: bytes, events: Vocabulary) -> tuple[NDArray[np.int64], ...]:
     """Event rows, weeks back and numbers of bookings from the file `name`, int64 each; raises `ArtifactError`."""
     table = _read(BOOKINGS, name, data)
-    own, rows = _vocabulary(table)
+    own, rows = parquet.coded(table["event_id"])
     return events.rows_of_keys(own.keys)[rows], _int64(table, "back"), _int64(table, "bookings")
 
 
@@ -181,14 +181,6 @@ def _read(name: str, file: str, data: bytes, moments: Sequence[datetime] = ()) -
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ArtifactError(f"{file}: not a readable file of a digest: {error}; {_REMEDY}") from error
     return table
-
-
-def _vocabulary(table: "pa.Table") -> tuple[Vocabulary, NDArray[np.int64]]:
-    import pyarrow as pa
-
-    ids = table["event_id"].combine_chunks().cast(pa.binary()).to_numpy(zero_copy_only=False)
-    keys, rows = np.unique(ids.astype(np.bytes_) if len(ids) else np.empty(0, "S1"), return_inverse=True)
-    return Vocabulary(keys), rows.astype(np.int64)
 
 
 def _int64(table: "pa.Table", column: str) -> NDArray[np.int64]:

@@ -20,6 +20,9 @@ FORMAT: Final = 1
 POINTER: Final = "ledger/current.json"
 """Object name of the index."""
 
+REMEDY: Final = "read everything again with --reread"
+"""What helps where the ledger cannot be read."""
+
 INTERACTIONS: Final = "interactions"
 EVENTS: Final = "events"
 USERS: Final = "users"
@@ -149,7 +152,7 @@ class Ledger:
     @classmethod
     def from_json(cls, data: bytes) -> Self:
         """Ledger from the JSON stored under `POINTER`; raises `ArtifactError` saying what cannot be read."""
-        return read_object(data, POINTER, cls._from_document, remedy="read everything again with --reread")
+        return read_object(data, POINTER, cls._from_document, remedy=REMEDY)
 
     @classmethod
     def _from_document(cls, document: dict[str, Any]) -> Self:

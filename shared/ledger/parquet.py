@@ -243,19 +243,19 @@ def interactions_and_reviews(files: Iterable[tuple[str, bytes]]) -> tuple[Intera
 
     tables = [read(INTERACTIONS, name, data, _LEARNED, coded=_CODED) for name, data in files]
     table = pa.concat_tables(tables or [schema(INTERACTIONS).empty_table().select(list(_LEARNED))])
-    coded = {name: _coded(table[name]) for name in _CODED}
-    kinds, kind_rows = coded["type"]
+    rows_by_column = {name: coded(table[name]) for name in _CODED}
+    kinds, kind_rows = rows_by_column["type"]
     codes = np.array([CODES[kind] for kind in kinds.ids()], np.int8)  # type: ignore[index]  # a StrEnum's values
-    origins, origin_rows = coded["origin"]
+    origins, origin_rows = rows_by_column["origin"]
     # The last row is that of null.
     origin_codes = np.array([ORIGINS[Origin(origin)] for origin in (*origins.ids(), "")], np.int8)
     is_review = compute.is_valid(table["text"]).to_numpy() & (codes == CODES[InteractionType.REVIEW])[kind_rows]
     rows = np.flatnonzero(is_review)
     reviews = Reviews(rows, table["text"].take(pa.array(rows)).to_pylist())
     columns = InteractionColumns(
-        *coded["user_id"],
-        *coded["event_id"],
-        *coded["organizer_id"],
+        *rows_by_column["user_id"],
+        *rows_by_column["event_id"],
+        *rows_by_column["organizer_id"],
         codes=codes[kind_rows],
         values=table["value"].to_numpy().astype(np.float32, copy=False),
         occurred_at=_seconds(table["occurred_at"]),
@@ -277,8 +277,8 @@ def exposures(
     parts = [_shown(read(INTERACTIONS, name, data, _SHOWN), of_users, since, until) for name, data in files]
     empty = pa.table({"user": pa.array([], pa.string()), "event": pa.array([], pa.string())})
     table = pa.concat_tables([part.select(["user", "event"]) for part in parts] or [empty])
-    users, user_rows = _coded(table["user"])
-    events, event_rows = _coded(table["event"])
+    users, user_rows = coded(table["user"])
+    events, event_rows = coded(table["event"])
     return ExposureColumns(
         users,
         user_rows,
@@ -317,7 +317,7 @@ def _shown(table: "pa.Table", of_users: Vocabulary, since: datetime, until: date
     is_impression = compute.equal(table["type"], InteractionType.IMPRESSION.value)
     is_within = compute.and_(compute.greater_equal(at, since), compute.less(at, until))
     table = table.filter(compute.and_(is_impression, is_within)).combine_chunks()
-    table = table.filter(pa.array(of_users.rows_of_keys(_bytes(table["user_id"].combine_chunks())) >= 0))
+    table = table.filter(pa.array(of_users.rows_of_keys(utf8(table["user_id"].combine_chunks())) >= 0))
     pages = table.filter(compute.is_valid(table["event_ids"])).combine_chunks()
     singles = table.filter(compute.and_(compute.is_null(table["event_ids"]), compute.is_valid(table["position"])))
     lists = pages["event_ids"].combine_chunks()
@@ -347,14 +347,14 @@ def _seconds(column: "pa.ChunkedArray") -> NDArray[np.float64]:
     return microseconds / _MICROSECONDS
 
 
-def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
+def coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
     """Vocabulary of the distinct values of a string column, and the row of each value in it, int32, -1 for null."""
     import pyarrow as pa
 
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
     chunks = column.unify_dictionaries().chunks
-    values = _bytes(chunks[0].dictionary) if chunks else np.empty(0, "S1")
+    values = utf8(chunks[0].dictionary) if chunks else np.empty(0, "S1")
     order = np.argsort(values)
     row_of_code = np.full(len(values) + 1, UNKNOWN, np.int32)
     row_of_code[order] = np.arange(len(values), dtype=np.int32)
@@ -363,7 +363,8 @@ def _coded(column: "pa.ChunkedArray") -> tuple[Vocabulary, NDArray[np.int32]]:
     return Vocabulary(values[order]), np.concatenate([np.empty(0, np.int32), *rows])
 
 
-def _bytes(strings: "pa.StringArray") -> NDArray[np.bytes_]:
+def utf8(strings: "pa.StringArray") -> NDArray[np.bytes_]:
+    """UTF-8 bytes of strings without null, bytes of shape (n,)."""
     import pyarrow as pa
 
     values = strings.cast(pa.binary()).to_numpy(zero_copy_only=False)
@@ -376,7 +377,7 @@ def newest(feed: str, files: Iterable[tuple[str, bytes]]) -> "pa.Table":
 
     tables = [read(feed, name, data, schema(feed).names) for name, data in files]
     table = pa.concat_tables([*tables, schema(feed).empty_table()]).combine_chunks()
-    ids = _bytes(table[KEYS[feed]].combine_chunks())
+    ids = utf8(table[KEYS[feed]].combine_chunks())
     _, last = np.unique(ids[::-1], return_index=True)
     return table.take(pa.array(len(ids) - 1 - last))
 
@@ -409,7 +410,7 @@ class Profiles(Mapping[str, User]):
     def __init__(self, table: "pa.Table") -> None:
         names = [name for name in table.column_names if name == KEYS[USERS] or table[name].null_count < len(table)]
         self._table = table.select(names)
-        self._users = Vocabulary(_bytes(table[KEYS[USERS]].combine_chunks()))
+        self._users = Vocabulary(utf8(table[KEYS[USERS]].combine_chunks()))
         self._block = -1
         self._rows: list[dict[str, Any]] = []
 

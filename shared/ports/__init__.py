@@ -12,7 +12,7 @@ from shared.ports.dead_letters import DELIVERED_WITHIN, LETTER_LIFE, DeadLetter,
 from shared.ports.digester import Digester, LedgerCounts, Reduction
 from shared.ports.documents import Documents, Names
 from shared.ports.identity import Caller, Identity
-from shared.ports.objects import Blob, ObjectStore, read_or_make
+from shared.ports.objects import Blob, ObjectStore, read_named, read_or_make
 from shared.ports.personal import VISITOR_LIFE, PersonalData, PersonalDocument
 from shared.ports.stores import Appended, EventStore, ExperimentStore, InteractionLog, RuleStore, UserStore, Written
 
@@ -51,6 +51,7 @@ __all__ = [
     "UserStore",
     "Written",
     "has_budget",
+    "read_named",
     "read_or_make",
     "remaining_s",
     "time_budget",

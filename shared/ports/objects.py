@@ -1,10 +1,10 @@
 """Object store port: named objects in a bucket."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.errors import Conflict, StoreUnavailable
+from shared.errors import ArtifactError, Conflict, StoreUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,20 @@ class ObjectStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Deletion of an object; a missing object is no error."""
+
+
+def read_named(objects: ObjectStore, names: Iterable[str], *, index: str, remedy: str) -> Iterator[tuple[str, bytes]]:
+    """Objects that an index names, as (name, content), read lazily; raises `ArtifactError` for a missing one.
+
+    Parameters
+    ----------
+    index : name of the index, and `remedy`, what helps where an object is missing, for the error.
+    """
+    for name in names:
+        blob = objects.read(name)
+        if blob is None:
+            raise ArtifactError(f"{name}: {index} names it, but it is not there; {remedy}")
+        yield name, blob.data
 
 
 def read_or_make(objects: ObjectStore, name: str, make: Callable[[], bytes]) -> Blob:

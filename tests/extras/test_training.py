@@ -1,6 +1,5 @@
 """Training of deep models with PyTorch: the same arrays again, nothing of the future, and lists without PyTorch."""
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,18 +14,16 @@ from jobs.folder import read_dataset
 from jobs.sample import write_sample
 from shared.learning.replay import Replay
 from shared.learning.windows import windows_of
-from shared.models.artifact import Manifest, describe, digest, pack
+from shared.models.artifact import pack
 from shared.models.graph import Graph
 from shared.models.registry import MODELS, trainable
 from shared.models.towers import Towers
 from shared.ranking.recommender import Recommender
-from shared.ranking.soundness import K
-from shared.services.training import smoke_test
 from shared.services.training.dataset import Dataset, TrainingSet
 from shared.signals.towers import event_vectors
 from tests import laws
-from tests.bare import answer_without_torch
 from tests.examples import NOW
+from tests.towers import assert_same_without_pytorch
 
 DEEP = pytest.mark.parametrize("name", [Towers.name, Graph.name])
 
@@ -82,27 +79,7 @@ def test_a_process_without_pytorch_gives_the_same_lists(name: str, city: Dataset
         assert "towers" in recommender.scorer.report()["weights"]["many"]
         assert b"towers" in arrays["blend.signals"].tolist()
         assert len(arrays["signal.towers.bias"])
-    data = pack(arrays)
-    manifest = Manifest(
-        version="v",
-        model=name,
-        trained_at=NOW,
-        watermark=None,
-        sha256=digest(data),
-        arrays=describe(arrays),
-        counts={},
-        metrics={},
-    )
-    profiles = smoke_test.questions(training.table, training.catalog, city.users)
-    answers: list[bytes] = []
-
-    def run(request: bytes) -> bytes:
-        answers.append(answer_without_torch(request))
-        return answers[-1]
-
-    assert smoke_test.check(recommender, manifest, data, profiles, run) == ""
-    lists = [recommender.recommend(profile, k=K, now=NOW) for profile in profiles]
-    assert json.loads(answers[0]) == [[[item.event_id, item.score] for item in items] for items in lists]
+    assert_same_without_pytorch(name, recommender, training)
 
 
 def test_with_few_likes_nothing_is_fitted() -> None:

@@ -13,15 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.arrays.vocabulary import Vocabulary
-from shared.errors import ArtifactError
 from shared.feedback.accounts import learned
 from shared.feedback.drawing import BUCKETS, buckets
 from shared.feedback.eventsums import sums_of
 from shared.feedback.interactions import InteractionColumns
 from shared.ledger import parquet
-from shared.ledger.index import INTERACTIONS, USERS, Ledger
+from shared.ledger.index import INTERACTIONS, POINTER, REMEDY, USERS, Ledger
 from shared.monitoring.bookings import booked_weeks
-from shared.ports import LedgerCounts, ObjectStore, Reduction
+from shared.ports import LedgerCounts, ObjectStore, Reduction, read_named
 
 if TYPE_CHECKING:  # the import takes 0.2 s, which no other command should pay
     import pyarrow as pa
@@ -107,18 +106,12 @@ class _ArrayReduction:
         return parquet.Profiles(self._newest)
 
     def _files(self, feed: str) -> Iterator[tuple[str, bytes]]:
-        for chunk in self._ledger.feeds[feed].chunks:
-            blob = self._objects.read(chunk.name)
-            if blob is None:
-                raise ArtifactError(f"{chunk.name}: the ledger names it, but it is not there")
-            yield chunk.name, blob.data
+        names = (chunk.name for chunk in self._ledger.feeds[feed].chunks)
+        return read_named(self._objects, names, index=POINTER, remedy=REMEDY)
 
 
 def _keys(column: "pa.ChunkedArray") -> NDArray[np.bytes_]:
-    import pyarrow as pa
-
-    values = column.combine_chunks().cast(pa.binary()).to_numpy(zero_copy_only=False)
-    return values.astype(np.bytes_) if len(values) else np.empty(0, "S1")
+    return parquet.utf8(column.combine_chunks())
 
 
 def _texts(keys: NDArray[np.bytes_]) -> "pa.Array":

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 from shared.adapters.digesters.sql import SqlReduction, constants
 from shared.errors import ArtifactError, SettingsError
 from shared.ledger import parquet
-from shared.ledger.index import INTERACTIONS, USERS, Chunk, Ledger
-from shared.ports import ObjectStore, Reduction
+from shared.ledger.index import INTERACTIONS, POINTER, REMEDY, USERS, Chunk, Ledger
+from shared.ports import ObjectStore, Reduction, read_named
 
 if TYPE_CHECKING:  # optional, and imported where it is used
     import duckdb
@@ -58,13 +58,11 @@ class DuckDBDigester:
     def _copies(self, chunks: Sequence[Chunk], folder: Path) -> list[str]:
         folder.mkdir()
         copies = []
-        for number, chunk in enumerate(chunks):
-            blob = self._objects.read(chunk.name)
-            if blob is None:
-                raise ArtifactError(f"{chunk.name}: the ledger names it, but it is not there")
+        contents = read_named(self._objects, (chunk.name for chunk in chunks), index=POINTER, remedy=REMEDY)
+        for number, (_, data) in enumerate(contents):
             # Names in the order of writing, by which rows are told to be newer.
             path = folder / f"{number:09}.parquet"
-            path.write_bytes(blob.data)
+            path.write_bytes(data)
             copies.append(str(path))
         return copies
 

@@ -87,20 +87,17 @@ WHERE COALESCE(profiling, TRUE) AND SUBSTR(MD5(user_id), 1, $digits) <= '$last'
 """)
 
 _SUMS: Final = Template("""
-WITH rated AS (
+WITH learned AS (
+  -- DuckDB also computes a branch for rows that do not take it, where other numbers than stars may fit no integer.
   SELECT interactions.user_id, event_id, organizer_id, family, code, lasts, unix_micros(occurred_at) AS done,
-    CASE WHEN isnan(value) THEN NULL ELSE value END AS value, weight,
-    CASE WHEN has_stars AND value >= 1 AND value <= $max_stars THEN CAST(value AS DOUBLE) END AS stars
+    CASE WHEN isnan(value) THEN NULL ELSE value END AS value,
+    CASE WHEN has_stars AND value >= 1 AND value <= $max_stars
+      THEN GREATEST(TRY_CAST(FLOOR((CAST(value AS DOUBLE) - $neutral) * $per_star + 0.5) AS BIGINT), 0)
+      ELSE weight END AS weight
   FROM interactions
     INNER JOIN accounts ON interactions.user_id = accounts.user_id
     INNER JOIN types ON interactions.type = types.type
   WHERE unix_micros(occurred_at) < $now
-), learned AS (
-  -- DuckDB also computes a branch for rows that do not take it, where other numbers than stars may fit no integer.
-  SELECT user_id, event_id, organizer_id, family, code, lasts, done, value,
-    CASE WHEN stars IS NULL THEN weight
-      ELSE GREATEST(TRY_CAST(FLOOR((stars - $neutral) * $per_star + 0.5) AS BIGINT), 0) END AS weight
-  FROM rated
 ), states AS (
   SELECT event_id, done, weight, CAST(NULL AS BIGINT) AS until FROM learned WHERE NOT lasts
   UNION ALL

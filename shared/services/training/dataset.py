@@ -20,6 +20,7 @@ from shared.feedback.exposures import ExploredColumns, ExposureColumns, Exposure
 from shared.feedback.interactions import InteractionColumns, InteractionTable
 from shared.feedback.stars import estimate_stars
 from shared.learning.replay import MAX_LEARNED, Replay
+from shared.learning.windows import selection_cutoff, windows_of
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS, INTERACTIONS, USERS
 from shared.ranking.recommender import Recommender
@@ -175,7 +176,7 @@ class TrainingSet:
     @cached_property
     def replay(self) -> Replay:
         """Replay of at most `MAX_LEARNED` interactions of whole users, shared by all fits of the blend on this set."""
-        sample = self.table.of_some_users(MAX_LEARNED)
+        sample = self._sample
         users = self.users.some(sample.users.keys) if isinstance(self.users, parquet.Profiles) else self.users
         return Replay(
             sample,
@@ -198,29 +199,32 @@ class TrainingSet:
             half_life_days=half_life_days,
             events=self.events,
             replay=self.replay,
-            popular=self.totals.popularity(now),
+            popular=self.digested.totals.popularity(now) if self.digested else None,
         )
 
     @cached_property
     def totals(self) -> Totals:
         """Totals over all interactions."""
-        return self.digested.totals if self.digested else self._of_table
+        if self.digested:
+            return self.digested.totals
+        return TableTotals(self.table, len(self.catalog), len(self.users), self.now)
 
     @cached_property
     def cutoff(self) -> datetime | None:
         """Cutoff of model selection, UTC; None without a history. That of a digest is the one that has its sums."""
         if self.digested:
             return self.digested.cutoff
-        return self.replay.cutoff() or latest_cutoff(self.table, share=HOLDOUT_SHARE)
+        windows = windows_of(self._sample, self.now.timestamp())
+        return selection_cutoff(windows) or latest_cutoff(self.table, share=HOLDOUT_SHARE)
 
     def counts(self) -> dict[str, int]:
         """Numbers of events, users and interactions."""
         totals = self.totals
         return {"events": len(self.events), "users": totals.users, "interactions": totals.interactions}
 
-    @property
-    def _of_table(self) -> Totals:
-        return TableTotals(self.table, len(self.catalog), len(self.users), self.now)
+    @cached_property
+    def _sample(self) -> InteractionTable:
+        return self.table.of_some_users(MAX_LEARNED)
 
 
 @dataclass(frozen=True, slots=True)

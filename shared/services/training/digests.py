@@ -138,4 +138,4 @@ def sweep(objects: ObjectStore, ledger: Ledger) -> int:
 
 
 def _contents(files: LedgerFiles, digest: Digest, name: str) -> Iterator[tuple[str, bytes]]:
-    return files.contents([digest.files[name]])
+    return files.contents([digest.files[name]], index=POINTER, remedy=_REMEDY)

@@ -11,8 +11,8 @@ from shared.entities import Event, Interaction, User
 from shared.errors import ArtifactError
 from shared.feedback.retention import is_kept
 from shared.ledger import parquet
-from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, POINTER, USERS, Chunk, Feed, Ledger
-from shared.ports import Documents, ObjectStore
+from shared.ledger.index import EVENTS, FEEDS, INTERACTIONS, POINTER, REMEDY, USERS, Chunk, Feed, Ledger
+from shared.ports import Documents, ObjectStore, read_named
 from shared.services.training.run import Run
 
 FLUSH_ROWS: Final = 250_000
@@ -49,13 +49,11 @@ class LedgerFiles:
             self._generation = self._objects.write(POINTER, ledger.to_json(), generation=self._generation)
             self.ledger = ledger
 
-    def contents(self, chunks: Sequence[Chunk]) -> Iterator[tuple[str, bytes]]:
-        """File contents of these chunks as `(name, bytes)`, read lazily; raises `ArtifactError` for a missing file."""
-        for chunk in chunks:
-            blob = self._objects.read(chunk.name)
-            if blob is None:
-                raise ArtifactError(f"{chunk.name}: {POINTER} names it, but it is not there; read again with --reread")
-            yield chunk.name, blob.data
+    def contents(
+        self, chunks: Sequence[Chunk], *, index: str = POINTER, remedy: str = REMEDY
+    ) -> Iterator[tuple[str, bytes]]:
+        """File contents of these chunks, which `index` names, see `read_named`."""
+        return read_named(self._objects, (chunk.name for chunk in chunks), index=index, remedy=remedy)
 
     def write(self, name: str, data: bytes) -> None:
         """Write of a new file; raises `Conflict` when the name exists."""

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.catalog.calendar import Calendar
 from shared.entities import Erasures
 from shared.errors import ArtifactError, InvalidField
 from shared.feedback.drawing import last_bucket
@@ -36,8 +35,6 @@ def make_digest(
     *,
     now: datetime,
     keep_days: int | None = None,
-    calendar: Calendar | None = None,
-    has_friends: bool = False,
     deadline: timedelta = DEADLINE,
     max_learned: int = MAX_LEARNED,
 ) -> Digest:
@@ -66,7 +63,7 @@ def make_digest(
         )
         with running.phase("digest"), digester.reduce(files.ledger, now) as reduction:
             making = _Making(trainer, running, files, reduction, now)
-            made = making.digest(digester.name, max_learned, calendar, has_friends=has_friends)
+            made = making.digest(digester.name, max_learned)
         digests.publish(trainer.objects, made)
     finally:
         lease.release()
@@ -83,7 +80,7 @@ class _Making:
         self._now = now
         self._folder = f"{FOLDER}{running.document.run_id}-{trainer.new_id()}/"
 
-    def digest(self, engine: str, max_learned: int, calendar: Calendar | None, *, has_friends: bool) -> Digest:
+    def digest(self, engine: str, max_learned: int) -> Digest:
         reduction, week = self._reduction, week_of(self._now)
         counts = reduction.counts()
         last = last_bucket(counts.by_bucket, max_learned)
@@ -110,7 +107,7 @@ class _Making:
             files=stored,
         )
         # The sample is not kept: an engine may need the memory.
-        cutoff = digests.sample_set(self._files, made, Erasures(), calendar=calendar, has_friends=has_friends).cutoff
+        cutoff = digests.sample_set(self._files, made, Erasures()).cutoff
         moments = list(dict.fromkeys([self._now, *self._judged_from(cutoff)]))
         stored[SUMS] = self._stored(SUMS, reduction.sums(moments), moments)
         self._run.step("events summed", f"summed {stored[SUMS].rows:,} half-lives of events")

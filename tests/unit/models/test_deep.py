@@ -1,6 +1,5 @@
 """Deep models without PyTorch: they load and score, nothing trains them, and all else is as if they were not there."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,22 +12,18 @@ from shared.deep.extra import is_installed
 from shared.entities import Profile, User
 from shared.errors import InvalidField
 from shared.feedback.history import Histories
-from shared.models.artifact import Manifest, describe, digest, pack
 from shared.models.blend import Blend
 from shared.models.graph import Graph
 from shared.models.scorer import Scorer
 from shared.models.towers import Towers
 from shared.ranking.recommender import Recommender
-from shared.ranking.soundness import K
-from shared.services.training import smoke_test
 from shared.services.training.dataset import Dataset, TrainingSet
 from shared.signals.registry import SIGNALS
 from shared.signals.signal import TrainingData
 from shared.signals.users import SEGMENTS, UserBatch
 from tests import laws
-from tests.bare import answer_without_torch
 from tests.examples import NOW
-from tests.towers import fitted, made_up, made_up_graph
+from tests.towers import assert_same_without_pytorch, fitted, made_up, made_up_graph
 
 DATA: Final = laws.city()
 TRAINING: Final = TrainingSet.of(DATA, now=NOW)
@@ -65,29 +60,7 @@ def _recommender(name: str) -> Recommender:
 
 @pytest.mark.parametrize("name", [Blend.name, Towers.name, Graph.name])
 def test_a_process_without_pytorch_gives_the_same_lists(name: str) -> None:
-    recommender = _recommender(name)
-    arrays = recommender.to_arrays()
-    data = pack(arrays)
-    manifest = Manifest(
-        version="v",
-        model=name,
-        trained_at=NOW,
-        watermark=None,
-        sha256=digest(data),
-        arrays=describe(arrays),
-        counts={},
-        metrics={},
-    )
-    profiles = smoke_test.questions(TRAINING.table, TRAINING.catalog, DATA.users)
-    answers: list[bytes] = []
-
-    def run(request: bytes) -> bytes:
-        answers.append(answer_without_torch(request))
-        return answers[-1]
-
-    assert smoke_test.check(recommender, manifest, data, profiles, run) == ""
-    lists = [recommender.recommend(profile, k=K, now=NOW) for profile in profiles]
-    assert json.loads(answers[0]) == [[[item.event_id, item.score] for item in items] for items in lists]
+    assert_same_without_pytorch(name, _recommender(name), TRAINING)
 
 
 @without_extra

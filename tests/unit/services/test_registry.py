@@ -10,12 +10,12 @@ from jobs import versions as versions_command
 from shared.adapters.objects.folder import FolderObjects
 from shared.catalog.calendar import Calendar
 from shared.errors import Conflict, InvalidField, NotFound
-from shared.models.artifact import Manifest, describe, digest, pack
 from shared.ports import Blob
 from shared.ranking.recommender import Recommender
 from shared.services.registry import KEPT, POINTER, Pointer, activate, prune, publish, versions
 from shared.services.serving.snapshot import Serving
 from shared.services.training.run import PUBLISHED, YIELDED
+from tests import laws
 from tests.examples import DAY, NOW, an_event
 from tests.known import known
 from tests.stores import ContestedObjects, damage, documents
@@ -30,18 +30,7 @@ def objects(tmp_path: Path) -> FolderObjects:
 
 
 def _publish(objects: FolderObjects, version: str, *, began: int = 0) -> str:
-    arrays = Recommender.empty(Calendar()).to_arrays()
-    data = pack(arrays)
-    manifest = Manifest(
-        version=version,
-        model="popularity",
-        trained_at=NOW,
-        watermark=None,
-        sha256=digest(data),
-        arrays=describe(arrays),
-        counts={},
-        metrics={},
-    )
+    manifest, data = laws.artifact("popularity", Recommender.empty(Calendar()), version=version)
     return publish(objects, manifest, data, began=NOW + began * SECOND, uploaded=lambda: None)
 
 
