@@ -41,12 +41,12 @@ from benchmarks.peers import PEERS, SIMPLE, Peer
 from benchmarks.splits import add_split_arguments, plan_of
 from benchmarks.tuning import Stretch
 from jobs.console import Console, table
+from jobs.interruption import exit_status, interruptible
 from jobs.options import ReadingOptions, add_arguments, reading_parser
 from jobs.sample import write_sample
 from shared.errors import InvalidField, MarqueeError
 from shared.models.blend import Blend
 from shared.models.registry import MODELS, trainable
-from tools.interruption import exit_status, interruptible
 
 _SAMPLE_NOW: Final = datetime(2026, 5, 1, tzinfo=UTC)
 _SAMPLE_CUTOFFS: Final = tuple(datetime(2026, 4, day, tzinfo=UTC) for day in (3, 10, 17, 24))

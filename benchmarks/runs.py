@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from jobs.console import Console
+from jobs.interruption import exit_status, interruptible
 from shared.errors import InvalidField, MarqueeError
 from tools.emulators import programs
 from tools.emulators.firestore import firestore_emulator
-from tools.interruption import exit_status, interruptible
 
 _VARIABLE: Final = "FIRESTORE_EMULATOR_HOST"
 _GB: Final = 1_000_000_000

@@ -1,7 +1,8 @@
 """Command lines: parameters that commands share, exit statuses, and how errors are told.
 
 A command ends with 0 when its work is done, with 1 when the work failed, with 2 and its usage when it was asked for
-something that cannot be, and with 130 when it was interrupted. The kind of an error decides, wherever it is raised.
+something that cannot be, and with 128 and the signal's number when it was interrupted. The kind of an error decides,
+wherever it is raised.
 """
 
 import errno
@@ -13,22 +14,22 @@ from typing import Any, Final
 
 import click
 
+from jobs.interruption import exit_status, interruptible
 from shared.errors import InvalidField, MarqueeError, NotFound, SettingsError
 
 DONE: Final = 0
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
-INTERRUPTED: Final = 130
-"""Exit status of a program that Ctrl-C ended, as of a shell: 128 and the number of SIGINT."""
-
 CALLED: Final = "{command}"
 """Place of the command's name in the examples of its help: it can be called in two ways."""
 
 
 class Interrupted(click.ClickException):
-    """Ctrl-C during the work of a command; the message says what it left and how to go on."""
+    """Ctrl-C or SIGTERM during the work of a command; the message says what it left and how to go on."""
 
-    exit_code = INTERRUPTED
+    def __init__(self, message: str, interrupt: KeyboardInterrupt) -> None:
+        super().__init__(message)
+        self.status = exit_status(interrupt)
 
 
 class Job(click.Command):
@@ -38,7 +39,7 @@ class Job(click.Command):
 
     Parameters
     ----------
-    interrupted : line that is printed after Ctrl-C.
+    interrupted : line that is printed after Ctrl-C or SIGTERM.
     given : those of `click.Command`.
     """
 
@@ -65,7 +66,7 @@ class Job(click.Command):
         except (MarqueeError, OSError) as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as interrupt:
-            raise Interrupted(self._interrupted) from interrupt
+            raise Interrupted(self._interrupted, interrupt) from interrupt
 
     def _parameter_names(self) -> set[str]:
         """Names under which an error may tell of a parameter: options as they are typed, arguments as in the usage."""
@@ -76,6 +77,8 @@ class Job(click.Command):
 def run(command: click.Command, arguments: Sequence[str] | None = None, *, name: str) -> int:
     """Run of a command line; returns the exit status.
 
+    SIGTERM, by which services stop jobs, interrupts like Ctrl-C: leases are released and temporary files deleted.
+
     Parameters
     ----------
     arguments : words after the command; None for those of the process.
@@ -83,7 +86,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, name:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        with command.make_context(name, words) as context:
+        with interruptible(), command.make_context(name, words) as context:
             command.invoke(context)
         sys.stdout.flush()
     except click.exceptions.Exit as ended:
@@ -99,13 +102,13 @@ def run(command: click.Command, arguments: Sequence[str] | None = None, *, name:
         return WRONG_USAGE
     except Interrupted as error:
         click.echo(error.format_message(), err=True)
-        return INTERRUPTED
+        return error.status
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return exit_status(interrupt)
     except OSError as error:
         if error.errno != errno.EPIPE:
             raise

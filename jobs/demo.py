@@ -3,10 +3,8 @@
 import gzip
 import os
 import re
-import signal
 import socket
 import sys
-import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -35,6 +33,7 @@ from jobs.options import ReadingOptions, reading_help, reading_options
 from jobs.retrain import shown_on
 from jobs.sample import city_options, write_sample
 from shared.adapters.cloudevent import encode_change
+from shared.adapters.scratch import scratch
 from shared.entities import Interaction, fields
 from shared.errors import InvalidField
 from shared.ports import Appended, InteractionLog
@@ -179,12 +178,9 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
     fields.integer({"--port": port}, "--port", low=0, high=_MAX_PORT)
     console, serving = Console(), False
     say_ignored(os.environ, console)
-    # Handle both signals as Ctrl-C, so that the temporary folder is deleted; shells start background jobs with SIGINT
-    # ignored.
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with tempfile.TemporaryDirectory(prefix="marquee-demo-") as folder, listening(port) as socket:
-            wired = _ready(Path(folder), data, city, options, console)
+        with scratch("marquee-demo-") as folder, listening(port) as socket:
+            wired = _ready(folder, data, city, options, console)
             serving = True
             serve(wired, generated_town() if data is None else Town(), socket, console)
     except KeyboardInterrupt:
@@ -192,9 +188,6 @@ def command(*, port: int, data: Path | None, options: ReadingOptions, **city: in
         if not serving:
             raise
         console.say("stopped; the demo's files are gone")
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -238,7 +231,7 @@ def _ready(
     console.say("training")
     plan = Plan(model=settings.model, half_life_days=settings.half_life_days, calendar=wiring.calendar(settings))
     with console.task("training") as task:
-        document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=wired.now())
+        document = retrain(wiring.trainer(wired, shown_on(task, console)), plan, scheduled_at=wired.now())
     console.say("\n".join(outcome.models(document)))
     if next(wired.documents.events.live(wired.now()), None) is None:
         console.say("warning: none of these events is still to come, so every list will be empty")

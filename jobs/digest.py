@@ -52,9 +52,10 @@ def command(
         raise click.UsageError("--master: expected with --engine spark")
     digester = open_digester(engine, settings.objects, master=master, memory=memory)
     wired = wiring.build(settings)
-    with Console().task("digest") as task:
+    console = Console()
+    with console.task("digest") as task:
         made = make_digest(
-            wiring.trainer(wired, shown_on(task, _SHARES)),
+            wiring.trainer(wired, shown_on(task, console, _SHARES)),
             digester,
             now=scheduled_at or wired.now(),
             keep_days=settings.keep_days,

@@ -16,6 +16,7 @@ from shared.entities import fields
 from shared.models.registry import MODELS
 from shared.services.training import digests
 from shared.services.training.ledger_sync import LedgerFiles
+from shared.services.training.ledger_update import TOO_LARGE
 from shared.services.training.retrain import Plan, retrain
 from shared.services.training.run import Report, Step
 
@@ -67,18 +68,26 @@ def command(
     )
     if from_digest:
         scheduled_at = digests.current(wired.objects, LedgerFiles(wired.objects).ledger, now=wired.now()).now
-    with Console().task("training") as task:
-        document = retrain(wiring.trainer(wired, shown_on(task)), plan, scheduled_at=scheduled_at or wired.now())
+    console = Console()
+    with console.task("training") as task:
+        document = retrain(
+            wiring.trainer(wired, shown_on(task, console)), plan, scheduled_at=scheduled_at or wired.now()
+        )
     tables = (outcome.details, outcome.groups, outcome.explored, outcome.models)
     click.echo("\n\n".join(text for part in tables for text in part(document)))
 
 
-def shown_on(task: Task, shares: Mapping[str, float] = _SHARES) -> Report:
-    """Report of a training that shows each step as the progress of `task`; `shares` are those of its time by step."""
+def shown_on(task: Task, console: Console, shares: Mapping[str, float] = _SHARES) -> Report:
+    """Report of a training that shows each step as the progress of `task`; `shares` are those of its time by step.
+
+    Warnings stay on `console`.
+    """
     share = 0.0
 
     def show(step: Step) -> None:
         nonlocal share
+        if step.name == TOO_LARGE:
+            console.say(f"warning: {step.message}")
         share = max(share, shares.get(step.name, 0.0))
         task.update(share, now=step.message)
 

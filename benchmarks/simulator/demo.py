@@ -22,8 +22,8 @@ from functions import wiring
 from jobs.console import Console
 from jobs.demo import listening, local_settings, say_ignored, serve
 from jobs.demo_routes import generated_town
+from jobs.interruption import exit_status, interruptible
 from shared.errors import InvalidField
-from tools.interruption import exit_status, interruptible
 
 _EARLIER: Final = timedelta(hours=2)
 """Time before the first day in which the city is loaded and trained."""

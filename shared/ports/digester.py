@@ -63,5 +63,9 @@ class Digester(Protocol):
     def name(self) -> str:
         """Name of the engine in the command's options."""
 
+    @property
+    def holds_all(self) -> bool:
+        """Whether it holds all interactions in memory."""
+
     def reduce(self, ledger: Ledger, now: datetime) -> AbstractContextManager[Reduction]:
         """Reduction of the files that a ledger names, as of `now`; its resources last as long as the context."""

@@ -1,8 +1,11 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from shared.adapters.stores import open_objects
 from shared.errors import Conflict, InvalidField
 from shared.ports import Blob, ObjectStore
 
@@ -133,3 +136,13 @@ def test_bad_names_are_refused(objects: ObjectStore, name: str) -> None:
 def test_bad_prefixes_are_refused(objects: ObjectStore, prefix: str) -> None:
     with pytest.raises(InvalidField, match=r"^prefix: "):
         objects.names(prefix)
+
+
+def test_what_killed_writers_left_in_a_folder_is_deleted_when_it_is_opened(tmp_path: Path) -> None:
+    left, in_use = (tmp_path / f".partial-{name}" for name in ("left", "in-use"))
+    for file in (left, in_use):
+        file.write_bytes(b"data")
+    os.utime(left, (0, 0))
+    objects = open_objects(f"folder:{tmp_path}")
+    assert list(tmp_path.iterdir()) == [in_use]
+    assert not objects.names("")

@@ -238,14 +238,15 @@ def test_a_reader_that_has_seen_enough_is_no_failure_to_tell_of() -> None:
     ],
     ids=lambda words: str(words[0]),
 )
-def test_ctrl_c_ends_work_with_one_line(words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_work_with_one_line(number: signal.Signals, words: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "jobs.marquee", *words]
     environ = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert [line for line in said.splitlines() if not line.startswith(("generating", "loading"))] == ["interrupted"]
     assert not list(tmp_path.glob("marquee-demo-*"))
 

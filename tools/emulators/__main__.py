@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from jobs.interruption import interruptible
 from jobs.options import ReadingOptions, add_arguments, reading_parser, same_arguments
 from jobs.sample import write_sample
 from shared.errors import InvalidField
@@ -17,7 +18,6 @@ from tools.emulators import programs
 from tools.emulators.process import NotAnswering, busy_ports
 from tools.emulators.programs import ProgramMissing
 from tools.emulators.suite import Suite, default_ports, emulator_suite
-from tools.interruption import interruptible
 
 _METADATA: Final = "firebase-export-metadata.json"
 

@@ -32,6 +32,7 @@ class ArrayDigester:
     """Digester (`Digester`) on numpy and pyarrow."""
 
     name: Final = NAME
+    holds_all: Final = True
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects

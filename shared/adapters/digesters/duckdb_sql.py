@@ -3,7 +3,6 @@
 It reads copies of the ledger's files that the object store gives, so it needs no extension and no key of its own.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shared.adapters.digesters.sql import SqlReduction, constants
+from shared.adapters.scratch import scratch
 from shared.errors import ArtifactError, SettingsError
 from shared.ledger import parquet
 from shared.ledger.index import INTERACTIONS, POINTER, REMEDY, USERS, Chunk, Ledger
@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # optional, and imported where it is used
     import pyarrow as pa
 
 NAME: Final = "duckdb"
+_PREFIX: Final = "marquee-duckdb-"
+"""Prefix of the folders that copies of the ledger lie in."""
 
 _SQL_TYPES: Final = {"string": "VARCHAR", "list<item: string>": "VARCHAR[]", "bool": "BOOLEAN"}
 """Types in SQL of the columns that files of earlier versions may lack."""
@@ -36,6 +38,7 @@ class DuckDBDigester:
     """
 
     name: Final = NAME
+    holds_all: Final = False
 
     def __init__(self, objects: ObjectStore, memory: str) -> None:
         self._objects = objects
@@ -47,12 +50,12 @@ class DuckDBDigester:
         import duckdb
 
         with (
-            tempfile.TemporaryDirectory(prefix="marquee-digest-") as folder,
-            duckdb.connect(config={"temp_directory": f"{folder}/spilled"}) as connection,
+            scratch(_PREFIX) as folder,
+            duckdb.connect(config={"temp_directory": str(folder / "spilled")}) as connection,
         ):
             session = _Session(connection, self._memory)
             for feed in (INTERACTIONS, USERS):
-                session.add(feed, self._copies(ledger.feeds[feed].chunks, Path(folder) / feed))
+                session.add(feed, self._copies(ledger.feeds[feed].chunks, folder / feed))
             yield SqlReduction(session, now)
 
     def _copies(self, chunks: Sequence[Chunk], folder: Path) -> list[str]:

@@ -29,6 +29,7 @@ class SparkDigester:
     """
 
     name: Final = NAME
+    holds_all: Final = False
 
     def __init__(self, root: str, master: str | None) -> None:
         self._root = root

@@ -17,6 +17,9 @@ _NS_PER_GENERATION = 1_000
 _LOCK_S = 10.0
 """Seconds for which another process may hold the lock: it writes one object meanwhile."""
 _RETRY_S = 0.005
+_PARTIAL = ".partial-"
+_OLD_S = 3_600.0
+"""Age at which a temporary file is that of a process which was killed: no write takes an hour."""
 
 
 class FolderObjects:
@@ -91,7 +94,7 @@ class FolderObjects:
     @contextmanager
     def _partial(self, data: bytes) -> Iterator[Path]:
         """Temporary file with these bytes, synced to the disk; deleted at the end of the block unless moved."""
-        descriptor, name = tempfile.mkstemp(dir=self._root, prefix=".partial-")
+        descriptor, name = tempfile.mkstemp(dir=self._root, prefix=_PARTIAL)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -126,9 +129,22 @@ def _generation(status: os.stat_result) -> int:
 
 
 def open_store(path: str) -> ObjectStore:
-    """Object store in the folder `path`, which is created where it is missing; raises `SettingsError` if it cannot."""
+    """Object store in the folder `path`, which is created where it is missing; raises `SettingsError` if it cannot.
+
+    Temporary files that killed processes left there are deleted.
+    """
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"folder:{path}: expected a folder, or a path at which one can be made: {error}") from error
+    _sweep(Path(path))
     return FolderObjects(path)
+
+
+def _sweep(root: Path) -> None:
+    """Deletion of temporary files that killed processes left."""
+    for left in root.glob(f"{_PARTIAL}*"):
+        # Another process may be deleting it, or may own a folder that this one only reads.
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _OLD_S:
+                left.unlink()

@@ -2,13 +2,21 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from shared.feedback.retention import kept_since
+from shared.ledger.index import INTERACTIONS
 from shared.ports import Documents, ObjectStore
 from shared.services.training import digests
 from shared.services.training.ledger_compaction import drop_expired, drop_users, merge
 from shared.services.training.ledger_sync import LedgerFiles, catch_up
 from shared.services.training.run import Run
+
+TOO_LARGE: Final = "ledger too large"
+"""Name of the step that warns of a ledger which may not fit into memory."""
+
+MAX_IN_MEMORY: Final = 10_000_000
+"""Number of interactions up to which holding them in memory was measured, see docs/scale.md."""
 
 
 def update(
@@ -40,3 +48,10 @@ def update(
         swept = files.sweep() + digests.sweep(objects, files.ledger)
         run.step("ledger compacted", f"the ledger has {len(files.ledger.names())} files; deleted {swept}")
     return files
+
+
+def warn_if_large(files: LedgerFiles, run: Run, remedy: str) -> None:
+    """Warning, as a step, before all interactions of a ledger are held in memory: afterwards none might follow."""
+    rows = files.ledger.feeds[INTERACTIONS].rows
+    if rows > MAX_IN_MEMORY:
+        run.step(TOO_LARGE, f"{rows:,} interactions are held in memory, some 0.2 GB a million; {remedy}")

@@ -18,7 +18,7 @@ from shared.services import registry
 from shared.services.training import digests
 from shared.services.training.lease import Lease
 from shared.services.training.ledger_sync import LedgerFiles
-from shared.services.training.ledger_update import update
+from shared.services.training.ledger_update import update, warn_if_large
 from shared.services.training.retrain import Trainer
 from shared.services.training.run import Run, RunDocument
 
@@ -61,6 +61,8 @@ def make_digest(
             now=now,
             keep_days=keep_days,
         )
+        if digester.holds_all:
+            warn_if_large(files, running, "--engine duckdb and spark need less")
         with running.phase("digest"), digester.reduce(files.ledger, now) as reduction:
             making = _Making(trainer, running, files, reduction, now)
             made = making.digest(digester.name, max_learned)

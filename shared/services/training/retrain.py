@@ -23,7 +23,7 @@ from shared.services.training.dataset import HOLDOUT_SHARE, TrainingSet
 from shared.services.training.drift import measure
 from shared.services.training.lease import Lease
 from shared.services.training.ledger_sync import LedgerFiles
-from shared.services.training.ledger_update import update
+from shared.services.training.ledger_update import update, warn_if_large
 from shared.services.training.model_selection import ChampionChallenger, Selection, Served
 from shared.services.training.run import Report, Run, RunDocument
 
@@ -225,6 +225,7 @@ class _Training:
     def _training_set(self, files: LedgerFiles) -> TrainingSet:
         calendar, has_friends = self._plan.calendar, self._plan.has_friends
         if not self._plan.from_digest:
+            warn_if_large(files, self._run, "a training from a digest needs less")
             return TrainingSet.of_ledger(files, now=self._now, calendar=calendar, has_friends=has_friends)
         digested = digests.current(self._objects, files.ledger, now=self._trainer.clock())
         forgotten = self._trainer.documents.personal.forgotten()

@@ -24,13 +24,14 @@ from shared.ledger.index import Ledger
 from shared.monitoring.bookings import BookedWeeks
 from shared.ports import Documents, ObjectStore, Reduction
 from shared.services import registry
-from shared.services.training import digests
+from shared.services.training import digests, ledger_update
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.lease import Lease
 from shared.services.training.ledger_sync import LedgerFiles
+from shared.services.training.ledger_update import TOO_LARGE
 from shared.services.training.make_digest import make_digest
 from shared.services.training.retrain import Plan, retrain
-from shared.services.training.run import PUBLISHED, RunDocument
+from shared.services.training.run import PUBLISHED, RunDocument, Step
 from tests import laws
 from tests.engines import ledgers
 from tests.examples import DAY, NOW
@@ -220,6 +221,38 @@ def test_a_killed_digest_leaves_none_and_the_next_one_cleans_up(
         digests.described(objects)
     made = _make(store, objects, LATER)
     assert set(objects.names(FOLDER)) == {POINTER, *(chunk.name for chunk in made.files.values())}
+
+
+class _FrugalDigester(ArrayDigester):
+    """Digester that does not hold all interactions in memory."""
+
+    holds_all = False  # type: ignore[misc]
+
+
+def test_who_holds_a_large_ledger_in_memory_is_warned_before(
+    store: Documents, objects: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[Step] = []
+    trainer = replace(a_trainer(store, objects), report=steps.append)
+
+    def warnings() -> list[str]:
+        found = [step.message for step in steps if step.name == TOO_LARGE]
+        names = [step.name for step in steps]
+        assert not found or names.index(TOO_LARGE) < names.index(before)
+        steps.clear()
+        return found
+
+    before = "users counted"
+    make_digest(trainer, ArrayDigester(objects), now=NOW)
+    assert not warnings()
+    monkeypatch.setattr(ledger_update, "MAX_IN_MEMORY", 100)
+    make_digest(trainer, ArrayDigester(objects), now=NOW)
+    assert ["--engine duckdb" in message for message in warnings()] == [True]
+    make_digest(trainer, _FrugalDigester(objects), now=NOW)
+    assert not warnings()
+    before = "ledger loaded"
+    retrain(trainer, Plan(model="popularity", half_life_days=90.0, challengers_s=0), scheduled_at=NOW)
+    assert ["from a digest" in message for message in warnings()] == [True]
 
 
 class _ChangingDigester(ArrayDigester):

@@ -13,8 +13,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def interruptible() -> Iterator[None]:
     """Signals within a block: the first SIGINT or SIGTERM raises `KeyboardInterrupt(number)`.
 
-    Later ones are ignored until the block has ended, since `timeout` sends SIGTERM twice, and a second exception would
-    cut off the cleaning up.
+    Also where SIGINT was ignored, as shells do for background jobs. Later ones are ignored until the block has ended,
+    since `timeout` sends SIGTERM twice, and a second exception would cut off the cleaning up.
     """
     before = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
