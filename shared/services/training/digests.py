@@ -81,6 +81,27 @@ def sample_set(
     has_friends: bool = False,
 ) -> TrainingSet:
     """Training set of a digest's sample alone, whose totals are its own."""
+    sample = TrainingSet.of_files(
+        _sample_files(files, digest, forgotten),
+        now=digest.now,
+        watermark=files.ledger.watermark(),
+        calendar=calendar,
+        has_friends=has_friends,
+    )
+    odd = replace(sample.odd, users=OddUsers(digest.profiles, dict(digest.mended), dict(digest.dropped)))
+    return replace(sample, odd=odd)
+
+
+def sample_cutoff(files: LedgerFiles, digest: Digest) -> datetime | None:
+    """Cutoff of model selection of a digest's sample, UTC; None without a history.
+
+    It follows from the times of interactions, so events are not read: they would take most of the time and memory.
+    """
+    without_events = replace(_sample_files(files, digest, Erasures()), events=lambda: ())
+    return TrainingSet.of_files(without_events, now=digest.now, watermark=None).cutoff
+
+
+def _sample_files(files: LedgerFiles, digest: Digest, forgotten: Erasures) -> Files:
     until, latest = files.ledger.forgotten_until, forgotten.latest()
     is_new = latest is not None and (until is None or latest > until)
 
@@ -92,20 +113,12 @@ def sample_set(
             table = parquet.read(feed, name, data, parquet.schema(feed).names)
             yield name, parquet.to_bytes(without_forgotten(feed, table, forgotten))
 
-    sample = TrainingSet.of_files(
-        Files(
-            events=lambda: files.contents(files.ledger.feeds[EVENTS].chunks),
-            users=lambda: read(USERS),
-            interactions=lambda: read(INTERACTIONS),
-            latest=lambda: read(INTERACTIONS),
-        ),
-        now=digest.now,
-        watermark=files.ledger.watermark(),
-        calendar=calendar,
-        has_friends=has_friends,
+    return Files(
+        events=lambda: files.contents(files.ledger.feeds[EVENTS].chunks),
+        users=lambda: read(USERS),
+        interactions=lambda: read(INTERACTIONS),
+        latest=lambda: read(INTERACTIONS),
     )
-    odd = replace(sample.odd, users=OddUsers(digest.profiles, dict(digest.mended), dict(digest.dropped)))
-    return replace(sample, odd=odd)
 
 
 def publish(objects: ObjectStore, digest: Digest) -> None:

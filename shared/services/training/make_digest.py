@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from shared.entities import Erasures
 from shared.errors import ArtifactError, InvalidField
 from shared.feedback.drawing import last_bucket
 from shared.learning.replay import MAX_LEARNED
@@ -109,7 +108,7 @@ class _Making:
             files=stored,
         )
         # The sample is not kept: an engine may need the memory.
-        cutoff = digests.sample_set(self._files, made, Erasures()).cutoff
+        cutoff = digests.sample_cutoff(self._files, made)
         moments = list(dict.fromkeys([self._now, *self._judged_from(cutoff)]))
         stored[SUMS] = self._stored(SUMS, reduction.sums(moments), moments)
         self._run.step("events summed", f"summed {stored[SUMS].rows:,} half-lives of events")
