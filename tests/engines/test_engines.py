@@ -84,3 +84,14 @@ def test_a_size_of_memory_that_duckdb_cannot_read_is_refused(tmp_path: Path) -> 
     digester = open_digester("duckdb", f"folder:{tmp_path}", memory="much")
     with pytest.raises(SettingsError, match="--memory"), digester.reduce(ledger, ledgers.NOW):
         pass
+
+
+def test_memory_that_does_not_suffice_is_a_matter_of_the_option(tmp_path: Path) -> None:
+    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
+    _, ledger = ledgers.write(tmp_path, *ledgers.drawn(1))
+    digester = open_digester("duckdb", f"folder:{tmp_path}", memory="1MB")
+    with (
+        pytest.raises(SettingsError, match="--memory: expected more than 1MB"),
+        digester.reduce(ledger, ledgers.NOW) as r,
+    ):
+        r.counts()

@@ -75,6 +75,7 @@ class _Session:
         import duckdb
 
         self._connection = connection
+        self._memory = memory
         connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
         try:
             connection.execute(f"SET memory_limit = '{memory}'")
@@ -107,19 +108,25 @@ class _Session:
 
     def query(self, sql: str) -> "pa.Table":
         """Rows of a statement."""
-        import duckdb
-
-        try:
+        with self._errors():
             return self._connection.sql(sql).to_arrow_table()
-        except duckdb.Error as error:
-            raise ArtifactError(f"the ledger's files could not be read by DuckDB: {error}") from error
 
     def keep(self, name: str, sql: str) -> None:
         """Relation of a statement's rows, in a temporary table."""
+        with self._errors():
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         import duckdb
 
         try:
-            self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+            yield
+        except duckdb.OutOfMemoryException as error:
+            raise SettingsError(
+                f"--memory: expected more than {self._memory} for this ledger, or more space in TMPDIR; DuckDB says: "
+                + str(error).partition("\n")[0]
+            ) from error
         except duckdb.Error as error:
             raise ArtifactError(f"the ledger's files could not be read by DuckDB: {error}") from error
 
