@@ -83,9 +83,7 @@ class _Session:
             raise SettingsError(f"--memory: expected a size such as 2GB, got {memory!r}") from error
         connection.execute("CREATE TEMP MACRO unix_micros(moment) AS epoch_us(moment)")
         for name, table in constants().items():
-            connection.register(f"{name}_given", table)
-            connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_given")  # noqa: S608  # own names
-            connection.unregister(f"{name}_given")
+            self._keep_arrow(name, table)
 
     def add(self, feed: str, files: Sequence[str]) -> None:
         """Relation of a feed's files, with null for columns that all of them lack, or without rows for no file."""
@@ -93,8 +91,7 @@ class _Session:
         wanted = parquet.schema(feed)
         if not files:
             empty = wanted.empty_table().append_column("file_number", [[]]).append_column("file_row_number", [[]])
-            self._connection.register("empty", empty)
-            self._connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM empty")  # noqa: S608  # own names
+            self._keep_arrow(name, empty)
             return
         listed = ", ".join(f"'{file}'" for file in files)
         source = f"read_parquet([{listed}], union_by_name = true, filename = true, file_row_number = true)"
@@ -104,7 +101,8 @@ class _Session:
             for field in wanted
         ]
         columns += ["filename AS file_number", "file_row_number"]
-        self._connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(columns)} FROM {source}")  # noqa: S608
+        with self._errors():
+            self._connection.execute(f"CREATE TEMP VIEW {name} AS SELECT {', '.join(columns)} FROM {source}")  # noqa: S608
 
     def query(self, sql: str) -> "pa.Table":
         """Rows of a statement."""
@@ -115,6 +113,11 @@ class _Session:
         """Relation of a statement's rows, in a temporary table."""
         with self._errors():
             self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+
+    def _keep_arrow(self, name: str, table: "pa.Table") -> None:
+        self._connection.register(f"{name}_given", table)
+        self.keep(name, f"SELECT * FROM {name}_given")  # noqa: S608  # own names
+        self._connection.unregister(f"{name}_given")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
