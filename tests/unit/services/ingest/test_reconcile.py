@@ -1,5 +1,6 @@
 """Reconciliation: settling event counts slot by slot."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -126,6 +127,18 @@ def test_a_long_backlog_is_settled_in_batches(
     report = reconcile(store, now=LATER + 60 * MINUTE)
     assert (report.interactions, report.settled, report.lost) == (21, 20, 0)
     assert sum(counts.by_type.get(T.VIEW, 0) for counts in _counts(store).values()) == 20
+
+
+def test_counts_are_stamped_when_they_are_written(store: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Instances look for changes of the latest minutes, and a run may take longer than that.
+    monkeypatch.setattr(module, "BATCH_SIZE", 1)
+    views = [_done(T.VIEW, event_id=f"e{n}", recorded_at=NOW + n * SLOT) for n in range(3)]
+    _record(store, *views, _done(T.SAVE, event_id="lost"), deliver=False)
+    hours = itertools.count(1)
+    reconcile(store, now=LATER + 3 * SLOT, clock=lambda: LATER + next(hours) * timedelta(hours=1))
+    stamps = [updated_at for _, _, updated_at in store.counters.changed_since(LATER)]
+    assert len(set(stamps)) == len(stamps) == 4
+    assert min(stamps) > LATER
 
 
 class Breaks(Exception):
