@@ -64,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, default=1_000, help="number of live events (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=11, help="starts and turns of each (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=100, help="requests of a case in a turn (default: %(default)s)")
+    parser.add_argument("--work", type=Path, help="folder that keeps the trained models for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if min(given.events, given.rounds, given.requests) < 1:
@@ -72,9 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def measure() -> Results:
         with tempfile.TemporaryDirectory(prefix="marquee-revisions-") as name, _checkout(given.against) as other:
             roots = {given.against: other, _NOW: ROOT}
+            work = given.work or Path(name)
             revisions = {
-                label: _revision(root, Path(name) / str(number), given.events)
-                for number, (label, root) in enumerate(roots.items())
+                label: _revision(root, Path(name), work / f"{label}-{given.events}", given.events)
+                for label, root in roots.items()
             }
             measured: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
             for label, root in roots.items():
@@ -99,16 +101,15 @@ def _checkout(revision: str) -> Iterator[Path]:
         yield root
 
 
-def _revision(root: Path, folder: Path, live: int) -> _Revision:
-    """Revision with a deployment that its own code has built in `folder`."""
-    folder.mkdir()
+def _revision(root: Path, scratch: Path, folder: Path, live: int) -> _Revision:
+    """Revision with a deployment that its own code has built in `folder`, unless it is there."""
     # Bytecode is cached, as in the build of a deployment.
     environ = {name: text for name, text in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     environ |= {"PYTHONPATH": str(root)}
     with process_group([sys.executable, "-c", _BUILD, str(folder), str(live)], cwd=root, env=environ) as process:
         if status := process.wait():
             raise subprocess.CalledProcessError(status, str(root))
-    (source := folder / "source").mkdir()
+    (source := scratch / f"source-{folder.name}").mkdir()
     (source / "main.py").write_text((root / "main.py").read_text())
     stores = {
         "MARQUEE_DOCUMENTS": f"sqlite:{folder / 'documents.db'}",
@@ -149,12 +150,14 @@ def _ask(
         for label, revision in revisions.items():
             server = warm_server(revision.source, dict(revision.environ), expected=live)
             port, pid, events = stack.enter_context(server)
-            servers[label] = HTTPConnection("127.0.0.1", port, timeout=60), pid, events
+            servers[label] = port, pid, events
         for number in range(rounds + 1):
             for case in _CASES:
-                for label, (connection, pid, events) in _in_turn(servers, number):
+                for label, (port, pid, events) in _in_turn(servers, number):
                     rng, before = Random(number), cpu_s(pid)
+                    connection = HTTPConnection("127.0.0.1", port, timeout=60)
                     times = [timed(connection, _filled(path_of(case), events, rng)) for _ in range(requests)]
+                    connection.close()
                     for what, value in (
                         (f"{case}: median, ms", statistics.median(times)),
                         (f"{case}: processor time, ms", (cpu_s(pid) - before) / requests * 1e3),

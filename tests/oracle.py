@@ -77,7 +77,7 @@ def _is_erased(interaction: Interaction, erasures: Mapping[str, datetime]) -> bo
 
 
 def _counts(interaction: Interaction, erasures: Mapping[str, datetime]) -> bool:
-    """Whether an interaction counts: no impression, nothing of a visitor, no repeating one up to the day of an erasure."""
+    """Whether an interaction counts: no impression, none of a visitor, no repeating one until the day of an erasure."""
     if interaction.type == "impression":
         return False
     if interaction.anonymous or interaction.user_id.startswith("~"):
