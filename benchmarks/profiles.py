@@ -36,7 +36,7 @@ _BATCH: Final = 10_000
 _EXPIRED: Final = 5_000
 """Interactions that are older than `_KEPT_DAYS`, each with its entry of a history."""
 _KEPT_DAYS: Final = 365
-_ASKED: Final = 1_000
+_ASKED: Final = 300
 """Users who ask for a list, each once."""
 _PATH: Final = "/api/v1/recommendations?limit=20"
 _PATIENCE_S: Final = 1_200.0
