@@ -122,11 +122,11 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
     for number in range(runs + 1):
         for name in sources:
             settings = environ | {"MARQUEE_DOCUMENTS": documents[name]}
-            with _server(folder / name, "api", settings) as (started, address, pid):
-                answer = _answer(address)
+            with started_server(folder / name, "api", settings) as (started, address, pid):
+                answer = first_answer(address)
                 elapsed = time.perf_counter() - started
                 memory = memory_mb(pid)
-            _check(name, answer)
+            check(name, answer)
             if number:
                 seconds[name].append(elapsed)
                 megabytes[name].append(memory)
@@ -134,8 +134,12 @@ def _measure(folder: Path, work: Path, host: str, *, events: int, runs: int, on_
         if number:
             yield _result(events, seconds, megabytes, modules)
     for name in sources:
-        with _server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (_, address, _):
-            modules[name] = int(_answer(address))
+        with started_server(folder / name, "counted", environ | {"MARQUEE_DOCUMENTS": documents[name]}) as (
+            _,
+            address,
+            _,
+        ):
+            modules[name] = int(first_answer(address))
     yield _result(events, seconds, megabytes, modules)
 
 
@@ -194,7 +198,7 @@ def _upload(deployment: Path, events: int) -> None:
 
 
 @contextmanager
-def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tuple[float, str, int]]:
+def started_server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tuple[float, str, int]]:
     """functions-framework server, started as on Cloud Run; yields start time, address and process id."""
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", target, "--port", str(port)]
@@ -203,7 +207,8 @@ def _server(folder: Path, target: str, environ: dict[str, str]) -> Iterator[tupl
         yield started, f"127.0.0.1:{port}", process.pid
 
 
-def _answer(address: str) -> str:
+def first_answer(address: str) -> str:
+    """First answer of a server; raises `RuntimeError` for an error, and `TimeoutError`."""
     give_up = time.perf_counter() + _PATIENCE_S
     while time.perf_counter() < give_up:
         connection = HTTPConnection(address, timeout=_PATIENCE_S)
@@ -221,7 +226,7 @@ def _answer(address: str) -> str:
     raise TimeoutError(f"{address}: expected an answer within {_PATIENCE_S:g} s")
 
 
-def _check(name: str, answer: str) -> None:
+def check(name: str, answer: str) -> None:
     """Check of an answer: raises `RuntimeError` if it is empty or degraded, since its time would be meaningless."""
     if name == "plain":
         return

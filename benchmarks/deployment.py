@@ -45,7 +45,7 @@ def build(folder: Path, *, live: int, console: Console) -> None:
     documents = open_documents(f"sqlite:{folder / 'documents.db'}", StoredKeys(objects))
     # Loaded a day ago, so that an instance does not read the documents of the model again.
     loaded = now - timedelta(days=1)
-    load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", now=loaded, console=console)
+    load_folder(folder / "csv", documents, rejected=folder / "rejected.csv", clock=lambda: loaded, console=console)
     stored = sorted(documents.events.changed_since(None), key=lambda event: event.event_id)
     showable = sorted(documents.events.live(now), key=lambda event: event.event_id)
     surplus = {event.event_id for event in showable[live:]}

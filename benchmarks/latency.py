@@ -133,13 +133,14 @@ def _measure(folder: Path, work: Path, live: int, connections: list[int], second
             for case, of in _CASES.items():
                 for count in connections if of == server else ():
                     script = source_folder / "wrk.lua"
-                    script.write_text(_script(_path(case), events))
+                    script.write_text(_script(path_of(case), events))
                     measured = _wrk(port, script, count, seconds)
                     row = {"live_events": live, "case": case, "connections": count, **measured}
                     yield row | {"memory_mb": round(memory_mb(pid))}
 
 
-def _path(case: str) -> str:
+def path_of(case: str) -> str:
+    """Path of a case's requests, with `@u` for the number of a user and `@e` for the id of an event."""
     near = "near=41.88,-87.63&radius_km=20000&when=week&diversity=0.3"
     return {
         "ok": "/",
@@ -165,11 +166,11 @@ def warm_server(folder: Path, environ: dict[str, str], *, expected: int | None) 
     port = free_port()
     command = [sys.executable, "-m", "functions_framework", "--target", "api", "--port", str(port)]
     with process_group(command, cwd=folder, env=environ) as process:
-        yield port, process.pid, _ready(port, expected)
+        yield port, process.pid, ready(port, expected)
 
 
-def _ready(port: int, expected: int | None) -> list[str]:
-    """Readiness check: wait until the server is warm with `expected` live events; returns ids of some of them."""
+def ready(port: int, expected: int | None) -> list[str]:
+    """Readiness check: wait until a server is warm with `expected` live events; returns ids of some of them."""
     give_up = time.monotonic() + _PATIENCE_S
     while time.monotonic() < give_up:
         try:

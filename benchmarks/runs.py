@@ -121,9 +121,22 @@ def need_disk(folder: Path, size: float) -> None:
 def memory_mb(pid: int) -> float:
     """Resident memory of a process and all below it in MB; shared pages count for each process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(memory_mb(child) for child in children(pid))
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process and all below it in seconds, since they began; ended children count, too."""
+    # The name of the program, in parentheses, may have spaces.
+    values = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = sum(int(ticks) for ticks in values[11:15]) / os.sysconf("SC_CLK_TCK")
+    return own + sum(cpu_s(child) for child in children(pid))
+
+
+def children(pid: int) -> list[int]:
+    """Ids of the processes that a process has started."""
     # A child belongs to the thread that started it.
-    children = [child for path in Path(f"/proc/{pid}/task").glob("*/children") for child in path.read_text().split()]
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6 + sum(memory_mb(int(child)) for child in children)
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def _monitor(wired: Services) -> Response:
     noted = experiments.noted(wired.documents.experiments, now)
     of_variants = experiments.salts(wired.objects, noted)
     keeper = RowKeeper(wired.objects, wired.documents.users, wired.keys, now=now, of_variants=of_variants)
-    reconciliation = reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep)
+    reconciliation = reconcile(wired.documents, now=now, has_friends=has_friends, keep=keeper.keep, clock=wired.now)
     report = asdict(reconciliation)
     drop_erased(wired.objects, wired.documents.personal, wired.keys, noted, now=now)
     prune(wired.objects, now=now)

@@ -226,7 +226,7 @@ def _ready(
             write_sample(data, **city, now=datetime.now(UTC), task=task)
     console.say(f"loading {data}")
     load_folder(
-        data, wired.documents, rejected=folder / "rejected.csv", now=wired.now(), console=console, options=options
+        data, wired.documents, rejected=folder / "rejected.csv", clock=wired.now, console=console, options=options
     )
     console.say("training")
     plan = Plan(model=settings.model, half_life_days=settings.half_life_days, calendar=wiring.calendar(settings))

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -57,7 +56,7 @@ def command(*, folder: Path, store: str | None, objects: str | None, rejected: P
         settings = places.named(wiring.read_settings(os.environ), documents=store, objects=objects)
         documents = wiring.build(settings).documents
         try:
-            load = _Load(documents, rejections, Console(), now=datetime.now(UTC))
+            load = _Load(documents, rejections, Console(), clock=lambda: datetime.now(UTC))
             load.run(folder, keep_days=settings.keep_days, options=options.in_zone_of(settings.timezone))
         finally:
             documents.close()
@@ -73,7 +72,7 @@ def load_folder(
     documents: Documents,
     *,
     rejected: Path,
-    now: datetime,
+    clock: Callable[[], datetime],
     console: Console,
     keep_days: int | None = None,
     options: ReadingOptions | None = None,
@@ -81,29 +80,33 @@ def load_folder(
     """Bulk load of the CSV folder `data` into `documents`; idempotent.
 
     Writes rejected rows to the CSV file `rejected`, prints progress and a final report to `console`. Interactions
-    later than `now` are rejected, and those that occurred more than `keep_days` days before it. Raises `InvalidField`
-    for a header that cannot be used, and when all is loaded for a file of which more rows were rejected than `options`
-    allow.
+    later than the start are rejected, and those that occurred more than `keep_days` days before it. Each chunk has the
+    time of `clock` as its stamp: instances and trainings look for what is new from some minutes ago on, and would never
+    find what is written long after its stamp. Raises `InvalidField` for a header that cannot be used, and when all is
+    loaded for a file of which more rows were rejected than `options` allow.
     """
     with RejectionFile(rejected) as rejections:
-        load = _Load(documents, rejections, console, now=now)
+        load = _Load(documents, rejections, console, clock=clock)
         load.run(data, keep_days=keep_days, options=options or ReadingOptions())
 
 
 class _Load:
     """Bulk load of one folder into a store, with its report."""
 
-    def __init__(self, documents: Documents, rejections: RejectionFile, console: Console, *, now: datetime) -> None:
+    def __init__(
+        self, documents: Documents, rejections: RejectionFile, console: Console, *, clock: Callable[[], datetime]
+    ) -> None:
         self._documents = documents
         self._rejections = rejections
         self._console = console
-        self._now = now
+        self._clock = clock
+        self._began = clock()
         self._rows: dict[str, int] = {}
 
     def run(self, data: Path, *, keep_days: int | None, options: ReadingOptions) -> None:
         """Load of all files, in the order in which they refer to each other."""
         try:
-            folder = Folder(data, now=self._now, keep_days=keep_days, options=options)
+            folder = Folder(data, now=self._began, keep_days=keep_days, options=options)
         except InvalidField as error:
             self._reject_header(error)
             raise
@@ -111,9 +114,13 @@ class _Load:
             self._console.say(warning)
         documents, references = self._documents, References(folder)
         report = [
-            self._load(folder.events, partial(documents.events.put, now=self._now), references),
-            self._load(folder.users, partial(documents.users.put, now=self._now), references),
-            self._load(folder.interactions, partial(load_interactions, documents, now=self._now), references),
+            self._load(folder.events, lambda chunk: documents.events.put(chunk, now=self._clock()), references),
+            self._load(folder.users, lambda chunk: documents.users.put(chunk, now=self._clock()), references),
+            self._load(
+                folder.interactions,
+                lambda chunk: load_interactions(documents, chunk, now=self._clock(), began=self._began),
+                references,
+            ),
         ]
         for line in (
             *(note for file in folder.files() for note in file.notes()),

@@ -41,7 +41,7 @@ def command(*, store: str | None, objects: str | None) -> None:
     settings = places.named(wiring.read_settings(os.environ), documents=store, objects=objects)
     wired = wiring.build(settings)
     try:
-        restore(wired.documents, wired.objects, now=wired.now(), console=Console(), keep_days=settings.keep_days)
+        restore(wired.documents, wired.objects, clock=wired.now, console=Console(), keep_days=settings.keep_days)
     finally:
         wired.documents.close()
 
@@ -52,23 +52,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def restore(
-    documents: Documents, objects: ObjectStore, *, now: datetime, console: Console, keep_days: int | None = None
+    documents: Documents,
+    objects: ObjectStore,
+    *,
+    clock: Callable[[], datetime],
+    console: Console,
+    keep_days: int | None = None,
 ) -> None:
     """Restore of `documents` from the ledger in `objects`; raises `ArtifactError` where there is none.
 
-    Left out are interactions that occurred more than `keep_days` days before `now`, and users who are erased in
-    `documents`.
+    Left out are interactions that occurred more than `keep_days` days before the start, and users who are erased in
+    `documents`. Each chunk has the time of `clock` as its stamp, see `load_folder`.
     """
     if objects.read(POINTER) is None:
         raise ArtifactError(f"{POINTER}: expected a ledger, got none; nothing can be restored from this bucket")
-    files = LedgerFiles(objects)
+    began, files = clock(), LedgerFiles(objects)
     feeds = {name: feed.chunks for name, feed in files.ledger.feeds.items()}
     stored = {event.event_id for event in documents.events.changed_since(None)}
     known = {user.user_id for user in documents.users.changed_since(None)}
     erased = documents.personal.forgotten()
     events = parquet.events(parquet.newest(EVENTS, files.contents(feeds[EVENTS])))
     users = parquet.Profiles(parquet.newest(USERS, files.contents(feeds[USERS]))).values()
-    since = kept_since(keep_days, now)
+    since = kept_since(keep_days, began)
     interactions = (
         entry
         for name, data in files.contents(feeds[INTERACTIONS])
@@ -79,18 +84,18 @@ def restore(
     missing = (event for event in events if event.event_id not in stored and not _is_deleted(event))
     expected = {name: sum(chunk.rows for chunk in chunks) for name, chunks in feeds.items()}
     report = [
-        _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=now), console, expected[EVENTS]),
+        _put(EVENTS, missing, lambda chunk: documents.events.put(chunk, now=clock()), console, expected[EVENTS]),
         _put(
             USERS,
             (user for user in users if user.user_id not in known and erased.at(user.user_id) is None),
-            lambda chunk: documents.users.put(chunk, now=now),
+            lambda chunk: documents.users.put(chunk, now=clock()),
             console,
             expected[USERS],
         ),
         _put(
             INTERACTIONS,
             interactions,
-            lambda chunk: load_interactions(documents, chunk, now=now),
+            lambda chunk: load_interactions(documents, chunk, now=clock(), began=began),
             console,
             expected[INTERACTIONS],
         ),

@@ -77,7 +77,9 @@ def _is_erased(interaction: Interaction, erasures: Mapping[str, datetime]) -> bo
 
 
 def _counts(interaction: Interaction, erasures: Mapping[str, datetime]) -> bool:
-    """Whether an interaction counts: not of a visitor, nor a repeating one of the day of an erasure or before."""
+    """Whether an interaction counts: no impression, none of a visitor, no repeating one until the day of an erasure."""
+    if interaction.type == "impression":
+        return False
     if interaction.anonymous or interaction.user_id.startswith("~"):
         return False
     if interaction.type not in REPEATING or interaction.user_id not in erasures:

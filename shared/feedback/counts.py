@@ -51,7 +51,17 @@ def loaded_counts(interaction: Interaction) -> EventCounts:
     """Counts that a bulk load adds to each event of an interaction: those of a state, or at once those that settle."""
     if not interaction.type.meaning.repeats:
         return contribution(interaction)
-    return EventCounts() if interaction.is_of_visitor() else counts_of(interaction)
+    return EventCounts() if interaction.is_of_visitor() else settled_counts(interaction)
+
+
+def settled_counts(interaction: Interaction) -> EventCounts:
+    """Counts that a repeating interaction adds to each of its events: none of a type without weight, an impression.
+
+    Impressions are many times as frequent as all other types: their numbers would be written for nearly every event in
+    every slot, and read again by every instance, which needs nothing but the weights.
+    """
+    counts = counts_of(interaction)
+    return counts if counts.decayed else EventCounts()
 
 
 def tally(interactions: Iterable[Interaction], forgotten: Erasures) -> dict[str, EventCounts]:
@@ -68,14 +78,14 @@ def tally(interactions: Iterable[Interaction], forgotten: Erasures) -> dict[str,
     for interaction in sorted(interactions, key=_order):
         if not interaction.type.meaning.repeats or interaction.is_of_visitor() or _is_forgotten(interaction, forgotten):
             continue
-        counts = counts_of(interaction)
+        if not (counts := settled_counts(interaction)):
+            continue
         recorded_at = recorded_time(interaction)
-        if counts.decayed:
-            sender = interaction.user_id, slot_of(recorded_at)
-            is_late = recorded_at - interaction.occurred_at > MAX_WEIGHED_AGE
-            n_weighed[sender] += not is_late
-            if is_late or n_weighed[sender] > MAX_WEIGHED:
-                counts = replace(counts, decayed={})
+        sender = interaction.user_id, slot_of(recorded_at)
+        is_late = recorded_at - interaction.occurred_at > MAX_WEIGHED_AGE
+        n_weighed[sender] += not is_late
+        if is_late or n_weighed[sender] > MAX_WEIGHED:
+            counts = replace(counts, decayed={})
         for event_id in interaction.events():
             added[event_id].append(counts)
     return {event_id: EventCounts.total(counts) for event_id, counts in added.items()}

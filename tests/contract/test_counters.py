@@ -126,9 +126,9 @@ def test_concurrent_interactions_with_a_hot_event_all_count(stores: Stores, mome
 
 def test_changed_since_sums_all_shards_of_a_hot_event(stores: Stores) -> None:
     counters = stores.documents.counters
-    for number in range(40):
+    for number in range(80):
         counters.put(saved(f"user_{number}"), ONE, now=NOW)
-    for number in range(40, 43):
+    for number in range(80, 83):
         counters.put(saved(f"user_{number}"), ONE, now=NOW + DAY)
         ((_, counts, updated_at),) = counters.changed_since(NOW + SECOND)
         assert (counts.by_type, updated_at) == ({SAVE: number + 1}, NOW + DAY)

@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from io import StringIO
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,13 +23,16 @@ from jobs.console import Console
 from jobs.folder import read_dataset
 from jobs.load import load_folder, main
 from jobs.sample import write_sample
+from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.stores import open_documents
 from shared.entities import Event, Interaction, Location, User
 from shared.errors import StoreUnavailable
-from shared.ports import Documents
+from shared.ports import Documents, Written
+from shared.services.ingest.bulk_load import load_interactions
 from tests.examples import NOW
 from tests.jobs.state import state
 from tests.stores import keys
+from tests.training import train
 from tools.emulators.programs import ROOT
 
 EVENTS = "event_id,title,description,starts_at,latitude,longitude,price,status,tags\n"
@@ -134,10 +138,52 @@ def test_an_invalid_row_is_rejected_with_its_reason_and_the_rows_around_it_are_l
     assert reason in why
 
 
+def test_each_chunk_is_stamped_when_it_is_written(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A stamp from the start would be older than what instances and trainings look for by the end of a long load.
+    monkeypatch.setattr("jobs.load.CHUNK", 1)
+    documents = open_documents("sqlite::memory:", keys)
+    times = [NOW + n * timedelta(hours=1) for n in range(7)]
+    left = iter(times)
+    load_folder(
+        folder, documents, rejected=tmp_path / "rejected.csv", clock=lambda: next(left), console=Console(StringIO())
+    )
+    events, users = documents.events.changed_since(None), documents.users.changed_since(None)
+    interactions = documents.interactions.since(None)
+    assert sorted(event.updated_at or NOW for event in events) == times[1:3]
+    assert sorted(user.updated_at or NOW for user in users) == times[3:5]
+    assert sorted(entry.recorded_at or NOW for entry in interactions) == times[5:]
+    assert not list(left)
+    documents.close()
+
+
+def test_a_training_during_a_load_leaves_the_rest_to_the_next_one(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.load.CHUNK", 1)
+    documents, objects = open_documents("sqlite::memory:", keys), FolderObjects(tmp_path)
+    hours = [NOW]
+
+    def slow(*given: Any, **options: Any) -> Written:
+        written = load_interactions(*given, **options)
+        hours.append(hours[-1] + timedelta(hours=1))
+        train(documents, objects, now=hours[-1])
+        return written
+
+    monkeypatch.setattr("jobs.load.load_interactions", slow)
+    rejected = tmp_path / "rejected.csv"
+    load_folder(folder, documents, rejected=rejected, clock=lambda: hours[-1], console=Console(StringIO()))
+    assert train(documents, objects, now=NOW + timedelta(days=1)).counts["interactions"] == 2
+    documents.close()
+
+
 def test_interactions_that_would_expire_are_rejected(folder: Path, tmp_path: Path) -> None:
     documents = open_documents("sqlite::memory:", keys)
     now = datetime(2026, 5, 1, 12, tzinfo=UTC)
-    load_folder(folder, documents, rejected=tmp_path / "rejected.csv", now=now, console=Console(), keep_days=30)
+    load_folder(
+        folder, documents, rejected=tmp_path / "rejected.csv", clock=lambda: now, console=Console(), keep_days=30
+    )
     assert [interaction.user_id for interaction in documents.interactions.since(None)] == ["good_2"]
     [(file, line, field, why)] = rejected(tmp_path)
     assert (file, line, field) == ("interactions.csv", "2", "occurred_at")
@@ -271,7 +317,7 @@ def uninterrupted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 def put(folder: Path, documents: Documents, out: Path, *, now: datetime = NOW) -> None:
-    load_folder(folder, documents, rejected=out / "rejected.csv", now=now, console=Console())
+    load_folder(folder, documents, rejected=out / "rejected.csv", clock=lambda: now, console=Console())
 
 
 def test_a_load_is_idempotent(city: Path, uninterrupted: dict[str, Any], tmp_path: Path) -> None:

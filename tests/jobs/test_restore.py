@@ -3,7 +3,9 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
+from itertools import count as count_up
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from tests.training import a_trainer, train
 
 USERS = ("jazz_fan_1", "yoga_fan_2", "omnivore_3")
 LATER = NOW + DAY
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -82,7 +85,7 @@ def test_lost_documents_are_rebuilt_from_the_bucket(store: Documents, tmp_path: 
     console = Console(StringIO())
     for _ in range(2):
         # Twice, as after an interruption.
-        restore(empty, FolderObjects(bucket), now=LATER, console=console)
+        restore(empty, FolderObjects(bucket), clock=lambda: LATER, console=console)
         assert _histories(empty) == histories
     assert {event.event_id: replace(event, updated_at=None) for event in empty.events.changed_since(None)} == {
         event.event_id: replace(event, updated_at=None) for event in store.events.changed_since(None)
@@ -99,6 +102,18 @@ def test_lost_documents_are_rebuilt_from_the_bucket(store: Documents, tmp_path: 
     empty.close()
 
 
+def test_each_chunk_is_stamped_when_it_is_written(store: Documents, tmp_path: Path) -> None:
+    # A stamp from the start would be older than what instances and trainings look for by the end of a long restore.
+    train(store, FolderObjects(tmp_path), model="svd", now=NOW)
+    empty, hours = documents(), count_up()
+    objects, console = FolderObjects(tmp_path), Console(StringIO())
+    restore(empty, objects, clock=lambda: LATER + next(hours) * HOUR, console=console)
+    assert {event.updated_at for event in empty.events.changed_since(None)} == {LATER + HOUR}
+    assert {user.updated_at for user in empty.users.changed_since(None)} == {LATER + 2 * HOUR}
+    assert {entry.recorded_at for entry in empty.interactions.since(None)} == {LATER + 3 * HOUR}
+    empty.close()
+
+
 def test_what_was_written_since_the_loss_wins(store: Documents, tmp_path: Path) -> None:
     bucket = tmp_path / "bucket"
     bucket.mkdir()
@@ -110,7 +125,7 @@ def test_what_was_written_since_the_loss_wins(store: Documents, tmp_path: Path) 
     fresh.interactions.append([new], now=LATER)
     count(fresh, new, now=LATER)
     fresh.personal.mark("yoga_fan_2", at=LATER)
-    restore(fresh, FolderObjects(bucket), now=LATER, console=Console(StringIO()))
+    restore(fresh, FolderObjects(bucket), clock=lambda: LATER, console=Console(StringIO()))
     event = fresh.events.get("jazz_1")
     assert event is not None
     assert (event.title, event.status) == ("changed since", Status.CANCELLED)
@@ -130,7 +145,7 @@ def test_what_was_deleted_before_the_loss_stays_deleted(store: Documents, tmp_pa
     )
     train(store, FolderObjects(bucket), model="popularity", now=NOW)
     fresh = documents()
-    restore(fresh, FolderObjects(bucket), now=LATER, console=Console(StringIO()))
+    restore(fresh, FolderObjects(bucket), clock=lambda: LATER, console=Console(StringIO()))
     assert fresh.events.get("deleted") is None
     assert fresh.events.get("hidden") is not None
     fresh.close()
@@ -138,7 +153,7 @@ def test_what_was_deleted_before_the_loss_stays_deleted(store: Documents, tmp_pa
 
 def test_without_a_ledger_nothing_is_restored(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"^ledger/current\.json: expected a ledger"):
-        restore(documents(), FolderObjects(tmp_path), now=NOW, console=Console(StringIO()))
+        restore(documents(), FolderObjects(tmp_path), clock=lambda: NOW, console=Console(StringIO()))
 
 
 def test_the_command_restores_a_file(store: Documents, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

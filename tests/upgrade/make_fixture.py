@@ -140,7 +140,7 @@ def _play(
     documents: Documents, bucket: Path, city: Path, scratch: Path, train: Callable[[str, datetime], None]
 ) -> None:
     """Scenario: load, training runs, API requests and triggers; equal on each store."""
-    load_folder(city, documents, rejected=scratch / "rejected.csv", now=LOADED, console=Console(StringIO()))
+    load_folder(city, documents, rejected=scratch / "rejected.csv", clock=lambda: LOADED, console=Console(StringIO()))
     train("svd", LOADED + 30 * MINUTE)
     clock = Clock(LOADED + 60 * MINUTE)
     # The Firestore emulator alone does not run triggers.

@@ -130,6 +130,15 @@ def wrk() -> str:
     raise ProgramMissing("The latency benchmark needs wrk: install it, such as with `apt-get install wrk`.")
 
 
+def haproxy() -> str:
+    """Path of the load balancer HAProxy."""
+    if found := shutil.which("haproxy"):
+        return found
+    raise ProgramMissing(
+        "The load test of instances needs HAProxy: install it, such as with `apt-get install haproxy`."
+    )
+
+
 def lighthouse(root: Path = ROOT) -> Path:
     """Path of Lighthouse, which rates pages."""
     program = root / ".tools" / "node_modules" / ".bin" / "lighthouse"

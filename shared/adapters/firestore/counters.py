@@ -20,7 +20,7 @@ from shared.adapters.firestore.histories import Histories
 from shared.adapters.firestore.pages import Listing, documents
 from shared.adapters.firestore.registers import COLLECTION as REGISTERS
 from shared.adapters.firestore.registers import read, reference_of, reference_to, write
-from shared.adapters.firestore.spread import SHARDS, Spread, name_of
+from shared.adapters.firestore.spread import FLAGS, Spread, name_of, shards_of
 from shared.adapters.states import TICK, replaced_counts
 from shared.entities import EventCounts, Interaction, fields
 from shared.entities.fields import Document
@@ -209,12 +209,12 @@ class FirestoreCounters:
     ) -> None:
         def change() -> None:
             batch = self._database.client.batch()
-            spread = self.add_change(batch, state, after, before, now)
+            level = self.add_change(batch, state, after, before, now)
             if is_remembered:
                 self._add_entry(batch, state)
             self._database.commit(batch, "the counts of an event")
-            if spread:
-                self._spread.mark_flagged(state.event_id)
+            if level:
+                self._spread.mark_flagged(state.event_id, level)
 
         self._with_room(state.user_id, change)
 
@@ -244,22 +244,23 @@ class FirestoreCounters:
         after: Register,
         before: "DocumentSnapshot[Any] | None",
         now: datetime,
-    ) -> bool:
+    ) -> int:
         """Add the change of a register, and of the counts of its event, to `batch`.
 
-        True if the change also tells readers that the counts of the event are spread over several documents.
+        Returns the level of which the change tells readers, of counts that are spread over several documents; 0 for
+        none.
         """
         write(self._database, batch, reference_of(self._database, state), after, before, now=now)
         added = stored.difference(read(before) if before else None, after)
         if not added:
-            return False
+            return 0
         event_id = state.event_id
         shard = self._spread.choose(event_id)
         self._add(batch, event_id, shard, added, now)
-        if needs_flag := self._spread.needs_flag(event_id, shard):
-            first = {"event_id": event_id, "shard": 0, "updated_at": now, "spread": True}
+        if level := self._spread.missing_level(event_id, shard):
+            first = {"event_id": event_id, "shard": 0, "updated_at": now, FLAGS[level]: True}
             batch.set(self._database.document(COLLECTION, event_id), first, merge=True)
-        return needs_flag
+        return level
 
     def _add_entry(self, batch: "WriteBatch", interaction: Interaction) -> None:
         if interaction.is_remembered():
@@ -348,8 +349,8 @@ class FirestoreCounters:
         """Read the missing shards of those events whose counts are sharded."""
         firsts = [event_id for event_id, parts in found.items() if event_id not in parts]
         self._read_into(found, [(event_id, event_id) for event_id in firsts])
-        spread = [event_id for event_id, parts in found.items() if parts.get(event_id, {}).get("spread")]
-        rest = [(event_id, name_of(event_id, shard)) for event_id in spread for shard in range(1, SHARDS)]
+        read = {event_id: parts[event_id] for event_id, parts in found.items() if event_id in parts}
+        rest = [(event_id, name_of(event_id, shard)) for event_id, data in read.items() for shard in shards_of(data)]
         self._read_into(found, [(event_id, name) for event_id, name in rest if name not in found[event_id]])
 
     def _read_into(self, found: dict[str, dict[str, Document]], wanted: Sequence[tuple[str, str]]) -> None:

@@ -4,17 +4,25 @@ An event is hot for an instance that has counted for it within the last second. 
 reading counts stays cheap. Any instance may write to any shard, since readers sum all shards.
 """
 
+import math
 import random
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Final
 
-SHARDS: Final = 8
+LEVELS: Final = (1, 8, 64)
+"""Numbers of shards: of an event that is not hot, of a hot one, and of one that is hotter than 8 shards take."""
+FLAGS: Final = ("", "spread", "wide")
+"""Fields of shard 0 that tell readers of each level. None takes back another, since instances judge for themselves."""
 _CALM_S: Final = 1.0
 """Seconds without a count after which an event is not hot, from Firestore's rate of one write a second."""
+_WIDE_FROM: Final = 4.0
+"""Counts a second by one instance from which an event needs the most shards: two such instances fill eight."""
+_PACE_S: Final = 10.0
+"""Time constant of the rate of counts, seconds: a burst of some bookings does not make an event wide for ever."""
 _REMEMBERED: Final = 10_000
 """Events whose last count an instance remembers, which bounds its memory."""
 
@@ -30,30 +38,44 @@ class Spread:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._last: OrderedDict[str, float] = OrderedDict()
-        self._flagged: OrderedDict[str, None] = OrderedDict()
+        self._last: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """Time of the last count of an event, and its rate then: counts a second, exponentially smoothed."""
+        self._flagged: OrderedDict[str, int] = OrderedDict()
 
     def choose(self, event_id: str) -> int:
-        """Shard of the event's next write, in 0..7: 0 unless the event is hot, random otherwise."""
+        """Shard of the event's next write: 0 unless the event is hot, a random one of its level otherwise."""
         now = self._clock()
         with self._lock:
-            before = self._last.pop(event_id, None)
-            self._last[event_id] = now
+            last, rate = self._last.pop(event_id, (-math.inf, 0.0))
+            rate = rate * math.exp((last - now) / _PACE_S) + 1 / _PACE_S
+            self._last[event_id] = now, rate
             if len(self._last) > _REMEMBERED:
                 self._last.popitem(last=False)
-        return random.randrange(SHARDS) if before is not None and now - before < _CALM_S else 0
+        if now - last >= _CALM_S:
+            return 0
+        return random.randrange(LEVELS[1 if rate < _WIDE_FROM else 2])
 
-    def needs_flag(self, event_id: str, shard: int) -> bool:
-        """Missing spread flag: True if readers may not know yet that this event has other shards than 0."""
+    def missing_level(self, event_id: str, shard: int) -> int:
+        """Level, a place in `FLAGS`, of which readers may not know yet that this event has it; 0 for none."""
+        level = next(number for number, shards in enumerate(LEVELS) if shard < shards)
         with self._lock:
-            return shard != 0 and event_id not in self._flagged
+            return level if level > self._flagged.get(event_id, 0) else 0
 
-    def mark_flagged(self, event_id: str) -> None:
-        """Record that the event's spread flag was written for readers."""
+    def mark_flagged(self, event_id: str, level: int) -> None:
+        """Record that the event's flag of a level was written for readers."""
         with self._lock:
-            self._flagged[event_id] = None
+            self._flagged[event_id] = max(level, self._flagged.get(event_id, 0))
             if len(self._flagged) > _REMEMBERED:
                 self._flagged.popitem(last=False)
+
+
+def shards_of(first: Mapping[str, object]) -> range:
+    """Shards that readers read beside shard 0, of which they have the document `first`.
+
+    >>> shards_of({"spread": True})
+    range(1, 8)
+    """
+    return range(1, max(shards for shards, flag in zip(LEVELS, FLAGS, strict=True) if not flag or first.get(flag)))
 
 
 def name_of(event_id: str, shard: int) -> str:

@@ -15,16 +15,19 @@ CHUNK: Final = 10_000
 """Interactions in a chunk: enough to combine writes of a user and of an event, few enough to repeat after a crash."""
 
 
-def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now: datetime) -> Written:
+def load_interactions(
+    documents: Documents, chunk: Sequence[Interaction], *, now: datetime, began: datetime | None = None
+) -> Written:
     """Bulk load of a chunk of interactions with the histories and counts that follow from them.
 
     What is stored already changes nothing, nor what a later state of the same target supersedes, in the store or in the
     chunk. Of a type that counts daily, the earliest row of a day stays, unless a client's is stored: so the order of
-    rows and chunks has no effect, and any of them may be repeated. Users whose data is erased at
-    the same time are left out.
+    rows and chunks has no effect, and any of them may be repeated. Users whose data is erased since
+    `began`, the start of the load, are left out; None is for a load of this chunk alone.
     """
     upgrade(documents, now=now)
-    erased = documents.personal.forgotten(now)
+    since = began or now
+    erased = documents.personal.forgotten(since)
     kept = [entry for entry in chunk if erased.at(entry.user_id) is None]
     rows = [replace(renamed(entry), origin=Origin.LOAD) for entry in kept]
     wanted = _without_former(documents, last_words(rows))
@@ -41,14 +44,14 @@ def load_interactions(documents: Documents, chunk: Sequence[Interaction], *, now
     ]
     if differing:
         documents.users.remember(list(documents.interactions.get(differing).values()))
-    _erase_again(documents, {entry.user_id for entry in wanted.values()}, now)
+    _erase_again(documents, {entry.user_id for entry in wanted.values()}, since, now)
     n_new = results.count(Appended.NEW)
     return Written(n_new, len(chunk) - n_new)
 
 
-def _erase_again(documents: Documents, user_ids: Iterable[str], now: datetime) -> None:
-    """Erasure of what was loaded of users who were erased in the meantime."""
-    erased = documents.personal.forgotten(now)
+def _erase_again(documents: Documents, user_ids: Iterable[str], since: datetime, now: datetime) -> None:
+    """Erasure of what was loaded of users who were erased in the meantime, from `since` on."""
+    erased = documents.personal.forgotten(since)
     for user_id in user_ids:
         if erased.at(user_id) is not None:
             documents.personal.erase(user_id, now=now)

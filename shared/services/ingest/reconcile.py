@@ -69,14 +69,20 @@ class _Batch:
 
 
 def reconcile(
-    documents: Documents, *, now: datetime, has_friends: bool = False, keep: Keep = _nothing
+    documents: Documents,
+    *,
+    now: datetime,
+    has_friends: bool = False,
+    keep: Keep = _nothing,
+    clock: Callable[[], datetime] | None = None,
 ) -> Reconciliation:
     """Reconciliation of all slots since the last run that are at least `SETTLED_AFTER` old.
 
     States are put again, which changes nothing where they are counted. Repeating interactions are counted in steps that
     move the bookmark in the same commit, so a run that is killed anywhere, or overtaken by another one, counts nothing
     twice. With `has_friends`, plans are shared with mutual friends; `keep` stores what else is kept of what was read.
-    Raises `Conflict` when another run has begun.
+    `clock` gives the stamps of counts, since instances look for changes of the latest minutes only, and a run may take
+    longer; None for `now`. Raises `Conflict` when another run has begun.
     """
     upgraded = upgrade(documents, now=now)
     # Claimed before anything is read that the run depends on.
@@ -84,7 +90,9 @@ def reconcile(
     report = Reconciliation(until=fence.progress.at or _BEGINNING, upgraded=upgraded)
     end = slot_of(now - SETTLED_AFTER)
     for batch in _batches(documents, fence.progress, end):
-        fence, report = _settle(documents, batch, fence, report, now, has_friends=has_friends, keep=keep)
+        fence, report = _settle(
+            documents, batch, fence, report, clock or (lambda: now), has_friends=has_friends, keep=keep
+        )
     return report
 
 
@@ -123,7 +131,7 @@ def _settle(
     batch: _Batch,
     fence: Fence,
     report: Reconciliation,
-    now: datetime,
+    clock: Callable[[], datetime],
     *,
     has_friends: bool,
     keep: Keep,
@@ -132,19 +140,19 @@ def _settle(
     states = [entry for entry in entries if not entry.type.meaning.repeats]
     repeating = [entry for entry in entries if entry.type.meaning.repeats]
     recorded = [recorded_time(entry) for entry in entries]
-    since = min([*recorded, *(entry.occurred_at - _DAY for entry in repeating)], default=now)
+    since = min([*recorded, *(entry.occurred_at - _DAY for entry in repeating)], default=clock())
     forgotten = documents.personal.forgotten(since) if entries else Erasures()
     # An app may write while its user is erased.
     late = [state for state in states if forgotten.cover(state.user_id, state.recorded_at)]
     if late:
-        documents.personal.erase_late(late, now=now)
+        documents.personal.erase_late(late, now=clock())
     lost = _put_missing(
-        documents, [state for state in states if not forgotten.cover(state.user_id, state.recorded_at)], now
+        documents, [state for state in states if not forgotten.cover(state.user_id, state.recorded_at)], clock
     )
     if has_friends:
         # Histories are complete by now.
         share_states(documents, states)
-    remembered = _remember(documents, repeating, forgotten, now)
+    remembered = _remember(documents, repeating, forgotten, clock)
     # Histories are complete by now, and the bookmark has not moved.
     keep(entries, forgotten)
     counts = tally(repeating, forgotten)
@@ -153,8 +161,8 @@ def _settle(
     began, ordered = fence.progress.at, iter(todo.items())
     while step := dict(islice(ordered, MAX_SETTLED)):
         progress = Progress(began, batch.until, after=max(step))
-        fence = documents.counters.settle(step, fence, progress, now=now)
-    fence = documents.counters.settle({}, fence, Progress(batch.until), now=now)
+        fence = documents.counters.settle(step, fence, progress, now=clock())
+    fence = documents.counters.settle({}, fence, Progress(batch.until), now=clock())
     return fence, replace(
         report,
         until=batch.until,
@@ -167,7 +175,7 @@ def _settle(
     )
 
 
-def _put_missing(documents: Documents, states: Sequence[Interaction], now: datetime) -> int:
+def _put_missing(documents: Documents, states: Sequence[Interaction], clock: Callable[[], datetime]) -> int:
     """Recording of the states whose register does not hold them; returns the number of those that counted."""
     registers = documents.counters.registers(states) if states else {}
     # Histories are read for repeating interactions anyway; states alone make them longer seldom enough.
@@ -176,18 +184,20 @@ def _put_missing(documents: Documents, states: Sequence[Interaction], now: datet
     for state in states:
         register = registers.get(state.expected_id())
         if register is None or register.is_older_than(state):
-            done = documents.counters.put(state, contribution(state), now=now)
+            done = documents.counters.put(state, contribution(state), now=clock())
             lost += done is Recorded.NEW and not state.has_former_id()
     return lost
 
 
-def _remember(documents: Documents, repeating: Sequence[Interaction], forgotten: Erasures, now: datetime) -> int:
+def _remember(
+    documents: Documents, repeating: Sequence[Interaction], forgotten: Erasures, clock: Callable[[], datetime]
+) -> int:
     missing = documents.users.trim_histories(repeating)
     for interaction in missing:
         # Not merged in bulk, since a user may have been forgotten after the documents were read.
-        documents.counters.remember(interaction, now=now)
+        documents.counters.remember(interaction, now=clock())
     for interaction in repeating:
         # An app may write while its user is erased; the trigger does not look at what no history keeps.
         if not interaction.is_remembered() and forgotten.cover(interaction.user_id, interaction.recorded_at):
-            documents.counters.remember(interaction, now=now)
+            documents.counters.remember(interaction, now=clock())
     return len(missing)

@@ -139,6 +139,12 @@ def test_rows_of_a_user_whose_data_is_erased_are_left_out(store: Documents) -> N
     assert load_interactions(store, ROWS, now=NOW + 2 * MINUTE).loaded == len(ROWS)
 
 
+def test_rows_of_a_user_who_was_erased_since_the_load_began_are_left_out_of_later_chunks(store: Documents) -> None:
+    forget(store.personal, user_id="u", now=NOW + MINUTE)
+    assert load_interactions(store, ROWS, now=NOW + 2 * MINUTE, began=NOW).loaded == 0
+    assert _is_gone(store)
+
+
 @pytest.mark.parametrize("port", ["personal.forgotten", "users.remember", "counters.load"])
 def test_of_a_user_who_is_erased_during_a_load_nothing_stays(store: Documents, port: str) -> None:
     port_name, method = port.split(".")
