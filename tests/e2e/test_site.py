@@ -154,7 +154,7 @@ def test_filters_and_the_page_of_an_event(site: Site) -> None:
     loaded(page)
     assert page.locator("#similar .card").count() > 2
     page.goto(f"{site.url}/event.html?id=none")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such event")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This event is gone")
     page.route("**/demo/events*", lambda route: route.fulfill(json={"detail": "the store rests"}, status=503))
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This event could not be loaded")

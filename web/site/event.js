@@ -60,7 +60,8 @@ if (event) {
 } else if (failure) {
   byId("event").append(failedPart(el("h1", {}, "This event could not be loaded"), failure, () => location.reload()));
 } else {
-  byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));
+  document.title = "This event is gone: Marquee";
+  byId("event").append(el("h1", {}, "This event is gone"), el("p", {}, "It was taken back, or never was. ", el("a", { href: "./" }, "See what is on.")));
 }
 byId("main").setAttribute("aria-busy", "false");
 
