@@ -1,10 +1,14 @@
 import * as backend from "../backend.js";
 import { pressed } from "./busy.js";
 import { byId, el, icon } from "./dom.js";
+import { noteFailure } from "./failure.js";
 import { openInterests } from "./interests.js";
 import { guarded, notify, notifyFailed } from "./notice.js";
-import { account, choices, leftToSay, signIn, signOut } from "./session.js";
+import { account, choices, leftToSay, marquee, signIn, signOut } from "./session.js";
 import { sentence } from "./wording.js";
+
+/** The demo's own part of the page, once it is there; a deployment has none. The page does not wait for it. */
+export const decorated = backend.decorate?.(marquee).catch(noteFailure);
 
 const NONE = { interests: [], place: null };
 
@@ -30,6 +34,5 @@ export async function frame() {
   const left = leftToSay();
   if (left) notify(left.text, { detail: left.detail });
   else if (failure) notifyFailed(failure, () => location.reload());
-  await backend.decorate?.();
   return chosen;
 }
