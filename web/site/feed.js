@@ -17,6 +17,8 @@ const ROW = 8;
 const RADIUS_KM = 5;
 const MAX_BECAUSE = 2;
 let chosen = await frame();
+greet();
+byId("filters").classList.remove("pending");
 /** Rows that the page shows. */
 let latest = [];
 

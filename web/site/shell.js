@@ -20,12 +20,14 @@ export async function frame() {
     return NONE;
   });
   const place = sentence(chosen.place?.name ?? "anywhere");
-  byId("nav").append(
+  byId("interests").replaceWith(
     el(
       "button",
       { type: "button", class: "bare wide", id: "interests", onclick: pressed("", openInterests) },
       icon("place"), el("span", {}, el("span", { class: "quietly" }, "Interests and place: "), place),
     ),
+  );
+  byId("enter").replaceWith(
     account
       ? el("button", { type: "button", class: "bare wide", id: "leave", onclick: pressed("Signing out…", guarded(signOut)), "aria-label": `Sign out ${account.name}` }, "Sign out")
       : el("button", { type: "button", class: "main", id: "enter", onclick: pressed("Signing in…", guarded(() => signIn())) }, "Sign in"),
