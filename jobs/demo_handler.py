@@ -1,6 +1,6 @@
 """HTTP/1.1 request handler of the demo's server, whose connections stay open as those of Hosting do."""
 
-from typing import Final
+from typing import Any, Final
 
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Response
@@ -19,6 +19,11 @@ class PatientHandler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     timeout = 10.0
+
+    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002  # named by Werkzeug
+        """Log of errors; a client that has nothing more to ask is none."""
+        if not any(isinstance(value, TimeoutError) for value in args):
+            super().log_error(format, *args)
 
     def run_wsgi(self) -> None:
         """Answer of the app; closes the connection after a request with a body."""
