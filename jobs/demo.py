@@ -43,7 +43,7 @@ from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings, given_settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
-_SCRIPTS: Final = b'src="site/'
+_SCRIPTS: Final = b'type="module" src="site/'
 """Part of each page of the site, and of no other page in `web/`."""
 _STAGE: Final = b'<link rel="stylesheet" href="demo/demo.css">'
 _MAX_PORT: Final = 65_535
