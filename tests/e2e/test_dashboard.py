@@ -209,7 +209,7 @@ def test_a_dashboard_that_cannot_start_says_why_and_what_to_do(site: Site, fault
         expect(control).to_have_text(button)
         page.unroute("**/api/v1/**")
         control.click()
-        expect(page.locator("#rules-body .columns")).to_be_visible()
+        expect(page.locator("#rules-body .columns")).to_be_visible(timeout=60_000)
         expect(page.locator("#gate")).to_be_hidden()
         expect(page.locator("#main")).to_be_focused()
 
@@ -237,7 +237,7 @@ def test_a_dashboard_whose_modules_do_not_come_says_so(site: Site, module: str) 
         expect(page.locator("#failure")).to_contain_text("This page could not be loaded")
         page.unroute(f"**/{module}")
     page.locator("#failure").get_by_role("button", name="Try again").click()
-    expect(page.locator("#rules-body .columns")).to_be_visible()
+    expect(page.locator("#rules-body .columns")).to_be_visible(timeout=60_000)
     expect(page.locator("#failure")).to_have_count(0)
 
 
