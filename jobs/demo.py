@@ -18,7 +18,7 @@ from typing import Final
 import click
 from cloudevents.http import CloudEvent
 from flask import Flask, Request, Response, request, send_from_directory
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import make_server
 
 from functions import wiring
 from functions.api import api
@@ -27,6 +27,7 @@ from functions.monitor import monitor
 from jobs import outcome
 from jobs.commandline import Job, run
 from jobs.console import Console
+from jobs.demo_handler import PatientHandler
 from jobs.demo_routes import Town, demo_routes, generated_town
 from jobs.load import load_folder
 from jobs.options import ReadingOptions, reading_help, reading_options
@@ -41,7 +42,7 @@ from shared.services.training.retrain import Plan, retrain
 from shared.settings import Settings, given_settings
 
 _WEB: Final = Path(__file__).parent.parent / "web"
-_SCRIPTS: Final = b'src="site/'
+_SCRIPTS: Final = b'type="module" src="site/'
 """Part of each page of the site, and of no other page in `web/`."""
 _STAGE: Final = b'<link rel="stylesheet" href="demo/demo.css">'
 _MAX_PORT: Final = 65_535
@@ -98,12 +99,6 @@ def refusal(asked: Request) -> str | None:
     if asked.headers.get("Sec-Fetch-Site", "none") not in _OWN_SITES and not is_visit:
         return "expected a request of the demo's own page"
     return None
-
-
-class PatientHandler(WSGIRequestHandler):
-    """Request handler of the demo's server: a client that sends nothing for `timeout` seconds is left."""
-
-    timeout = 10.0
 
 
 def make_app(wired: wiring.Services, town: Town | None = None) -> Flask:

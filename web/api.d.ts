@@ -199,7 +199,7 @@ export interface paths {
         put?: never;
         /**
          * Recommendations for a user as they are, and as they would be by other business rules.
-         * @description Both lists are made of the same events and scores. Nothing is stored, and neither list counts in the figures.
+         * @description Both lists are made of the same events and scores. Rules that could not be stored are refused as there. Nothing is stored, and neither list counts in the figures.
          */
         post: operations["previewRules"];
         delete?: never;

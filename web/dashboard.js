@@ -4,10 +4,12 @@ import { readable } from "./dashboard/figures.js";
 import { alerts, breakdown, history, oddFields, tiles, trend } from "./dashboard/overview.js";
 import { deadLetters, forecast, models, runs } from "./dashboard/records.js";
 import { editor } from "./dashboard/rules.js";
-import { blank, filled } from "./dashboard/view.js";
+import { blank, filled, isOfAccount } from "./dashboard/view.js";
 import { Marquee } from "./marquee.js";
 import { pressed } from "./site/busy.js";
 import { byId, el } from "./site/dom.js";
+import { explained } from "./site/failure.js";
+import { guarded } from "./site/notice.js";
 
 const DAY_MS = 86_400_000;
 const RUNS = 14;
@@ -25,7 +27,7 @@ async function loadReports() {
   const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
   const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports.map(readable); });
   const drawn = (id, draw) => filled(id, () => loaded, () => draw(), loadReports);
-  await Promise.all([
+  return Promise.all([
     drawn("alert-state", () => alerts(reports)),
     drawn("tiles", () => tiles(reports)),
     drawn("trend-body", drawTrend),
@@ -58,7 +60,7 @@ async function loadExperiments() {
     await loadExperiments();
   };
   const all = async () => Promise.all((await marquee.call("/experiments")).experiments.slice(0, EXPERIMENTS).map(analysed));
-  await filled("experiments-body", all, (found) => experiments(found, { put }));
+  return filled("experiments-body", all, (found) => experiments(found, { put }));
 }
 
 const calls = {
@@ -68,12 +70,10 @@ const calls = {
 
 const loadRules = () => filled("rules-body", () => marquee.rules(), (found) => editor(found, calls));
 
-/** Loads all but the rules, which somebody may be editing. */
+/** Loads all but the rules, which somebody may be editing. Where nothing could be loaded, says so once. */
 async function load(...others) {
-  byId("gate").hidden = true;
-  byId("page").hidden = false;
   try {
-    await Promise.all([
+    const errors = await Promise.all([
       ...others.map((other) => other()),
       loadReports(),
       loadModels(),
@@ -81,21 +81,40 @@ async function load(...others) {
       filled("runs-body", () => marquee.call(`/runs?limit=${RUNS}`), (found) => runs(found.runs)),
       filled("letters-body", () => marquee.call(`/dead-letters?limit=${LETTERS}`), (found) => deadLetters(found.dead_letters, reports.at(-1))),
     ]);
+    if (errors.flat().every(Boolean)) close(errors.flat()[0]);
+    else open();
   } catch (error) {
     close(error);
   }
 }
 
-/** Page of somebody who may not look at the dashboard. */
+/** Shows the dashboard; the keyboard's focus goes there from what stood in its place. */
+function open() {
+  const hadFocus = byId("gate").contains(document.activeElement);
+  byId("gate").hidden = true;
+  byId("page").hidden = false;
+  if (hadFocus) byId("main").focus({ preventScroll: true });
+}
+
+/** Shows in place of the dashboard why it cannot be shown, and what to do. */
 function close(error) {
+  const hadFocus = byId("gate").contains(document.activeElement);
+  const enter = ["Sign in", "Signing in…", guarded(async () => { if (await backend.signIn()) await show(); })];
+  const again = ["Try again", "Trying again…", show];
+  const { text, detail } = explained(error);
+  const [title, advice, [words, doing, work]] = error.status === 403
+    ? ["This account is not an admin's.", "The dashboard is for accounts with the claim admin: true. Somebody who may set claims of your Firebase project can give it to you.", enter]
+    : isOfAccount(error)
+      ? ["Sign in to see the dashboard.", "It is for admins.", enter]
+      : ["The dashboard could not be loaded.", `${text} ${detail} (${error.message})`, again];
+  const button = el("button", { type: "button", class: "main", onclick: pressed(doing, work) }, words);
+  const told = blank(title, advice);
+  told.append(button);
   byId("page").hidden = true;
+  byId("gate").replaceChildren(told);
   byId("gate").hidden = false;
-  const enter = el("button", { type: "button", class: "main", onclick: pressed("Signing in…", async () => { if (await backend.signIn()) await show(); }) }, "Sign in");
-  const text = error.status === 403
-    ? blank("This account is not an admin's.", "The dashboard is for accounts with the claim admin: true. Somebody who may set claims of your Firebase project can give it to you.")
-    : blank("Sign in to see the dashboard.", "It is for admins.");
-  text.append(enter);
-  byId("gate").replaceChildren(text);
+  byId("spoken").textContent = `${title} ${advice}`;
+  if (hadFocus) button.focus();
 }
 
 async function show() {
@@ -125,3 +144,4 @@ byId("refresh").addEventListener("click", pressed("Refreshing…", async () => {
   byId("spoken").textContent = "Loaded anew.";
 }));
 await show();
+byId("main").setAttribute("aria-busy", "false");

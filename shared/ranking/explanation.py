@@ -37,8 +37,9 @@ _NEAR_KM: Final = 10.0
 def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, now: datetime) -> list[Explanation]:
     """Source and reasons of each of a user's listed events.
 
-    The reason is the history entry or profile attribute without which the score would fall most. Where no entry or
-    attribute raises the score, the source is `popularity` or, for events without popularity, `soonest`.
+    The reason is the history entry or profile attribute without which the score would fall most; an entry about the
+    event itself is none. Where no entry or attribute raises the score, the source is `popularity` or, for events
+    without popularity, `soonest`.
 
     Parameters
     ----------
@@ -86,6 +87,8 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
         return [(None, None)] * len(listed)
     personal = np.sum(list(personal_scores.values()), axis=0)
     losses = personal[0] - personal[1:]
+    # An event that was looked at or saved may be listed again; that is no reason to like it.
+    losses[: len(entries)][histories.event_rows[entries][:, None] == listed.rows] = -np.inf
     largest = losses.argmax(axis=0)
     has_cause = (personal[0] > 0) & (losses[largest, np.arange(len(listed))] > _MIN_LOSS)
     sources, top_source = list(personal_scores), np.argmax([scores[0] for scores in personal_scores.values()], axis=0)

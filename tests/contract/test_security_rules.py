@@ -524,6 +524,34 @@ def test_lists_of_events_ask_for_published_ones(host: str, project: str) -> None
     assert visitor.get("events", "c").status_code == 200
 
 
+def test_a_site_reads_a_published_event_and_is_not_refused_one_that_is_hidden_or_not_there(
+    host: str, project: str
+) -> None:
+    admin, visitor = client(host, project, "root", admin=True), client(host, project, "")
+    for key, status in (("a", "published"), ("b", "hidden")):
+        assert admin.create("events", key, {"title": key, "status": status}).status_code == 200
+
+    def read(key: str) -> tuple[int, list[str]]:
+        name, published = {"referenceValue": visitor.name("events", key)}, {"stringValue": "published"}
+        conditions: list[tuple[str, str, dict[str, str]]] = [
+            ("status", "EQUAL", published),
+            ("__name__", "GREATER_THAN_OR_EQUAL", name),
+            ("__name__", "LESS_THAN_OR_EQUAL", name),
+        ]
+        filters = [
+            {"fieldFilter": {"field": {"fieldPath": field}, "op": operator, "value": value}}
+            for field, operator, value in conditions
+        ]
+        query = {"from": [{"collectionId": "events"}], "where": {"compositeFilter": {"op": "AND", "filters": filters}}}
+        answer = visitor.post("runQuery", {"structuredQuery": query})
+        return answer.status_code, [row["document"]["name"] for row in answer.json() if "document" in row]
+
+    assert read("a") == (200, [visitor.name("events", "a")])
+    for key in ("b", "none"):
+        assert visitor.get("events", key).status_code == 403
+        assert read(key) == (200, [])
+
+
 def test_the_tables_cover_enough_cases() -> None:
     assert len(ALLOWED) + len(DENIED) >= 60
     assert len({why for why, _ in ALLOWED + DENIED}) == len(ALLOWED + DENIED)

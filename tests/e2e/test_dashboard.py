@@ -177,6 +177,70 @@ def test_what_cannot_be_loaded_and_what_is_not_there_is_said(site: Site) -> None
     site.problems[:] = [problem for problem in site.problems if "409" not in problem]
 
 
+@pytest.mark.parametrize(
+    ("fault", "told", "button"),
+    [
+        ("offline", "There is no connection.", "Try again"),
+        ("503", "The service does not answer at the moment.", "Try again"),
+        ("401", "Sign in to see the dashboard.", "Sign in"),
+        ("403", "This account is not an admin's.", "Sign in"),
+    ],
+)
+def test_a_dashboard_that_cannot_start_says_why_and_what_to_do(site: Site, fault: str, told: str, button: str) -> None:
+    page = site.browser.new_context().new_page()
+
+    def fail(route: Route) -> None:
+        if fault == "offline":
+            route.abort()
+        else:
+            _answered(route, {"detail": "refused", "status": int(fault)}, int(fault))
+
+    page.route("**/api/v1/**", fail)
+    page.goto(f"{site.url}/{PAGE}")
+    expect(page.locator("#gate")).to_contain_text(told, timeout=60_000)
+    loaded(page)
+    assert page.locator("#spoken").inner_text().startswith(page.locator("#gate strong").inner_text())
+    expect(page.locator("#page")).to_be_hidden()
+    control = page.locator("#gate").get_by_role("button")
+    expect(control).to_have_text(button)
+    if button == "Try again":
+        control.click()
+        expect(control).to_be_focused()
+        expect(control).to_have_text(button)
+        page.unroute("**/api/v1/**")
+        control.click()
+        expect(page.locator("#rules-body .columns")).to_be_visible(timeout=60_000)
+        expect(page.locator("#gate")).to_be_hidden()
+        expect(page.locator("#main")).to_be_focused()
+
+
+_UNCONFIGURED: Final = (
+    "export const account = await Promise.reject(new Error('no project')); export const idToken = null;"
+)
+
+
+@pytest.mark.parametrize(
+    "module", ["dashboard/chart.js", "vendor/uplot.js", "marquee.js", "dashboard.js", "backend.js"]
+)
+def test_a_dashboard_whose_modules_do_not_come_says_so(site: Site, module: str) -> None:
+    page = site.browser.new_context().new_page()
+    page.route(f"**/{module}", lambda route: route.abort())
+    page.goto(f"{site.url}/{PAGE}")
+    expect(page.locator("#failure")).to_contain_text("This page could not be loaded")
+    expect(page.locator("#page")).to_be_hidden()
+    page.unroute(f"**/{module}")
+    if module == "backend.js":
+        # It comes, and cannot begin.
+        script = {"content_type": "text/javascript", "body": _UNCONFIGURED}
+        page.route(f"**/{module}", lambda route: route.fulfill(**script))
+        page.reload()
+        expect(page.locator("#failure")).to_contain_text("This page could not be loaded")
+        page.unroute(f"**/{module}")
+    page.locator("#failure").get_by_role("button", name="Try again").click()
+    expect(page.locator("#rules-body .columns")).to_be_visible(timeout=60_000)
+    expect(page.locator("#failure")).to_have_count(0)
+
+
 def test_actions_are_under_way_until_they_are_over_and_keep_the_focus(site: Site) -> None:
     page = opened(site)
     page.route("**/api/v1/models/*", lambda route: _answered(route, {"detail": "the store rests"}, 409))

@@ -177,9 +177,10 @@ def test_an_event_with_odd_fields_has_its_page(visit: Visit) -> None:
         expect(visit.page.locator("#event h1")).to_be_visible()
         expect(visit.page.locator("#event [data-type=booking]")).to_be_visible()
     expect(visit.page.locator("#event h1")).to_have_text(event)
-    for nothing in ("", "a/b", "__x__"):
+    change_event(visit.suite, event, {"status": {"stringValue": "hidden"}})
+    for nothing in ("", "a/b", "__x__", "never-was", event):
         visit.open(f"event.html?id={nothing}")
-        expect(visit.page.get_by_role("heading", level=1)).to_have_text("There is no such event")
+        expect(visit.page.get_by_role("heading", level=1)).to_have_text("This event is gone")
 
 
 def test_what_is_done_without_a_connection_is_stored_once_it_is_back(visit: Visit) -> None:

@@ -154,7 +154,7 @@ def test_filters_and_the_page_of_an_event(site: Site) -> None:
     loaded(page)
     assert page.locator("#similar .card").count() > 2
     page.goto(f"{site.url}/event.html?id=none")
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such event")
+    expect(page.get_by_role("heading", level=1)).to_have_text("This event is gone")
     page.route("**/demo/events*", lambda route: route.fulfill(json={"detail": "the store rests"}, status=503))
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This event could not be loaded")
@@ -486,6 +486,30 @@ def test_odd_fields_of_documents_are_left_out_and_break_no_page(site: Site) -> N
     assert [profile["interests"] for profile in profiles] == [[], [], [], ["Music"], []]
     assert all(profile["location"] is None and profile["profiling"] for profile in profiles)
     assert whole == {"interests": [], "location": {"lat": 0, "lng": 0}, "profiling": False}
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"starts_at": "2020-05-01T18:00:00Z", "ends_at": "2020-05-01T20:00:00Z"}, "This event is over."),
+        ({"starts_at": "2020-05-01T18:00:00Z", "ends_at": None}, "This event is over."),
+        ({"status": "cancelled"}, "This event is cancelled."),
+        ({"status": "sold_out"}, "This event is sold out."),
+    ],
+)
+def test_nobody_books_an_event_that_takes_nobody(site: Site, change: dict[str, str | None], told: str) -> None:
+    page = site.visit()
+    open_event = {"event_id": "e", "title": "Jazz Night", "starts_at": "2199-05-01T18:00:00Z", "status": "published"}
+    for event, buttons in ((open_event, 1), ({**open_event, **change}, 0)):
+        page.route("**/demo/events*", lambda route, _request, event=event: route.fulfill(json=[event]))
+        page.goto(f"{site.url}/event.html?id=e")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Jazz Night")
+        expect(
+            page.locator("#event").get_by_role("button", name=re.compile("^(Book|Cancel the booking)"))
+        ).to_have_count(buttons)
+        loaded(page)
+    expect(page.locator("#event .till")).to_contain_text(told)
+    forgiven(site, page, "404")
 
 
 @pytest.mark.parametrize("path", ["", "event.html?id=event_1", "mine.html"])

@@ -356,17 +356,25 @@ def test_invalid_rules_are_refused_by_field(client: FlaskClient) -> None:
         assert (response.status_code, response.get_json(force=True)["field"]) == (400, field)
 
 
-def test_a_rule_that_is_over_is_refused_unless_it_is_stored(client: FlaskClient, clock: Clock) -> None:
+def test_a_rule_whose_time_never_comes_is_refused_unless_it_is_stored(trained: FlaskClient, clock: Clock) -> None:
     ends = (clock.now + timedelta(seconds=1)).isoformat()
     boosted = {"boosted_events": [{"event_id": "jazz_1", "strength": 2.0, "ends_at": ends}]}
-    stored = client.put(f"{API}/rules", json=boosted).get_json()
+    stored = trained.put(f"{API}/rules", json=boosted).get_json()
     clock.forward()
-    kept = client.put(f"{API}/rules", json={**stored, "max_per_organizer": 3})
-    assert (kept.status_code, client.get(f"{API}/rules").get_json()) == (200, {**stored, "max_per_organizer": 3})
-    for kind in ("pinned", "boosted_events"):
-        response = client.put(f"{API}/rules", json={kind: [{"event_id": "jazz_2", "ends_at": ends}]})
-        assert (response.status_code, response.get_json(force=True)["field"]) == (400, "ends_at")
-    assert client.get(f"{API}/rules").get_json()["boosted_events"] == stored["boosted_events"]
+    changed = {**stored, "max_per_organizer": 3}
+    assert trained.post(f"{API}/rules:preview", json={"rules": changed}).status_code == 200
+    kept = trained.put(f"{API}/rules", json=changed)
+    assert (kept.status_code, trained.get(f"{API}/rules").get_json()) == (200, changed)
+    later = [(clock.now + timedelta(days=days)).isoformat() for days in (1, 2)]
+    for times in ({"ends_at": ends}, {"starts_at": later[1], "ends_at": later[0]}):
+        for kind in ("pinned", "boosted_events"):
+            rules = {kind: [{"event_id": "jazz_2", **times}]}
+            for response in (
+                trained.put(f"{API}/rules", json=rules),
+                trained.post(f"{API}/rules:preview", json={"rules": rules}),
+            ):
+                assert (response.status_code, response.get_json(force=True)["field"]) == (400, "ends_at")
+    assert trained.get(f"{API}/rules").get_json()["boosted_events"] == stored["boosted_events"]
 
 
 @pytest.mark.parametrize("dates", ["overlaps", "starts"])

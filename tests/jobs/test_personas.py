@@ -101,8 +101,9 @@ def test_a_declared_profile_keeps_what_it_does_not_name(client: FlaskClient) -> 
 
 def test_pages_of_the_site_have_the_stage_and_are_compressed_for_browsers(client: FlaskClient) -> None:
     local = {"Host": "localhost:8080"}
-    page = client.get("/", headers=local)
-    assert page.data.count(b"demo/demo.css") == 1
+    pages = {name: client.get(f"/{name}", headers=local) for name in ("", "event.html", "mine.html", "dashboard.html")}
+    assert [page.data.count(b"demo/demo.css") for page in pages.values()] == [1, 1, 1, 0]
+    page = pages[""]
     zipped = client.get("/", headers={**local, "Accept-Encoding": "gzip"})
     assert (zipped.content_encoding, gzip.decompress(zipped.data)) == ("gzip", page.data)
     known = {**local, "Accept-Encoding": "gzip", "If-None-Match": page.headers["ETag"]}

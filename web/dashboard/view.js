@@ -8,6 +8,9 @@ export function told(error) {
   return mayPass && error.code ? `${text} (${error.message})` : error.message;
 }
 
+/** Whether an error says that this account, or nobody who is not signed in, may look. */
+export const isOfAccount = ({ status, code }) => status === 401 || status === 403 || code === "token";
+
 /**
  * Way back of the keyboard's focus, from where it is now: to the same control, or when that is gone, to the one of the
  * same name in its section, or to the section's table or heading.
@@ -27,7 +30,10 @@ export function focusBack() {
   };
 }
 
-/** Part of the page that holds what was loaded: says that it loads, what it lacks, or why it failed, and tries `again`. */
+/**
+ * Part of the page that holds what was loaded: says that it loads, what it lacks, or why it failed, and tries `again`.
+ * Returns the error where it failed, and throws one that says who may not look.
+ */
 export async function filled(id, load, draw, again = () => filled(id, load, draw)) {
   const place = byId(id);
   const back = place.contains(document.activeElement) ? focusBack() : null;
@@ -36,13 +42,15 @@ export async function filled(id, load, draw, again = () => filled(id, load, draw
   try {
     const found = await load();
     place.replaceChildren(...[draw(found)].flat().filter(Boolean));
+    return null;
   } catch (error) {
-    if (error.status === 401 || error.status === 403) throw error;
+    if (isOfAccount(error)) throw error;
     place.replaceChildren(
       el("div", { class: "blank failed-part", role: "alert" },
         el("p", {}, el("strong", {}, "This could not be loaded. "), told(error)),
         el("button", { type: "button", onclick: pressed("Trying again…", again) }, "Try again")),
     );
+    return error;
   } finally {
     place.removeAttribute("aria-busy");
     back?.();

@@ -27,7 +27,13 @@ export async function signIn() {
 
 export const signOut = async () => lookAs(null);
 
-export async function decorate() {
+/** Adds the demo's own part to a page; calls of the API and failures until it is there are told to it then. */
+export async function decorate(marquee) {
+  const early = [];
+  let tell = (told) => early.push(told);
+  marquee.on("request", (call) => tell({ call }));
+  document.addEventListener("failed", ({ detail }) => tell({ error: detail }));
   const { decorate } = await import("./demo/stage.js");
-  return decorate();
+  tell = decorate();
+  early.forEach(tell);
 }

@@ -1,6 +1,5 @@
 import { byId, el } from "../site/dom.js";
 import { notify } from "../site/notice.js";
-import { marquee } from "../site/session.js";
 
 const SHOWN = 30;
 
@@ -37,19 +36,18 @@ function row(call) {
   );
 }
 
-/** Strip at the bottom of the page with the last calls of the API, their time, and a command that repeats each. */
+/**
+ * Strip at the bottom of the page with the last calls of the API, their time, and a command that repeats each. Returns a
+ * function that shows one more: `{ call }`, or `{ error }` for a failure that the page has explained.
+ */
 export function watchCalls() {
   const list = el("ol", {});
   const summary = el("summary", {}, el("span", {}, "API calls"), el("span", { class: "latest" }));
   document.body.append(el("aside", { class: "calls", "aria-label": "Calls of the API" }, el("details", {}, summary, list)));
-  const add = (entry) => {
-    list.prepend(entry);
+  return ({ call, error }) => {
+    const path = call && decodeURIComponent(call.path);
+    list.prepend(call ? row({ ...call, path }) : reason(error));
     while (list.children.length > SHOWN) list.lastChild.remove();
+    if (call) summary.lastChild.textContent = `${call.method} ${path.split("?")[0]} in ${Math.round(call.ms)} ms`;
   };
-  document.addEventListener("failed", ({ detail }) => add(reason(detail)));
-  marquee.on("request", (call) => {
-    const path = decodeURIComponent(call.path);
-    add(row({ ...call, path }));
-    summary.lastChild.textContent = `${call.method} ${path.split("?")[0]} in ${Math.round(call.ms)} ms`;
-  });
 }

@@ -65,7 +65,7 @@ export const personas = guarded(async () => {
   root.append(form);
   const chosen = form.querySelector(":checked");
   const cards = form.querySelector(".cards");
-  cards.scrollLeft = chosen.closest(".persona").offsetLeft - cards.clientWidth / 3;
+  if (account) cards.scrollLeft = chosen.closest(".persona").offsetLeft - cards.clientWidth / 3;
   if (kept(CHANGED, false, TAB)) chosen.focus({ preventScroll: true });
   keep(CHANGED, null, TAB);
 });

@@ -41,8 +41,12 @@ export function eventOf({ event_id, ...raw }) {
     price: numberOf(raw.price, 0, Number.MAX_VALUE),
     currency: textOf(raw.currency),
     image_url: addressOf(raw.image_url),
+    status: textOf(raw.status),
   };
 }
+
+/** Whether an event has ended, or has begun where its end is not known. */
+export const isOver = ({ starts_at, ends_at }, now = new Date()) => Date.parse(ends_at ?? starts_at) < now;
 
 /** Profile from a document: `interests`, `location` or null, and whether it may be used. */
 export function profileOf(raw) {

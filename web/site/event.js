@@ -1,7 +1,7 @@
 import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
 import { pressed } from "./busy.js";
 import { actions, listOf } from "./card.js";
-import { events } from "./documents.js";
+import { events, isOver } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
 import { explained, noteFailure } from "./failure.js";
 import { failedPart, guarded, notify } from "./notice.js";
@@ -25,12 +25,16 @@ const [event] = await events([eventId]).catch((error) => {
 });
 let isBooked = isKnown("booking", eventId);
 
+/** Why nobody can book the event any more, undefined where they can. */
+const closing = () => (isOver(event) ? "This event is over." : { cancelled: "This event is cancelled.", sold_out: "This event is sold out." }[event.status]);
+
 function detail() {
   const place = [event.city, event.category].filter(Boolean).join(" · ");
   const type = isBooked ? "cancel" : "booking";
   const book = el("button", { type: "button", class: "main", "data-type": type, onclick: pressed(DOING[type], () => act(type, event, from)) }, isBooked ? "Cancel the booking" : "Book");
   const others = actions(event, from);
-  others.querySelector("[data-type=booking]")?.replaceWith(book);
+  const closed = (!isBooked || isOver(event)) && closing();
+  others.querySelector("[data-type=booking]").replaceWith(closed ? el("p", {}, closed) : book);
   byId("event").replaceChildren(
     el("div", { class: "poster" }, picture(event)),
     el(
@@ -60,7 +64,8 @@ if (event) {
 } else if (failure) {
   byId("event").append(failedPart(el("h1", {}, "This event could not be loaded"), failure, () => location.reload()));
 } else {
-  byId("event").append(el("h1", {}, "There is no such event"), el("p", {}, "It may have been taken back. ", el("a", { href: "./" }, "See what is on.")));
+  document.title = "This event is gone: Marquee";
+  byId("event").append(el("h1", {}, "This event is gone"), el("p", {}, "It was taken back, or never was. ", el("a", { href: "./" }, "See what is on.")));
 }
 byId("main").setAttribute("aria-busy", "false");
 

@@ -6,7 +6,7 @@ import { categories } from "./interests.js";
 import { failedPart, notify } from "./notice.js";
 import { dropOthers, layRow } from "./rows.js";
 import { account, keepList, marquee } from "./session.js";
-import { frame } from "./shell.js";
+import { decorated, frame } from "./shell.js";
 import { isKnown } from "./states.js";
 import { counted, sentence } from "./wording.js";
 
@@ -17,6 +17,8 @@ const ROW = 8;
 const RADIUS_KM = 5;
 const MAX_BECAUSE = 2;
 let chosen = await frame();
+greet();
+byId("filters").classList.remove("pending");
 /** Rows that the page shows. */
 let latest = [];
 
@@ -130,19 +132,22 @@ async function refresh() {
   const root = byId("rows");
   root.setAttribute("aria-busy", "true");
   try {
-    const asked = isFiltered() ? null : askOthers();
     const first = await own();
     if (isOver()) return undefined;
     byId("failure")?.remove();
     // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
     first.items = first.items.filter(isOpen);
-    if (asked) keepList(first);
+    // Asked for only now, so that they do not hold up the first list.
+    const asked = isFiltered() || first.fallback ? null : askOthers();
+    if (!isFiltered()) keepList(first);
     greet();
     latest = [ownRow(first)];
     const changes = layRow(root, latest[0], 0);
     sayEmpty(!first.items.length);
+    await decorated;
+    if (isOver()) return undefined;
     document.dispatchEvent(new CustomEvent("shown", { detail: { list: first, conditions: conditions() } }));
-    if (asked && !first.fallback) latest.push(...(await otherRows(first, asked)));
+    if (asked) latest.push(...(await otherRows(first, asked)));
     if (isOver()) return undefined;
     dropOthers(root, latest);
     for (const [place, row] of latest.entries()) {
@@ -224,4 +229,5 @@ byId("rows").addEventListener("click", (event) => {
 async function offerCategories() {
   byId("category").append(...(await categories()).map((name) => el("option", { value: name }, name)));
 }
-await Promise.all([load(), orNothing(offerCategories())]);
+await load();
+await orNothing(offerCategories());

@@ -1,7 +1,7 @@
 import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
 import { during, isBusy, pressed } from "./busy.js";
 import { pageOf } from "./card.js";
-import { events, profile, statesOf } from "./documents.js";
+import { events, isOver, profile, statesOf } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
 import { explainIn, explained, noteFailure } from "./failure.js";
 import { failedPart, guarded, notify } from "./notice.js";
@@ -47,13 +47,11 @@ async function load() {
   const [booked, saved] = [allBooked.slice(0, MAX_SHOWN), allSaved.slice(0, MAX_SHOWN)];
   const known = new Map((await events([...new Set([...booked, ...saved])])).map((event) => [event.event_id, event]));
   const of = (ids) => ids.map((id) => known.get(id)).filter(Boolean);
-  const now = new Date().toISOString();
-  const isOver = (event) => (event.ends_at ?? event.starts_at ?? now) < now;
   const upcoming = of(booked).filter((event) => !isOver(event)).sort((a, b) => ((a.starts_at ?? "") < (b.starts_at ?? "") ? -1 : 1));
   byId("rows").replaceChildren(
     section("booked", "Booked", upcoming.map((event) => entry(event, "cancel")), "Nothing is booked. What you book stands here."),
     section("saved", "Saved", of(saved).filter((event) => !isOver(event)).map((event) => entry(event, "unsave")), "Nothing is saved. The heart of an event saves it."),
-    section("past", "Past", of(booked).filter(isOver).map((event) => entry(event)), "Nothing yet."),
+    section("past", "Past", of(booked).filter((event) => isOver(event)).map((event) => entry(event)), "Nothing yet."),
   );
 }
 

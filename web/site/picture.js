@@ -22,10 +22,34 @@ const STYLES = [
   [/community|social|volunteer|charity/i, [crowd], ["#40261a", "#99582a", "#dd8a4a", "#ffd9a0", "#6a994e"]],
 ];
 
+/** Pictures that were drawn, as addresses by their seeds: a card that is made anew has its picture at once. */
+const drawn = new Map();
+const seeds = new WeakMap();
+const seedOf = ({ category, event_id }) => `${category ?? ""}:${event_id}`;
+
+/** Draws pictures when they come near the view. A browser takes as long for one as for all words of its card. */
+const near = new IntersectionObserver((entries) => {
+  for (const { target } of entries.filter(({ isIntersecting }) => isIntersecting)) {
+    near.unobserve(target);
+    target.src = draw(seeds.get(target));
+  }
+}, { rootMargin: "50%" });
+
 /** Picture of an event: its own, or one that is drawn from its category and id. It only decorates. */
-export function picture({ image_url, category, event_id }, attributes = {}) {
-  const source = image_url || `data:image/svg+xml,${encodeURIComponent(drawing(category ?? "", event_id))}`;
-  return el("img", { src: source, alt: "", width: WIDTH, height: HEIGHT, decoding: "async", ...attributes });
+export function picture(event) {
+  const given = event.image_url || drawn.get(seedOf(event));
+  const image = el("img", { src: given, alt: "", width: WIDTH, height: HEIGHT, decoding: "async", loading: "lazy" });
+  if (!given) {
+    seeds.set(image, event);
+    near.observe(image);
+  }
+  return image;
+}
+
+function draw(event) {
+  const seed = seedOf(event);
+  if (!drawn.has(seed)) drawn.set(seed, `data:image/svg+xml,${encodeURIComponent(drawing(event.category ?? "", event.event_id))}`);
+  return drawn.get(seed);
 }
 
 function drawing(category, eventId) {

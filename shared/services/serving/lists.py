@@ -104,8 +104,12 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
 
 @with_fallback
 def preview(context: ServingContext, request: ListRequest, *, rules: Rules) -> tuple[Answer, Answer]:
-    """Recommended live events for a user by the business rules in force, and by other ones, of the same snapshot."""
+    """Recommended live events for a user by the business rules in force, and by other ones, of the same snapshot.
+
+    Raises `InvalidField` for rules that could not take the place of those in force, see `Rules.check_change`.
+    """
     view = context.view(request)
+    rules.check_change(view.snapshot.rules, view.now)
     live = view.model.live(view.now)
     scores = live.scores(view.viewer)
 

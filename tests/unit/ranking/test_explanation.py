@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from shared.entities import InteractionType, Profile
+from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.models.blend import Blend
 from shared.ranking import reasons
 from shared.ranking.cards import Cards
@@ -15,7 +15,7 @@ from shared.ranking.query import Viewer
 from shared.ranking.recommender import Recommender
 from shared.signals.registry import SIGNALS
 from shared.signals.users import SEGMENTS
-from tests.examples import NOW
+from tests.examples import DAY, NOW
 from tests.towers import fitted
 from tests.town import Town, town
 
@@ -28,19 +28,24 @@ def _recommender(data: Town, seed: int) -> Recommender:
     return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))), Cards.of((), data.catalog.events))
 
 
-def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, Profile]]:
+def _without_each(profile: Profile, data: Town) -> Iterator[tuple[str | None, str | None, Profile]]:
+    """Reason, event id of its entry and rest of the profile, for each entry and attribute that may be a reason."""
     for index, entry in enumerate(profile.history):
         variant = replace(profile, history=profile.history[:index] + profile.history[index + 1 :])
         if entry.type is InteractionType.FOLLOW:
             if data.catalog.organizers.row(entry.organizer_id) >= 0:
-                yield "you follow the organizer", variant
+                yield "you follow the organizer", None, variant
         elif (row := data.catalog.events.row(entry.event_id)) >= 0 and _is_positive(entry.type, entry.value):
             reason = reasons.because(entry.type, entry.event_id, data.catalog.title(row))
-            yield reason.text if reason else None, variant
+            yield reason.text if reason else None, entry.event_id, variant
     user = profile.user
-    yield "matches your interests", replace(profile, user=replace(user, preferred_tags=(), preferred_categories=()))
-    yield "a friend goes", replace(profile, user=replace(user, friends=()), friends_going=())
-    yield "near you", replace(profile, user=replace(user, location=None))
+    yield (
+        "matches your interests",
+        None,
+        replace(profile, user=replace(user, preferred_tags=(), preferred_categories=())),
+    )
+    yield "a friend goes", None, replace(profile, user=replace(user, friends=()), friends_going=())
+    yield "near you", None, replace(profile, user=replace(user, location=None))
 
 
 def _is_positive(kind: InteractionType, stars: float | None) -> bool:
@@ -58,10 +63,12 @@ def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most
         personal_scores = recommender.scorer.personal_scores(data.batch(profile))
         whole = np.sum([scores[0] for scores in personal_scores.values()], axis=0)
         causes, losses = list[str | None](), []
-        for cause, variant in _without_each(profile, data):
+        for cause, event_id, variant in _without_each(profile, data):
             causes.append(cause)
             remaining = recommender.scorer.personal_scores(data.batch(variant))
-            losses.append(whole - np.sum([scores[0] for scores in remaining.values()], axis=0))
+            loss = whole - np.sum([scores[0] for scores in remaining.values()], axis=0)
+            # An event is no reason for itself.
+            losses.append(np.where(rows == data.catalog.events.row(event_id), -np.inf, loss) if event_id else loss)
         viewer = Viewer.of(profile, data.catalog, NOW)
         explanations = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
         for column, (source, found) in enumerate(explanations):
@@ -75,3 +82,26 @@ def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most
             best = [cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4]
             assert {reason.text for reason in found} & set(best) or None in best
     assert explained > 100
+
+
+_NAMING = [kind for kind in InteractionType if reasons.because(kind, "e", "E")]
+
+
+@pytest.mark.parametrize("kind", _NAMING)
+def test_no_event_is_the_reason_for_itself(kind: InteractionType) -> None:
+    data = town(0)
+    recommender = _recommender(data, 0)
+    candidates = recommender.candidates(data.candidates.rows, NOW)
+    ids = data.catalog.events.ids(candidates.rows)
+    stars = 5.0 if kind is InteractionType.RATING else None
+    named = set[object]()
+    for event_id in ids[:8]:
+        history = tuple(HistoryEntry(kind, NOW - DAY, each, value=stars) for each in (event_id, ids[8]))
+        viewer = Viewer.of(Profile(User(user_id="u"), history), data.catalog, NOW)
+        explanations = explain(recommender.scorer, viewer, candidates, {}, NOW)
+        for listed, (_, found) in zip(ids, explanations, strict=True):
+            causes = {reason.parameters.get("event_id") for reason in found}
+            assert listed not in causes
+            named |= causes
+    # Each of them is one for other events.
+    assert {*ids[:9]} <= named
