@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
-from shared.models.scorer import TrainingInput
+from shared.models.scorer import Stages, TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
 from shared.signals.registry import RETIRED, SIGNALS
@@ -183,6 +183,21 @@ class Blend:
         self._add_personal(self.weights[segments], batch, dict.fromkeys(_SOURCES, personal))
         return self._of_events(batch.candidates)[segments] + personal.total()
 
+    def stages(self, batch: UserBatch) -> "Stages":
+        """Scores of one user in two stages."""
+        weights, of_events = self.weights[batch.segments()], self._of_events(batch.candidates)[batch.segments()[0]]
+        listed = ScoreSum(batch)
+        self._add_personal(weights, batch, dict.fromkeys(_SOURCES, listed), by_vectors=False)
+
+        def at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
+            part = UserBatch(batch.histories, batch.candidates.part(columns))
+            rest = ScoreSum(part)
+            self._add_personal(weights, part, dict.fromkeys(_SOURCES, rest), by_vectors=True)
+            scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0] + rest.total()[0]
+            return scores
+
+        return Stages(of_events + listed.estimate()[0], at)
+
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""
         own = self.weights[np.repeat(batch.segments()[:1], len(batch))]
@@ -268,14 +283,26 @@ class Blend:
             cached[signal.name] = signal.for_known(self._params(signal), candidates.known)
         return cached[signal.name]
 
-    def _add_personal(self, weights: NDArray[np.float32], batch: UserBatch, sums: Mapping[str, ScoreSum]) -> None:
-        """Addition of the weighted terms of the user signals to the sum of their source; `weights` has shape (b, F)."""
+    def _add_personal(
+        self,
+        weights: NDArray[np.float32],
+        batch: UserBatch,
+        sums: Mapping[str, ScoreSum],
+        *,
+        by_vectors: bool | None = None,
+    ) -> None:
+        """Addition of the weighted terms of the user signals to the sum of their source; `weights` has shape (b, F).
+
+        Parameters
+        ----------
+        by_vectors : only signals of which this is true or false; None for all.
+        """
         if batch.is_cold_start():
             return
         static, timed = self._cached(batch.candidates)
         for column in np.flatnonzero(weights.any(axis=0)).tolist():
             signal = SIGNALS[column]
-            if isinstance(signal, UserSignal):
+            if isinstance(signal, UserSignal) and by_vectors in (None, signal.by_vectors):
                 cached = (static if signal.is_timeless else timed).params
                 if signal.name not in cached:
                     params = self._of_known(signal, batch.candidates.static)
