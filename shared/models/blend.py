@@ -196,7 +196,7 @@ class Blend:
             scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0] + rest.total()[0]
             return scores
 
-        return Stages(of_events + listed.estimate()[0], at)
+        return Stages(listed.estimate(of_events), at)
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""

@@ -38,11 +38,6 @@ class Postings:
         """Inverted index of these groups and those that `Groups.moved` has added."""
         return type(self)(self.first, self.n_first, _lists(bag, contents, self.n_first))
 
-    def lengths(self, names: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Number of groups that have each of the names, int64 of shape (k,)."""
-        first, later = (part.starts[names + 1] - part.starts[names] for part in (self.first, self.later))
-        return first + later
-
     def of_names(self, names: NDArray[np.int64]) -> list[Lists]:
         """Lists of the names, int64 of shape (k,): parts of a ragged array of k rows, each with groups of its own."""
         parts = [self.first, self.later] if len(self.later.values[0]) else [self.first]

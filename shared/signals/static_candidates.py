@@ -13,6 +13,7 @@ from shared.arrays.sparse import Sparse, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
 from shared.catalog.meaning import BAG
+from shared.signals.estimates import Joint, NameLists, Places
 from shared.signals.groups import Groups, Values
 from shared.signals.meanings import Meanings
 from shared.signals.postings import Postings
@@ -73,13 +74,16 @@ class StaticCandidates:
         ascending in each.
     contents : by bag, groups of candidates with the same content.
     postings : by bag, inverted index of the groups of `contents`.
+    listed : by bag, inverted index of single candidates.
     """
 
     def __init__(self, catalog: Catalog, rows: NDArray[np.integer]) -> None:
+
         # No function below refers to this object, so that it is freed with its last reference, not by the collector.
         def candidates_of(field: str) -> Ragged[NDArray[np.int64]]:
-            known = np.flatnonzero(values[field].of_candidates >= 0)
-            return Ragged.grouped(values[field].of_candidates[known], len(values[field]), known)
+            positions = values[field].positions_of(codes[field])
+            known = np.flatnonzero(positions >= 0)
+            return Ragged.grouped(positions[known], len(values[field]), known)
 
         self.catalog = catalog
         self.rows = rows
@@ -93,6 +97,8 @@ class StaticCandidates:
         contents: _ByName[Groups] = _ByName(lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
         self.contents = contents
         self.postings: _ByName[Postings] = _ByName(lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
+        listed: _ByName[NameLists] = _ByName(lambda bag: NameLists.of(catalog.bags[bag], rows, Places.of(len(rows))))
+        self.listed = listed
         self._derived: dict[Derivation, NDArray[Any]] = {}
 
     def __len__(self) -> int:
@@ -107,6 +113,11 @@ class StaticCandidates:
         if make not in self._derived:
             self._derived[make] = make(self)
         return self._derived[make]
+
+    @cached_property
+    def joint(self) -> Joint:
+        """Joint table of the fields of fewest values."""
+        return Joint.of({name: self.values[name] for name in self.catalog.fields}, len(self))
 
     @cached_property
     def sorted_rows(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
@@ -213,6 +224,11 @@ class StaticCandidates:
                 after.contents[name] = contents
             elif len(contents) - postings.n_first + out_of_use <= _MAX_LATER * postings.n_first:
                 after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
+        if self.listed:
+            places = next(iter(self.listed.values())).places.moved(columns, changed)
+            if len(places.columns) <= (1 + _MAX_LATER) * len(rows):
+                for name, lists in self.listed.items():
+                    after.listed[name] = lists.moved(catalog.bags[name], rows, places)
         if "meanings" in self.__dict__ and BAG in after.contents:
             after.__dict__["meanings"] = self.meanings.extended(catalog, after.contents[BAG])
         for name, keys in (("places", place_keys), ("prices", _price_keys)):

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 from shared.arrays.sparse import Sparse, scatter
 from shared.signals.users import UserBatch
 
-_FEW: Final = 1_000
-"""Values of a field up to which a pass over all candidates is faster than lists of those with a value."""
-_MAX_POSTINGS: Final = 200_000
+_MAX_POSTINGS: Final = 50_000
 """Entries of inverted lists that an estimate adds for each bag: bounds its time to some milliseconds."""
 
 
@@ -110,7 +108,7 @@ class ScoreSum:
         """Summed scores of all terms of the candidates `columns`, int64 of shape (k,); float32 of shape (b, k)."""
         candidates, total = self._batch.candidates.static, self._events[:, columns]
         for field, table in self._fields.items():
-            total += table.take(candidates.groups(field).of_candidates[columns], axis=1)
+            total += table.take(candidates.groups(field).at(columns), axis=1)
         for bag, profiles in self._bags.items():
             users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
             of_names = scatter(users, names, values, (len(self._batch), len(candidates.catalog.bags[bag].names)))
@@ -119,25 +117,27 @@ class ScoreSum:
                 scores += np.bincount(owners, by_name[found] * weights, minlength=len(columns)).astype(np.float32)
         return total
 
-    def estimate(self) -> NDArray[np.float32]:
-        """Estimated total, float32 of shape (b, c): exact but for names of bags that would take too long.
+    def estimate(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Estimated total of one user with these `scores` added, float32 of shape (c,) as they.
 
-        Inverted lists of names are added in the order of the names' scores, up to `_MAX_POSTINGS` entries for each bag
-        (Moffat, Zobel: "Self-indexing inverted files for fast text retrieval", 1996, whose strategy is to quit).
+        It is exact but for names of bags: their inverted lists are added in the order of the names' scores, up to
+        `_MAX_POSTINGS` entries for each bag (Moffat, Zobel: "Self-indexing inverted files for fast text retrieval",
+        1996, whose strategy is to quit).
         """
-        candidates, total = self._batch.candidates.static, self._events.copy()
-        for field, table in self._fields.items():
-            groups = candidates.groups(field)
-            if len(groups) < _FEW or field not in candidates.catalog.fields:
-                total += table.take(groups.of_candidates, axis=1)
+        candidates, joint = self._batch.candidates.static, self._batch.candidates.static.joint
+        total: NDArray[np.float32] = self._events[0] + scores
+        if any(field in self._fields for field in joint.fields):
+            total += joint.table(self._fields).take(joint.of_candidates)
+        for field, (table, *_) in self._fields.items():
+            if field in joint.fields:
                 continue
-            found = np.flatnonzero(table[:, :-1].any(axis=0))
+            if field not in candidates.catalog.fields:
+                total += table.take(candidates.groups(field).of_candidates)
+                continue
+            found = np.flatnonzero(table[:-1])
             lists = candidates.candidates_of_values[field].rows(found)
-            total[:, lists.values[0]] += table[:, found].repeat(lists.lengths(), axis=1)
+            total[lists.values[0]] += table[found].repeat(lists.lengths())
         for bag, profiles in self._bags.items():
-            users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
-            strongest = np.argsort(-np.abs(values), kind="stable")
-            lengths = candidates.postings[bag].lengths(names[strongest])
-            kept = strongest[np.cumsum(lengths) <= _MAX_POSTINGS]
-            total += candidates.dot(bag, (users[kept], names[kept], values[kept]), len(self._batch))
+            _, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
+            candidates.listed[bag].add(total, names, values, limit=_MAX_POSTINGS)
         return total
