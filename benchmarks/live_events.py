@@ -57,8 +57,8 @@ def _made(folder: Path, live: int) -> Recommender:
     trained = min(_TRAINED, round(live * (_PAST_DAYS + _AHEAD_DAYS) / _AHEAD_DAYS))
     market.write(
         objects,
-        interactions=_INTERACTIONS,
-        users=USERS,
+        interactions=min(_INTERACTIONS, 4 * trained),
+        users=min(USERS, trained),
         events=trained,
         past_days=_PAST_DAYS,
         ahead_days=_AHEAD_DAYS,

@@ -260,7 +260,9 @@ class Blend:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
                 if isinstance(signal, EventSignal) and signal.is_timeless == is_timeless and weights.any():
-                    total += weights[:, None] * signal.score(self._params(signal), candidates)
+                    scores = signal.score(self._params(signal), candidates)
+                    for of_segment, weight in zip(total, weights, strict=True):
+                        of_segment += weight * scores
             return total
 
         if static.event_scores is None:

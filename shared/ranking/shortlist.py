@@ -170,6 +170,8 @@ def ranked(
     stages: Callable[[], Stages],
     least_known: Callable[[], NDArray[np.int64]],
     known: MutableMapping[Hashable, Shortlist],
+    *,
+    length: int = LENGTH,
 ) -> RankedList:
     """Ranked list in two stages, from a shortlist that is made longer where it gives too few events within the caps.
 
@@ -178,9 +180,10 @@ def ranked(
     stages : gives the scores of the viewer.
     least_known : gives columns of candidates with little feedback, the least known first, see `LEAST_KNOWN`.
     known : cache of shortlists.
+    length : number of events that the first stage chooses at first.
     """
     key = wanted.key()
-    shortlist = known.get(key) or _shortlist(wanted, candidates, stages(), least_known, LENGTH)
+    shortlist = known.get(key) or _shortlist(wanted, candidates, stages(), least_known, length)
     while True:
         known[key] = shortlist
         found = wanted.list_of(shortlist.candidates, shortlist.scores, spread=shortlist.spread)

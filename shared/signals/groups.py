@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from shared.arrays.positions import distinct, positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
 
-
 _FEW: Final = 16
 """Names of a field for each candidate, above which a search among the values is faster than a table of all names."""
 

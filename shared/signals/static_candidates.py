@@ -74,6 +74,8 @@ class StaticCandidates:
         ascending in each.
     contents : by bag, groups of candidates with the same content.
     postings : by bag, inverted index of the groups of `contents`.
+    by_start : by field, candidates in the order of the codes of its values and, but for few, of their starts, int64 of
+        shape (c,).
     listed : by bag, inverted index of single candidates.
     """
 
@@ -99,6 +101,10 @@ class StaticCandidates:
         self.postings: _ByName[Postings] = _ByName(lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
         listed: _ByName[NameLists] = _ByName(lambda bag: NameLists.of(catalog.bags[bag], rows, Places.of(len(rows))))
         self.listed = listed
+        by_start: _ByName[NDArray[np.int64]] = _ByName(
+            lambda field: np.lexsort((rows, catalog.starts_at[rows], codes[field]))
+        )
+        self.by_start = by_start
         self._derived: dict[Derivation, NDArray[Any]] = {}
 
     def __len__(self) -> int:
@@ -224,6 +230,7 @@ class StaticCandidates:
                 after.contents[name] = contents
             elif len(contents) - postings.n_first + out_of_use <= _MAX_LATER * postings.n_first:
                 after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
+        self._move_orders(after, columns, changed)
         if self.listed:
             places = next(iter(self.listed.values())).places.moved(columns, changed)
             if len(places.columns) <= (1 + _MAX_LATER) * len(rows):
@@ -240,6 +247,30 @@ class StaticCandidates:
                 moved[changed] = make(StaticCandidates(catalog, rows[changed]))
             after._derived[make] = moved
         return after
+
+    def _move_orders(self, after: "StaticCandidates", columns: NDArray[np.int64], changed: NDArray[np.int64]) -> None:
+        """Orders by value for later candidates: nearly in order as they are, which a stable sort makes use of."""
+        later = np.full(len(self), -1, np.int64)
+        is_known = columns >= 0
+        later[columns[is_known]] = np.flatnonzero(is_known)
+        # Those that changed come last.
+        gone = columns[changed]
+        later[gone[gone >= 0]] = -1
+
+        def moved(order: NDArray[np.int64]) -> NDArray[np.int64]:
+            kept = later[order]
+            return np.concatenate([kept[kept >= 0], changed])
+
+        for name, order in list(self.by_start.items()):
+            by_start = moved(order)
+            after.by_start[name] = by_start[np.argsort(after.codes[name][by_start], kind="stable")]
+        for name in list(self.candidates_of_values.keys() - after.candidates_of_values.keys()):
+            found = moved(self.candidates_of_values[name].values[0])
+            positions = after.values[name].positions_of(after.codes[name][found])
+            found, positions = found[positions >= 0], positions[positions >= 0]
+            order = np.argsort(positions * len(after) + found, kind="stable")
+            lengths = np.bincount(positions, minlength=len(after.values[name]))
+            after.candidates_of_values[name] = Ragged.of_lengths(lengths, found[order])
 
     def _share_fields(self, after: "StaticCandidates") -> None:
         """Values of fields that no event has changed since, for the same events in the same rows."""
