@@ -1,12 +1,15 @@
 """Two-stage benchmark: latency, memory and recall of lists of many live events: `python -m benchmarks.stages`."""
 
 import argparse
+import os
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -15,9 +18,9 @@ from numpy.typing import NDArray
 
 from benchmarks import live_events, market
 from benchmarks.folds import Plan, folds
-from benchmarks.runs import Results, need_disk, report, run
+from benchmarks.runs import Results, memory_mb, need_disk, report, run
 from jobs.console import Console
-from shared.entities import HistoryEntry, InteractionType, Location, Profile, Rules, User
+from shared.entities import Event, HistoryEntry, InteractionType, Location, Profile, Rules, User
 from shared.entities.profile import MAX_HISTORY
 from shared.feedback.history import Histories
 from shared.models.scorer import Staged
@@ -26,6 +29,7 @@ from shared.ranking.query import ListQuery, RankedList, Viewer
 from shared.ranking.recommender import Recommender
 from shared.ranking.shortlist import LENGTH, Wanted, ranked
 from shared.services.serving.cache import CachedRecommender
+from shared.services.serving.memory import give_back
 from shared.services.training.dataset import TrainingSet
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
@@ -34,6 +38,8 @@ _BYTES_PER_EVENT: Final = 2_000
 _MB: Final = 1_000
 _IN_CLUSTER: Final = 0.8
 """Share of a history within one kind of events, as in the market."""
+_CHANGED: Final = 100
+"""Events changed at once."""
 _TYPES: Final = (InteractionType.VIEW, InteractionType.CLICK, InteractionType.SAVE, InteractionType.BOOKING)
 _ALL: Final = "no filter"
 
@@ -97,8 +103,23 @@ def _measure(recommender: Recommender, live: int, users: int, length: int) -> It
         name: [_timed(_wanted(viewer, filters), recommender, candidates, length) for viewer in viewers]
         for name, filters in _FILTERS.items()
     }
+    give_back()
+    row["rss_mb"] = round(memory_mb(os.getpid()))
     row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MB
     yield row
+    for name, change in (("edited", _edited), ("new", _new)):
+        events = change(recommender)
+        # The second time, as each look but the first ones.
+        model = model.with_events(events)
+        model.prepare(now)
+        changed = model
+        again = [replace(event, title=f"{event.title} again") for event in events]
+        yield {
+            "live_events": live,
+            "change": name,
+            "events": len(events),
+            "cpu_s": _cpu_s(partial(_taken, changed, again)),
+        }
     for name, filters in _FILTERS.items():
         hits = [
             _recall(listed, _exact(_wanted(viewer, filters), recommender, candidates))
@@ -132,6 +153,46 @@ def _real(folder: Path, users: int, length: int) -> dict[str, Any]:
         "length": length,
         "recall": round(float(np.mean(hits)), 4),
     }
+
+
+def _taken(model: CachedRecommender, events: Sequence[Event]) -> None:
+    model.with_events(events).prepare(market.NOW)
+
+
+def _edited(recommender: Recommender) -> list[Event]:
+    """Live events with other texts, tags, prices and starts."""
+    catalog = recommender.catalog
+    rows = np.random.default_rng(1).choice(np.flatnonzero(catalog.live(market.NOW)), _CHANGED, replace=False)
+    names = {name: catalog.fields[name].names.ids(catalog.fields[name].at(rows)) for name in ("organizer", "venue")}
+    return [
+        Event(
+            event_id=event_id,
+            title=f"bado {title}",
+            description=f"{title} kufa",
+            category="category 3",
+            subcategory="kind 3",
+            tags=("ba", "be"),
+            organizer_id=organizer,
+            venue_id=venue,
+            city="Chicago",
+            location=Location(float(catalog.lat[row]), float(catalog.lng[row])),
+            starts_at=market.NOW + timedelta(days=3, minutes=int(row) % 1_000),
+            price=float(row % 50),
+            created_at=market.NOW - timedelta(days=1),
+        )
+        for event_id, title, organizer, venue, row in zip(
+            catalog.events.ids(rows),
+            (catalog.titles.at(row) for row in rows.tolist()),
+            names["organizer"],
+            names["venue"],
+            rows.tolist(),
+            strict=True,
+        )
+    ]
+
+
+def _new(recommender: Recommender) -> list[Event]:
+    return [replace(event, event_id=f"new_{event.event_id}") for event in _edited(recommender)]
 
 
 def _wanted(viewer: Viewer, filters: Filters) -> Wanted:

@@ -102,6 +102,11 @@ class LiveCandidates:
         """Whether lists are made in two stages."""
         return len(self.candidates) >= STAGED_FROM and isinstance(self._recommender.scorer, Staged)
 
+    def warm_up(self) -> None:
+        """Compute what all lists in two stages share."""
+        profile = Profile(User(user_id="anonymous"))
+        self._stages(Viewer.of(profile, self._recommender.catalog, datetime.fromtimestamp(self.candidates.now_s, UTC)))
+
     def _stages(self, viewer: Viewer) -> Stages:
         return cast("Staged", self._recommender.scorer).stages(UserBatch(viewer.histories, self.candidates))
 
@@ -165,23 +170,39 @@ class CachedRecommender:
         self._live: LiveCandidates | None = None
         self._lock = threading.Lock()
 
-    def live(self, now: datetime) -> LiveCandidates:
+    def live(self, now: datetime, *, waits: bool = False) -> LiveCandidates:
         """Live candidates as of the minute of `now`, so that requests share all results that depend on them alone.
 
         One request makes those of a new minute. Others that come meanwhile share those of the minute before, and wait
-        where there are none.
+        where there are none. Of many events, a thread makes them, and no request does.
+
+        Parameters
+        ----------
+        waits : for those of the very minute, however many events there are.
         """
         minute = int(now.timestamp()) // _LIVE_S
         live = self._live
         if live is not None and live.minute == minute:
             return live
         shared = live if live is not None and live.minute == minute - 1 else None
+        if waits:
+            shared = None
         if not self._lock.acquire(blocking=shared is None) and shared is not None:
             return shared
+        if shared is not None and shared.is_staged:
+            # The thread releases the lock.
+            threading.Thread(target=self._renew, args=(now, minute), daemon=True).start()
+            return shared
+        return self._renew(now, minute)
+
+    def _renew(self, now: datetime, minute: int) -> LiveCandidates:
+        """Live candidates of a minute, made unless they are there; releases the lock, which the caller must hold."""
         try:
             live = self._live
             if live is None or live.minute != minute:
                 live = LiveCandidates(self.recommender, self._candidates(now), minute)
+                if live.is_staged:
+                    live.warm_up()
                 self._live, self._earlier = live, None
         finally:
             self._lock.release()
@@ -199,6 +220,11 @@ class CachedRecommender:
         earlier, live = self._earlier, self._live
         return Succession.of(live.candidates.static) if live else earlier
 
+    @property
+    def is_large(self) -> bool:
+        """Whether so many events were live in the latest minute that lists are made in two stages."""
+        return self._live is not None and self._live.is_staged
+
     def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Explanation]:
         """Explanations of the n listed event rows for one user, from cached causes where there are any."""
         return self.recommender.explain(viewer, rows, self.live(now).causes(viewer.profile), now)
@@ -213,7 +239,7 @@ class CachedRecommender:
     def prepare(self, now: datetime) -> None:
         """Warm up: compute what all requests share of the live events, so that no request waits for it."""
         self.recommender.scorer.prepare()
-        sample = self.recommender.catalog.events.ids(self.live(now).candidates.rows[:1])
+        sample = self.recommender.catalog.events.ids(self.live(now, waits=True).candidates.rows[:1])
         clicks = tuple(HistoryEntry(InteractionType.CLICK, now, event_id) for event_id in sample)
         self.recommend(Profile(User(user_id="anonymous"), clicks), k=1, now=now)
 

@@ -1,5 +1,6 @@
 """Two stages: estimates of all scores, exact scores of a shortlist, and lists that are as without stages."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -271,5 +272,37 @@ def test_a_shortlist_is_made_once_for_a_profile_and_a_query(
     for query in (ListQuery(), ListQuery(k=3), ListQuery(filters=Filters(when=WEEK)), ListQuery()):
         live.ranked(replace(wanted, query=query))
     assert len(made) == 2
-    staged.live(NOW + timedelta(minutes=1)).ranked(wanted)
-    assert len(made) == 3
+
+
+def test_no_request_waits_for_the_many_events_of_a_new_minute(
+    staged: CachedRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, later = staged.live(NOW), NOW + timedelta(minutes=1)
+    going, done, stages = threading.Event(), threading.Event(), Blend.stages
+
+    def slow(self: Blend, batch: UserBatch) -> Stages:
+        assert going.wait(10)
+        done.set()
+        return stages(self, batch)
+
+    monkeypatch.setattr(Blend, "stages", slow)
+    assert staged.live(later) is before
+    assert staged.live(later) is before
+    going.set()
+    assert done.wait(10)
+    after = staged.live(later, waits=True)
+    assert after is not before
+    assert staged.live(later) is after
+
+
+def test_a_thread_that_fails_leaves_the_minute_before(
+    staged: CachedRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, later = staged.live(NOW), NOW + timedelta(minutes=1)
+    failed = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: failed.set())
+    with monkeypatch.context() as patched:
+        patched.setattr(Blend, "stages", lambda *_: 1 / 0)
+        assert staged.live(later) is before
+        assert failed.wait(10)
+    assert staged.live(later, waits=True).minute == before.minute + 1
