@@ -54,7 +54,7 @@ def keep(file: Path, made: Recommender) -> None:
 
 def _made(folder: Path, live: int) -> Recommender:
     objects = open_objects(f"folder:{folder / f'bucket-{live}'}")
-    trained = min(_TRAINED, round(live * (_PAST_DAYS + _AHEAD_DAYS) / _AHEAD_DAYS))
+    trained = min(_TRAINED, live)
     market.write(
         objects,
         interactions=min(_INTERACTIONS, 4 * trained),

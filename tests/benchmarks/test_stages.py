@@ -3,15 +3,12 @@
 import json
 from pathlib import Path
 
-import pytest
-
-from benchmarks import live_events, stages
+from benchmarks import live_events, market, stages
 
 
-@pytest.mark.slow
 def test_two_stage_lists_of_a_small_market_hold_the_exact_top_ten(tmp_path: Path) -> None:
     out = tmp_path / "stages.json"
-    given = ["--events", "4000", "--users", "12", "--length", "200", "--work", str(tmp_path), "--out", str(out)]
+    given = ["--events", "4000", "--users", "12", "--length", "400", "--work", str(tmp_path), "--out", str(out)]
     assert stages.main(given) == 0
     rows = json.loads(out.read_text())["rows"]
     recall = {row["filter"]: row["recall"] for row in rows if "recall" in row}
@@ -19,4 +16,4 @@ def test_two_stage_lists_of_a_small_market_hold_the_exact_top_ten(tmp_path: Path
     assert min(recall.values()) >= 0.99
     assert {row["change"] for row in rows if "change" in row} == {"edited", "new"}
     again = live_events.recommender(tmp_path, live=4_000)
-    assert again.catalog.live(stages.market.NOW).sum() == 4_000
+    assert again.catalog.live(market.NOW).sum() == 4_000
