@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
+from shared.catalog.meaning import BAG
 from shared.models.scorer import Stages, TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
+from shared.signals.groups import Groups
 from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, UserSignal
-from shared.signals.static_candidates import KnownEvents, StaticCandidates
+from shared.signals.static_candidates import KnownEvents, StaticCandidates, text_fingerprints
 from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
@@ -191,6 +193,9 @@ class Blend:
 
         def at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
             part = UserBatch(batch.histories, batch.candidates.part(columns))
+            # Hashes of texts are kept for all, since those of long texts take longer than the rest.
+            static, texts = part.candidates.static, batch.candidates.static.derived(text_fingerprints)
+            static.contents[BAG] = Groups.of(static.rows, texts[columns])
             rest = ScoreSum(part)
             self._add_personal(weights, part, dict.fromkeys(_SOURCES, rest), by_vectors=True)
             scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0] + rest.total()[0]

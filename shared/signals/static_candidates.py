@@ -28,6 +28,10 @@ _MAX_LATER: Final = 1 / 8
 """Share of the groups of a bag that may be added or empty before the groups are made anew."""
 
 
+_CHUNK: Final = 16_384
+"""Candidates whose texts are hashed at once: bounds memory."""
+
+
 class _ByName(dict[str, _Value]):
     """Values by name, each computed on the first access and kept."""
 
@@ -289,6 +293,15 @@ _BY_FIELD: Final = ("codes", "trained_codes", "values", "candidates_of_values")
 
 _OF_ROWS: Final = ("sorted_rows", "columns_of_trained")
 """Cached values that depend on the rows of the candidates, and of the training, alone."""
+
+
+def text_fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:
+    """Fingerprints of the candidates' texts, uint64 of shape (c,), see `TfIdfAttribute.fingerprints`."""
+    bag, rows = candidates.catalog.bags[BAG], candidates.rows
+    found = np.empty(len(rows), np.uint64)
+    for begin in range(0, len(rows), _CHUNK):
+        found[begin : begin + _CHUNK] = bag.fingerprints(rows[begin : begin + _CHUNK])
+    return found
 
 
 def place_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
