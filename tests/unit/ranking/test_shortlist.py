@@ -103,7 +103,7 @@ def test_estimates_of_candidates_that_followed_changes_are_those_of_fresh_ones(s
         for static in (followed, StaticCandidates(catalog, rows)):
             candidates = Candidates(catalog, rows, NOW.timestamp(), popularity, static=static)
             found.append(_stages(blend, replace(after, candidates=candidates), profile).estimates)
-        np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(found[0], found[1], rtol=1e-5, atol=1e-5)
 
 
 @given(
@@ -124,7 +124,8 @@ def test_the_best_of_many_are_found_without_a_look_at_most() -> None:
 
     def allowed(columns: NDArray[np.int64]) -> NDArray[np.bool_]:
         looked.append(len(columns))
-        return columns % 2 == 0
+        is_even: NDArray[np.bool_] = columns % 2 == 0
+        return is_even
 
     found = best_allowed(estimates, allowed, 100)
     assert sorted(found.tolist()) == sorted((2 * np.argsort(-estimates[::2])[:100]).tolist())
