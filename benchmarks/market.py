@@ -32,19 +32,35 @@ _TYPE_SHARES: Final = (0.35, 0.2, 0.15, 0.2, 0.1)
 _US: Final = 1_000_000
 
 
-def write(objects: ObjectStore, *, interactions: int, users: int, events: int, seed: int = 7) -> None:
+def write(
+    objects: ObjectStore,
+    *,
+    interactions: int,
+    users: int,
+    events: int,
+    seed: int = 7,
+    past_days: int = _DAYS,
+    ahead_days: int = _AHEAD_DAYS,
+) -> None:
     """Synthetic ledger in an empty bucket, with the given numbers of interactions, users and events.
 
     Each user and event belongs to one of 60 clusters; 80 % of a user's interactions are within the cluster. Event
-    popularity within a cluster is skewed, and interactions occur in the weeks before the event. A fifth of the events
-    recur every four weeks; the text, tags, place and price of all others are their own.
+    popularity within a cluster is skewed, and interactions occur in the weeks before the event, or before now where it
+    is far off. A fifth of the events recur every four weeks; the text, tags, place and price of all others are their
+    own.
+
+    Parameters
+    ----------
+    past_days, ahead_days : days before and after now in which the events start.
     """
     rng = np.random.default_rng(seed)
     rows = np.arange(events)
     # Shuffled, since popularity goes by row.
     series = rng.permutation(np.where(rows < events * RECURRING, rows // _OCCURRENCES, rows))
     cluster_of_event = rng.integers(0, _CLUSTERS, events)[series]
-    start_s = _starts(series, rng)
+    start_s = _starts(series, past_days, ahead_days, rng)
+    # The end of the weeks in which there are interactions with an event.
+    until_s = np.where(start_s > NOW.timestamp() + _AHEAD_DAYS * 86_400, NOW.timestamp(), start_s)
     feeds = {
         EVENTS: _stored(objects, EVENTS, [_events(series, cluster_of_event, start_s, rng)]),
         USERS: _stored(objects, USERS, [_users(users)]),
@@ -63,7 +79,7 @@ def write(objects: ObjectStore, *, interactions: int, users: int, events: int, s
             sizes = begins[cluster + 1] - begins[cluster]
             offset = np.minimum((sizes * rng.random(size) ** 2.5).astype(np.int64), sizes - 1)
             event = order[begins[cluster] + offset]
-            done_s = np.minimum(start_s[event] - rng.exponential(10 * 86_400, size), NOW.timestamp() - 1)
+            done_s = np.minimum(until_s[event] - rng.exponential(10 * 86_400, size), NOW.timestamp() - 1)
             yield _interactions(first, user, event, done_s, rng)
 
     feeds[INTERACTIONS] = _stored(objects, INTERACTIONS, parts())
@@ -116,14 +132,16 @@ def _interactions(
     return _of(INTERACTIONS, columns, size)
 
 
-def _starts(series: NDArray[np.integer], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Start of each event, POSIX seconds on the hour: uniform in two years, and four weeks after the one before it."""
+def _starts(
+    series: NDArray[np.integer], past_days: int, ahead_days: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Start of each event, POSIX seconds on the hour: uniform in the days, and four weeks after the one before it."""
     ordered = np.argsort(series, kind="stable")
     first = np.searchsorted(series[ordered], series[ordered])
     occurrence = np.empty(len(series), np.int64)
     occurrence[ordered] = np.arange(len(series)) - first
     span = np.bincount(series, minlength=len(series))[series] - 1
-    begins = rng.random(len(series))[series] * (_DAYS + _AHEAD_DAYS - span * _PERIOD_DAYS) - _DAYS
+    begins = rng.random(len(series))[series] * (past_days + ahead_days - span * _PERIOD_DAYS) - past_days
     hours = np.round((NOW.timestamp() + (begins + occurrence * _PERIOD_DAYS) * 86_400) / 3_600)
     starts: NDArray[np.float64] = hours * 3_600
     return starts

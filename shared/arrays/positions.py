@@ -35,13 +35,21 @@ def ranks_within_groups(groups: NDArray[np.integer]) -> NDArray[np.int64]:
     [0, 1, 0, 2, 1]
     """
     order = np.argsort(groups, kind="stable")
-    ordered = groups[order]
-    is_first = np.ones(len(ordered), np.bool_)
-    is_first[1:] = ordered[1:] != ordered[:-1]
-    begins = np.flatnonzero(is_first)
     ranks = np.empty(len(order), np.int64)
-    ranks[order] = np.arange(len(order)) - np.repeat(begins, np.diff(np.append(begins, len(order))))
+    ranks[order] = ranks_within_runs(groups[order])
     return ranks
+
+
+def ranks_within_runs(groups: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Number of earlier entries of the same run of equal numbers, int64 of shape (n,).
+
+    >>> ranks_within_runs(np.array([-1, -1, 7, 7, 7])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    is_first = np.ones(len(groups), np.bool_)
+    is_first[1:] = groups[1:] != groups[:-1]
+    begins = np.flatnonzero(is_first)
+    return np.arange(len(groups)) - np.repeat(begins, np.diff(np.append(begins, len(groups))))
 
 
 def distinct(*vectors: NDArray[_Kind]) -> NDArray[_Kind]:

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from shared.arrays.checked import checked, named
 from shared.catalog.attributes import part, prefixed
 from shared.catalog.catalog import Catalog
-from shared.models.scorer import TrainingInput
+from shared.catalog.meaning import BAG
+from shared.models.scorer import Stages, TrainingInput
 from shared.signals.candidates import Candidates
 from shared.signals.friends import FriendsGoing
+from shared.signals.groups import Groups
 from shared.signals.registry import RETIRED, SIGNALS
 from shared.signals.signal import EventSignal, SignalParams, UserSignal
-from shared.signals.static_candidates import KnownEvents, StaticCandidates
+from shared.signals.static_candidates import KnownEvents, StaticCandidates, text_fingerprints
 from shared.signals.terms import ScoreSum
 from shared.signals.users import SEGMENTS, UserBatch
 
@@ -183,6 +185,24 @@ class Blend:
         self._add_personal(self.weights[segments], batch, dict.fromkeys(_SOURCES, personal))
         return self._of_events(batch.candidates)[segments] + personal.total()
 
+    def stages(self, batch: UserBatch) -> "Stages":
+        """Scores of one user in two stages."""
+        weights, of_events = self.weights[batch.segments()], self._of_events(batch.candidates)[batch.segments()[0]]
+        listed = ScoreSum(batch)
+        self._add_personal(weights, batch, dict.fromkeys(_SOURCES, listed), by_vectors=False)
+
+        def at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
+            part = UserBatch(batch.histories, batch.candidates.part(columns))
+            # Hashes of texts are kept for all, since those of long texts take longer than the rest.
+            static, texts = part.candidates.static, batch.candidates.static.derived(text_fingerprints)
+            static.contents[BAG] = Groups.of(static.rows, texts[columns])
+            rest = ScoreSum(part)
+            self._add_personal(weights, part, dict.fromkeys(_SOURCES, rest), by_vectors=True)
+            scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0] + rest.total()[0]
+            return scores
+
+        return Stages(listed.estimate(of_events), at)
+
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""
         own = self.weights[np.repeat(batch.segments()[:1], len(batch))]
@@ -245,7 +265,9 @@ class Blend:
             total = np.zeros((len(SEGMENTS), len(candidates)), np.float32)
             for signal, weights in zip(SIGNALS, self.weights.T, strict=True):
                 if isinstance(signal, EventSignal) and signal.is_timeless == is_timeless and weights.any():
-                    total += weights[:, None] * signal.score(self._params(signal), candidates)
+                    scores = signal.score(self._params(signal), candidates)
+                    for of_segment, weight in zip(total, weights, strict=True):
+                        of_segment += weight * scores
             return total
 
         if static.event_scores is None:
@@ -268,14 +290,26 @@ class Blend:
             cached[signal.name] = signal.for_known(self._params(signal), candidates.known)
         return cached[signal.name]
 
-    def _add_personal(self, weights: NDArray[np.float32], batch: UserBatch, sums: Mapping[str, ScoreSum]) -> None:
-        """Addition of the weighted terms of the user signals to the sum of their source; `weights` has shape (b, F)."""
+    def _add_personal(
+        self,
+        weights: NDArray[np.float32],
+        batch: UserBatch,
+        sums: Mapping[str, ScoreSum],
+        *,
+        by_vectors: bool | None = None,
+    ) -> None:
+        """Addition of the weighted terms of the user signals to the sum of their source; `weights` has shape (b, F).
+
+        Parameters
+        ----------
+        by_vectors : only signals of which this is true or false; None for all.
+        """
         if batch.is_cold_start():
             return
         static, timed = self._cached(batch.candidates)
         for column in np.flatnonzero(weights.any(axis=0)).tolist():
             signal = SIGNALS[column]
-            if isinstance(signal, UserSignal):
+            if isinstance(signal, UserSignal) and by_vectors in (None, signal.by_vectors):
                 cached = (static if signal.is_timeless else timed).params
                 if signal.name not in cached:
                     params = self._of_known(signal, batch.candidates.static)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,20 @@ class TrainingInput:
     now: datetime
     half_life_days: float
     replay: "Callable[[], Replay]"
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """Scores of one user for c candidates in two stages: estimates of all, and exact scores of some.
+
+    Attributes
+    ----------
+    estimates : float32 of shape (c,) – estimated scores.
+    at : exact scores, float32 of shape (k,), of the candidates of which it is given the columns, int64 of shape (k,).
+    """
+
+    estimates: NDArray[np.float32]
+    at: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 
 class Scorer(Protocol):
@@ -73,3 +87,11 @@ class Scorer(Protocol):
 
     def personal_scores(self, batch: UserBatch) -> Mapping[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """Model that can score many candidates in two stages."""
+
+    def stages(self, batch: UserBatch) -> Stages:
+        """Scores of one user, a batch of one, in two stages."""

@@ -44,9 +44,14 @@ class Explored:
 
 
 def least_known(
-    popularity: NDArray[np.floating], fingerprints: NDArray[np.uint64], allowed: NDArray[np.bool_], now: datetime
+    popularity: NDArray[np.floating],
+    fingerprints: NDArray[np.uint64],
+    allowed: NDArray[np.bool_],
+    now: datetime,
+    *,
+    limit: int = MAX_POOL,
 ) -> NDArray[np.int64]:
-    """Columns of the events with the least feedback, int64: at most `MAX_POOL`, and at most half of those allowed.
+    """Columns of the events with the least feedback, int64: at most `limit`, and at most half of those allowed.
 
     Of events with as little, others come each UTC day, so that none waits for ever.
 
@@ -57,11 +62,18 @@ def least_known(
     allowed : bool of shape (c,) – candidates that may be listed.
     """
     columns = np.flatnonzero(allowed)
+    size = min(limit, len(columns) // 2)
+    if not size:
+        return columns[:0]
+    # Only those that are known as little as the last one of the pool are sorted.
+    known = popularity[columns]
+    columns = columns[known <= np.partition(known, size - 1)[size - 1]]
     # Products of arrays wrap around, as hashes do.
     day = np.full(1, now.astimezone(UTC).date().toordinal(), np.uint64) * _MULTIPLIER
     turns = (fingerprints[columns] ^ day) * _MULTIPLIER
     order = np.lexsort((turns, popularity[columns]))
-    return columns[order[: min(MAX_POOL, len(columns) // 2)]]
+    least: NDArray[np.int64] = columns[order[:size]]
+    return least
 
 
 def with_explored(

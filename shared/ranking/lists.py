@@ -69,6 +69,7 @@ def build_list(
     rules: Rules | None = None,
     now: datetime,
     exploration: Exploration | None = None,
+    spread: float | None = None,
 ) -> RankedList:
     """Ranked list of the best candidates, by score, after filters, business rules, caps and diversity.
 
@@ -80,18 +81,16 @@ def build_list(
     allowed : bool of shape (c,) – candidates that may be listed, see `may_show`.
     rules : boosts, pins and the cap by organizer; None for none.
     exploration : share of slots that are given to events with little feedback; None for none.
+    spread : standard deviation of scores, in which boosts are measured; None for that of these.
     """
-    catalog, rows = candidates.catalog, candidates.rows
-    rules = rules or Rules()
+    rules, rows = rules or Rules(), candidates.rows
     allowed = allowed & query.filters.allowed(candidates, now)
     shown = cursor.decode(query.cursor) if query.cursor else np.empty(0, np.uint64)
-    earlier = np.empty(0, np.int64)
-    fingerprints = candidates.static.derived(_fingerprints)
-    if len(shown):
-        earlier = np.flatnonzero(np.isin(fingerprints, shown))
-        allowed[earlier] = False
-    scores = _boosted(candidates, scores, rules, now)
-    pins = _columns(rows, catalog.events.rows([pin.target_id for pin in rules.pinned if pin.is_on(now)]))
+    fingerprints, earlier = candidates.static.derived(fingerprints_of), shown_before(candidates, query)
+    allowed[earlier] = False
+    if (strengths := boosts(candidates, rules, now)) is not None:
+        scores = scores + strengths * ((float(scores.std()) if spread is None else spread) or 1.0)
+    pins = pinned(candidates, rules, now)
     pins = pins[allowed[pins]][: query.k]
     allowed[pins] = False
     per_organizer = [cap for cap in (query.per_organizer, rules.max_per_organizer) if cap is not None]
@@ -166,9 +165,22 @@ def _source(listed: RankedList, position: int, explained: str | None) -> str | N
     return EXPLORED if any(slot.position == position for slot in listed.explored) else explained
 
 
-def _fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:
+def fingerprints_of(candidates: StaticCandidates) -> NDArray[np.uint64]:
     """Fingerprints of the candidates' ids for cursors, uint64 of shape (c,)."""
     return cursor.fingerprints(candidates.catalog.events.keys[candidates.rows])
+
+
+def pinned(candidates: Candidates, rules: Rules, now: datetime) -> NDArray[np.int64]:
+    """Columns of the candidates that are pinned at `now`, in the order of the rules, int64."""
+    ids = [pin.target_id for pin in rules.pinned if pin.is_on(now)]
+    return _columns(candidates.rows, candidates.catalog.events.rows(ids))
+
+
+def shown_before(candidates: Candidates, query: ListQuery) -> NDArray[np.int64]:
+    """Columns of the candidates on pages before, which the query's cursor names, int64, ascending."""
+    if not query.cursor:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(np.isin(candidates.static.derived(fingerprints_of), cursor.decode(query.cursor)))
 
 
 def _columns(rows: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -180,18 +192,17 @@ def _columns(rows: NDArray[np.integer], wanted: NDArray[np.integer]) -> NDArray[
     return found
 
 
-def _boosted(candidates: Candidates, scores: NDArray[np.floating], rules: Rules, now: datetime) -> NDArray[np.floating]:
-    """Scores with active boosts added, in standard deviations of the scores, float of shape (c,)."""
+def boosts(candidates: Candidates, rules: Rules, now: datetime) -> NDArray[np.float64] | None:
+    """Sum of the boosts of each candidate at `now`, float64 of shape (c,); None where there is none."""
     events = [boost for boost in rules.boosted_events if boost.is_on(now)]
     organizers = [boost for boost in rules.boosted_organizers if boost.is_on(now)]
-    if not len(scores) or not (events or organizers):
-        return scores
+    if not len(candidates) or not (events or organizers):
+        return None
     catalog = candidates.catalog
     strengths = _strengths(events, catalog.events)[candidates.rows]
-    strengths = strengths + _strengths(organizers, catalog.organizers)[candidates.static.codes["organizer"]]
-    spread = float(scores.std())
-    boosted: NDArray[np.floating] = scores + strengths * (spread if spread > 0 else 1.0)
-    return boosted
+    strengths += _strengths(organizers, catalog.organizers)[candidates.static.codes["organizer"]]
+    of_candidates: NDArray[np.float64] = strengths
+    return of_candidates
 
 
 def _strengths(boosts: Sequence[Placement], names: Vocabulary) -> NDArray[np.float64]:
@@ -223,9 +234,5 @@ def _best(
     if not query.diversity:
         return best_within(scores, allowed, k, caps)
     pool = best_within(scores, allowed, max(_POOL, 3 * k), caps)
-    similarities = similarity(_part(candidates, pool), candidates.rows[np.concatenate([pool, before])]).T
+    similarities = similarity(candidates.part(pool), candidates.rows[np.concatenate([pool, before])]).T
     return pool[diverse(scores[pool], similarities, k, diversity=query.diversity)]
-
-
-def _part(candidates: Candidates, columns: NDArray[np.int64]) -> Candidates:
-    return Candidates(candidates.catalog, candidates.rows[columns], candidates.now_s, candidates.popularity[columns])

@@ -1,6 +1,6 @@
 """Recommender: a trained scorer with its catalog and popularity, which ranks live events for users."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -23,9 +23,10 @@ from shared.models.scorer import Scorer, TrainingInput
 from shared.ranking import topk
 from shared.ranking.cards import Cards
 from shared.ranking.explanation import Causes, Explanation, explain
-from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import ListQuery, Recommendation, Viewer
+from shared.ranking.lists import to_items
+from shared.ranking.query import ListQuery, RankedList, Recommendation, Viewer
 from shared.ranking.rerank import Cap, top_within
+from shared.ranking.shortlist import Wanted
 from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
@@ -147,6 +148,7 @@ class Recommender:
         k: int = 10,
         now: datetime,
         live: Candidates | None = None,
+        ranked: Callable[[Wanted], RankedList] | None = None,
     ) -> list[Recommendation]:
         """Top-k live events for one user, with explanations.
 
@@ -156,17 +158,21 @@ class Recommender:
         k : length of the list, at least 1.
         now : time at which the events must be live.
         live : candidates from which the list is made, which calls for several users can share; None for `live(now)`.
+        ranked : makes the list in another way, in place of the scores of all of `live`; None for none.
         """
         profile = history if isinstance(history, Profile) else _profile(history, now)
         viewer, query, rules = Viewer.of(profile, self.catalog, now), ListQuery(k=k), Rules()
-        candidates = self.live(now) if live is None else live
-        allowed = may_show(self.catalog, candidates.rows, viewer, rules, now)
-        ranked = build_list(candidates, self.score(viewer, candidates), allowed, query, now=now)
+        wanted = Wanted(viewer=viewer, query=query, rules=rules, placements=rules, now=now)
+        if ranked is None:
+            candidates = self.live(now) if live is None else live
+            listed = wanted.list_of(candidates, self.score(viewer, candidates))
+        else:
+            listed = ranked(wanted)
 
         def explained(rows: NDArray[np.int64]) -> Sequence[Explanation]:
             return self.explain(viewer, rows, {}, now)
 
-        return to_items(self.catalog, self.cards, ranked, viewer, query, rules=rules, now=now, explain=explained)
+        return to_items(self.catalog, self.cards, listed, viewer, query, rules=rules, now=now, explain=explained)
 
     def with_events(self, events: Sequence[Event]) -> Self:
         """Recommender with these events added to its catalog, or replaced there; the model stays as trained."""

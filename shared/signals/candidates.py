@@ -52,6 +52,10 @@ class Candidates:
         """Candidates with the same events at another time, sharing `static`."""
         return type(self)(self.catalog, self.rows, now_s, popularity, static=self.static)
 
+    def part(self, columns: NDArray[np.integer]) -> Self:
+        """Candidates `columns`, int of shape (k,), of these, in their order."""
+        return type(self)(self.catalog, self.rows[columns], self.now_s, self.popularity[columns])
+
     def wait_s(self) -> NDArray[np.float64]:
         """Seconds until the next moment to go, float64 of shape (c,), at least 0; inf without a start.
 

@@ -36,6 +36,7 @@ class Meaning(UserSignal):
     """
 
     name = "meaning"
+    by_vectors = True
 
     def terms(self, _params: SignalParams, batch: UserBatch) -> Iterator[Term]:
         """Score term: cosines of the texts; none where no user liked anything, or where no words are known."""

@@ -20,6 +20,8 @@ _PAST_KM: Final = 30.0
 doors; 1 and 5 km gain less."""
 _MAX_PLACES: Final = 16
 """Past places of a user that take part, those with the largest shares: bounds the cost of a request."""
+_CHUNK: Final = 4_096
+"""Places of candidates whose distances are computed at once."""
 
 
 class Nearness(UserSignal):
@@ -40,8 +42,7 @@ class Nearness(UserSignal):
         if not len(lat):
             return
         catalog, rows = batch.candidates.catalog, batch.candidates.static.places.rows
-        km = equirectangular_km(lat, lng, catalog.lat[rows], catalog.lng[rows])
-        near = shares @ (1 / (1 + km / scales[:, None]))
+        near = shares @ _nearness(lat, lng, scales, catalog.lat[rows], catalog.lng[rows])
         has_place = shares.any(axis=1, keepdims=True)
         yield PerValue("place", np.where(has_place, np.log(np.where(has_place, near, 1)), 0))
 
@@ -58,6 +59,25 @@ class Budget(UserSignal):
         if min(limits, default=np.inf) < np.inf:
             prices = batch.candidates.catalog.price[batch.candidates.static.prices.rows]
             yield PerValue("price", -(prices > np.array(limits, np.float32)[:, None]).astype(np.float32))
+
+
+def _nearness(
+    lat: NDArray[np.float32],
+    lng: NDArray[np.float32],
+    scales: NDArray[np.float32],
+    place_lat: NDArray[np.float32],
+    place_lng: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Nearness 1 / (1 + km / scale) of p places of users and m places of candidates, float32 of shape (p, m)."""
+    near = np.empty((len(lat), len(place_lat)), np.float32)
+    # A part at a time, which stays in the cache of the processor.
+    for begin in range(0, len(place_lat), _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        km = equirectangular_km(lat, lng, place_lat[part], place_lng[part])
+        km /= scales[:, None]
+        km += 1
+        np.reciprocal(km, out=near[:, part])
+    return near
 
 
 def _places(batch: UserBatch) -> tuple[NDArray[np.float32], ...]:

@@ -1,7 +1,8 @@
 """Groups of candidates that share a value, so that a score of the value is computed once for each group."""
 
 from dataclasses import dataclass
-from typing import Self
+from functools import cached_property
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 from shared.arrays.positions import distinct, positions_of
 from shared.catalog.attributes import CategoricalAttribute, Codes
 
+_FEW: Final = 16
+"""Names of a field for each candidate, above which a search among the values is faster than a table of all names."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Values:
     """Distinct values of a field among c candidates, m of them.
 
@@ -18,33 +22,45 @@ class Values:
     ----------
     codes : int64 of shape (m,) – rows of the field's names, ascending.
     trained : int32 of shape (m,) – rows of the training's names, -1 for a newer name.
-    of_candidates : int64 of shape (c,) – position of each candidate's value in `codes`, -1 where it has none.
     of_names : int64 of shape (n + 1,) – position in `codes` of each of the field's n names, -1 where no candidate has
-        it, and of an unknown value last.
+        it, and of an unknown value last; None for few candidates of many names, of which most have none.
+    names : int32 of shape (c,) – name of each candidate's value, -1 where it has none.
     """
 
     codes: NDArray[np.int64]
     trained: Codes
-    of_candidates: NDArray[np.int64]
-    of_names: NDArray[np.int64]
+    of_names: NDArray[np.int64] | None
+    names: Codes
 
     @classmethod
     def of(cls, field: CategoricalAttribute, codes: Codes) -> Self:
         """Distinct values of c candidates with these `codes` of a field, int32 of shape (c,), -1 where unknown."""
+        if _FEW * len(codes) < len(field.names):
+            found = distinct(codes).astype(np.int64)
+            found = found[found >= 0]
+            return cls(found, field.trained[found], None, codes)
         is_used = np.zeros(len(field.names) + 1, np.bool_)
         is_used[codes] = True
         found = np.flatnonzero(is_used[:-1])
         of_names = np.full(len(is_used), -1, np.int64)
         of_names[found] = np.arange(len(found))
-        return cls(found, field.trained[found], of_names.take(codes), of_names)
+        return cls(found, field.trained[found], of_names, codes)
 
     def __len__(self) -> int:
         return len(self.codes)
 
+    @cached_property
+    def of_candidates(self) -> NDArray[np.int64]:
+        """Position of each candidate's value in `codes`, int64 of shape (c,), -1 where it has none."""
+        return self.positions_of(self.names)
+
+    def at(self, columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions of the values of the candidates `columns`, int64 of the same shape; -1 where one has none."""
+        return self.positions_of(self.names[columns])
+
     def positions_of(self, codes: NDArray[np.integer]) -> NDArray[np.int64]:
         """Positions of other events' codes among these values, int64 of the shape of `codes`; -1 where absent."""
-        positions: NDArray[np.int64] = self.of_names[codes]
-        return positions
+        return positions_of(self.codes, codes) if self.of_names is None else self.of_names.take(codes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +90,10 @@ class Groups:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def at(self, columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Groups of the candidates `columns`, int64 of the same shape; -1 where one has none."""
+        return self.of_candidates[columns]
 
     def moved(
         self,

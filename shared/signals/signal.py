@@ -116,6 +116,8 @@ class Signal:
         the same events, see `Candidates.static`.
     prepares_known : whether a `UserSignal` prepares parameters for the training's events among the candidates, see
         `for_known`.
+    by_vectors : whether the scores of a `UserSignal` are products with a vector of each candidate, which are costly for
+        many: of two stages, it takes part in the second alone, see `models/blend.py`.
     is_optional : whether the signal needs an extra; models that do not weigh it do not name it either.
     """
 
@@ -124,6 +126,7 @@ class Signal:
     may_be_negative: bool = False
     is_timeless: bool
     prepares_known: bool = False
+    by_vectors: bool = False
     is_optional: bool = False
 
     def fit(self, _data: TrainingData) -> SignalParams:

@@ -32,6 +32,7 @@ class Spectral(UserSignal):
     name = "neighbours"
     source = "collaborative"
     prepares_known = True
+    by_vectors = True
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters `events` int32 of shape (k,), `vectors` float16 (k, f), f perhaps 0, `scale` float32 (k,).

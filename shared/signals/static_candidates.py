@@ -13,6 +13,7 @@ from shared.arrays.sparse import Sparse, summed
 from shared.catalog.attributes import Codes
 from shared.catalog.catalog import Catalog
 from shared.catalog.meaning import BAG
+from shared.signals.estimates import Joint, NameLists, Places
 from shared.signals.groups import Groups, Values
 from shared.signals.meanings import Meanings
 from shared.signals.postings import Postings
@@ -25,6 +26,10 @@ Derivation = Callable[["StaticCandidates"], NDArray[Any]]
 
 _MAX_LATER: Final = 1 / 8
 """Share of the groups of a bag that may be added or empty before the groups are made anew."""
+
+
+_CHUNK: Final = 16_384
+"""Candidates whose texts are hashed at once: bounds memory."""
 
 
 class _ByName(dict[str, _Value]):
@@ -73,13 +78,18 @@ class StaticCandidates:
         ascending in each.
     contents : by bag, groups of candidates with the same content.
     postings : by bag, inverted index of the groups of `contents`.
+    by_start : by field, candidates in the order of the codes of its values and, but for few, of their starts, int64 of
+        shape (c,).
+    listed : by bag, inverted index of single candidates.
     """
 
     def __init__(self, catalog: Catalog, rows: NDArray[np.integer]) -> None:
+
         # No function below refers to this object, so that it is freed with its last reference, not by the collector.
         def candidates_of(field: str) -> Ragged[NDArray[np.int64]]:
-            known = np.flatnonzero(values[field].of_candidates >= 0)
-            return Ragged.grouped(values[field].of_candidates[known], len(values[field]), known)
+            positions = values[field].positions_of(codes[field])
+            known = np.flatnonzero(positions >= 0)
+            return Ragged.grouped(positions[known], len(values[field]), known)
 
         self.catalog = catalog
         self.rows = rows
@@ -93,6 +103,12 @@ class StaticCandidates:
         contents: _ByName[Groups] = _ByName(lambda bag: Groups.of(rows, catalog.bags[bag].fingerprints(rows)))
         self.contents = contents
         self.postings: _ByName[Postings] = _ByName(lambda bag: Postings.of(catalog.bags[bag], contents[bag]))
+        listed: _ByName[NameLists] = _ByName(lambda bag: NameLists.of(catalog.bags[bag], rows, Places.of(len(rows))))
+        self.listed = listed
+        by_start: _ByName[NDArray[np.int64]] = _ByName(
+            lambda field: np.lexsort((rows, catalog.starts_at[rows], codes[field]))
+        )
+        self.by_start = by_start
         self._derived: dict[Derivation, NDArray[Any]] = {}
 
     def __len__(self) -> int:
@@ -107,6 +123,11 @@ class StaticCandidates:
         if make not in self._derived:
             self._derived[make] = make(self)
         return self._derived[make]
+
+    @cached_property
+    def joint(self) -> Joint:
+        """Joint table of the fields of fewest values."""
+        return Joint.of({name: self.values[name] for name in self.catalog.fields}, len(self))
 
     @cached_property
     def sorted_rows(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
@@ -213,6 +234,12 @@ class StaticCandidates:
                 after.contents[name] = contents
             elif len(contents) - postings.n_first + out_of_use <= _MAX_LATER * postings.n_first:
                 after.contents[name], after.postings[name] = contents, postings.extended(bag, contents)
+        self._move_orders(after, columns, changed)
+        if self.listed:
+            places = next(iter(self.listed.values())).places.moved(columns, changed)
+            if len(places.columns) <= (1 + _MAX_LATER) * len(rows):
+                for name, lists in self.listed.items():
+                    after.listed[name] = lists.moved(catalog.bags[name], rows, places)
         if "meanings" in self.__dict__ and BAG in after.contents:
             after.__dict__["meanings"] = self.meanings.extended(catalog, after.contents[BAG])
         for name, keys in (("places", place_keys), ("prices", _price_keys)):
@@ -224,6 +251,30 @@ class StaticCandidates:
                 moved[changed] = make(StaticCandidates(catalog, rows[changed]))
             after._derived[make] = moved
         return after
+
+    def _move_orders(self, after: "StaticCandidates", columns: NDArray[np.int64], changed: NDArray[np.int64]) -> None:
+        """Orders by value for later candidates: nearly in order as they are, which a stable sort makes use of."""
+        later = np.full(len(self), -1, np.int64)
+        is_known = columns >= 0
+        later[columns[is_known]] = np.flatnonzero(is_known)
+        # Those that changed come last.
+        gone = columns[changed]
+        later[gone[gone >= 0]] = -1
+
+        def moved(order: NDArray[np.int64]) -> NDArray[np.int64]:
+            kept = later[order]
+            return np.concatenate([kept[kept >= 0], changed])
+
+        for name, order in list(self.by_start.items()):
+            by_start = moved(order)
+            after.by_start[name] = by_start[np.argsort(after.codes[name][by_start], kind="stable")]
+        for name in list(self.candidates_of_values.keys() - after.candidates_of_values.keys()):
+            found = moved(self.candidates_of_values[name].values[0])
+            positions = after.values[name].positions_of(after.codes[name][found])
+            found, positions = found[positions >= 0], positions[positions >= 0]
+            order = np.argsort(positions * len(after) + found, kind="stable")
+            lengths = np.bincount(positions, minlength=len(after.values[name]))
+            after.candidates_of_values[name] = Ragged.of_lengths(lengths, found[order])
 
     def _share_fields(self, after: "StaticCandidates") -> None:
         """Values of fields that no event has changed since, for the same events in the same rows."""
@@ -242,6 +293,15 @@ _BY_FIELD: Final = ("codes", "trained_codes", "values", "candidates_of_values")
 
 _OF_ROWS: Final = ("sorted_rows", "columns_of_trained")
 """Cached values that depend on the rows of the candidates, and of the training, alone."""
+
+
+def text_fingerprints(candidates: StaticCandidates) -> NDArray[np.uint64]:
+    """Fingerprints of the candidates' texts, uint64 of shape (c,), see `TfIdfAttribute.fingerprints`."""
+    bag, rows = candidates.catalog.bags[BAG], candidates.rows
+    found = np.empty(len(rows), np.uint64)
+    for begin in range(0, len(rows), _CHUNK):
+        found[begin : begin + _CHUNK] = bag.fingerprints(rows[begin : begin + _CHUNK])
+    return found
 
 
 def place_keys(catalog: Catalog, rows: NDArray[np.integer]) -> NDArray[np.uint64]:

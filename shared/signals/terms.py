@@ -6,12 +6,16 @@ by value of a field and by name of a bag, of which there are few, and only the s
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.sparse import Sparse
+from shared.arrays.sparse import Sparse, scatter
 from shared.signals.users import UserBatch
+
+_MAX_POSTINGS: Final = 50_000
+"""Entries of inverted lists that an estimate adds for each bag: bounds its time to some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +102,42 @@ class ScoreSum:
         for bag, profiles in self._bags.items():
             users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
             total += candidates.dot(bag, (users, names, values), len(self._batch))
+        return total
+
+    def total_at(self, columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Summed scores of all terms of the candidates `columns`, int64 of shape (k,); float32 of shape (b, k)."""
+        candidates, total = self._batch.candidates.static, self._events[:, columns]
+        for field, table in self._fields.items():
+            total += table.take(candidates.groups(field).at(columns), axis=1)
+        for bag, profiles in self._bags.items():
+            users, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
+            of_names = scatter(users, names, values, (len(self._batch), len(candidates.catalog.bags[bag].names)))
+            owners, found, weights = candidates.catalog.bags[bag].entries(candidates.rows[columns])
+            for scores, by_name in zip(total, of_names, strict=True):
+                scores += np.bincount(owners, by_name[found] * weights, minlength=len(columns)).astype(np.float32)
+        return total
+
+    def estimate(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Estimated total of one user with these `scores` added, float32 of shape (c,) as they.
+
+        It is exact but for names of bags: their inverted lists are added in the order of the names' scores, up to
+        `_MAX_POSTINGS` entries for each bag (Moffat, Zobel: "Self-indexing inverted files for fast text retrieval",
+        1996, whose strategy is to quit).
+        """
+        candidates, joint = self._batch.candidates.static, self._batch.candidates.static.joint
+        total: NDArray[np.float32] = self._events[0] + scores
+        if any(field in self._fields for field in joint.fields):
+            total += joint.table(self._fields).take(joint.of_candidates)
+        for field, (table, *_) in self._fields.items():
+            if field in joint.fields:
+                continue
+            if field not in candidates.catalog.fields:
+                total += table.take(candidates.groups(field).of_candidates)
+                continue
+            found = np.flatnonzero(table[:-1])
+            lists = candidates.candidates_of_values[field].rows(found)
+            total[lists.values[0]] += table[found].repeat(lists.lengths())
+        for bag, profiles in self._bags.items():
+            _, names, values = (np.concatenate(arrays) for arrays in zip(*profiles, strict=True))
+            candidates.listed[bag].add(total, names, values, limit=_MAX_POSTINGS)
         return total

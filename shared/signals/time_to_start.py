@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.arrays.positions import ranks_within_groups
+from shared.arrays.positions import ranks_within_runs
 from shared.signals.candidates import Candidates
 from shared.signals.signal import EventSignal, SignalParams
 
@@ -51,8 +51,27 @@ class NextOf(EventSignal):
 
     def score(self, _params: SignalParams, candidates: Candidates) -> NDArray[np.float32]:
         """Negated log ranks by start time, float32 of shape (c,), at most 0; 0 where the value is unknown."""
-        codes = candidates.static.codes[self._field]
-        order = np.lexsort((candidates.rows, candidates.days_to_go(), codes))
+        codes, order = candidates.static.codes[self._field], self._order(candidates)
         ranks = np.empty(len(order), np.float32)
-        ranks[order] = ranks_within_groups(codes[order])
+        ranks[order] = ranks_within_runs(codes[order])
         return -np.log1p(np.where(codes >= 0, ranks, 0)).astype(np.float32)
+
+    def _order(self, candidates: Candidates) -> NDArray[np.int64]:
+        """Candidates by value, then by days to go, then by row, int64 of shape (c,)."""
+        codes, days, rows = candidates.static.codes[self._field], candidates.days_to_go(), candidates.rows
+        order = candidates.static.by_start[self._field]
+        ordered_codes, ordered_days, ordered_rows = codes[order], days[order], rows[order]
+        # Most are in the order of their starts: only values are sorted of which two neighbours are not in order.
+        is_same = ordered_codes[1:] == ordered_codes[:-1]
+        is_later = ordered_days[1:] > ordered_days[:-1]
+        is_tied = (ordered_days[1:] == ordered_days[:-1]) & (ordered_rows[1:] > ordered_rows[:-1])
+        is_wrong = np.zeros(len(candidates.catalog.fields[self._field].names) + 1, np.bool_)
+        is_wrong[ordered_codes[1:][is_same & ~is_later & ~is_tied]] = True
+        # The order of those without a value counts for nothing.
+        is_wrong[-1] = False
+        places = np.flatnonzero(is_wrong[ordered_codes])
+        if len(places):
+            keys = (ordered_rows[places], ordered_days[places], ordered_codes[places])
+            order = order.copy()
+            order[places] = order[places][np.lexsort(keys)]
+        return order

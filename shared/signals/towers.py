@@ -53,6 +53,7 @@ class Towers(UserSignal):
     name = "towers"
     source = "collaborative"
     is_optional = True
+    by_vectors = True
 
     def fit(self, data: TrainingData) -> SignalParams:
         """Parameters of the towers, see `check`; of no attributes and dimensions where nothing can be learned.

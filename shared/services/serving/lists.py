@@ -20,11 +20,12 @@ from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
 from shared.models.baselines import MostPopular, fallback_scores
 from shared.ports import Caller
-from shared.ranking.batch import CHUNK, score_batch
+from shared.ranking.batch import CHUNK
 from shared.ranking.explanation import Explanation
 from shared.ranking.exploration import Exploration
 from shared.ranking.lists import build_list, may_show, to_items
-from shared.ranking.query import ListQuery, Recommendation
+from shared.ranking.query import ListQuery, RankedList, Recommendation
+from shared.ranking.shortlist import Wanted
 from shared.ranking.similarity import similarity
 from shared.services.serving.context import ListRequest, RequestView, ServingContext, segment_of, with_fallback
 from shared.services.serving.treatment import treated
@@ -87,19 +88,9 @@ def recommend(context: ServingContext, request: ListRequest) -> Answer:
     """Recommended live events for a user, after the business rules."""
     treatment = treated(context, context.view(request), request)
     view, request = treatment.view, treatment.request
-    live = view.model.live(view.now)
-    scores = live.scores(view.viewer)
-    kind, rules = ListKind.RECOMMENDATIONS, view.snapshot.rules
-    return _answer(
-        view,
-        request,
-        live.candidates,
-        scores,
-        kind=kind,
-        placements=rules,
-        variant=treatment.label,
-        exploration=Exploration(treatment.exploration, request.seed),
-    )
+    exploration = Exploration(treatment.exploration, request.seed)
+    ranked = view.model.live(view.now).ranked(_wanted(view, request, view.snapshot.rules, exploration))
+    return _answer(view, request, ranked, kind=ListKind.RECOMMENDATIONS, variant=treatment.label)
 
 
 @with_fallback
@@ -111,11 +102,11 @@ def preview(context: ServingContext, request: ListRequest, *, rules: Rules) -> t
     view = context.view(request)
     rules.check_change(view.snapshot.rules, view.now)
     live = view.model.live(view.now)
-    scores = live.scores(view.viewer)
 
     def under(placements: Rules) -> Answer:
         ruled = replace(view, snapshot=replace(view.snapshot, rules=placements))
-        return _answer(ruled, request, live.candidates, scores, kind=ListKind.RECOMMENDATIONS, placements=placements)
+        ranked = live.ranked(_wanted(ruled, request, placements))
+        return _answer(ruled, request, ranked, kind=ListKind.RECOMMENDATIONS)
 
     return under(view.snapshot.rules), under(rules)
 
@@ -131,14 +122,14 @@ def recommend_each(
     while chunk := list(islice(rest, CHUNK)):
         now = context.clock()
         snapshot = context.serving.current(now)
-        live = snapshot.model.live(now).candidates
+        live = snapshot.model.live(now)
         viewers = [context.viewer(profile, snapshot, now) for profile in chunk]
-        for viewer, scores in zip(viewers, score_batch(snapshot.recommender, viewers, live), strict=True):
+        for viewer, scores in zip(viewers, live.scores_of_each(viewers), strict=True):
             view = RequestView(snapshot, snapshot.model, viewer, now, snapshot.degraded, context.clock)
             user_id = viewer.profile.user.user_id
             request = ListRequest(user_id=user_id, query=query)
-            kind = ListKind.RECOMMENDATIONS
-            yield user_id, _answer(view, request, live, scores, kind=kind, placements=snapshot.rules)
+            ranked = live.ranked(_wanted(view, request, snapshot.rules), scores)
+            yield user_id, _answer(view, request, ranked, kind=ListKind.RECOMMENDATIONS)
 
 
 @with_fallback
@@ -153,7 +144,7 @@ def popular(context: ServingContext, request: ListRequest, *, window: str) -> An
     model, live = view.recommender, view.model.live(view.now).candidates
     sums = recent(model.popularity, model.before, window) if window else model.popularity
     scores = fallback_scores(sums[live.rows], live.wait_s())
-    return _answer(view, request, live, scores, kind=ListKind.POPULAR, source=POPULAR)
+    return _answer(view, request, _built(view, request, live, scores), kind=ListKind.POPULAR, source=POPULAR)
 
 
 @with_fallback
@@ -167,7 +158,8 @@ def trending(context: ServingContext, request: ListRequest, *, window: str) -> A
     view = context.view(request)
     model, live = view.recommender, view.model.live(view.now).candidates
     scores = rising(model.popularity, model.before, window, _to_present(view.now))[live.rows]
-    return _answer(view, request, live, scores, kind=ListKind.TRENDING, is_eligible=scores > 0, source=TRENDING)
+    ranked = _built(view, request, live, scores, is_eligible=scores > 0)
+    return _answer(view, request, ranked, kind=ListKind.TRENDING, source=TRENDING)
 
 
 @with_fallback
@@ -179,8 +171,8 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     view = context.view(request).with_event(context.documents.events, event_id, caller)
     live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
     scores = similarity(live, np.array([row]))[0]
-    is_eligible = (live.rows != row) & (scores > 0)
-    return _answer(view, request, live, scores, kind=ListKind.SIMILAR, is_eligible=is_eligible, source=SIMILAR)
+    ranked = _built(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0))
+    return _answer(view, request, ranked, kind=ListKind.SIMILAR, source=SIMILAR)
 
 
 @with_fallback
@@ -195,7 +187,8 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     candidates = view.recommender.candidates(rows[catalog.are_live(rows, view.now)], view.now)
     request = replace(request, query=replace(request.query, k=len(event_ids), per_series=None))
     scores = view.recommender.score(view.viewer, candidates)
-    answer = _answer(view, request, candidates, scores, kind=ListKind.RANK, variant=treatment.label)
+    listed = _built(view, request, candidates, scores)
+    answer = _answer(view, request, listed, kind=ListKind.RANK, variant=treatment.label)
     ranked = {item.event_id for item in answer.items}
     left_out = [event_id for event_id in dict.fromkeys(event_ids) if event_id not in ranked]
     return Ranking(
@@ -203,36 +196,59 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
     )
 
 
-def _answer(
+def _wanted(
+    view: RequestView, request: ListRequest, placements: Rules, exploration: Exploration | None = None
+) -> Wanted:
+    """What a list of recommendations is wanted for, with pins, boosts and caps by `placements`."""
+    return Wanted(
+        viewer=view.viewer,
+        query=request.query,
+        rules=view.snapshot.rules,
+        placements=placements,
+        now=view.now,
+        exploration=exploration,
+    )
+
+
+def _built(
     view: RequestView,
     request: ListRequest,
     candidates: Candidates,
     scores: NDArray[np.floating],
     *,
-    kind: ListKind,
     is_eligible: NDArray[np.bool_] | None = None,
-    placements: Rules | None = None,
-    source: str | None = None,
-    variant: str = "",
-    exploration: Exploration | None = None,
-) -> Answer:
-    """Answer with the best of c candidates: visibility mask, ranked list, items.
+) -> RankedList:
+    """Ranked list of the best of c candidates without pins, boosts and caps by rules; blocks apply to every list.
 
     Parameters
     ----------
     scores : float of shape (c,), finite – higher is better.
-    kind : which list it is.
     is_eligible : bool of shape (c,) – candidates that belong in this list, visible or not; None for all.
-    placements : rules whose pins, boosts and cap by organizer apply; None for none. Blocks apply to every list.
-    source : what ranked all of the events; None to explain each.
-    variant : label of the variant of an experiment that made the list, "" for none.
-    exploration : share of slots that are explored; None for none.
     """
-    catalog, viewer, query, rules = view.recommender.catalog, view.viewer, request.query, view.snapshot.rules
-    allowed = may_show(catalog, candidates.rows, viewer, rules, view.now)
+    allowed = may_show(candidates.catalog, candidates.rows, view.viewer, view.snapshot.rules, view.now)
     if is_eligible is not None:
         allowed &= is_eligible
-    ranked = build_list(candidates, scores, allowed, query, rules=placements, now=view.now, exploration=exploration)
+    return build_list(candidates, scores, allowed, request.query, now=view.now)
+
+
+def _answer(
+    view: RequestView,
+    request: ListRequest,
+    ranked: RankedList,
+    *,
+    kind: ListKind,
+    source: str | None = None,
+    variant: str = "",
+) -> Answer:
+    """Answer with the items of a ranked list.
+
+    Parameters
+    ----------
+    kind : which list it is.
+    source : what ranked all of the events; None to explain each.
+    variant : label of the variant of an experiment that made the list, "" for none.
+    """
+    catalog, viewer, query, rules = view.recommender.catalog, view.viewer, request.query, view.snapshot.rules
     # Events may have ended while they were scored.
     present = view.clock()
 

@@ -21,6 +21,7 @@ from shared.ranking.recommender import Recommender
 from shared.ranking.soundness import self_test
 from shared.services.registry import POINTER, Pointer, earlier_versions, load_version
 from shared.services.serving.cache import CachedRecommender
+from shared.services.serving.memory import give_back
 
 _log = logging.getLogger(__name__)
 _OVERLAP: Final = timedelta(seconds=60)
@@ -229,6 +230,9 @@ class Serving:
                 self._refreshed_at = now
             self._refreshing = None
             self._is_late = False
+        if snapshot.model.is_large:
+            # Of the snapshot before, too.
+            give_back()
 
     def _sound(self, now: datetime) -> Snapshot:
         """Snapshot of the stores whose model, if it is a new one, passes the test of a training."""

@@ -19,10 +19,10 @@ from shared.models.artifact import Manifest, describe, digest, pack, unpack
 from shared.models.registry import trainable
 from shared.models.scorer import Scorer
 from shared.ports import Caller, Documents, ObjectStore
+from shared.ranking import shortlist
 from shared.ranking.recommender import Recommender
 from shared.services.ingest.record import Outcome, count
 from shared.services.registry import POINTER, load_version
-from shared.services.serving import lists
 from shared.services.serving import snapshot as snapshot_module
 from shared.services.serving.cache import CachedRecommender
 from shared.services.serving.context import ListRequest, ServingContext
@@ -481,7 +481,7 @@ def test_a_request_that_fails_without_the_model_too_costs_no_model(
     def fail(*_: object, **__: object) -> None:
         raise FloatingPointError("a fault of the code")
 
-    monkeypatch.setattr(lists, "build_list", fail)
+    monkeypatch.setattr(shortlist, "build_list", fail)
     loads = 0
 
     def counted(objects: ObjectStore, version: str) -> tuple[Recommender, Manifest]:
