@@ -88,6 +88,7 @@ def _measured(folder: Path, profiles: int) -> Iterator[tuple[str, float]]:
         "MARQUEE_KEEP_DAYS": f"{_KEPT_DAYS}",
         # Of a training, only what grows with profiles is looked at; lists come from the model that is there already.
         "MARQUEE_MODEL": "popularity",
+        "MARQUEE_CHALLENGERS_S": "0",
     }
     (source := folder / "source").mkdir()
     (source / "main.py").write_text((ROOT / "main.py").read_text())
