@@ -66,19 +66,20 @@ def sharing(candidates: Candidates, row: int) -> tuple[NDArray[np.int64], NDArra
 
     Returns
     -------
-    columns : int64 of shape (t,), ascending.
+    found : int64 of shape (t,), ascending – columns of the candidates.
     scores : float32 of shape (t,) – parts of the similarities, all divided by the same number.
     """
     catalog, static, rows = candidates.catalog, candidates.static, np.array([row])
     is_found, told = np.zeros(len(candidates), np.bool_), 0.0
     of_contents: dict[str, NDArray[np.float32]] = {}
     for name, weight in _TF_IDF_WEIGHTS.items():
-        _, names, weights = catalog.bags[name].entries(rows)
+        _, columns, weights = catalog.bags[name].entries(rows)
+        names = columns.astype(np.int64)
         sizes = sum((part.lengths() for part in static.postings[name].of_names(names)), np.zeros(len(names), np.int64))
         rarest = np.argsort(sizes, kind="stable")
         rarest = rarest[np.cumsum(sizes[rarest]) <= _RARE]
         if len(rarest):
-            profile = np.zeros(len(rarest), np.int64), names[rarest].astype(np.int64), weights[rarest]
+            profile = np.zeros(len(rarest), np.int64), names[rarest], weights[rarest]
             [of_contents[name]] = static.dot_of_contents(name, profile, 1)
             is_found |= (of_contents[name] > 0).take(static.contents[name].of_candidates)
             told += weight if name != BAG else 0.0
@@ -92,13 +93,14 @@ def sharing(candidates: Candidates, row: int) -> tuple[NDArray[np.int64], NDArra
                 told += weight
     if told < _TOLD * _lengths(catalog, rows)[0] ** 2:
         return np.empty(0, np.int64), np.empty(0, np.float32)
-    columns = np.flatnonzero(is_found)
-    scores = np.zeros(len(columns), np.float32)
+    found = np.flatnonzero(is_found)
+    scores = np.zeros(len(found), np.float32)
     for name, products in of_contents.items():
-        scores += np.float32(_TF_IDF_WEIGHTS[name]) * products.take(static.contents[name].of_candidates[columns])
+        scores += np.float32(_TF_IDF_WEIGHTS[name]) * products.take(static.contents[name].of_candidates[found])
     for name, same in is_same.items():
-        scores += np.float32(_CATEGORICAL_WEIGHTS[name]) * same[columns]
-    return columns, scores / np.maximum(static.derived(_lengths_of_candidates)[columns], np.float32(1e-6))
+        scores += np.float32(_CATEGORICAL_WEIGHTS[name]) * same[found]
+    scores /= np.maximum(static.derived(_lengths_of_candidates)[found], np.float32(1e-6))
+    return found, scores
 
 
 def _lengths_of_candidates(candidates: StaticCandidates) -> NDArray[np.float32]:
