@@ -25,6 +25,7 @@ from shared.catalog.meaning import BAG
 from shared.entities import Profile, Rules, User
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS
+from shared.models.artifact import pack
 from shared.ranking import nearest as limits
 from shared.ranking.filters import Filters
 from shared.ranking.lists import may_show
@@ -81,7 +82,7 @@ def _catalog(work: Path, size: int) -> Catalog:
         catalog = Catalog.of(parquet.events(table.slice(0, _CHUNK)))
         for begin in range(_CHUNK, size, _CHUNK):
             catalog, _ = catalog.with_changes(list(parquet.events(table.slice(begin, _CHUNK))))
-        np.savez(stored, **catalog.prepared(_BEFORE).to_arrays())
+        stored.write_bytes(pack(catalog.prepared(_BEFORE).to_arrays()))
     with np.load(stored, allow_pickle=False) as arrays:
         return Catalog.from_arrays(dict(arrays))
 
@@ -94,8 +95,9 @@ def _measured(catalog: Catalog, queries: int, work: Path) -> Iterator[dict[str, 
     viewer = Viewer.of(Profile(User(user_id="anybody")), catalog, _BEFORE)
 
     def allowed(part: Candidates, row: int, filters: Filters) -> NDArray[np.bool_]:
-        is_shown = may_show(catalog, part.rows, viewer, Rules(), _BEFORE)
-        return is_shown & filters.allowed(part, _BEFORE) & (part.rows != row)
+        is_allowed = may_show(catalog, part.rows, viewer, Rules(), _BEFORE)
+        is_allowed &= filters.allowed(part, _BEFORE) & (part.rows != row)
+        return is_allowed
 
     def pool(row: int, filters: Filters) -> Candidates:
         return nearest(everything, row, lambda part: allowed(part, row, filters), caps={}, size=POOL)

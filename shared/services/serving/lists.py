@@ -179,8 +179,9 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     query, rules = request.query, view.snapshot.rules
 
     def allowed(part: Candidates) -> NDArray[np.bool_]:
-        is_shown = may_show(part.catalog, part.rows, view.viewer, rules, view.now)
-        return is_shown & query.filters.allowed(part, view.now) & (part.rows != row)
+        is_allowed = may_show(part.catalog, part.rows, view.viewer, rules, view.now)
+        is_allowed &= query.filters.allowed(part, view.now) & (part.rows != row)
+        return is_allowed
 
     caps = {"series": query.per_series, "organizer": query.per_organizer}
     # With those that were on pages before.

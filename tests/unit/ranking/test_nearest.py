@@ -87,7 +87,9 @@ def _best(candidates: Candidates, row: int, filters: Filters) -> NDArray[np.floa
 
 
 def _allowed(candidates: Candidates, row: int, filters: Filters) -> NDArray[np.bool_]:
-    return filters.allowed(candidates, NOW) & (candidates.rows != row)
+    is_allowed = filters.allowed(candidates, NOW)
+    is_allowed &= candidates.rows != row
+    return is_allowed
 
 
 def _nearest(candidates: Candidates, row: int, filters: Filters = FILTERS["none"], *, size: int = 60) -> Candidates:
