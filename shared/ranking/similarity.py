@@ -21,6 +21,10 @@ _CATEGORICAL_WEIGHTS: Final = {
     "subcategory": 0.10,
     "venue": 0.05,
 }
+_RARE: Final = 50_000
+"""Entries of inverted lists, at most, that `sharing` reads of each bag, and candidates of a value that it finds."""
+_TOLD: Final = 0.5
+"""Share of an event's squared length that its tags and rare values must have, at least, for `sharing` to find any."""
 
 
 def similarity(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -51,6 +55,52 @@ def similarity(candidates: Candidates, rows: NDArray[np.integer]) -> NDArray[np.
     lengths = candidates.static.derived(_lengths_of_candidates)
     cosines: NDArray[np.float32] = products / np.maximum(_lengths(catalog, rows)[:, None] * lengths, 1e-6)
     return cosines
+
+
+def sharing(candidates: Candidates, row: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Candidates that share a rare tag, word or value with an event, t of them, which the most similar ones do.
+
+    They are found in the inverted lists of the rarest names and of values that few candidates have. Their scores are
+    what they share of these, and of the other values. None are found for an event of which tags and rare values tell
+    too little: events are similar to it whose words are others.
+
+    Returns
+    -------
+    found : int64 of shape (t,), ascending – columns of the candidates.
+    scores : float32 of shape (t,) – parts of the similarities, all divided by the same number.
+    """
+    catalog, static, rows = candidates.catalog, candidates.static, np.array([row])
+    is_found, told = np.zeros(len(candidates), np.bool_), 0.0
+    of_contents: dict[str, NDArray[np.float32]] = {}
+    for name, weight in _TF_IDF_WEIGHTS.items():
+        _, columns, weights = catalog.bags[name].entries(rows)
+        names = columns.astype(np.int64)
+        sizes = sum((part.lengths() for part in static.postings[name].of_names(names)), np.zeros(len(names), np.int64))
+        rarest = np.argsort(sizes, kind="stable")
+        rarest = rarest[np.cumsum(sizes[rarest]) <= _RARE]
+        if len(rarest):
+            profile = np.zeros(len(rarest), np.int64), names[rarest], weights[rarest]
+            [of_contents[name]] = static.dot_of_contents(name, profile, 1)
+            is_found |= (of_contents[name] > 0).take(static.contents[name].of_candidates)
+            told += weight if name != BAG else 0.0
+    is_same: dict[str, NDArray[np.bool_]] = {}
+    for name, weight in _CATEGORICAL_WEIGHTS.items():
+        [code] = catalog.fields[name].at(rows)
+        if code >= 0:
+            is_same[name] = static.codes[name] == code
+            if np.count_nonzero(is_same[name]) <= _RARE:
+                is_found |= is_same[name]
+                told += weight
+    if told < _TOLD * _lengths(catalog, rows)[0] ** 2:
+        return np.empty(0, np.int64), np.empty(0, np.float32)
+    found = np.flatnonzero(is_found)
+    scores = np.zeros(len(found), np.float32)
+    for name, products in of_contents.items():
+        scores += np.float32(_TF_IDF_WEIGHTS[name]) * products.take(static.contents[name].of_candidates[found])
+    for name, same in is_same.items():
+        scores += np.float32(_CATEGORICAL_WEIGHTS[name]) * same[found]
+    scores /= np.maximum(static.derived(_lengths_of_candidates)[found], np.float32(1e-6))
+    return found, scores
 
 
 def _lengths_of_candidates(candidates: StaticCandidates) -> NDArray[np.float32]:

@@ -191,18 +191,23 @@ class StaticCandidates:
 
     def dot(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
         """Dot products of b users' sparse profiles and the candidates' bags, float32 of shape (b, c)."""
+        return self.dot_of_contents(bag, profiles, b).take(self.contents[bag].of_candidates, axis=1)
+
+    def dot_of_contents(self, bag: str, profiles: Sparse, b: int) -> NDArray[np.float32]:
+        """Dot products of b users' sparse profiles and the m groups of a bag, float32 of shape (b, m + 1).
+
+        The last column stays 0: it belongs to candidates with an empty bag.
+        """
         users, names, values = profiles
-        groups = self.contents[bag]
-        # The last column stays 0: it belongs to candidates with an empty bag.
-        shape = (b, len(groups) + 1)
+        shape = (b, len(self.contents[bag]) + 1)
         cells, products = [], []
         for part in self.postings[bag].of_names(names):
             lengths, (columns, weights) = part.lengths(), part.values
             products.append(values.repeat(lengths) * weights)
             cells.append(columns if b == 1 else np.repeat(users * shape[1], lengths) + columns)
         if len(cells) == 1:
-            return summed(cells[0], products[0], shape).take(groups.of_candidates, axis=1)
-        return summed(np.concatenate(cells), np.concatenate(products), shape).take(groups.of_candidates, axis=1)
+            return summed(cells[0], products[0], shape)
+        return summed(np.concatenate(cells), np.concatenate(products), shape)
 
     def following(
         self, catalog: Catalog, rows: NDArray[np.integer], columns: NDArray[np.int64], is_changed: NDArray[np.bool_]

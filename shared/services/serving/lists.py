@@ -20,10 +20,12 @@ from shared.feedback.popularity import growth
 from shared.feedback.trends import recent, rising
 from shared.models.baselines import MostPopular, fallback_scores
 from shared.ports import Caller
+from shared.ranking import cursor
 from shared.ranking.batch import CHUNK
 from shared.ranking.explanation import Explanation
 from shared.ranking.exploration import Exploration
 from shared.ranking.lists import build_list, may_show, to_items
+from shared.ranking.nearest import POOL, nearest
 from shared.ranking.query import ListQuery, RankedList, Recommendation
 from shared.ranking.shortlist import Wanted
 from shared.ranking.similarity import similarity
@@ -170,8 +172,18 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     """
     view = context.view(request).with_event(context.documents.events, event_id, caller)
     live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
-    scores = similarity(live, np.array([row]))[0]
-    ranked = _built(view, request, live, scores, is_eligible=(live.rows != row) & (scores > 0))
+    query, rules = request.query, view.snapshot.rules
+
+    def allowed(part: Candidates) -> NDArray[np.bool_]:
+        is_allowed = may_show(part.catalog, part.rows, view.viewer, rules, view.now)
+        is_allowed &= query.filters.allowed(part, view.now) & (part.rows != row)
+        return is_allowed
+
+    caps = {"series": query.per_series, "organizer": query.per_organizer}
+    # With those that were on pages before.
+    near = nearest(live, row, allowed, caps=caps, size=POOL + len(cursor.decode(query.cursor)))
+    scores = similarity(near, np.array([row]))[0]
+    ranked = _built(view, request, near, scores, is_eligible=(near.rows != row) & (scores > 0))
     return _answer(view, request, ranked, kind=ListKind.SIMILAR, source=SIMILAR)
 
 
