@@ -237,15 +237,15 @@ class Diary:
     def counts(self) -> Counter[tuple[str, InteractionType]]:
         """Counts that the store must keep, by event and type.
 
-        A page counts for each of its events, what repeats once a day and user, and of the others the last word.
+        Impressions do not count, what repeats does once a day and user, and of the others the last word.
         """
         counts: Counter[tuple[str, InteractionType]] = Counter()
         last: dict[tuple[str, str, str], InteractionType] = {}
         daily = set()
         for act in self.acts:
-            if act.event_ids:
-                counts.update((event_id, act.type) for event_id in act.event_ids)
-            elif act.type.meaning.repeats:
+            if act.type is InteractionType.IMPRESSION:
+                continue
+            if act.type.meaning.repeats:
                 daily.add((act.user_id, act.at.date(), act.event_id, act.type))
             else:
                 last[act.user_id, act.event_id, act.type.family] = act.type
