@@ -156,12 +156,18 @@ class Histories:
         In order: the user with all entries, the user without each of `entries`, then each of `others` (other declared
         profiles) with all entries of the user. A profile without friends has none who go.
         """
-        count = int(self.starts[-1])
-        variants = 1 + len(entries) + len(others)
-        kept = np.ones((variants, count), np.bool_)
+        kept = np.ones((1 + len(entries) + len(others), int(self.starts[-1])), np.bool_)
         kept[1 + np.arange(len(entries)), entries] = False
+        return self._variants((*(self.users[0],) * (1 + len(entries)), *others), kept)
+
+    def without(self, entries: NDArray[np.integer]) -> Self:
+        """History of a single user (b = 1) without `entries`."""
+        kept = np.ones((1, int(self.starts[-1])), np.bool_)
+        kept[0, entries] = False
+        return self._variants(self.users, kept)
+
+    def _variants(self, users: Sequence[User], kept: NDArray[np.bool_]) -> Self:
         picked = np.nonzero(kept)[1]
-        users = (*(self.users[0],) * (1 + len(entries)), *others)
         return type(self)(
             users=users,
             starts=offsets(kept.sum(axis=1)),

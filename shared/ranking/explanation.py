@@ -37,9 +37,9 @@ _NEAR_KM: Final = 10.0
 def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, now: datetime) -> list[Explanation]:
     """Source and reasons of each of a user's listed events.
 
-    The reason is the history entry or profile attribute without which the score would fall most; an entry about the
-    event itself is none. Where no entry or attribute raises the score, the source is `popularity` or, for events
-    without popularity, `soonest`.
+    The reason is the history entry or profile attribute without which the score would fall most. An entry about the
+    event itself is none: where there is no other reason, the event is explained as if it were not there. Where no entry
+    or attribute raises the score, the source is `popularity` or, for events without popularity, `soonest`.
 
     Parameters
     ----------
@@ -88,12 +88,13 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     personal = np.sum(list(personal_scores.values()), axis=0)
     losses = personal[0] - personal[1:]
     # An event that was looked at or saved may be listed again; that is no reason to like it.
-    losses[: len(entries)][histories.event_rows[entries][:, None] == listed.rows] = -np.inf
+    is_own = histories.event_rows[entries][:, None] == listed.rows
+    losses[: len(entries)][is_own] = -np.inf
     largest = losses.argmax(axis=0)
     has_cause = (personal[0] > 0) & (losses[largest, np.arange(len(listed))] > _MIN_LOSS)
     sources, top_source = list(personal_scores), np.argmax([scores[0] for scores in personal_scores.values()], axis=0)
     declared = [plain(code) for code in variants]
-    return [
+    causes: list[Cause] = [
         (sources[top_source[column]], _because(histories, int(entries[cause]), listed.catalog))
         if has_cause[column] and cause < len(entries)
         else (sources[top_source[column]], declared[cause - len(entries)])
@@ -101,6 +102,11 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
         else (None, None)
         for column, cause in enumerate(largest.tolist())
     ]
+    # Without its own entries, others of its kind may be missed that these have stood in for.
+    for column in np.flatnonzero(~has_cause & is_own.any(axis=0)).tolist():
+        rest = histories.without(entries[is_own[:, column]])
+        [causes[column]] = _causes(scorer, rest, listed.part(np.array([column])))
+    return causes
 
 
 def _because(histories: Histories, entry: int, catalog: Catalog) -> Reason | None:

@@ -1,10 +1,11 @@
 """Explanations against an oracle that scores each event again without each history entry and profile attribute."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.models.blend import Blend
@@ -20,9 +21,12 @@ from tests.towers import fitted
 from tests.town import Town, town
 
 
-def _recommender(data: Town, seed: int) -> Recommender:
-    """Blend with random weights, equal in all segments: an explanation uses the weights of the user's full history."""
-    weights = np.abs(np.random.default_rng(seed).normal(size=len(SIGNALS))).astype(np.float32)
+def _random_weights(seed: int) -> NDArray[np.float32]:
+    return np.abs(np.random.default_rng(seed).normal(size=len(SIGNALS))).astype(np.float32)
+
+
+def _recommender(data: Town, weights: NDArray[np.float32]) -> Recommender:
+    """Blend with weights that are equal in all segments: an explanation uses those of the user's full history."""
     blend = Blend(np.tile(weights, (len(SEGMENTS), 1)), {signal.name: fitted(signal, data.past) for signal in SIGNALS})
     zeros = np.zeros(len(data.catalog))
     return Recommender(data.catalog, blend, zeros, np.zeros((3, len(data.catalog))), Cards.of((), data.catalog.events))
@@ -53,34 +57,54 @@ def _is_positive(kind: InteractionType, stars: float | None) -> bool:
     return kind not in negative and (stars is None or stars > 3)
 
 
+def _expected(
+    recommender: Recommender, data: Town, profile: Profile, columns: Sequence[int]
+) -> list[tuple[str | None, set[str | None]]]:
+    """Source of some candidates, None without a cause, and the reasons that explain each equally well."""
+    personal_scores = recommender.scorer.personal_scores(data.batch(profile))
+    whole = np.sum([scores[0] for scores in personal_scores.values()], axis=0)
+    causes, losses = list[str | None](), []
+    for cause, event_id, variant in _without_each(profile, data):
+        causes.append(cause)
+        remaining = recommender.scorer.personal_scores(data.batch(variant))
+        loss = whole - np.sum([scores[0] for scores in remaining.values()], axis=0)
+        # An event is no reason for itself.
+        is_own = data.candidates.rows == (data.catalog.events.row(event_id) if event_id else None)
+        losses.append(np.where(is_own, -np.inf, loss))
+    expected = list[tuple[str | None, set[str | None]]]()
+    event_ids = data.catalog.events.ids(data.candidates.rows)
+    for column in columns:
+        lost = np.array([loss[column] for loss in losses])
+        others = tuple(
+            entry
+            for entry in profile.history
+            if entry.event_id != event_ids[column] or not _is_positive(entry.type, entry.value)
+        )
+        if whole[column] > 0 and lost.max() > 1e-6:
+            # Losses that are equal but for rounding are equally good reasons.
+            best = {cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4}
+            expected.append((max(personal_scores, key=lambda name: personal_scores[name][0, column]), best))
+        elif len(others) < len(profile.history):
+            expected += _expected(recommender, data, replace(profile, history=others), [column])
+        else:
+            expected.append((None, set()))
+    return expected
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most(seed: int) -> None:
     data = town(seed)
-    recommender = _recommender(data, seed)
-    rows = data.candidates.rows
+    recommender = _recommender(data, _random_weights(seed))
     explained = 0
     for profile in data.profiles:
-        personal_scores = recommender.scorer.personal_scores(data.batch(profile))
-        whole = np.sum([scores[0] for scores in personal_scores.values()], axis=0)
-        causes, losses = list[str | None](), []
-        for cause, event_id, variant in _without_each(profile, data):
-            causes.append(cause)
-            remaining = recommender.scorer.personal_scores(data.batch(variant))
-            loss = whole - np.sum([scores[0] for scores in remaining.values()], axis=0)
-            # An event is no reason for itself.
-            losses.append(np.where(rows == data.catalog.events.row(event_id), -np.inf, loss) if event_id else loss)
         viewer = Viewer.of(profile, data.catalog, NOW)
-        explanations = explain(recommender.scorer, viewer, recommender.candidates(rows, NOW), {}, NOW)
-        for column, (source, found) in enumerate(explanations):
-            lost = np.array([loss[column] for loss in losses])
-            if whole[column] <= 0 or lost.max() <= 1e-6:
-                assert source == "soonest"
-                continue
-            explained += 1
-            assert source == max(personal_scores, key=lambda name: personal_scores[name][0, column])
-            # Losses that are equal but for rounding are equally good reasons.
-            best = [cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4]
-            assert {reason.text for reason in found} & set(best) or None in best
+        listed = recommender.candidates(data.candidates.rows, NOW)
+        explanations = explain(recommender.scorer, viewer, listed, {}, NOW)
+        expected = _expected(recommender, data, profile, range(len(explanations)))
+        for (source, found), (wanted, best) in zip(explanations, expected, strict=True):
+            assert source == (wanted or "soonest")
+            explained += wanted is not None
+            assert wanted is None or {reason.text for reason in found} & best or None in best
     assert explained > 100
 
 
@@ -90,7 +114,7 @@ _NAMING = [kind for kind in InteractionType if reasons.because(kind, "e", "E")]
 @pytest.mark.parametrize("kind", _NAMING)
 def test_no_event_is_the_reason_for_itself(kind: InteractionType) -> None:
     data = town(0)
-    recommender = _recommender(data, 0)
+    recommender = _recommender(data, _random_weights(0))
     candidates = recommender.candidates(data.candidates.rows, NOW)
     ids = data.catalog.events.ids(candidates.rows)
     stars = 5.0 if kind is InteractionType.RATING else None
