@@ -39,8 +39,8 @@ _SAMPLE: Final = 10_000
 _WIDER: Final = 8
 """Factor by which more events are tried where too few of the best estimated ones meet the conditions."""
 
-Conditions = Callable[[Candidates], NDArray[np.bool_]]
-"""Function that gives the mask of the candidates that may be listed."""
+Allowed = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
+"""Function that gives the mask of the columns, int64 of shape (k,), of candidates that may be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,38 +64,31 @@ class Shortlist:
 def shortlisted(
     stages: Stages,
     candidates: Candidates,
-    conditions: Conditions,
+    allowed: Allowed,
     *,
     boosts: NDArray[np.floating] | None = None,
     others: Sequence[NDArray[np.int64]] = (),
     length: int = LENGTH,
 ) -> Shortlist:
-    """Shortlist of the best-estimated candidates that meet the conditions, and of others.
+    """Shortlist of the best-estimated candidates among those allowed, and of others.
 
     Parameters
     ----------
     boosts : float of shape (c,) – what is added to scores, in their standard deviations; None for nothing.
-    others : columns of candidates that a list needs besides, whether they meet the conditions or not.
+    others : columns of candidates that a list needs besides, whether they are allowed or not.
     length : number of the best-estimated ones.
     """
     estimates, spread = stages.estimates, 1.0
     if boosts is not None:
         spread = float(stages.at(np.arange(0, len(candidates), _stride(len(candidates), length))).std())
         estimates = estimates + boosts.astype(np.float32) * np.float32(spread)
-    best = best_allowed(estimates, lambda columns: conditions(candidates.part(columns)), length)
+    best = best_allowed(estimates, allowed, length)
     columns = distinct(best, *others)
     return Shortlist(candidates.part(columns), stages.at(columns), spread, len(best) < length)
 
 
-def best_allowed(
-    estimates: NDArray[np.float32], allowed: Callable[[NDArray[np.int64]], NDArray[np.bool_]], length: int
-) -> NDArray[np.int64]:
-    """Columns of the `length` greatest of c estimates among those allowed, int64; all allowed where these are fewer.
-
-    Parameters
-    ----------
-    allowed : gives the mask of some columns.
-    """
+def best_allowed(estimates: NDArray[np.float32], allowed: Allowed, length: int) -> NDArray[np.int64]:
+    """Columns of the `length` greatest of c estimates among those allowed, int64; all allowed where these are fewer."""
     reach = 4 * length
     while True:
         pool = _greatest(estimates, reach)
@@ -144,6 +137,17 @@ class Wanted:
         allowed &= self.query.filters.allowed(candidates, self.now)
         allowed[shown_before(candidates, self.query)] = False
         return allowed
+
+    def allowed(self, candidates: Candidates) -> Allowed:
+        """Mask of the candidates that meet the conditions, by column.
+
+        Filters are computed for all, from days and places that are kept for later lists; what else there is, of the
+        columns in question.
+        """
+        if not self.is_filtered():
+            return lambda columns: self.conditions(candidates.part(columns))
+        mask = self.conditions(candidates)
+        return lambda columns: mask[columns]
 
     def list_of(
         self, candidates: Candidates, scores: NDArray[np.floating], *, spread: float | None = None
@@ -207,9 +211,10 @@ def ranked(
 def _shortlist(
     wanted: Wanted, candidates: Candidates, stages: Stages, least_known: Callable[[], NDArray[np.int64]], length: int
 ) -> Shortlist:
+    allowed = wanted.allowed(candidates)
     others = [pinned(candidates, wanted.placements, wanted.now), shown_before(candidates, wanted.query)]
     if wanted.explores():
         columns = least_known()
-        others.append(columns[wanted.conditions(candidates.part(columns))][:MAX_POOL])
+        others.append(columns[allowed(columns)][:MAX_POOL])
     strengths = boosts(candidates, wanted.placements, wanted.now)
-    return shortlisted(stages, candidates, wanted.conditions, boosts=strengths, others=others, length=length)
+    return shortlisted(stages, candidates, allowed, boosts=strengths, others=others, length=length)
