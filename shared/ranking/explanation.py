@@ -38,8 +38,9 @@ def explain(scorer: Scorer, viewer: Viewer, listed: Candidates, causes: Causes, 
     """Source and reasons of each of a user's listed events.
 
     The reason is the history entry or profile attribute without which the score would fall most. An entry about the
-    event itself is none: where there is no other reason, the event is explained as if it were not there. Where no entry
-    or attribute raises the score, the source is `popularity` or, for events without popularity, `soonest`.
+    event itself is none: where there is no other reason, the event is explained as if it were not there, and has a
+    source alone if nothing is left. Where no entry or attribute raises the score, the source is `popularity` or, for
+    events without popularity, `soonest`.
 
     Parameters
     ----------
@@ -89,6 +90,7 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     losses = personal[0] - personal[1:]
     # An event that was looked at or saved may be listed again; that is no reason to like it.
     is_own = histories.event_rows[entries][:, None] == listed.rows
+    is_raised = (personal[0] > 0) & (losses > _MIN_LOSS).any(axis=0)
     losses[: len(entries)][is_own] = -np.inf
     largest = losses.argmax(axis=0)
     has_cause = (personal[0] > 0) & (losses[largest, np.arange(len(listed))] > _MIN_LOSS)
@@ -103,9 +105,10 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
         for column, cause in enumerate(largest.tolist())
     ]
     # Without its own entries, others of its kind may be missed that these have stood in for.
-    for column in np.flatnonzero(~has_cause & is_own.any(axis=0)).tolist():
+    for column in np.flatnonzero(is_raised & ~has_cause).tolist():
         rest = histories.without(entries[is_own[:, column]])
-        [causes[column]] = _causes(scorer, rest, listed.part(np.array([column])))
+        [(source, cause)] = _causes(scorer, rest, listed.part(np.array([column])))
+        causes[column] = (source or sources[top_source[column]], cause)
     return causes
 
 

@@ -305,6 +305,14 @@ def test_a_rule_whose_time_is_over_is_marked_and_none_is_added(site: Site) -> No
     page = opened(site)
     over = {"event_id": "event_1", "strength": 1.0, "ends_at": "2020-01-01T00:00:00Z"}
     page.route("**/api/v1/rules", lambda route: _answered(route, {"boosted_events": [over]}))
+
+    def preview(route: Route) -> None:
+        # The API has no such rule in force, and would take it for a new one.
+        body = route.request.post_data_json
+        body["rules"]["boosted_events"] = [rule for rule in body["rules"]["boosted_events"] if rule != over]
+        route.continue_(post_data=json.dumps(body))
+
+    page.route("**/api/v1/rules:preview", preview)
     page.reload()
     loaded(page)
     expect(page.locator(".rules li")).to_contain_text("Over")

@@ -134,12 +134,14 @@ def test_the_next_list_reflects_an_interaction_without_a_retrain(client: FlaskCl
     clock.forward()
 
     def first() -> dict[str, Any]:
-        query = {"user_id": "curious", "limit": "1"}
-        return dict(client.get("/api/v1/recommendations", query_string=query).get_json()["items"][0])
+        query = {"user_id": "curious", "limit": "2"}
+        items = client.get("/api/v1/recommendations", query_string=query).get_json()["items"]
+        # An event is no reason for itself.
+        return next(dict(item) for item in items if item["event_id"] != CLICK.event_id)
 
     assert first()["source"] in laws.FALLBACKS
     interaction(created(CLICK.interaction_id, _document(CLICK)))
-    assert first()["source"] == "collaborative"
+    assert first()["source"] not in laws.FALLBACKS
     assert first()["event_id"].startswith("jazz_")
     assert first()["reasons"][0] == "because you looked at Jazz 1"
 

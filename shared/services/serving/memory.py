@@ -1,7 +1,6 @@
 """Memory of the process: pages that the allocator keeps after large arrays are freed go back to the system."""
 
 import ctypes
-import ctypes.util
 
 
 def give_back() -> bool:
@@ -10,9 +9,8 @@ def give_back() -> bool:
     Arrays below 32 MB come from the heap, whose freed parts would stay with the process: with a million events, 150 MB
     after a change.
     """
-    name = ctypes.util.find_library("c")
     try:
-        trim = ctypes.CDLL(name).malloc_trim
+        trim = ctypes.CDLL(None).malloc_trim
     except (AttributeError, OSError):
         return False
     trim(0)

@@ -64,6 +64,7 @@ def _expected(
     personal_scores = recommender.scorer.personal_scores(data.batch(profile))
     whole = np.sum([scores[0] for scores in personal_scores.values()], axis=0)
     causes, losses = list[str | None](), []
+    is_raised = np.zeros(len(data.candidates), np.bool_)
     for cause, event_id, variant in _without_each(profile, data):
         causes.append(cause)
         remaining = recommender.scorer.personal_scores(data.batch(variant))
@@ -71,6 +72,7 @@ def _expected(
         # An event is no reason for itself.
         is_own = data.candidates.rows == (data.catalog.events.row(event_id) if event_id else None)
         losses.append(np.where(is_own, -np.inf, loss))
+        is_raised |= loss > 1e-6
     expected = list[tuple[str | None, set[str | None]]]()
     event_ids = data.catalog.events.ids(data.candidates.rows)
     for column in columns:
@@ -84,8 +86,10 @@ def _expected(
             # Losses that are equal but for rounding are equally good reasons.
             best = {cause for cause, loss in zip(causes, lost, strict=True) if loss >= lost.max() - 1e-4}
             expected.append((max(personal_scores, key=lambda name: personal_scores[name][0, column]), best))
-        elif len(others) < len(profile.history):
-            expected += _expected(recommender, data, replace(profile, history=others), [column])
+        elif whole[column] > 0 and is_raised[column]:
+            [(source, best)] = _expected(recommender, data, replace(profile, history=others), [column])
+            top = max(personal_scores, key=lambda name: personal_scores[name][0, column])
+            expected.append((source or top, best or {None}))
         else:
             expected.append((None, set()))
     return expected
