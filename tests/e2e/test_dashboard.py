@@ -308,7 +308,7 @@ def test_a_rule_whose_time_is_over_is_marked_and_none_is_added(site: Site) -> No
 
     def preview(route: Route) -> None:
         # The API has no such rule in force, and would take it for a new one.
-        body = route.request.post_data_json
+        body = json.loads(route.request.post_data or "")
         body["rules"]["boosted_events"] = [rule for rule in body["rules"]["boosted_events"] if rule != over]
         route.continue_(post_data=json.dumps(body))
 
