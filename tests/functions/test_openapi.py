@@ -39,7 +39,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, 404, 
 
 [[operations]]
 # The time of a new rule is to come.
-include-operation-id = "putRules"
+include-operation-id = ["putRules", "previewRules"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 400, 401, 403, "5xx"]
 
 [[operations]]
