@@ -65,9 +65,10 @@ def truth(interactions: Iterable[Interaction], erasures: Mapping[str, datetime] 
         for event_id in interaction.event_ids or [interaction.event_id]:
             if event_id and _counts(interaction, erased):
                 result.by_type[event_id][str(interaction.type)] += 1
+                of_event = result.units[event_id]
                 if not _is_beyond_the_limit(interaction, of_user):
                     landmark, units = _popularity(interaction)
-                    result.units[event_id][landmark] += units
+                    of_event[landmark] += units
     return result
 
 

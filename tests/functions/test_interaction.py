@@ -141,7 +141,7 @@ def test_the_next_list_reflects_an_interaction_without_a_retrain(client: FlaskCl
 
     assert first()["source"] in laws.FALLBACKS
     interaction(created(CLICK.interaction_id, _document(CLICK)))
-    assert first()["source"] not in laws.FALLBACKS
+    assert first()["source"] == "content"
     assert first()["event_id"].startswith("jazz_")
     assert first()["reasons"][0] == "because you looked at Jazz 1"
 

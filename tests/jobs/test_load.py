@@ -299,7 +299,7 @@ def test_the_default_store_is_below_the_working_directory(folder: Path, tmp_path
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("city")
-    write_sample(folder, users=99, events=50, interactions=467, seed=1, now=NOW)
+    write_sample(folder, users=99, events=50, interactions=520, seed=1, now=NOW)
     return folder
 
 
@@ -310,7 +310,7 @@ def uninterrupted(city: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     found = state(documents)
     documents.close()
     # A booking and its cancellation are one document.
-    assert 440 < len(found["interactions"]) < 467
+    assert 490 < len(found["interactions"]) < 520
     assert sum(sum(by_type.values()) for by_type, _ in found["counts"].values()) > 400
     assert any(found["histories"].values())
     return found

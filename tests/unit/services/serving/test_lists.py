@@ -119,7 +119,10 @@ def test_the_profile_is_read_once_with_the_deadline(store: Documents, serving: S
 def test_a_click_changes_the_next_request(store: Documents, serving: Serving) -> None:
     assert _answer(serving, store.users, "curious").items[0].source != "collaborative"
     store.users.remember([an_interaction("curious", "yoga_0", InteractionType.CLICK)])
-    first = _answer(serving, store.users, "curious").items[0]
+    items = _answer(serving, store.users, "curious").items
+    assert items[0].event_id == "yoga_0"
+    # An event is no reason for itself.
+    first = items[1]
     assert (first.source, first.event_id.partition("_")[0]) == ("collaborative", "yoga")
     assert first.reasons[0].text == "because you looked at Yoga 0"
 
