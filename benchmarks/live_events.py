@@ -1,11 +1,10 @@
 """Benchmark fixture: a trained model whose catalog has as many live events as wanted, most of them newer than it."""
 
-import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 
@@ -13,12 +12,15 @@ from benchmarks import market
 from benchmarks.offers import Offers
 from shared.adapters.stores import open_objects
 from shared.entities import Event, Location
-from shared.models.blend import Blend
+from shared.ledger import parquet
+from shared.ledger.index import EVENTS
+from shared.models.artifact import pack
 from shared.ranking.recommender import Recommender
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
 
 USERS: Final = 40_000
+_MODEL: Final = "blend"
 _TRAINED: Final = 110_000
 _INTERACTIONS: Final = 400_000
 _PAST_DAYS: Final = 90
@@ -33,38 +35,27 @@ _OF_KNOWN: Final = 3
 def recommender(folder: Path, *, live: int) -> Recommender:
     """Recommender with `live` live events at `market.NOW`, at most some 100,000 of which the model was trained on.
 
-    The others are copies of those, with texts, tags, places and prices of their own. Kept in `folder` for later runs.
+    The others are copies of those, with texts, tags, places and prices of their own. The market and the trained model
+    are kept in `folder` for later runs.
     """
-    kept = folder / f"live-{live}.pickle"
+    trained, objects = min(_TRAINED, live), open_objects(f"folder:{folder / f'bucket-{live}'}")
+    kept = folder / f"trained-{live}.npz"
     if not kept.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        keep(kept, _made(folder, live))
-    with kept.open("rb") as file:
-        # A file of this program.
-        catalog, popularity, before, cards, weights, params = pickle.load(file)  # noqa: S301
-    return Recommender(catalog, Blend(weights, params), popularity, before, cards)
-
-
-def keep(file: Path, made: Recommender) -> None:
-    """Store a recommender whose scorer is a blend, without caches, which cannot be stored."""
-    blend = cast("Blend", made.scorer)
-    parts = (made.catalog, made.popularity, made.before, made.cards, blend.weights, blend.params)
-    file.write_bytes(pickle.dumps(parts, protocol=5))
-
-
-def _made(folder: Path, live: int) -> Recommender:
-    objects = open_objects(f"folder:{folder / f'bucket-{live}'}")
-    trained = min(_TRAINED, live)
-    market.write(
-        objects,
-        interactions=min(_INTERACTIONS, 4 * trained),
-        users=min(USERS, trained),
-        events=trained,
-        past_days=_PAST_DAYS,
-        ahead_days=_AHEAD_DAYS,
-    )
-    known = TrainingSet.of_ledger(LedgerFiles(objects), now=market.NOW)
-    return extended(known.fit("blend", market.NOW, half_life_days=90.0), known.events, live)
+        market.write(
+            objects,
+            interactions=min(_INTERACTIONS, 4 * trained),
+            users=min(USERS, trained),
+            events=trained,
+            past_days=_PAST_DAYS,
+            ahead_days=_AHEAD_DAYS,
+        )
+        known = TrainingSet.of_ledger(LedgerFiles(objects), now=market.NOW)
+        kept.write_bytes(pack(known.fit(_MODEL, market.NOW, half_life_days=90.0).to_arrays()))
+    with np.load(kept, allow_pickle=False) as arrays:
+        made = Recommender.from_arrays(_MODEL, dict(arrays))
+    files = LedgerFiles(objects)
+    events = parquet.newest(EVENTS, files.contents(files.ledger.feeds[EVENTS].chunks))
+    return extended(made, list(parquet.events(events)), live)
 
 
 def extended(recommender: Recommender, events: Sequence[Event], live: int) -> Recommender:

@@ -28,9 +28,9 @@ from shared.ledger.index import EVENTS
 from shared.models.artifact import pack
 from shared.ranking import nearest as limits
 from shared.ranking.filters import Filters
-from shared.ranking.lists import may_show
 from shared.ranking.nearest import POOL, nearest
-from shared.ranking.query import Viewer
+from shared.ranking.query import ListQuery, Viewer
+from shared.ranking.shortlist import Wanted
 from shared.ranking.similarity import similarity
 from shared.signals.candidates import Candidates
 
@@ -95,8 +95,9 @@ def _measured(catalog: Catalog, queries: int, work: Path) -> Iterator[dict[str, 
     viewer = Viewer.of(Profile(User(user_id="anybody")), catalog, _BEFORE)
 
     def allowed(part: Candidates, row: int, filters: Filters) -> NDArray[np.bool_]:
-        is_allowed = may_show(catalog, part.rows, viewer, Rules(), _BEFORE)
-        is_allowed &= filters.allowed(part, _BEFORE) & (part.rows != row)
+        query = ListQuery(filters=filters)
+        wanted = Wanted(viewer=viewer, query=query, rules=Rules(), placements=Rules(), now=_BEFORE)
+        is_allowed: NDArray[np.bool_] = wanted.permits(part) & (part.rows != row)
         return is_allowed
 
     def pool(row: int, filters: Filters) -> Candidates:

@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000], help="numbers of live events")
     parser.add_argument("--users", type=int, default=60, help="users of each list (default: %(default)s)")
     parser.add_argument("--length", type=int, default=LENGTH, help="events of a shortlist (default: %(default)s)")
-    parser.add_argument("--work", type=Path, help="folder that keeps the synthetic catalogs for later runs")
+    parser.add_argument("--work", type=Path, help="folder that keeps the market and its model for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if min(*given.events, given.users, given.length) < 1:

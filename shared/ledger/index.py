@@ -21,7 +21,7 @@ POINTER: Final = "ledger/current.json"
 """Object name of the index."""
 
 REMEDY: Final = "read everything again with --reread"
-"""What helps where the ledger cannot be read."""
+"""Advice of errors for a ledger that cannot be read."""
 
 INTERACTIONS: Final = "interactions"
 EVENTS: Final = "events"

@@ -185,7 +185,7 @@ class Blend:
         self._add_personal(self.weights[segments], batch, dict.fromkeys(_SOURCES, personal))
         return self._of_events(batch.candidates)[segments] + personal.total()
 
-    def stages(self, batch: UserBatch) -> "Stages":
+    def stages(self, batch: UserBatch) -> Stages:
         """Scores of one user in two stages."""
         weights, of_events = self.weights[batch.segments()], self._of_events(batch.candidates)[batch.segments()[0]]
         listed = ScoreSum(batch)

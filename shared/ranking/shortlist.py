@@ -116,7 +116,7 @@ def _stride(size: int, sample: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a list is wanted for: the arguments of `lists.build_list` and `lists.may_show`.
+    """Request for a ranked list: the arguments of `lists.build_list` and `lists.may_show`.
 
     Attributes
     ----------
@@ -131,10 +131,15 @@ class Wanted:
     now: datetime
     exploration: Exploration | None = None
 
-    def conditions(self, candidates: Candidates) -> NDArray[np.bool_]:
-        """Mask of the candidates that may be listed and were not on a page before, bool of shape (c,)."""
+    def permits(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Mask of the candidates that may be listed, on this page or one before, bool of shape (c,)."""
         allowed = may_show(candidates.catalog, candidates.rows, self.viewer, self.rules, self.now)
         allowed &= self.query.filters.allowed(candidates, self.now)
+        return allowed
+
+    def conditions(self, candidates: Candidates) -> NDArray[np.bool_]:
+        """Mask of the candidates that may be listed and were not on a page before, bool of shape (c,)."""
+        allowed = self.permits(candidates)
         allowed[shown_before(candidates, self.query)] = False
         return allowed
 
@@ -174,7 +179,7 @@ class Wanted:
         return replace(self.query.filters, exclude=()) != Filters()
 
     def key(self) -> Hashable:
-        """What a shortlist depends on besides the profile."""
+        """Cache key of a shortlist of one profile."""
         return self.query.filters, self.query.cursor, self.rules, self.placements, self.explores()
 
 

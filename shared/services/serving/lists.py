@@ -172,11 +172,10 @@ def similar(context: ServingContext, request: ListRequest, *, event_id: str, cal
     """
     view = context.view(request).with_event(context.documents.events, event_id, caller)
     live, row = view.model.live(view.now).candidates, view.recommender.catalog.events.row(event_id)
-    query, rules = request.query, view.snapshot.rules
+    query, wanted = request.query, _wanted(view, request, Rules())
 
     def allowed(part: Candidates) -> NDArray[np.bool_]:
-        is_allowed = may_show(part.catalog, part.rows, view.viewer, rules, view.now)
-        is_allowed &= query.filters.allowed(part, view.now) & (part.rows != row)
+        is_allowed: NDArray[np.bool_] = wanted.permits(part) & (part.rows != row)
         return is_allowed
 
     caps = {"series": query.per_series, "organizer": query.per_organizer}
@@ -211,7 +210,7 @@ def rank(context: ServingContext, request: ListRequest, *, event_ids: Sequence[s
 def _wanted(
     view: RequestView, request: ListRequest, placements: Rules, exploration: Exploration | None = None
 ) -> Wanted:
-    """What a list of recommendations is wanted for, with pins, boosts and caps by `placements`."""
+    """Request for a ranked list, with pins, boosts and caps by `placements`."""
     return Wanted(
         viewer=view.viewer,
         query=request.query,
