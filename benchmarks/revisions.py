@@ -25,7 +25,18 @@ from benchmarks.traffic import timed
 from tools.emulators.process import process_group
 from tools.emulators.programs import ROOT
 
-_CASES: Final = ("stranger", "user", "new session", "filters, diverse")
+_CASES: Final = {
+    "stranger": "stranger",
+    "user, cached": "user",
+    "user, first list": "user",
+    "new session": "new session",
+    "filters, diverse": "filters, diverse",
+}
+"""Cases and the path of their requests. An instance keeps what it has read of a user for a minute, which is most of the
+time of a list, so users who are cached and users who are not are cases of their own."""
+
+_CACHED: Final = 20
+"""Users of the cases that ask for the same ones again."""
 _NOW: Final = "this"
 _BUILD: Final = """
 import sys
@@ -154,9 +165,12 @@ def _ask(
         for number in range(rounds + 1):
             for case in _CASES:
                 for label, (port, pid, events) in _in_turn(servers, number):
-                    rng, before = Random(number), cpu_s(pid)
+                    paths = _paths(case, events, number, requests)
                     connection = HTTPConnection("127.0.0.1", port, timeout=60)
-                    times = [timed(connection, _filled(path_of(case), events, rng)) for _ in range(requests)]
+                    for path in sorted(set(paths)) if case in {"user, cached", "filters, diverse"} else ():
+                        timed(connection, path)
+                    before = cpu_s(pid)
+                    times = [timed(connection, path) for path in paths]
                     connection.close()
                     for what, value in (
                         (f"{case}: median, ms", statistics.median(times)),
@@ -174,9 +188,16 @@ def _in_turn(items: Mapping[str, Any], number: int) -> list[tuple[str, Any]]:
     return ordered[::-1] if number % 2 else ordered
 
 
-def _filled(path: str, events: Sequence[str], rng: Random) -> str:
-    # Both revisions rank by popularity alike, so that equal numbers are equal events.
-    first, *others = path.replace("@u", str(rng.randint(1, min(USERS, 50)))).split("@e")
+def _paths(case: str, events: Sequence[str], number: int, requests: int) -> list[str]:
+    """Paths of the requests of a case in a turn; events are equal in both revisions, which rank by popularity alike."""
+    rng = Random(number)
+    first = number * requests
+    users = range(first, first + requests) if case == "user, first list" else range(_CACHED)
+    return [_filled(path_of(_CASES[case]), users[n % len(users)] % USERS + 1, events, rng) for n in range(requests)]
+
+
+def _filled(path: str, user: int, events: Sequence[str], rng: Random) -> str:
+    first, *others = path.replace("@u", str(user)).split("@e")
     return first + "".join(rng.choice(events) + piece for piece in others)
 
 
@@ -194,7 +215,9 @@ def _packages_mb(root: Path) -> float:
     return sum(file.stat().st_size for file in files if file.exists()) / 1e6
 
 
-def _result(live: int, measured: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+def _result(live: int, measured: Mapping[str, Mapping[str, list[float]]]) -> dict[str, Any]:
+    """Medians and ratios of what was measured; the other revision comes first, whichever was measured first."""
+    measured = {what: dict(sorted(by.items(), key=lambda item: item[0] == _NOW)) for what, by in measured.items()}
     return {
         "live_events": live,
         "median": {
@@ -205,7 +228,7 @@ def _result(live: int, measured: dict[str, dict[str, list[float]]]) -> dict[str,
     }
 
 
-def _ratio(by: dict[str, list[float]]) -> dict[str, float]:
+def _ratio(by: Mapping[str, list[float]]) -> dict[str, float]:
     """Median, and the quartiles, of the ratios of each turn."""
     before, now = by.values()
     ratios = sorted(b / a for a, b in zip(before, now, strict=True) if a)

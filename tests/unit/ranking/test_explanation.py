@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.entities import HistoryEntry, InteractionType, Profile, User
 from shared.models.blend import Blend
-from shared.ranking import reasons
+from shared.ranking import explanation, reasons
 from shared.ranking.cards import Cards
 from shared.ranking.explanation import explain
 from shared.ranking.query import Viewer
@@ -110,6 +111,29 @@ def test_reasons_name_the_entry_or_attribute_whose_removal_lowers_the_score_most
             explained += wanted is not None
             assert wanted is None or {reason.text for reason in found} & best or None in best
     assert explained > 100
+
+
+def test_explanations_do_not_depend_on_what_is_scored_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = town(0)
+    recommender = _recommender(data, _random_weights(0))
+    candidates = recommender.candidates(data.candidates.rows, NOW)
+    ids = data.catalog.events.ids(candidates.rows)
+    histories = [
+        tuple(HistoryEntry(InteractionType.VIEW, NOW - DAY, event_id) for event_id in ids[first : first + length])
+        for length in (1, 2, 3)
+        for first in range(6)
+    ]
+    viewers = [Viewer.of(Profile(User(user_id="u"), history), data.catalog, NOW) for history in histories]
+    found, scorings = {}, {}
+    for limit in (0, 10_000):
+        counted = Mock(wraps=explanation._left_out)
+        with monkeypatch.context() as patched:
+            patched.setattr(explanation, "_FEW_VARIANTS", limit)
+            patched.setattr(explanation, "_left_out", counted)
+            found[limit] = [explain(recommender.scorer, viewer, candidates, {}, NOW) for viewer in viewers]
+        scorings[limit] = counted.call_count
+    assert found[0] == found[10_000]
+    assert scorings[10_000] == len(viewers) < scorings[0]
 
 
 _NAMING = [kind for kind in InteractionType if reasons.because(kind, "e", "E")]
