@@ -33,7 +33,7 @@ from tools.emulators.process import process_group
 from tools.sparkcluster import cluster
 
 _ENGINES: Final = ("numpy", "duckdb", "spark local[2]", "spark cluster")
-_USERS: Final = 10
+PER_USER: Final = 10
 """Interactions of a user."""
 _MAX_EVENTS: Final = 100_000
 _EVENTS: Final = 100
@@ -76,14 +76,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(measure, lambda result: print("\n\n".join(map(_shown, result["sizes"]))), given.out)
 
 
+def events_of(interactions: int) -> int:
+    """Number of events of a ledger with so many interactions."""
+    return min(interactions // _EVENTS, _MAX_EVENTS)
+
+
 @contextmanager
 def _ledger(kept: Path | None, size: int) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="marquee-digest-") as temporary:
         folder = kept or Path(temporary)
         if not (folder / "ledger").exists():
             need_disk(folder, size * _BYTES_PER_INTERACTION)
-            objects, events = open_objects(f"folder:{folder}"), min(size // _EVENTS, _MAX_EVENTS)
-            market.write(objects, interactions=size, users=size // _USERS, events=events)
+            objects = open_objects(f"folder:{folder}")
+            market.write(objects, interactions=size, users=size // PER_USER, events=events_of(size))
         yield folder
 
 
