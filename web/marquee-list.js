@@ -1,7 +1,13 @@
 import { Marquee } from "./marquee.js";
 
 const LISTS = ["recommendations", "similar", "popular", "trending"];
-const OWN = ["name", "event-id", "class", "id", "style", "slot", "hidden", "dir", "lang", "part", "title", "role", "tabindex"];
+// By name, since frameworks put attributes of their own on elements, and the API refuses parameters that it does not know.
+const PARAMETERS = [
+  "user_id", "recent", "limit", "cursor", "window", "near", "radius_km", "from", "to", "when", "dates", "category", "tags", "max_price",
+  "city", "exclude", "diversity", "per_organizer", "per_series", "fields", "explain",
+];
+const PROPERTIES = ["client", "name", "conditions", "card"];
+const dashed = (name) => name.replaceAll("_", "-");
 const STYLE = `
   :host { display: block; }
   :host([hidden]) { display: none; }
@@ -60,7 +66,9 @@ function set(element, name, value) {
 /** List of events as an element; `marquee-list.d.ts` describes its attributes, slots and events. */
 export class MarqueeListElement extends HTMLElement {
   static #shared = null;
-  static observedAttributes = ["name", "event-id", "limit", "window", "near", "when", "category", "tags", "city"];
+  static #own = null;
+  static #connected = new Set();
+  static observedAttributes = [...new Set(["name", "event-id", ...PARAMETERS, ...PARAMETERS.map(dashed)])];
 
   #client = null;
   #conditions = {};
@@ -73,30 +81,43 @@ export class MarqueeListElement extends HTMLElement {
   #planned = false;
 
   static get client() {
-    return (this.#shared ??= new Marquee());
+    return MarqueeListElement.#shared ?? (MarqueeListElement.#own ??= new Marquee());
   }
 
   static set client(client) {
-    this.#shared = client;
+    MarqueeListElement.#shared = client;
+    MarqueeListElement.#own?.close();
+    MarqueeListElement.#own = null;
+    // A list may have asked before the page's own script has run.
+    for (const list of MarqueeListElement.#connected) if (!list.#client) list.#plan();
   }
 
   constructor() {
     super();
     this.#root.innerHTML = `<style>${STYLE}</style><slot name="heading"></slot><slot name="loading"></slot>
       <slot name="error" role="alert" hidden></slot><slot name="empty" hidden></slot><ol part="list"></ol>`;
+    // A page may have set them before this module was there.
+    for (const name of PROPERTIES.filter((name) => Object.hasOwn(this, name))) {
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
   }
 
   connectedCallback() {
+    MarqueeListElement.#connected.add(this);
     this.#plan();
   }
 
   disconnectedCallback() {
+    MarqueeListElement.#connected.delete(this);
+    this.#asked++;
     this.#abort?.abort();
     this.#stop();
   }
 
-  attributeChangedCallback() {
-    this.#plan();
+  attributeChangedCallback(_name, before, after) {
+    if (before !== after) this.#plan();
   }
 
   get client() {
@@ -131,7 +152,7 @@ export class MarqueeListElement extends HTMLElement {
 
   set card(card) {
     this.#card = card;
-    if (this.#list) this.#show(this.#list);
+    if (this.#list && this.isConnected) this.#show(this.#list);
   }
 
   get list() {
@@ -154,7 +175,7 @@ export class MarqueeListElement extends HTMLElement {
       this.#show(list);
       this.#tell("marquee-loaded", list);
     } catch (error) {
-      if (number !== this.#asked || !this.isConnected) return;
+      if (number !== this.#asked) return;
       this.#state("error");
       this.#tell("marquee-error", error);
     }
@@ -171,8 +192,8 @@ export class MarqueeListElement extends HTMLElement {
   }
 
   #attributes() {
-    const given = [...this.attributes].filter(({ name }) => !OWN.includes(name) && !/^(aria|data|on)/.test(name));
-    return Object.fromEntries(given.map(({ name, value }) => [name.replaceAll("-", "_"), value]));
+    const given = [...this.attributes].map(({ name, value }) => [name.replaceAll("-", "_"), value]);
+    return Object.fromEntries(given.filter(([name]) => PARAMETERS.includes(name)));
   }
 
   #tell(name, detail) {
@@ -227,8 +248,9 @@ export class MarqueeListElement extends HTMLElement {
   #watch(card, item, details) {
     const client = this.client;
     const track = (event) => {
-      const type = event.target.closest("[data-track]")?.dataset.track;
-      if (!type) return;
+      const found = event.target.closest("[data-track]");
+      if (!card.contains(found)) return;
+      const type = found.dataset.track;
       client.track(type, item.event_id, details);
       this.#tell("marquee-track", { type, item });
     };
@@ -237,4 +259,4 @@ export class MarqueeListElement extends HTMLElement {
   }
 }
 
-customElements.define("marquee-list", MarqueeListElement);
+if (!customElements.get("marquee-list")) customElements.define("marquee-list", MarqueeListElement);
