@@ -8,12 +8,21 @@ const PARAMETERS = [
 ];
 const PROPERTIES = ["client", "name", "conditions", "card"];
 const dashed = (name) => name.replaceAll("_", "-");
-const STYLE = `
+const CARD = [["h3", "title"], ["p", "starts_at"], ["p", "reasons"]];
+// Neither a style nor HTML as text: a page's content security policy may forbid both.
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`
   :host { display: block; }
   :host([hidden]) { display: none; }
   ol { display: grid; gap: var(--marquee-gap, 1rem); list-style: none; margin: 0; padding: 0; }
-`;
-const CARD = `<article><h3 data-text="title"></h3><p data-text="starts_at"></p><p data-text="reasons"></p></article>`;
+`);
+
+function made(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
 
 function text(item, field) {
   const value = item[field];
@@ -94,8 +103,11 @@ export class MarqueeListElement extends HTMLElement {
 
   constructor() {
     super();
-    this.#root.innerHTML = `<style>${STYLE}</style><slot name="heading"></slot><slot name="loading"></slot>
-      <slot name="error" role="alert" hidden></slot><slot name="empty" hidden></slot><ol part="list"></ol>`;
+    this.#root.adoptedStyleSheets = [STYLE];
+    this.#root.append(
+      made("slot", { name: "heading" }), made("slot", { name: "loading" }), made("slot", { name: "error", role: "alert", hidden: "" }),
+      made("slot", { name: "empty", hidden: "" }), made("ol", { part: "list" }),
+    );
     // A page may have set them before this module was there.
     for (const name of PROPERTIES.filter((name) => Object.hasOwn(this, name))) {
       const value = this[name];
@@ -217,17 +229,14 @@ export class MarqueeListElement extends HTMLElement {
     const known = new Map([...this.children].filter(({ slot }) => slot.startsWith("card-")).map((card) => [card.slot, card]));
     const rows = list.items.map((item, position) => {
       const name = `card-${item.event_id}`;
-      const card = known.get(name) ?? Object.assign(document.createElement("div"), { slot: name });
+      const card = known.get(name) ?? made("div", { slot: name });
       known.delete(name);
       const focused = card.contains(document.activeElement) ? document.activeElement.dataset.track : undefined;
       card.replaceChildren(this.#card ? this.#card(item, position) : this.#filled(item));
       if (!card.isConnected) this.append(card);
       if (focused) [...card.querySelectorAll("[data-track]")].find(({ dataset }) => dataset.track === focused)?.focus();
       this.#watch(card, item, { recommendation_id: list.recommendation_id || undefined, position });
-      const row = document.createElement("li");
-      row.setAttribute("part", "item");
-      row.append(Object.assign(document.createElement("slot"), { name }));
-      return row;
+      return made("li", { part: "item" }, made("slot", { name }));
     });
     for (const card of known.values()) card.remove();
     this.#root.querySelector("ol").replaceChildren(...rows);
@@ -236,7 +245,7 @@ export class MarqueeListElement extends HTMLElement {
 
   #filled(item) {
     const given = this.querySelector(":scope > template")?.content;
-    const card = given ? given.cloneNode(true) : document.createRange().createContextualFragment(CARD);
+    const card = given?.cloneNode(true) ?? made("article", {}, ...CARD.map(([tag, field]) => made(tag, { "data-text": field })));
     for (const [name, fill] of Object.entries(FILLS)) {
       for (const element of card.querySelectorAll(`[data-${name}]`)) {
         if (!fill(element, element.dataset[name], item)) element.remove();

@@ -66,14 +66,14 @@ class Host:
     page: Page
     answer: Callable[[Route], None] = lambda route: route.fulfill(json=listed("e1", "e2"))
     body: str = ""
+    policy: str = ""
     asked: list[str] = field(default_factory=list)
     stored: list[dict[str, Any]] = field(default_factory=list)
 
     def show(self, body: str, *, script: str = "import './marquee-list.js'") -> Page:
         """Page with a body, once its module scripts have run."""
-        self.body = (
-            f"<!doctype html><body>{body}<script>{SCRIPTED}</script><script type=module>{script}</script></body>"
-        )
+        scripts = f"<script nonce=n>{SCRIPTED}</script><script nonce=n type=module>{script}</script>"
+        self.body = f"<!doctype html><body>{body}{scripts}</body>"
         self.page.goto(f"{HOME}/page.html")
         return self.page
 
@@ -81,7 +81,7 @@ class Host:
         """Answer of the host to one request."""
         path = urlsplit(route.request.url).path
         if path == "/page.html":
-            route.fulfill(content_type="text/html", body=self.body)
+            route.fulfill(body=self.body, headers={"Content-Type": "text/html", "Content-Security-Policy": self.policy})
         elif path == "/api/v1/interactions":
             entries = json.loads(route.request.post_data or "")["interactions"]
             self.stored += entries
@@ -264,6 +264,17 @@ def test_without_a_template_a_card_has_title_time_and_reasons(host: Host) -> Non
     assert page.locator("article").first.locator("h3").inner_text() == "Jazz Night"
     assert "2199" in page.locator("article p").first.inner_text()
     assert page.locator("article p").nth(1).inner_text() == "popular now, starts soon"
+
+
+def test_a_strict_policy_of_the_page_forbids_nothing_that_a_list_needs(host: Host) -> None:
+    host.policy = "default-src 'self'; script-src 'self' 'nonce-n'; require-trusted-types-for 'script'; trusted-types;"
+    complaints: list[str] = []
+    host.page.on("console", lambda said: complaints.append(said.text))
+    page = host.show("<marquee-list name=popular></marquee-list>")
+    expect(page.locator("article h3")).to_have_text(["Jazz Night", "Jazz Night"])
+    style = "getComputedStyle(document.querySelector('marquee-list').shadowRoot.querySelector('ol')).listStyleType"
+    assert page.evaluate(style) == "none"
+    assert complaints == []
 
 
 def test_clicks_and_impressions_are_tracked_with_the_list_and_the_place(host: Host) -> None:

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { LIMITS, Marquee, MarqueeError } from "../../web/marquee.js";
 import { bytes, client, ending, entries, failure, posts, replaced, started, until } from "./clients.mjs";
-import { FakeStorage, LIST, empty, fakeLocks, half, html, json, problem, received, reset, serve, silent, well } from "./faulty.mjs";
+import { FakeStorage, LIST, empty, fakeLocks, half, html, json, problem, received, reset, serve, silent, stalled, well } from "./faulty.mjs";
 
 const document_ = JSON.parse(readFileSync(new URL("../../functions/openapi.json", import.meta.url)));
 describe("routes", () => {
@@ -77,6 +77,7 @@ describe("errors", () => {
     "HTML with a wait": [html(503, { "Retry-After": "7" }), { code: "unavailable", status: 503, field: null, retryAfterMs: 7_000 }],
     "half a body": [half, { code: "unreadable", status: 200 }],
     "a reset": [reset, { code: "network", status: 0 }],
+    "a body that stops": [stalled, { code: "timeout", status: 0 }],
     "silence": [silent, { code: "timeout", status: 0 }],
     "too many": [problem(429, { "Retry-After": "7" }), { code: "too_many", status: 429, retryAfterMs: 7_000 }],
     "a Retry-After that is none": [problem(503, { "Retry-After": "soon" }), { code: "unavailable", retryAfterMs: null }],
@@ -85,7 +86,7 @@ describe("errors", () => {
   for (const [name, [answer, expected]] of Object.entries(cases)) {
     test(`${name} is a typed error`, async () => {
       const { marquee } = await started([answer]);
-      const error = await failure(marquee.popular({ timeoutMs: answer === silent ? 300 : 10_000 }));
+      const error = await failure(marquee.popular({ timeoutMs: expected.code === "timeout" ? 300 : 10_000 }));
       assert.ok(error instanceof MarqueeError);
       assert.notEqual(error.message, "");
       for (const [field, value] of Object.entries(expected)) assert.equal(error[field], value, field);

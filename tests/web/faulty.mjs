@@ -36,6 +36,8 @@ export const html = (status, headers) => (_, response) =>
 export const empty = (status) => (_, response) => response.writeHead(status).end();
 export const reset = (_, response) => response.socket.destroy();
 export const silent = () => {};
+/** Begins an answer, and keeps the connection open. */
+export const stalled = (_, response) => response.writeHead(200, { "Content-Type": "application/json" }).write('{"items": [');
 /** Stores the request's interactions, but breaks off in the middle of the answer. */
 export const half = (_, response) => {
   response.writeHead(200, { "Content-Type": "application/json", "Content-Length": "500" });
