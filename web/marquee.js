@@ -1,10 +1,10 @@
 const UNLIKED = ["dismiss", "undismiss", "cancel", "unsave"];
 const TARGETS = { follow: "organizer_id", unfollow: "organizer_id", search: "query", category_click: "category" };
 const CODES = {
-  400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large",
-  429: "too_many",
+  400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "unavailable", 409: "conflict",
+  413: "too_large", 429: "too_many", 502: "unavailable", 503: "unavailable", 504: "unavailable",
 };
-const PASSING = [0, 408, 429, 502, 503, 504];
+const PASSING = ["network", "timeout", "token", "unreadable", "too_many", "unavailable"];
 
 export const LIMITS = { interactions: 500, page: 100, recent: 50, days: 7 };
 // Of 64 KiB, two tokens may take 16.
@@ -21,7 +21,7 @@ const BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 300_000;
 const DAY_MS = 86_400_000;
 
-const mayPass = ({ code, status }) => code === "unreadable" || PASSING.includes(status);
+const mayPass = ({ code }) => PASSING.includes(code);
 const iso = (time) => new Date(time).toISOString();
 const ID = /^(?!\.\.?$|__.*__$)[^/\x00-\x1f\x7f\p{Cs}]{1,128}$/u;
 const size = (text) => new Blob([text]).size;
@@ -83,7 +83,8 @@ export class Marquee {
   #listeners = new Set();
   #end = new AbortController();
   #last = {};
-  #skew = null;
+  #skew = 0;
+  #isHeard = false;
   #time = 0;
   #failures = 0;
   #timer = null;
@@ -142,7 +143,7 @@ export class Marquee {
 
   async record(interactions, { userId = this.#user(), join = false, ...limits } = {}) {
     // A retry after midnight keeps its id.
-    const at = this.#skew === null ? undefined : iso(Date.now() + this.#skew);
+    const at = this.#isHeard ? iso(Date.now() + this.#skew) : undefined;
     const visitor = typeof join === "string" ? join : join || !userId ? this.#visitor() : undefined;
     const entries = interactions.map((entry) => ({ occurred_at: at, ...entry }));
     return this.#post({ user_id: userId || undefined, anonymous_id: visitor, interactions: entries }, limits);
@@ -202,8 +203,8 @@ export class Marquee {
       const given = about === "event_id" ? this.#placed(target, details) : details;
       this.#keep({ ...given, type, [about]: target }, this.#owner());
       if (about !== "event_id" || type === "impression" || this.#user()) return;
-      const others = this.recent.filter((id) => id !== target);
-      const recent = UNLIKED.includes(type) ? others : [target, ...others];
+      const recent = this.recent.filter((id) => id !== target);
+      if (!UNLIKED.includes(type)) recent.unshift(target);
       this.#tab.set("recent", JSON.stringify(recent.slice(0, LIMITS.recent)));
     } catch {
       this.#refuse({ type, target });
@@ -244,7 +245,7 @@ export class Marquee {
     this.#cut();
     this.#rest();
     this.#room = BEACON_BYTES;
-    return (this.#chain = this.#chain.then(() => this.#locked(() => this.#drain())));
+    return (this.#chain = this.#chain.then(() => this.#locked()));
   }
 
   reset() {
@@ -290,8 +291,8 @@ export class Marquee {
   }
 
   async #list(name, path, { userId = this.#user(), signal, timeoutMs, ...conditions } = {}) {
-    const url = path + query({ user_id: userId, ...conditions });
     try {
+      const url = path + query({ user_id: userId, ...conditions });
       const answer = await this.call(url, { expects: "items", signal, timeoutMs });
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
@@ -299,7 +300,7 @@ export class Marquee {
       const ask = async () => (mayPass(error) || error.status >= 500) && this.#options.fallback?.(name, conditions);
       const given = await ask().catch(() => null);
       if (!Array.isArray(given)) throw error;
-      const now = Date.now() + (this.#skew ?? 0);
+      const now = Date.now() + this.#skew;
       const items = given
         .filter((item) => item && !(Date.parse(item.ends_at ?? item.starts_at) <= now))
         .map((item) => ({ score: 0, source: null, reasons: [], reason_codes: [], ...item }));
@@ -374,10 +375,7 @@ export class Marquee {
       let cause;
       const answer = await response.json().catch((error) => void (cause = error));
       const about = { status, field: answer?.field ?? null, retryAfterMs: pause(response.headers.get("Retry-After")), cause };
-      if (!response.ok) {
-        const code = CODES[status] ?? (PASSING.includes(status) ? "unavailable" : "failed");
-        throw new MarqueeError(answer?.detail ?? `${path}: got status ${status}`, code, about);
-      }
+      if (!response.ok) throw new MarqueeError(answer?.detail || `${path}: got status ${status}`, CODES[status] ?? "failed", about);
       if (!answer || typeof answer !== "object" || (expects && !Array.isArray(answer[expects]))) {
         throw new MarqueeError(`${path}: expected the API's JSON`, "unreadable", about);
       }
@@ -389,10 +387,10 @@ export class Marquee {
 
   async #tokens(visitor) {
     const { idToken, appCheck } = this.#options;
-    const user = this.#user();
+    const user = visitor ? null : this.#user();
     try {
       const [token, app] = await Promise.all([visitor ? null : idToken?.(), appCheck?.()]);
-      return (this.#last = { user: visitor ? null : user, token, app });
+      return (this.#last = { user, token, app });
     } catch (cause) {
       throw new MarqueeError(`expected tokens, got ${cause}`, "token", { cause });
     }
@@ -402,7 +400,7 @@ export class Marquee {
     const now = Date.parse(headers.get("Date"));
     if (!now || (method === "GET" && !/no-store/.test(headers.get("Cache-Control")))) return;
     const skew = now - Date.now();
-    this.#skew ??= 0;
+    this.#isHeard = true;
     if (Math.abs(skew - this.#skew) > CLOCK_MS) this.#skew = skew;
   }
 
@@ -421,7 +419,7 @@ export class Marquee {
   }
 
   #keep(entry, owner) {
-    const skew = this.#skew ?? 0;
+    const skew = this.#skew;
     this.#time = Math.max(Date.now(), this.#time + 1);
     const record = { ...owner, skew, entry: { ...entry, occurred_at: iso(this.#time + skew) } };
     if (size(JSON.stringify(record.entry)) > BATCH_BYTES) return this.#refuse(entry);
@@ -444,17 +442,17 @@ export class Marquee {
     this.#timer = null;
   }
 
-  #locked(work) {
+  #locked() {
     const locks = tried(() => navigator.locks);
-    if (!locks) return work();
+    const drain = () => this.#drain();
+    if (!locks) return drain();
     // A frozen tab may hold it.
-    const signal = AbortSignal.timeout(LOCK_MS);
-    return locks.request(`marquee:${this.#options.baseUrl}`, { signal }, work).catch(work);
+    return locks.request(`marquee:${this.#options.baseUrl}`, { signal: AbortSignal.timeout(LOCK_MS) }, drain).catch(drain);
   }
 
   #batches() {
     const user = this.#user();
-    const oldest = Date.now() + (this.#skew ?? 0) - LIMITS.days * DAY_MS;
+    const oldest = Date.now() + this.#skew - LIMITS.days * DAY_MS;
     const batches = [];
     const last = (visitor) => batches.findLast((batch) => batch.visitor === visitor);
     for (const key of this.#queue()) {
@@ -488,7 +486,7 @@ export class Marquee {
   }
 
   #restamp(record) {
-    const change = (this.#skew ?? 0) - record.skew;
+    const change = this.#skew - record.skew;
     if (!change) return false;
     const at = Math.min(Date.parse(record.entry.occurred_at) + change, Date.now() + this.#skew);
     record.entry.occurred_at = iso(at);
@@ -533,7 +531,7 @@ export class Marquee {
     return rows.length - again.length + (again.length ? await this.#send({ ...batch, rows: again }) : 0);
   }
 
-  // Nobody reads the answer, so nothing leaves the queue.
+  // Nobody reads the answer: all stays queued.
   #hide() {
     this.#cut();
     const user = this.#user();

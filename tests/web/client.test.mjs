@@ -81,6 +81,7 @@ describe("errors", () => {
     "silence": [silent, { code: "timeout", status: 0 }],
     "too many": [problem(429, { "Retry-After": "7" }), { code: "too_many", status: 429, retryAfterMs: 7_000 }],
     "a Retry-After that is none": [problem(503, { "Retry-After": "soon" }), { code: "unavailable", retryAfterMs: null }],
+    "a problem without words": [json(404, { detail: "" }), { code: "not_found", status: 404, message: "/events/popular: got status 404" }],
     "a status without a name": [problem(418), { code: "failed", status: 418 }],
   };
   for (const [name, [answer, expected]] of Object.entries(cases)) {
