@@ -46,7 +46,7 @@ export type QueueStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | 
 
 /** Options of a client. */
 export interface Options {
-  /** Base URL of the API; by default "/api/v1" on the page's own origin. */
+  /** Base URL of the API, with or without a slash at its end; by default "/api/v1" on the page's own origin. */
   baseUrl?: string;
   /** Id of the user who is signed in, null for a visitor: `() => auth.currentUser?.uid`. */
   userId?: () => string | null | undefined;

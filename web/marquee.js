@@ -102,6 +102,7 @@ export class Marquee {
     storage = tried(() => localStorage), ...callbacks
   } = {}) {
     if (callbacks.idToken && !callbacks.userId) throw new TypeError("expected userId beside idToken");
+    baseUrl = String(baseUrl).replace(/\/+$/, "");
     this.#options = { baseUrl, timeoutMs, retries, flushAfterMs, maxQueue, ...callbacks };
     const prefix = `marquee:${baseUrl}:`;
     this.#shelf = shelf(storage, prefix);

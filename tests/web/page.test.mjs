@@ -386,6 +386,16 @@ describe("odd arguments", () => {
     });
   }
 
+  for (const baseUrl of ["https://api.test/api/v1", "https://api.test/api/v1/", "https://api.test/api/v1//", new URL("https://api.test/api/v1/")]) {
+    test(`the base URL may be ${typeof baseUrl} ${baseUrl}`, async () => {
+      const { asked, marquee } = clocked([], { baseUrl });
+      await marquee.popular();
+      marquee.track("view", "e");
+      await marquee.flush();
+      assert.deepEqual(asked.map(({ url }) => url), ["https://api.test/api/v1/events/popular", "https://api.test/api/v1/interactions"]);
+    });
+  }
+
   test("a listener that throws stops neither the client nor other listeners", async () => {
     const { marquee } = clocked();
     const heard = [];
