@@ -46,10 +46,13 @@ function filled(pattern, item, escape = String) {
   return pattern.replace(/\{(\w+)\}/g, (_, name) => escape(item[name]));
 }
 
+// Half of a pair of surrogates has no UTF-8, and would fail the whole list.
+const escaped = (value) => encodeURIComponent(String(value).replace(/\p{Cs}/gu, "\ufffd"));
+
 /** Address of a link or a picture; one that would run a script is unknown. */
 function address(pattern, item) {
   const whole = /^\{(\w+)\}$/.exec(pattern);
-  const url = whole ? filled(pattern, item) : filled(pattern, item, encodeURIComponent);
+  const url = whole ? filled(pattern, item) : filled(pattern, item, escaped);
   const isAddress = url !== null && URL.canParse(url, document.baseURI);
   return isAddress && /^(https?|blob):$/.test(new URL(url, document.baseURI).protocol) ? url : null;
 }

@@ -232,12 +232,15 @@ def test_a_template_is_filled_and_what_is_unknown_or_unsafe_is_left_out(host: Ho
         "tags": [],
         "city": "",
         "price": 0,
+        "organizer_id": "\ud800",
     }
     sound = {"event_id": "e", **ITEM, "image_url": "https://list.test/icon.svg", "tags": ["x", "y"], "city": "Ulm"}
-    host.answer = lambda route: route.fulfill(json={**listed(), "items": [odd, sound]})
+    body = json.dumps({**listed(), "items": [odd, sound]})
+    host.answer = lambda route: route.fulfill(content_type="application/json", body=body)
     page = host.show(
         """<marquee-list name="popular"><template><article>
           <h3 data-text="title"></h3><a data-href="/events/{event_id}?n={city}" class="page">x</a>
+          <a data-href="/organizers/{organizer_id}" class="organizer">y</a>
           <img data-src="{image_url}" data-alt="Picture of {title}"><time data-text="ends_at"></time>
           <i data-text="starts_at"></i><s data-text="tags"></s><u data-text="city"></u><b data-text="price"></b>
           <button data-label="Save {title}" data-track="save">Save</button>
@@ -246,7 +249,9 @@ def test_a_template_is_filled_and_what_is_unknown_or_unsafe_is_left_out(host: Ho
     first, second = page.locator("article").first, page.locator("article").last
     expect(page.locator("article")).to_have_count(2)
     assert first.locator("h3").inner_text() == "<b>&amp;</b>"
-    assert first.locator("a").get_attribute("href") == "/events/a%2Fb?n="
+    assert first.locator("a.page").get_attribute("href") == "/events/a%2Fb?n="
+    assert first.locator("a.organizer").get_attribute("href") == "/organizers/%EF%BF%BD"
+    assert second.locator("a.organizer").count() == 0
     assert [first.locator(name).count() for name in ("img", "time", "s", "u")] == [0, 0, 0, 0]
     assert first.locator("b").inner_text() == "0"
     assert first.locator("i").inner_text()
