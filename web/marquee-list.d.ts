@@ -1,7 +1,8 @@
 import type { Item, List, ListName, Marquee } from "./marquee.js";
 
 /**
- * List of events: `<marquee-list name="popular" limit="5" window="week">`. Attributes are the list's parameters.
+ * List of events: `<marquee-list name="popular" limit="5" window="week">`. Attributes are the list's parameters, such as
+ * `max-price` for `max_price`; a change of one asks for the list again, once for all that change together.
  *
  * Slots: `heading`, `loading`, `empty` and `error`. A `<template>` inside is the card of one event: an element with
  * `data-text="title"` gets that field as text, `data-href`, `data-src` and `data-alt` make attributes, where `{event_id}`
@@ -12,7 +13,7 @@ import type { Item, List, ListName, Marquee } from "./marquee.js";
  * (`detail` is `{ type, item }`).
  */
 export class MarqueeListElement extends HTMLElement {
-  /** Client of all lists that have none of their own; one on the page's own origin by default. */
+  /** Client of all lists that have none of their own, also of those shown; one on the page's own origin by default. */
   static client: Marquee;
   /** Client of this list. */
   client: Marquee;

@@ -1,13 +1,28 @@
 import { Marquee } from "./marquee.js";
 
 const LISTS = ["recommendations", "similar", "popular", "trending"];
-const OWN = ["name", "event-id", "class", "id", "style", "slot", "hidden", "dir", "lang", "part", "title", "role", "tabindex"];
-const STYLE = `
+// By name, since frameworks put attributes of their own on elements, and the API refuses parameters that it does not know.
+const PARAMETERS = [
+  "user_id", "recent", "limit", "cursor", "window", "near", "radius_km", "from", "to", "when", "dates", "category", "tags", "max_price",
+  "city", "exclude", "diversity", "per_organizer", "per_series", "fields", "explain",
+];
+const PROPERTIES = ["client", "name", "conditions", "card"];
+const dashed = (name) => name.replaceAll("_", "-");
+const CARD = [["h3", "title"], ["p", "starts_at"], ["p", "reasons"]];
+// Neither a style nor HTML as text: a page's content security policy may forbid both.
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`
   :host { display: block; }
   :host([hidden]) { display: none; }
   ol { display: grid; gap: var(--marquee-gap, 1rem); list-style: none; margin: 0; padding: 0; }
-`;
-const CARD = `<article><h3 data-text="title"></h3><p data-text="starts_at"></p><p data-text="reasons"></p></article>`;
+`);
+
+function made(tag, attributes, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
 
 function text(item, field) {
   const value = item[field];
@@ -31,10 +46,13 @@ function filled(pattern, item, escape = String) {
   return pattern.replace(/\{(\w+)\}/g, (_, name) => escape(item[name]));
 }
 
+// Half of a pair of surrogates has no UTF-8, and would fail the whole list.
+const escaped = (value) => encodeURIComponent(String(value).replace(/\p{Cs}/gu, "\ufffd"));
+
 /** Address of a link or a picture; one that would run a script is unknown. */
 function address(pattern, item) {
   const whole = /^\{(\w+)\}$/.exec(pattern);
-  const url = whole ? filled(pattern, item) : filled(pattern, item, encodeURIComponent);
+  const url = whole ? filled(pattern, item) : filled(pattern, item, escaped);
   const isAddress = url !== null && URL.canParse(url, document.baseURI);
   return isAddress && /^(https?|blob):$/.test(new URL(url, document.baseURI).protocol) ? url : null;
 }
@@ -60,7 +78,9 @@ function set(element, name, value) {
 /** List of events as an element; `marquee-list.d.ts` describes its attributes, slots and events. */
 export class MarqueeListElement extends HTMLElement {
   static #shared = null;
-  static observedAttributes = ["name", "event-id", "limit", "window", "near", "when", "category", "tags", "city"];
+  static #own = null;
+  static #connected = new Set();
+  static observedAttributes = [...new Set(["name", "event-id", ...PARAMETERS, ...PARAMETERS.map(dashed)])];
 
   #client = null;
   #conditions = {};
@@ -73,30 +93,46 @@ export class MarqueeListElement extends HTMLElement {
   #planned = false;
 
   static get client() {
-    return (this.#shared ??= new Marquee());
+    return MarqueeListElement.#shared ?? (MarqueeListElement.#own ??= new Marquee());
   }
 
   static set client(client) {
-    this.#shared = client;
+    MarqueeListElement.#shared = client;
+    MarqueeListElement.#own?.close();
+    MarqueeListElement.#own = null;
+    // A list may have asked before the page's own script has run.
+    for (const list of MarqueeListElement.#connected) if (!list.#client) list.#plan();
   }
 
   constructor() {
     super();
-    this.#root.innerHTML = `<style>${STYLE}</style><slot name="heading"></slot><slot name="loading"></slot>
-      <slot name="error" role="alert" hidden></slot><slot name="empty" hidden></slot><ol part="list"></ol>`;
+    this.#root.adoptedStyleSheets = [STYLE];
+    this.#root.append(
+      made("slot", { name: "heading" }), made("slot", { name: "loading" }), made("slot", { name: "error", role: "alert", hidden: "" }),
+      made("slot", { name: "empty", hidden: "" }), made("ol", { part: "list" }),
+    );
+    // A page may have set them before this module was there.
+    for (const name of PROPERTIES.filter((name) => Object.hasOwn(this, name))) {
+      const value = this[name];
+      delete this[name];
+      this[name] = value;
+    }
   }
 
   connectedCallback() {
+    MarqueeListElement.#connected.add(this);
     this.#plan();
   }
 
   disconnectedCallback() {
+    MarqueeListElement.#connected.delete(this);
+    this.#asked++;
     this.#abort?.abort();
     this.#stop();
   }
 
-  attributeChangedCallback() {
-    this.#plan();
+  attributeChangedCallback(_name, before, after) {
+    if (before !== after) this.#plan();
   }
 
   get client() {
@@ -131,7 +167,7 @@ export class MarqueeListElement extends HTMLElement {
 
   set card(card) {
     this.#card = card;
-    if (this.#list) this.#show(this.#list);
+    if (this.#list && this.isConnected) this.#show(this.#list);
   }
 
   get list() {
@@ -154,7 +190,7 @@ export class MarqueeListElement extends HTMLElement {
       this.#show(list);
       this.#tell("marquee-loaded", list);
     } catch (error) {
-      if (number !== this.#asked || !this.isConnected) return;
+      if (number !== this.#asked) return;
       this.#state("error");
       this.#tell("marquee-error", error);
     }
@@ -171,8 +207,8 @@ export class MarqueeListElement extends HTMLElement {
   }
 
   #attributes() {
-    const given = [...this.attributes].filter(({ name }) => !OWN.includes(name) && !/^(aria|data|on)/.test(name));
-    return Object.fromEntries(given.map(({ name, value }) => [name.replaceAll("-", "_"), value]));
+    const given = [...this.attributes].map(({ name, value }) => [name.replaceAll("-", "_"), value]);
+    return Object.fromEntries(given.filter(([name]) => PARAMETERS.includes(name)));
   }
 
   #tell(name, detail) {
@@ -196,17 +232,14 @@ export class MarqueeListElement extends HTMLElement {
     const known = new Map([...this.children].filter(({ slot }) => slot.startsWith("card-")).map((card) => [card.slot, card]));
     const rows = list.items.map((item, position) => {
       const name = `card-${item.event_id}`;
-      const card = known.get(name) ?? Object.assign(document.createElement("div"), { slot: name });
+      const card = known.get(name) ?? made("div", { slot: name });
       known.delete(name);
       const focused = card.contains(document.activeElement) ? document.activeElement.dataset.track : undefined;
       card.replaceChildren(this.#card ? this.#card(item, position) : this.#filled(item));
       if (!card.isConnected) this.append(card);
       if (focused) [...card.querySelectorAll("[data-track]")].find(({ dataset }) => dataset.track === focused)?.focus();
       this.#watch(card, item, { recommendation_id: list.recommendation_id || undefined, position });
-      const row = document.createElement("li");
-      row.setAttribute("part", "item");
-      row.append(Object.assign(document.createElement("slot"), { name }));
-      return row;
+      return made("li", { part: "item" }, made("slot", { name }));
     });
     for (const card of known.values()) card.remove();
     this.#root.querySelector("ol").replaceChildren(...rows);
@@ -215,7 +248,7 @@ export class MarqueeListElement extends HTMLElement {
 
   #filled(item) {
     const given = this.querySelector(":scope > template")?.content;
-    const card = given ? given.cloneNode(true) : document.createRange().createContextualFragment(CARD);
+    const card = given?.cloneNode(true) ?? made("article", {}, ...CARD.map(([tag, field]) => made(tag, { "data-text": field })));
     for (const [name, fill] of Object.entries(FILLS)) {
       for (const element of card.querySelectorAll(`[data-${name}]`)) {
         if (!fill(element, element.dataset[name], item)) element.remove();
@@ -227,8 +260,9 @@ export class MarqueeListElement extends HTMLElement {
   #watch(card, item, details) {
     const client = this.client;
     const track = (event) => {
-      const type = event.target.closest("[data-track]")?.dataset.track;
-      if (!type) return;
+      const found = event.target.closest("[data-track]");
+      if (!card.contains(found)) return;
+      const type = found.dataset.track;
       client.track(type, item.event_id, details);
       this.#tell("marquee-track", { type, item });
     };
@@ -237,4 +271,4 @@ export class MarqueeListElement extends HTMLElement {
   }
 }
 
-customElements.define("marquee-list", MarqueeListElement);
+if (!customElements.get("marquee-list")) customElements.define("marquee-list", MarqueeListElement);

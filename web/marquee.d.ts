@@ -46,7 +46,7 @@ export type QueueStorage = Pick<Storage, "getItem" | "setItem" | "removeItem" | 
 
 /** Options of a client. */
 export interface Options {
-  /** Base URL of the API; by default "/api/v1" on the page's own origin. */
+  /** Base URL of the API, with or without a slash at its end; by default "/api/v1" on the page's own origin. */
   baseUrl?: string;
   /** Id of the user who is signed in, null for a visitor: `() => auth.currentUser?.uid`. */
   userId?: () => string | null | undefined;
@@ -94,7 +94,7 @@ export interface MarqueeEvents {
   rejected: { interaction: Interaction; field: string; reason: string };
   /** An interaction left the queue unsent: the queue was full, it was older than seven days, or it cannot be sent. */
   dropped: { interaction: unknown; reason: "full" | "expired" | "unusable" };
-  /** A batch could not be sent, and waits for the next time. */
+  /** A batch could not be sent, and waits for the next time; or `userId` gave something else than text. */
   error: MarqueeError;
   /** A request has ended: `status` is 0 without an answer, `body` is that of the request, without tokens. */
   request: { method: string; path: string; url: string; body: string | null; status: number; ms: number };
@@ -189,7 +189,8 @@ export class Marquee {
 
   /**
    * Impressions of an element that shows an event: it counts once a list when half of it was visible for a second.
-   * Returns a function that stops watching.
+   * An element that is watched again, as that of another event, is no longer watched as the first one. Returns a
+   * function that stops watching, and never throws.
    */
   observe(element: Element, eventId: string, details?: Details): () => void;
 

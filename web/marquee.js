@@ -1,26 +1,29 @@
-const UNDOING = ["cancel", "unsave", "unfollow", "undismiss"];
+const UNLIKED = ["dismiss", "undismiss", "cancel", "unsave"];
 const TARGETS = { follow: "organizer_id", unfollow: "organizer_id", search: "query", category_click: "category" };
 const CODES = {
-  400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large",
-  429: "too_many",
+  400: "bad_request", 401: "unauthenticated", 403: "forbidden", 404: "not_found", 408: "unavailable", 409: "conflict",
+  413: "too_large", 429: "too_many", 502: "unavailable", 503: "unavailable", 504: "unavailable",
 };
-const PASSING = [0, 408, 429, 502, 503, 504];
+const PASSING = ["network", "timeout", "token", "unreadable", "too_many", "unavailable"];
 
 export const LIMITS = { interactions: 500, page: 100, recent: 50, days: 7 };
-// Of 64 KiB that a closing page may send, two tokens may take 16.
+// Of 64 KiB, two tokens may take 16.
 const BEACON_BYTES = 60_000;
 const BATCH_BYTES = 40_000;
 const REMEMBERED = 300;
 // The API allows two minutes.
 const CLOCK_MS = 90_000;
 const SEEN_MS = 1_000;
+const SEEN_RATIO = 0.5;
 const LOCK_MS = 15_000;
 const LONG_MS = 30_000;
 const BACKOFF_MS = 5_000;
 const MAX_BACKOFF_MS = 300_000;
+const DAY_MS = 86_400_000;
 
-const mayPass = ({ code, status }) => code === "unreadable" || PASSING.includes(status);
+const mayPass = ({ code }) => PASSING.includes(code);
 const iso = (time) => new Date(time).toISOString();
+const ID = /^(?!\.\.?$|__.*__$)[^/\x00-\x1f\x7f\p{Cs}]{1,128}$/u;
 const size = (text) => new Blob([text]).size;
 
 function tried(work, otherwise = null) {
@@ -31,12 +34,12 @@ function tried(work, otherwise = null) {
   }
 }
 
-const randomId = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join("-");
+const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export class MarqueeError extends Error {
-  constructor(message, code, { status = 0, field = null, retryAfterMs = null, cause } = {}) {
+  constructor(message, code, { cause, ...about } = {}) {
     super(message, { cause });
-    Object.assign(this, { name: "MarqueeError", code, status, field, retryAfterMs });
+    Object.assign(this, { name: "MarqueeError", code, status: 0, field: null, retryAfterMs: null, ...about });
   }
 }
 
@@ -66,8 +69,8 @@ function shelf(storage, prefix) {
       tried(() => storage.removeItem(prefix + key));
     },
     keys() {
-      const stored = tried(() => Array.from({ length: storage.length }, (_, place) => storage.key(place)), []);
-      const own = stored.filter((key) => key?.startsWith(prefix)).map((key) => key.slice(prefix.length));
+      const stored = tried(() => Array.from({ length: storage.length }, (_, place) => storage.key(place) ?? ""), []);
+      const own = stored.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
       return [...new Set([...own, ...memory.keys()])].sort();
     },
   };
@@ -77,10 +80,11 @@ export class Marquee {
   #options;
   #shelf;
   #tab;
-  #listeners = {};
+  #listeners = new Set();
   #end = new AbortController();
-  #last = null;
-  #skew = null;
+  #last = {};
+  #skew = 0;
+  #isHeard = false;
   #time = 0;
   #failures = 0;
   #timer = null;
@@ -89,8 +93,7 @@ export class Marquee {
   #room = BEACON_BYTES;
   #shown;
   #offsets = new Map();
-  #watcher = null;
-  #watched = new Map();
+  #watched = new WeakMap();
   #counted = new Set();
   #seen = [];
 
@@ -99,6 +102,7 @@ export class Marquee {
     storage = tried(() => localStorage), ...callbacks
   } = {}) {
     if (callbacks.idToken && !callbacks.userId) throw new TypeError("expected userId beside idToken");
+    baseUrl = String(baseUrl).replace(/\/+$/, "");
     this.#options = { baseUrl, timeoutMs, retries, flushAfterMs, maxQueue, ...callbacks };
     const prefix = `marquee:${baseUrl}:`;
     this.#shelf = shelf(storage, prefix);
@@ -139,14 +143,11 @@ export class Marquee {
   }
 
   async record(interactions, { userId = this.#user(), join = false, ...limits } = {}) {
-    // A retry after midnight has the id of the first try.
-    const at = this.#skew === null ? undefined : iso(Date.now() + this.#skew);
+    // A retry after midnight keeps its id.
+    const at = this.#isHeard ? iso(Date.now() + this.#skew) : undefined;
     const visitor = typeof join === "string" ? join : join || !userId ? this.#visitor() : undefined;
     const entries = interactions.map((entry) => ({ occurred_at: at, ...entry }));
-    const body = { user_id: userId || undefined, anonymous_id: visitor, interactions: entries };
-    const answer = await this.#post(body, limits);
-    if (userId && visitor) this.#joined(visitor);
-    return answer;
+    return this.#post({ user_id: userId || undefined, anonymous_id: visitor, interactions: entries }, limits);
   }
 
   async data(userId, { cursor, ...limits } = {}) {
@@ -167,11 +168,11 @@ export class Marquee {
     return this.call("/rules", limits);
   }
 
-  setRules(rules, limits) {
+  async setRules(rules, limits) {
     return this.call("/rules", { method: "PUT", body: rules, ...limits });
   }
 
-  report({ from, to, ...limits } = {}) {
+  async report({ from, to, ...limits } = {}) {
     return this.call(`/report${query({ from, to })}`, { timeoutMs: LONG_MS, ...limits });
   }
 
@@ -188,49 +189,64 @@ export class Marquee {
   }
 
   on(name, listener) {
-    const listeners = (this.#listeners[name] ??= new Set());
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+    const one = { name, listener };
+    if (typeof listener === "function") this.#listeners.add(one);
+    return () => this.#listeners.delete(one);
   }
 
   get recent() {
     return tried(() => JSON.parse(this.#tab.get("recent")), []);
   }
 
-  track(type, target, details = {}) {
+  track(type, target, details) {
     try {
       const about = TARGETS[type] ?? "event_id";
-      const shown = about === "event_id" && !details.recommendation_id ? this.#shown.get(target) : undefined;
-      this.#keep({ ...shown, ...details, type, [about]: target }, this.#owner());
+      const given = about === "event_id" ? this.#placed(target, details) : details;
+      this.#keep({ ...given, type, [about]: target }, this.#owner());
       if (about !== "event_id" || type === "impression" || this.#user()) return;
-      const others = this.recent.filter((id) => id !== target);
-      const isLiked = type !== "dismiss" && !UNDOING.includes(type);
-      this.#tab.set("recent", JSON.stringify((isLiked ? [target, ...others] : others).slice(0, LIMITS.recent)));
+      const recent = this.recent.filter((id) => id !== target);
+      if (!UNLIKED.includes(type)) recent.unshift(target);
+      this.#tab.set("recent", JSON.stringify(recent.slice(0, LIMITS.recent)));
     } catch {
-      this.#emit("dropped", { interaction: { type, target }, reason: "unusable" });
+      this.#refuse({ type, target });
     }
   }
 
-  observe(element, eventId, details = {}) {
-    if (!globalThis.IntersectionObserver) return () => {};
-    const look = (changes) => changes.forEach((change) => this.#look(change));
-    this.#watcher ??= new IntersectionObserver(look, { threshold: 0.5 });
-    const shown = details.recommendation_id ? undefined : this.#shown.get(eventId);
-    this.#watched.set(element, { eventId, details: { ...shown, ...details }, timer: 0 });
-    this.#watcher.observe(element);
-    return () => this.#unwatch(element);
+  observe(element, eventId, details) {
+    let watcher;
+    let timer;
+    const end = () => {
+      clearTimeout(timer);
+      watcher?.disconnect();
+    };
+    try {
+      // Fails here, not in a timer.
+      const given = { ...JSON.parse(JSON.stringify(this.#placed(eventId, details))) };
+      const seen = () => {
+        end();
+        // Asks again once the page is drawn.
+        if (document.hidden) watcher.observe(element);
+        else if (!this.#end.signal.aborted) this.#see(eventId, given);
+      };
+      const look = (changes) => {
+        clearTimeout(timer);
+        if (changes.at(-1).intersectionRatio >= SEEN_RATIO) timer = setTimeout(seen, SEEN_MS);
+      };
+      this.#watched.get(element)?.();
+      watcher = new IntersectionObserver(look, { threshold: SEEN_RATIO });
+      watcher.observe(element);
+      this.#watched.set(element, end);
+    } catch {
+      this.#refuse({ type: "impression", target: eventId });
+    }
+    return end;
   }
 
   flush() {
     this.#cut();
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    this.#rest();
     this.#room = BEACON_BYTES;
-    this.#chain = this.#chain.then(async () => {
-      const sent = await this.#locked(() => this.#drain());
-      return { sent, waiting: this.#queue().length };
-    });
-    return this.#chain;
+    return (this.#chain = this.#chain.then(() => this.#locked()));
   }
 
   reset() {
@@ -241,17 +257,28 @@ export class Marquee {
 
   close() {
     this.#cut();
-    clearTimeout(this.#timer);
-    this.#watched.forEach((_, element) => this.#unwatch(element));
+    this.#rest();
     this.#end.abort();
   }
 
+  #placed(eventId, details) {
+    if (typeof eventId !== "string" || !ID.test(eventId)) throw new TypeError("expected an id");
+    return details?.recommendation_id ? details : { ...this.#shown.get(eventId), ...details };
+  }
+
+  #refuse(interaction, reason = "unusable") {
+    this.#emit("dropped", { interaction, reason });
+  }
+
   #emit(name, detail) {
-    for (const listener of this.#listeners[name] ?? []) queueMicrotask(() => listener(detail));
+    for (const one of this.#listeners) if (one.name === name) queueMicrotask(() => one.listener(detail));
   }
 
   #user() {
-    return tried(() => this.#options.userId?.()) || null;
+    const user = tried(() => this.#options.userId?.());
+    if (typeof user === "string") return user || null;
+    if (user) this.#emit("error", new MarqueeError("expected userId to give text", "token"));
+    return null;
   }
 
   #visitor() {
@@ -265,8 +292,8 @@ export class Marquee {
   }
 
   async #list(name, path, { userId = this.#user(), signal, timeoutMs, ...conditions } = {}) {
-    const url = path + query({ user_id: userId, ...conditions });
     try {
+      const url = path + query({ user_id: userId, ...conditions });
       const answer = await this.call(url, { expects: "items", signal, timeoutMs });
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
@@ -274,7 +301,7 @@ export class Marquee {
       const ask = async () => (mayPass(error) || error.status >= 500) && this.#options.fallback?.(name, conditions);
       const given = await ask().catch(() => null);
       if (!Array.isArray(given)) throw error;
-      const now = Date.now() + (this.#skew ?? 0);
+      const now = Date.now() + this.#skew;
       const items = given
         .filter((item) => item && !(Date.parse(item.ends_at ?? item.starts_at) <= now))
         .map((item) => ({ score: 0, source: null, reasons: [], reason_codes: [], ...item }));
@@ -288,38 +315,45 @@ export class Marquee {
       this.#shown.set(event_id, { recommendation_id, position: offset + place });
     });
     if (next_cursor) this.#offsets.set(next_cursor, offset + items.length);
-    for (const known of [this.#shown, this.#offsets]) {
+    for (const known of [this.#shown, this.#offsets, this.#counted, this.#beaconed]) {
       for (const key of known.keys()) if (known.size > REMEMBERED) known.delete(key);
     }
     this.#tab.set("shown", JSON.stringify([...this.#shown]));
   }
 
-  #post(body, limits) {
-    return this.call("/interactions", { method: "POST", body, expects: "accepted", visitor: !body.user_id, ...limits });
+  async #post(body, limits) {
+    const { user_id, anonymous_id, interactions } = body;
+    const answer = await this.call("/interactions", { method: "POST", body, expects: "accepted", visitor: !user_id, ...limits });
+    if (answer.accepted.length + answer.rejected?.length !== interactions.length) {
+      throw new MarqueeError(`expected an answer on ${interactions.length} interactions`, "unreadable");
+    }
+    if (user_id && anonymous_id) {
+      if (this.#shelf.get("visitor") === anonymous_id) this.#shelf.delete("visitor");
+      this.#tab.delete("recent");
+    }
+    return answer;
   }
 
-  call(path, { signal, timeoutMs, retries = this.#options.retries, ...rest } = {}) {
-    timeoutMs ??= this.#options.timeoutMs;
+  async call(path, { signal, timeoutMs = this.#options.timeoutMs, retries = this.#options.retries, ...rest } = {}) {
     const end = Date.now() + timeoutMs;
     const limit = AbortSignal.timeout(timeoutMs);
     const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
-    const ask = async () => {
-      for (let tries = 0; ; tries++) {
-        try {
-          stop.throwIfAborted();
-          return await this.#ask(path, stop, rest);
-        } catch (error) {
-          const wait = error.retryAfterMs ?? 300 * 2 ** tries * (0.5 + Math.random());
-          if (!mayPass(error) || tries >= retries || Date.now() + wait >= end) throw error;
-          await new Promise((resolve) => setTimeout(resolve, wait));
-        }
+    const ask = async (tries) => {
+      try {
+        stop.throwIfAborted();
+        return await this.#ask(path, stop, rest);
+      } catch (error) {
+        const wait = error.retryAfterMs ?? 300 * 2 ** tries * (0.5 + Math.random());
+        if (!mayPass(error) || tries >= retries || Date.now() + wait >= end) throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+        return ask(tries + 1);
       }
     };
-    const stopped = new Promise((_, reject) => {
-      const late = new MarqueeError(`${path}: expected an answer in ${timeoutMs} ms`, "timeout");
-      stop.addEventListener("abort", () => reject(limit.aborted ? late : stop.reason));
+    return new Promise((resolve, reject) => {
+      const late = () => new MarqueeError(`${path}: expected an answer in ${timeoutMs} ms`, "timeout");
+      stop.addEventListener("abort", () => reject(limit.aborted ? late() : stop.reason));
+      ask(0).then(resolve, reject);
     });
-    return Promise.race([stopped, ask()]);
   }
 
   async #ask(path, signal, { method = "GET", body, expects, visitor }) {
@@ -342,10 +376,7 @@ export class Marquee {
       let cause;
       const answer = await response.json().catch((error) => void (cause = error));
       const about = { status, field: answer?.field ?? null, retryAfterMs: pause(response.headers.get("Retry-After")), cause };
-      if (!response.ok) {
-        const code = CODES[status] ?? (PASSING.includes(status) ? "unavailable" : "failed");
-        throw new MarqueeError(answer?.detail ?? `${path}: got status ${status}`, code, about);
-      }
+      if (!response.ok) throw new MarqueeError(answer?.detail || `${path}: got status ${status}`, CODES[status] ?? "failed", about);
       if (!answer || typeof answer !== "object" || (expects && !Array.isArray(answer[expects]))) {
         throw new MarqueeError(`${path}: expected the API's JSON`, "unreadable", about);
       }
@@ -357,11 +388,10 @@ export class Marquee {
 
   async #tokens(visitor) {
     const { idToken, appCheck } = this.#options;
-    const user = this.#user();
+    const user = visitor ? null : this.#user();
     try {
       const [token, app] = await Promise.all([visitor ? null : idToken?.(), appCheck?.()]);
-      this.#last = { user: visitor ? null : user, token, app };
-      return { token, app };
+      return (this.#last = { user, token, app });
     } catch (cause) {
       throw new MarqueeError(`expected tokens, got ${cause}`, "token", { cause });
     }
@@ -369,11 +399,10 @@ export class Marquee {
 
   #hear(method, headers) {
     const now = Date.parse(headers.get("Date"));
-    const isFresh = method !== "GET" || /no-store/.test(headers.get("Cache-Control"));
-    if (!now || !isFresh) return;
+    if (!now || (method === "GET" && !/no-store/.test(headers.get("Cache-Control")))) return;
     const skew = now - Date.now();
-    const known = this.#skew ?? 0;
-    this.#skew = Math.abs(skew - known) > CLOCK_MS ? skew : known;
+    this.#isHeard = true;
+    if (Math.abs(skew - this.#skew) > CLOCK_MS) this.#skew = skew;
   }
 
   #queue() {
@@ -385,71 +414,66 @@ export class Marquee {
     return text === null ? null : tried(() => JSON.parse(text), {});
   }
 
-  #write(key, record) {
-    this.#shelf.set(key, JSON.stringify(record));
-  }
-
   #drop(key, reason) {
-    this.#emit("dropped", { interaction: this.#read(key)?.entry, reason });
+    this.#refuse(this.#read(key)?.entry, reason);
     this.#shelf.delete(key);
   }
 
   #keep(entry, owner) {
-    const skew = this.#skew ?? 0;
+    const skew = this.#skew;
     this.#time = Math.max(Date.now(), this.#time + 1);
     const record = { ...owner, skew, entry: { ...entry, occurred_at: iso(this.#time + skew) } };
-    if (size(JSON.stringify(record.entry)) > BATCH_BYTES) {
-      return this.#emit("dropped", { interaction: entry, reason: "unusable" });
-    }
+    if (size(JSON.stringify(record.entry)) > BATCH_BYTES) return this.#refuse(entry);
     const queue = this.#queue();
     if (queue.length >= this.#options.maxQueue) {
       this.#drop(queue.find((key) => this.#read(key)?.entry?.type === "impression") ?? queue[0], "full");
     }
-    this.#write(`queue:${this.#time}:${randomId()}`, record);
+    this.#shelf.set(`queue:${this.#time}:${randomId()}`, JSON.stringify(record));
     this.#soon();
   }
 
   #soon(ms = this.#options.flushAfterMs) {
     if (this.#end.signal.aborted || (this.#timer && ms)) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.flush(), ms);
+    this.#rest();
+    this.#timer = setTimeout(() => this.flush(), Math.min(ms, DAY_MS));
   }
 
-  #locked(work) {
+  #rest() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #locked() {
     const locks = tried(() => navigator.locks);
-    if (!locks) return work();
-    // A frozen tab may hold it; two tabs then send the same ids.
-    const signal = AbortSignal.timeout(LOCK_MS);
-    return locks.request(`marquee:${this.#options.baseUrl}`, { signal }, work).catch(work);
+    const drain = () => this.#drain();
+    if (!locks) return drain();
+    // A frozen tab may hold it.
+    return locks.request(`marquee:${this.#options.baseUrl}`, { signal: AbortSignal.timeout(LOCK_MS) }, drain).catch(drain);
   }
 
   #batches() {
     const user = this.#user();
-    const oldest = Date.now() + (this.#skew ?? 0) - LIMITS.days * 86_400_000;
+    const oldest = Date.now() + this.#skew - LIMITS.days * DAY_MS;
     const batches = [];
-    const open = new Map();
-    const begin = (owner) => {
-      const batch = { user, visitor: owner.visitor, rows: [], bytes: 0 };
-      open.set(owner.visitor ?? "", batch);
-      batches.push(batch);
-      return batch;
-    };
+    const last = (visitor) => batches.findLast((batch) => batch.visitor === visitor);
     for (const key of this.#queue()) {
       const record = this.#read(key);
       if (!record) continue;
       const at = Date.parse(record.entry?.occurred_at);
-      if (!at || !(record.user || record.visitor)) this.#drop(key, "unusable");
+      if (!at || !(record.user || record.visitor)) this.#drop(key);
       else if (at < oldest) this.#drop(key, "expired");
       else if (record.visitor || record.user === user) {
         const bytes = size(JSON.stringify(record.entry)) + 1;
-        let batch = open.get(record.visitor ?? "") ?? begin(record);
-        if (batch.rows.length >= LIMITS.interactions || batch.bytes + bytes > BATCH_BYTES) batch = begin(record);
+        let batch = last(record.visitor);
+        if (!batch || batch.rows.length >= LIMITS.interactions || batch.bytes + bytes > BATCH_BYTES) {
+          batches.push((batch = { user, visitor: record.visitor, rows: [], bytes: 0 }));
+        }
         batch.rows.push([key, record]);
         batch.bytes += bytes;
       }
     }
     const visitor = user && this.#shelf.get("visitor");
-    if (visitor && !open.has(visitor)) begin({ visitor });
+    if (visitor && !last(visitor)) batches.push({ user, visitor, rows: [] });
     return batches;
   }
 
@@ -457,17 +481,18 @@ export class Marquee {
     for (const [key, record] of rows) {
       if (record.isSent) continue;
       this.#restamp(record);
-      this.#write(key, { ...record, isSent: true });
+      this.#shelf.set(key, JSON.stringify({ ...record, isSent: true }));
     }
     return { user_id: user ?? undefined, anonymous_id: visitor, interactions: rows.map(([, record]) => record.entry) };
   }
 
   #restamp(record) {
-    const change = (this.#skew ?? 0) - record.skew;
+    const change = this.#skew - record.skew;
     if (!change) return false;
     const at = Math.min(Date.parse(record.entry.occurred_at) + change, Date.now() + this.#skew);
     record.entry.occurred_at = iso(at);
     record.skew = this.#skew;
+    record.isSent = false;
     return true;
   }
 
@@ -475,61 +500,45 @@ export class Marquee {
     let sent = 0;
     let failure;
     for (const batch of this.#batches()) {
-      await this.#send(batch).then(
-        (count) => (sent += count),
-        (error) => (failure = error),
-      );
-      if (failure?.status === 0) break;
+      try {
+        sent += await this.#send(batch);
+      } catch (error) {
+        failure = error;
+        if (!error.status) break;
+      }
     }
-    if (failure) this.#failed(failure);
-    else this.#failures = 0;
-    return sent;
+    if (failure) {
+      this.#emit("error", failure);
+      const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+      this.#rest();
+      this.#soon(Math.max(backoff, failure.retryAfterMs ?? 0));
+    } else this.#failures = 0;
+    return { sent, waiting: this.#queue().length };
   }
 
   async #send(batch) {
-    const { user, visitor, rows } = batch;
+    // A `reset` may have come between.
+    const rows = (batch.rows = batch.rows.filter(([key]) => this.#shelf.get(key)));
+    if (!rows.length && batch.visitor !== this.#shelf.get("visitor")) return 0;
     const answer = await this.#post(this.#body(batch));
-    const { accepted, rejected } = answer;
-    if (accepted.length + rejected?.length !== rows.length) {
-      throw new MarqueeError(`expected an answer on ${rows.length} interactions`, "unreadable");
-    }
-    const reasons = new Map(rejected.map((reason) => [reason.index, reason]));
-    const again = [];
-    rows.forEach(([key, record], place) => {
-      const why = reasons.get(place);
-      if (why?.field === "occurred_at" && this.#restamp(record)) {
-        this.#write(key, record);
-        again.push([key, record]);
-        return;
-      }
+    const again = rows.filter(([key, record], place) => {
+      const why = answer.rejected.find(({ index }) => index === place);
+      if (why?.field === "occurred_at" && this.#restamp(record)) return true;
       this.#shelf.delete(key);
       if (why) this.#emit("rejected", { interaction: record.entry, field: why.field, reason: why.reason });
+      return false;
     });
-    if (user && visitor) this.#joined(visitor);
-    this.#emit("sent", { ...answer, user_id: user });
+    this.#emit("sent", { ...answer, user_id: batch.user });
     return rows.length - again.length + (again.length ? await this.#send({ ...batch, rows: again }) : 0);
   }
 
-  #joined(visitor) {
-    if (this.#shelf.get("visitor") === visitor) this.#shelf.delete("visitor");
-    this.#tab.delete("recent");
-  }
-
-  #failed(error) {
-    this.#emit("error", error);
-    const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#soon(Math.max(backoff, error.retryAfterMs ?? 0));
-  }
-
-  // Nobody reads the answer: all stays in the queue.
+  // Nobody reads the answer: all stays queued.
   #hide() {
     this.#cut();
     const user = this.#user();
-    const token = this.#last?.user === user ? this.#last.token : null;
+    const token = this.#last.user === user ? this.#last.token : null;
     if (user && this.#options.idToken && !token) return;
-    const tokens = { id_token: token ?? undefined, app_check_token: this.#last?.app ?? undefined };
+    const tokens = { id_token: token ?? undefined, app_check_token: this.#last.app ?? undefined };
     const url = `${this.#options.baseUrl}/interactions`;
     for (const batch of this.#batches()) {
       if (batch.rows.every(([key]) => this.#beaconed.has(key))) continue;
@@ -541,55 +550,26 @@ export class Marquee {
     }
   }
 
-  #look({ target, isIntersecting, intersectionRatio }) {
-    const watched = this.#watched.get(target);
-    clearTimeout(watched?.timer);
-    if (!watched || !isIntersecting || intersectionRatio < 0.5) return;
-    watched.timer = setTimeout(() => {
-      if (document.hidden) {
-        // Asks again once the page is drawn.
-        this.#watcher.unobserve(target);
-        this.#watcher.observe(target);
-        return;
-      }
-      this.#unwatch(target);
-      this.#see(watched);
-    }, SEEN_MS);
-  }
-
-  #unwatch(element) {
-    clearTimeout(this.#watched.get(element)?.timer);
-    this.#watched.delete(element);
-    this.#watcher?.unobserve(element);
-  }
-
-  #see({ eventId, details }) {
+  #see(eventId, { position, ...details }) {
     const owner = this.#owner();
-    const { recommendation_id: list, position } = details;
-    const key = JSON.stringify([owner, list, eventId]);
-    if (this.#counted.has(key)) return;
-    this.#counted.add(key);
-    if (!list || position == null) return this.#keep({ ...details, type: "impression", event_id: eventId }, owner);
-    this.#seen.push({ owner, list, position, eventId });
+    const of = JSON.stringify([owner, details]);
+    if (this.#counted.has(of + eventId)) return;
+    this.#counted.add(of + eventId);
+    const entry = { ...details, type: "impression", position };
+    if (!details.recommendation_id || position == null) return this.#keep({ ...entry, event_id: eventId }, owner);
+    this.#seen.push({ of, owner, entry: { ...entry, event_ids: [eventId] } });
     this.#soon();
   }
 
-  // The id of a page names its first position.
   #cut() {
-    const keep = ({ owner, list, position, ids }) =>
-      this.#keep({ type: "impression", event_ids: ids, recommendation_id: list, position }, owner);
-    const pages = new Map();
-    for (const seen of this.#seen.splice(0).sort((one, other) => one.position - other.position)) {
-      const key = JSON.stringify([seen.owner, seen.list]);
-      const page = pages.get(key);
-      if (page && page.position + page.ids.length === seen.position && page.ids.length < LIMITS.page) {
-        page.ids.push(seen.eventId);
-      } else {
-        if (page) keep(page);
-        pages.set(key, { ...seen, ids: [seen.eventId] });
-      }
+    const pages = [];
+    for (const seen of this.#seen.splice(0).sort((one, other) => one.entry.position - other.entry.position)) {
+      const page = pages.find(({ of, entry: { event_ids, position } }) =>
+        of === seen.of && event_ids.length < LIMITS.page && position + event_ids.length === seen.entry.position);
+      if (page) page.entry.event_ids.push(...seen.entry.event_ids);
+      else pages.push(seen);
     }
-    pages.forEach(keep);
+    for (const { entry, owner } of pages) this.#keep(entry, owner);
   }
 }
 

@@ -1,46 +1,11 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { afterEach, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { LIMITS, Marquee, MarqueeError } from "../../web/marquee.js";
-import { FakeStorage, LIST, fakeLocks, half, html, json, problem, received, reset, serve, silent, well } from "./faulty.mjs";
+import { bytes, client, ending, entries, failure, posts, replaced, started, until } from "./clients.mjs";
+import { FakeStorage, LIST, empty, fakeLocks, half, html, json, problem, received, reset, serve, silent, stalled, well } from "./faulty.mjs";
 
 const document_ = JSON.parse(readFileSync(new URL("../../functions/openapi.json", import.meta.url)));
-const ends = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).reverse()) await end();
-});
-
-/** Server and client; what the client tells lies in `told`. */
-async function started(answers = [], options = {}) {
-  const server = await serve(...answers);
-  ends.push(() => server.close());
-  return { server, ...client(server, options) };
-}
-
-function client(server, options = {}) {
-  const storage = options.storage ?? new FakeStorage();
-  const marquee = new Marquee({ baseUrl: server.baseUrl, storage, flushAfterMs: 60_000, retries: 0, ...options });
-  const told = [];
-  for (const name of ["sent", "rejected", "dropped", "error"]) marquee.on(name, (detail) => told.push([name, detail]));
-  ends.push(() => marquee.close());
-  return { marquee, told, storage };
-}
-
-function replaced(name, value) {
-  const before = Object.getOwnPropertyDescriptor(globalThis, name);
-  Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-  ends.push(() => (before ? Object.defineProperty(globalThis, name, before) : delete globalThis[name]));
-}
-
-/** Waits until something holds, however long this machine takes. */
-async function until(holds) {
-  while (!holds()) await new Promise((done) => setTimeout(done, 5));
-}
-
-const failure = (promise) => promise.then(() => assert.fail("expected an error"), (error) => error);
-const posts = (server) => server.asked.filter(({ url }) => url === "/interactions").map(({ body }) => body);
-const entries = (server) => posts(server).flatMap((body) => body.interactions);
-
 describe("routes", () => {
   const calls = {
     getRecommendations: (m) => m.recommendations(), getSimilarEvents: (m) => m.similar("a b"),
@@ -107,18 +72,24 @@ describe("errors", () => {
     "HTML in place of an answer": [html(200), { code: "unreadable", status: 200 }],
     "JSON of something else": [json(200, { hello: 1 }), { code: "unreadable", status: 200 }],
     "null": [json(200, null), { code: "unreadable", status: 200 }],
+    "no body": [empty(204), { code: "unreadable", status: 204 }],
+    "text": [json(200, "text"), { code: "unreadable", status: 200 }],
+    "HTML with a wait": [html(503, { "Retry-After": "7" }), { code: "unavailable", status: 503, field: null, retryAfterMs: 7_000 }],
     "half a body": [half, { code: "unreadable", status: 200 }],
     "a reset": [reset, { code: "network", status: 0 }],
+    "a body that stops": [stalled, { code: "timeout", status: 0 }],
     "silence": [silent, { code: "timeout", status: 0 }],
     "too many": [problem(429, { "Retry-After": "7" }), { code: "too_many", status: 429, retryAfterMs: 7_000 }],
     "a Retry-After that is none": [problem(503, { "Retry-After": "soon" }), { code: "unavailable", retryAfterMs: null }],
+    "a problem without words": [json(404, { detail: "" }), { code: "not_found", status: 404, message: "/events/popular: got status 404" }],
     "a status without a name": [problem(418), { code: "failed", status: 418 }],
   };
   for (const [name, [answer, expected]] of Object.entries(cases)) {
     test(`${name} is a typed error`, async () => {
       const { marquee } = await started([answer]);
-      const error = await failure(marquee.popular({ timeoutMs: answer === silent ? 300 : 10_000 }));
+      const error = await failure(marquee.popular({ timeoutMs: expected.code === "timeout" ? 300 : 10_000 }));
       assert.ok(error instanceof MarqueeError);
+      assert.notEqual(error.message, "");
       for (const [field, value] of Object.entries(expected)) assert.equal(error[field], value, field);
     });
   }
@@ -198,15 +169,6 @@ describe("retries", () => {
     await failure(marquee.activate("v"));
     assert.equal(server.asked.length, 1);
   });
-
-  test("a wait that Retry-After asks for is kept, unless it is longer than the call may last", async () => {
-    const { server, marquee } = await started([problem(503, { "Retry-After": "1" })], { retries: 1 });
-    const began = Date.now();
-    await marquee.popular();
-    assert.ok(Date.now() - began >= 990);
-    server.answers.push(problem(503, { "Retry-After": "60" }));
-    assert.equal((await failure(marquee.popular())).retryAfterMs, 60_000);
-  });
 });
 
 describe("fallback lists", () => {
@@ -249,7 +211,7 @@ describe("fallback lists", () => {
 
 describe("queue", () => {
   const faults = { reset, silent, half, 429: problem(429, { "Retry-After": "1" }), 503: problem(503), 400: problem(400),
-    401: problem(401), html: html(200), null: json(200, null), other: json(200, { accepted: [], rejected: [] }),
+    401: problem(401), html: html(200), 204: empty(204), text: json(200, "text"), null: json(200, null), other: json(200, { accepted: [], rejected: [] }),
     short: json(200, { accepted: ["a", "b", "c"], rejected: [] }) };
   for (const [name, answer] of Object.entries(faults)) {
     test(`${name} loses nothing and doubles nothing, across a reload`, async () => {
@@ -298,30 +260,29 @@ describe("queue", () => {
     assert.equal(server.asked.length, 0);
   });
 
-  test("tracking never throws, whatever it is given", async () => {
-    const { marquee, told, storage } = await started();
-    const cyclic = {};
-    cyclic.self = cyclic;
-    for (const [type, target, details] of [
-      [], [null, null, null], ["view", {}, 5], ["view", "e", cyclic], ["view", 1n], [Symbol("x"), "e"], ["view", "e", { value: 1n }],
-      ["search", "x".repeat(100_000)], ["view", "\ud800"], ["view", "e", { get value() { throw new Error("odd"); } }],
-      ["view", "e", new Proxy({}, { ownKeys() { throw new Error("odd"); } })],
-    ]) {
-      assert.doesNotThrow(() => marquee.track(type, target, details));
+  test("what one user waits with is not sent, or kept, after a reset or an erasure in between", async () => {
+    for (const forget of [(m) => m.reset(), (m) => m.forget("alice")]) {
+      const { server, marquee, storage } = await started([], { userId: () => "alice" });
+      for (let n = 0; n < 700; n++) marquee.track("view", `event_${n}`);
+      server.answers.push(async (request, response) => {
+        const forgotten = forget(marquee);
+        server.answers.unshift(well, well);
+        await forgotten;
+        well(request, response);
+      });
+      await marquee.flush();
+      assert.equal(posts(server).length, 1);
+      assert.deepEqual(Array.from({ length: storage.length }, (_, place) => storage.key(place)).filter((key) => /queue/.test(key)), []);
     }
-    storage.full = true;
-    assert.doesNotThrow(() => marquee.track("view", "kept in memory"));
-    assert.equal(typeof (await marquee.flush()).sent, "number");
-    assert.ok(told.some(([kind, detail]) => kind === "dropped" && detail.reason === "unusable"));
   });
 
   for (const [name, storage] of [["full", Object.assign(new FakeStorage(), { full: true })], ["absent", null],
     ["forbidden", new Proxy({}, { get: () => { throw new DOMException("no", "SecurityError"); } })]]) {
     test(`a storage that is ${name} still sends`, async () => {
       const server = await serve();
-      ends.push(() => server.close());
+      ending(() => server.close());
       const marquee = new Marquee({ baseUrl: server.baseUrl, storage, flushAfterMs: 60_000 });
-      ends.push(() => marquee.close());
+      ending(() => marquee.close());
       marquee.track("view", "e");
       marquee.track("save", "e");
       assert.deepEqual(await marquee.flush(), { sent: 2, waiting: 0 });
@@ -336,9 +297,18 @@ describe("queue", () => {
     assert.equal((await marquee.flush()).sent, 700);
     for (const body of posts(server)) {
       assert.ok(body.interactions.length <= LIMITS.interactions);
-      assert.ok(JSON.stringify(body).length <= 60_000);
+      assert.ok(bytes(JSON.stringify(body)) <= 60_000);
     }
     assert.deepEqual(entries(server).map(({ event_id }) => event_id), Array.from({ length: 700 }, (_, n) => `event_${n}`));
+  });
+
+  test("sizes are bytes, not characters", async () => {
+    const { server, marquee, told } = await started();
+    for (let n = 0; n < 400; n++) marquee.track("view", `${"漢".repeat(100)}${n}`);
+    for (const [words, count] of [["漢", 13_000], ["漢", 14_000], ["🎷", 9_900], ["🎷", 10_100]]) marquee.track("search", words.repeat(count));
+    assert.equal((await marquee.flush()).sent, 402);
+    for (const body of posts(server)) assert.ok(bytes(JSON.stringify(body)) <= 60_000, `${bytes(JSON.stringify(body))}`);
+    assert.deepEqual(told.filter(([kind]) => kind === "dropped").map(([, { interaction }]) => interaction.query.length), [14_000, 20_200]);
   });
 
   test("a batch goes by itself, and after a failure later", async () => {
@@ -378,7 +348,7 @@ describe("times", () => {
       };
       const { server, marquee, told } = await started([refusing, refusing, refusing]);
       Date.now = () => real() + hours * 3_600_000;
-      ends.push(() => (Date.now = real));
+      ending(() => (Date.now = real));
       marquee.track("view", "before");
       assert.equal((await marquee.flush()).waiting, 0);
       marquee.track("view", "after");
@@ -474,99 +444,5 @@ describe("lists and interactions", () => {
     await marquee.flush();
     const said = entries(server).map(({ recommendation_id, position }) => [recommendation_id, position]);
     assert.deepEqual(said, [["one", 1], ["two", 2], ["other", undefined], [undefined, undefined]]);
-  });
-});
-
-describe("page", () => {
-  /** Page with its events, beacons and an IntersectionObserver that a test moves. */
-  function page() {
-    const window_ = new EventTarget();
-    const beacons = [];
-    const watchers = [];
-    const document_ = Object.assign(new EventTarget(), { hidden: false });
-    replaced("addEventListener", window_.addEventListener.bind(window_));
-    replaced("document", document_);
-    replaced("navigator", { sendBeacon: (url, body) => Boolean(beacons.push({ url, body: JSON.parse(body), size: body.length })) });
-    replaced("IntersectionObserver", class {
-      constructor(tell) {
-        watchers.push((changes) => tell(changes));
-      }
-      observe() {}
-      unobserve() {}
-    });
-    const hide = () => {
-      document_.hidden = true;
-      document_.dispatchEvent(new Event("visibilitychange"));
-      window_.dispatchEvent(new Event("pagehide"));
-    };
-    const look = (target, ratio) => watchers[0]([{ target, isIntersecting: ratio > 0, intersectionRatio: ratio }]);
-    return { window: window_, beacons, hide, look };
-  }
-
-  test("a page that hides sends a beacon once, and the next load the same again", async () => {
-    const shown = page();
-    const { server, marquee, storage } = await started();
-    marquee.track("booking", "e");
-    shown.hide();
-    assert.equal(shown.beacons.length, 1);
-    const [{ url, body }] = shown.beacons;
-    assert.equal(url, `${server.baseUrl}/interactions`);
-    marquee.close();
-    const next = client(server, { storage }).marquee;
-    assert.deepEqual(await next.flush(), { sent: 1, waiting: 0 });
-    assert.deepEqual(posts(server)[0].interactions, body.interactions);
-  });
-
-  test("a beacon has the user's token, and waits where none is known", async () => {
-    const shown = page();
-    const { marquee } = await started([], { userId: () => "alice", idToken: async () => "t", appCheck: async () => "a" });
-    marquee.track("view", "e");
-    shown.window.dispatchEvent(new Event("pagehide"));
-    assert.equal(shown.beacons.length, 0);
-    await marquee.popular();
-    shown.window.dispatchEvent(new Event("pagehide"));
-    const [{ body }] = shown.beacons;
-    assert.deepEqual([body.user_id, body.id_token, body.app_check_token], ["alice", "t", "a"]);
-  });
-
-  test("beacons stay below what a browser lets a page send", async () => {
-    const shown = page();
-    const { marquee } = await started();
-    for (let n = 0; n < 900; n++) marquee.track("view", `event_${n}`);
-    shown.hide();
-    const sizes = shown.beacons.map(({ size }) => size);
-    assert.ok(sizes.length >= 1 && sizes.reduce((sum, size) => sum + size) <= 60_000, `${sizes}`);
-  });
-
-  test("it sends what waits when the device is online again", async () => {
-    const shown = page();
-    const { server, marquee } = await started([reset]);
-    marquee.track("view", "e");
-    assert.equal((await marquee.flush()).waiting, 1);
-    shown.window.dispatchEvent(new Event("online"));
-    await until(() => server.asked.length === 2);
-    assert.equal((await marquee.flush()).waiting, 0);
-  });
-
-  test("impressions are runs of a list, of events half visible for a second, once", async () => {
-    const shown = page();
-    const items = ["a", "b", "c", "d", "e"].map((event_id) => ({ event_id }));
-    const { server, marquee } = await started([json(200, { ...LIST, items })]);
-    await marquee.popular();
-    const cards = Object.fromEntries(items.map(({ event_id }) => [event_id, { event_id }]));
-    for (const { event_id } of items) marquee.observe(cards[event_id], event_id);
-    marquee.observe((cards.f = {}), "f");
-    for (const id of ["b", "a", "d", "f"]) shown.look(cards[id], 0.6);
-    shown.look(cards.c, 0.4);
-    shown.look(cards.e, 0.9);
-    setTimeout(() => shown.look(cards.e, 0), 300);
-    await new Promise((done) => setTimeout(done, 1_150));
-    await marquee.flush();
-    const said = entries(server).map(({ event_ids, event_id, position }) => [event_ids ?? event_id, position]);
-    assert.deepEqual(said, [["f", undefined], [["a", "b"], 0], [["d"], 3]]);
-    marquee.observe(cards.a, "a");
-    shown.look(cards.a, 1);
-    await new Promise((done) => setTimeout(done, 1_150));
-    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
   });
 });
