@@ -1,10 +1,12 @@
 """Document and object stores for tests, with simulated outages and write conflicts."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from shared.adapters.sqlite.events import SqliteEvents
 from shared.adapters.stores import open_documents
 from shared.entities import Erasures, Event, EventCounts, Keys, Profile
 from shared.entities.erasures import pseudonym
@@ -25,6 +27,17 @@ def erasures(times: Mapping[str, datetime]) -> Erasures:
 def documents() -> Documents:
     """Empty document store in memory (SQLite)."""
     return open_documents("sqlite::memory:", keys)
+
+
+def copied(source: Documents) -> Documents:
+    """Document store in memory with the rows of another one in memory."""
+    copy = documents()
+    assert isinstance(source.events, SqliteEvents)
+    assert isinstance(copy.events, SqliteEvents)
+    give_up = time.monotonic() + 9
+    with source.events._database._locked(give_up) as given, copy.events._database._locked(give_up) as taken:
+        given.backup(taken)
+    return copy
 
 
 def damage(folder: Path, name: str, change: Callable[[bytes], bytes]) -> None:

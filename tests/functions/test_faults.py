@@ -173,11 +173,11 @@ def _ask(client: FlaskClient, method: str, path: str, **arguments: Any) -> tuple
     ("documents", "objects"),
     [*((name, "refuses") for name in DOCUMENTS), *(("refuses", name) for name in OBJECTS if name != "refuses")],
 )
+@pytest.mark.usefixtures("published")
 def test_failing_stores_give_a_degraded_list_or_503_within_the_deadline(
     wire: Wire, client: FlaskClient, store: Documents, clock: Clock, tmp_path: Path, documents: str, objects: str
 ) -> None:
     healthy = wire(deadline_s=DEADLINE_S)
-    client.post("/retrain")
     clock.forward()
     full = client.get("/api/v1/recommendations").get_json()["items"]
     services = deployment.wire(store, tmp_path, clock, deadline_s=DEADLINE_S)

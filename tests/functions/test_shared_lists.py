@@ -97,6 +97,7 @@ def test_a_kept_list_depends_on_the_origin_too_where_pages_of_others_may_read_it
 
 @pytest.mark.parametrize("left_s", [0, 1, 2, 3, 5, 20, 61, 62, 63, 100, 10_000])
 @pytest.mark.parametrize("has_end", [True, False])
+@pytest.mark.usefixtures("published")
 def test_no_event_ends_while_a_list_with_it_is_kept(
     store: Documents,
     client: FlaskClient,
@@ -104,7 +105,6 @@ def test_no_event_ends_while_a_list_with_it_is_kept(
     left_s: int,
     has_end: bool,  # noqa: FBT001  # as above
 ) -> None:
-    client.post("/retrain")
     end = clock.forward(timedelta(minutes=1)) + timedelta(seconds=left_s, minutes=1)
     begin = end - timedelta(hours=3)  # the length that is assumed
     event = an_event("ending", category="ending", starts_at=begin, ends_at=end if has_end else None, timezone="UTC")

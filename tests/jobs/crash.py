@@ -1,13 +1,11 @@
-"""Training run that may be killed at a step: `python -m tests.jobs.crash DOCUMENTS BUCKET AT LATE_S STEP TURN`.
-
-Prints the number of listed documents; a run that is not killed also prints its decision and version on that line.
-"""
+"""Training run in a process of its own, which may kill itself at a step."""
 
 import os
 import signal
-import sys
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
 
 from shared.adapters.objects.folder import FolderObjects
 from shared.adapters.sqlite import database
@@ -23,34 +21,34 @@ PAGE = 50
 """Small enough that even a small data set is read in several batches."""
 
 
-def main(documents: str, bucket: str, at: datetime, late_s: float, step: str, turn: int) -> None:
-    """Training run scheduled at `at` and started `late_s` seconds later; killed at the `turn`-th `step`, if given."""
+@dataclass(frozen=True)
+class Outcome:
+    """Documents that a run listed, and its decision and version unless it was killed."""
+
+    listed: int
+    decision: str = ""
+    version: str = ""
+
+
+def main(told: Connection, deployment: Path, at: datetime, late: timedelta, step: str, turn: int) -> None:
+    """Training run scheduled at `at` and started `late` afterwards; killed at the `turn`-th `step`, if given.
+
+    `told` gets the `Outcome`, `deployment` is a folder with `documents.db` and `bucket`.
+    """
     ledger_sync.FLUSH_ROWS, database.PAGE = FLUSH_ROWS, PAGE  # type: ignore[misc]  # smaller for the test
-    store = open_documents(documents, keys)
+    store = open_documents(f"sqlite:{deployment / 'documents.db'}", keys)
     times = 0
 
     def report(reached: Step) -> None:
         nonlocal times
         times += reached.name == step
         if reached.name == step and times == turn:
-            print(store.listed(), flush=True)
+            told.send(Outcome(store.listed()))
             os.kill(os.getpid(), signal.SIGKILL)
 
-    begun = a_trainer(store, FolderObjects(bucket), now=at + timedelta(seconds=late_s), report=report)
+    begun = a_trainer(store, FolderObjects(deployment / "bucket"), now=at + late, report=report)
     # Random ids, since a counter would give equal ids in every process.
     trainer = replace(begun, new_id=lambda: os.urandom(8).hex())
     plan = Plan(model="svd", half_life_days=90.0, challengers_s=0.0)
     document = retrain(trainer, plan, scheduled_at=at)
-    print(store.listed(), document.decision, document.version)
-
-
-if __name__ == "__main__":
-    _, given_documents, given_bucket, given_at, given_late_s, given_step, given_turn = sys.argv
-    main(
-        given_documents,
-        given_bucket,
-        datetime.fromisoformat(given_at).astimezone(UTC),
-        float(given_late_s),
-        given_step,
-        int(given_turn),
-    )
+    told.send(Outcome(store.listed(), document.decision, document.version))

@@ -1,13 +1,14 @@
 """Crash recovery and concurrency of training runs: killed runs are repeated; of eight concurrent runs one publishes."""
 
 import json
+import multiprocessing
 import shutil
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -24,11 +25,16 @@ from shared.services.training.ledger_sync import LedgerFiles
 from shared.services.training.run import PUBLISHED, YIELDED
 from tests import laws
 from tests.examples import DAY, NOW, an_interaction
-from tests.jobs.crash import FLUSH_ROWS, PAGE
+from tests.jobs import crash
+from tests.jobs.crash import FLUSH_ROWS, PAGE, Outcome
 from tests.known import known
 from tests.stores import keys
 from tests.training import run
-from tools.emulators.programs import ROOT
+
+PROCESSES: Final = multiprocessing.get_context("forkserver")
+# Processes of their own, without the seconds in which each of sixty would import what a training uses.
+PROCESSES.set_forkserver_preload(["tests.jobs.crash", "pyarrow.parquet", "sklearn.decomposition"])
+PATIENCE_S: Final = 300
 
 MINUTE = timedelta(minutes=1)
 AT = NOW + DAY
@@ -93,26 +99,35 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _command(deployment: Path, at: datetime, late: timedelta, step: str, turn: int) -> list[str]:
-    arguments = [
-        f"sqlite:{deployment / 'documents.db'}",
-        str(deployment / "bucket"),
-        at.isoformat(),
-        str(late.total_seconds()),
-    ]
-    return [sys.executable, "-m", "tests.jobs.crash", *arguments, step, str(turn)]
+@dataclass(frozen=True)
+class Started:
+    """Training run in a process of its own, and the connection that its outcome comes through."""
+
+    process: ForkServerProcess
+    told: Connection
+
+    @classmethod
+    def at(
+        cls, deployment: Path, at: datetime, *, late: timedelta = timedelta(0), step: str = "", turn: int = 1
+    ) -> "Started":
+        told, telling = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=crash.main, args=(telling, deployment, at, late, step, turn))
+        process.start()
+        telling.close()
+        return cls(process, told)
+
+    def ended(self) -> tuple[int | None, Outcome]:
+        """Exit status, -9 for a killed run, and outcome."""
+        assert self.told.poll(PATIENCE_S), "it said nothing"
+        outcome: Outcome = self.told.recv()
+        self.process.join(PATIENCE_S)
+        return self.process.exitcode, outcome
 
 
 def _train(
     deployment: Path, *, late: timedelta = timedelta(0), step: str = "", turn: int = 1
-) -> tuple[int, int, str, str]:
-    """Training run in a subprocess: exit status, number of listed documents, decision and version."""
-    done = subprocess.run(
-        _command(deployment, AT, late, step, turn), cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode in {0, -9}, done.stderr
-    listed, decision, version, *_ = [*done.stdout.split(), "", ""]
-    return done.returncode, int(listed), decision, version
+) -> tuple[int | None, Outcome]:
+    return Started.at(deployment, AT, late=late, step=step, turn=turn).ended()
 
 
 def _published(deployment: Path) -> tuple[datetime, dict[str, Any]]:
@@ -134,11 +149,11 @@ def uninterrupted(deployment: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """Copy of the deployment after an uninterrupted run, and the number of documents that the run listed."""
     copy = tmp_path_factory.mktemp("uninterrupted") / "deployment"
     shutil.copytree(deployment, copy)
-    status, listed, decision, _ = _train(copy)
-    assert (status, decision) == (0, PUBLISHED)
-    assert listed == NEW_INTERACTIONS + LAST_BATCH + LIST_ENDS
+    status, outcome = _train(copy)
+    assert (status, outcome.decision) == (0, PUBLISHED)
+    assert outcome.listed == NEW_INTERACTIONS + LAST_BATCH + LIST_ENDS
     assert len(_ids(copy)) == len(set(_ids(copy))) == len(laws.city().interactions) + NEW_INTERACTIONS
-    return copy, listed
+    return copy, outcome.listed
 
 
 @pytest.mark.timeout(300)
@@ -149,11 +164,11 @@ def test_a_run_killed_at_any_step_and_repeated_publishes_the_model_of_an_uninter
     uninterrupted_copy, listed = uninterrupted
     copy_of_deployment = tmp_path / "deployment"
     shutil.copytree(deployment, copy_of_deployment)
-    status, first, _, _ = _train(copy_of_deployment, step=step, turn=turn)
+    status, first = _train(copy_of_deployment, step=step, turn=turn)
     assert status == -9, "it was to be killed"
     # The lease of the killed run expires, and the retry of the schedule takes over.
-    status, second, decision, _ = _train(copy_of_deployment, late=DURATION)
-    assert (status, decision) == (0, PUBLISHED)
+    status, second = _train(copy_of_deployment, late=DURATION)
+    assert (status, second.decision) == (0, PUBLISHED)
     (trained_at, arrays), (expected_at, expected) = _published(copy_of_deployment), _published(uninterrupted_copy)
     assert trained_at == expected_at == AT
     assert arrays.keys() == expected.keys()
@@ -161,15 +176,14 @@ def test_a_run_killed_at_any_step_and_repeated_publishes_the_model_of_an_uninter
     assert _ids(copy_of_deployment) == _ids(uninterrupted_copy)
     # The overlap is read twice and, if the run is killed while reading, so is the batch that was not yet committed.
     uncommitted = FLUSH_ROWS + PAGE if step == "interactions written" else PAGE
-    assert first + second <= listed + LIST_ENDS + OVERLAP_DOCUMENTS + uncommitted
+    assert first.listed + second.listed <= listed + LIST_ENDS + OVERLAP_DOCUMENTS + uncommitted
 
 
 def test_a_retry_before_the_lease_has_expired_yields(deployment: Path, tmp_path: Path) -> None:
     copy_of_deployment = tmp_path / "deployment"
     shutil.copytree(deployment, copy_of_deployment)
     assert _train(copy_of_deployment, step="ledger loaded")[0] == -9
-    status, listed, decision, version = _train(copy_of_deployment, late=DURATION - MINUTE)
-    assert (status, listed, decision, version) == (0, 0, YIELDED, "")
+    assert _train(copy_of_deployment, late=DURATION - MINUTE) == (0, Outcome(0, YIELDED))
 
 
 @pytest.mark.timeout(300)
@@ -179,17 +193,15 @@ def test_of_eight_concurrent_runs_one_publishes(deployment: Path, tmp_path: Path
     shutil.copytree(deployment, copy_of_deployment)
     objects = FolderObjects(copy_of_deployment / "bucket")
     before = Pointer.from_json(known(objects.read(POINTER)).data).version
-    commands = [_command(copy_of_deployment, AT + number * apart, timedelta(0), "", 1) for number in range(8)]
-    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for command in commands]
+    started = [Started.at(copy_of_deployment, AT + number * apart) for number in range(8)]
     seen = [before]
-    with ThreadPoolExecutor(8) as pool:
-        waiting = [pool.submit(process.communicate) for process in started]
-        while not all(future.done() for future in waiting):
-            seen.append(Pointer.from_json(known(objects.read(POINTER)).data).version)
-    assert [process.returncode for process in started] == [0] * 8
-    outputs = [future.result()[0].split() for future in waiting]
-    published = {version for _, decision, *versions in outputs for version in versions if decision == PUBLISHED}
-    assert {decision for _, decision, *_ in outputs} <= {PUBLISHED, YIELDED}
+    while any(training.process.is_alive() for training in started):
+        seen.append(Pointer.from_json(known(objects.read(POINTER)).data).version)
+    ended = [training.ended() for training in started]
+    assert [status for status, _ in ended] == [0] * 8
+    outcomes = [outcome for _, outcome in ended]
+    published = {outcome.version for outcome in outcomes if outcome.decision == PUBLISHED}
+    assert {outcome.decision for outcome in outcomes} <= {PUBLISHED, YIELDED}
     if not apart:
         # A run that starts after the winner has finished reports the decision of the winner.
         assert len(published) == 1

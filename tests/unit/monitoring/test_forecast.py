@@ -76,8 +76,8 @@ def test_the_order_of_series_has_no_effect(counts: NDArray[np.float64]) -> None:
     assert forecast(counts[::-1]).mean == pytest.approx(forecast(counts).mean[::-1])
 
 
-def test_a_thousand_series_of_five_years_take_less_than_two_seconds(rng: np.random.Generator) -> None:
+def test_a_thousand_series_of_five_years_take_less_than_two_seconds_of_a_processor(rng: np.random.Generator) -> None:
     counts = rng.poisson(3.0, (1_000, 260)).astype(float)
-    began = time.perf_counter()
+    began = time.process_time()
     forecast(counts)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
