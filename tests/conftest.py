@@ -1,8 +1,10 @@
-"""Fixtures of the Firestore and Cloud Storage emulators, started once per session on first use."""
+"""Fixtures of the Firestore and Cloud Storage emulators, started once per session on first use; minutes by suite."""
 
 import os
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import PurePath
 
 import pytest
 
@@ -32,3 +34,15 @@ def firestore_project(firestore_host: str, monkeypatch: pytest.MonkeyPatch) -> s
 def storage_host() -> Iterator[str]:
     with skipped_when_missing(), storage_emulator() as host:
         yield host
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Minutes of each suite, a folder of tests; with several processes, those of all of them together."""
+    spent = defaultdict[str, float](float)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                spent["/".join(PurePath(report.nodeid.partition("::")[0]).parent.parts[:2])] += report.duration
+    terminalreporter.section("minutes by suite")
+    for suite, seconds in sorted(spent.items(), key=lambda item: -item[1]):
+        terminalreporter.write_line(f"{seconds / 60:6.1f}  {suite}")
