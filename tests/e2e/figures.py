@@ -13,8 +13,8 @@ _CENT: Final = 0.01
 
 
 def number(value: float, digits: int = 0) -> str:
-    """Number with its thousands grouped; halves are rounded up."""
-    return f"{Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,}"
+    """Number with its thousands grouped; halves are rounded up, of the shortest decimal number, as browsers do."""
+    return f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):,}"
 
 
 def percent(value: float) -> str:
