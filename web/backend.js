@@ -39,6 +39,13 @@ export async function account() {
 /** ID token of who is signed in, or null. */
 export const idToken = async () => auth.currentUser?.getIdToken() ?? null;
 
+/** Whether who is signed in is an admin, as the claims of their ID token say; one of before a claim was given is renewed. */
+export async function isAdmin() {
+  await auth.authStateReady();
+  const hasClaim = async (isRenewed) => (await auth.currentUser?.getIdTokenResult(isRenewed))?.claims.admin === true;
+  return (await hasClaim(false)) || hasClaim(true);
+}
+
 /** Asks somebody to sign in or up. Returns the account, with `isNew` after a sign-up, or null if they did not. */
 export async function signIn() {
   const { openSignIn } = await import("./site/signin.js");

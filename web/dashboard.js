@@ -4,8 +4,8 @@ import { readable } from "./dashboard/figures.js";
 import { alerts, breakdown, history, oddFields, tiles, trend } from "./dashboard/overview.js";
 import { deadLetters, forecast, models, runs } from "./dashboard/records.js";
 import { editor } from "./dashboard/rules.js";
-import { blank, filled, isOfAccount } from "./dashboard/view.js";
-import { Marquee } from "./marquee.js";
+import { filled, isOfAccount } from "./dashboard/view.js";
+import { Marquee, MarqueeError } from "./marquee.js";
 import { pressed } from "./site/busy.js";
 import { byId, el } from "./site/dom.js";
 import { explained } from "./site/failure.js";
@@ -15,7 +15,7 @@ const DAY_MS = 86_400_000;
 const RUNS = 14;
 const LETTERS = 50;
 const EXPERIMENTS = 20;
-let account = await backend.account();
+let account = null;
 const marquee = new Marquee({ idToken: backend.idToken, userId: () => account?.userId ?? null });
 const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
 let reports = [];
@@ -108,20 +108,28 @@ function close(error) {
       ? ["Sign in to see the dashboard.", "It is for admins.", enter]
       : ["The dashboard could not be loaded.", `${text} ${detail} (${error.message})`, again];
   const button = el("button", { type: "button", class: "main", onclick: pressed(doing, work) }, words);
-  const told = blank(title, advice);
-  told.append(button);
   byId("page").hidden = true;
-  byId("gate").replaceChildren(told);
+  byId("gate").replaceChildren(el("div", { class: "blank" }, el("h1", {}, title), el("p", { class: "quiet" }, advice), button));
   byId("gate").hidden = false;
   byId("spoken").textContent = `${title} ${advice}`;
   if (hadFocus) button.focus();
 }
 
+/** Shows the dashboard to admins. Others are told at once: each call that the API refuses would be an error in the console. */
 async function show() {
-  account = await backend.account();
-  byId("who").replaceChildren(account ? `Signed in as ${account.name}` : "");
-  await load(loadRules);
+  try {
+    account = await backend.account();
+    byId("who").replaceChildren(account ? `Signed in as ${account.name}` : "");
+    if (await backend.isAdmin()) await load(loadRules);
+    else close(refusal());
+  } catch (error) {
+    close(error);
+  }
 }
+
+const refusal = () => (account
+  ? new MarqueeError("expected an account with the claim admin: true", "forbidden", { status: 403 })
+  : new MarqueeError("expected an account", "unauthenticated", { status: 401 }));
 
 for (const input of document.querySelectorAll("input[name=days]")) {
   input.addEventListener("change", async () => {

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import asin, cos, radians, sin, sqrt
 from typing import Any, TypeVar
 
 import requests
@@ -14,6 +15,7 @@ _DATABASE = f"projects/{PROJECT}/databases/(default)"
 PASSWORD = "correct horse"
 _OWNER = {"Authorization": "Bearer owner"}
 """Headers of the project's owner, whom the emulators know by this token: no rule binds them, and they choose ids."""
+_EARTH_KM = 6371.0
 _PATIENCE_S = 180.0
 """Longest wait for a trigger, whose turn comes after those of all loaded interactions: 18 s on two idle cores."""
 
@@ -63,6 +65,15 @@ def recommendations(suite: Suite, *, user_id: str = "", account: Account | None 
     query = {"user_id": user_id} if user_id else {}
     headers = {"Authorization": f"Bearer {account.token}"} if account else {}
     return requests.get(f"{suite.hosting}/api/v1/recommendations", query, headers=headers, timeout=60)
+
+
+def record(suite: Suite, account: Account, *entries: dict[str, Any]) -> list[str]:
+    """Ids of interactions that the API stores for an account; it must take all of them."""
+    url = f"{suite.hosting}/api/v1/interactions"
+    headers = {"Authorization": f"Bearer {account.token}"}
+    answer = requests.post(url, json={"interactions": entries}, headers=headers, timeout=60)
+    assert (answer.status_code, answer.json()["rejected"]) == (200, []), answer.text
+    return list(answer.json()["accepted"])
 
 
 def write_interaction(suite: Suite, account: Account, *, user_id: str, event_id: str, type_: str) -> requests.Response:
@@ -120,6 +131,13 @@ def location_of(suite: Suite, event_id: str) -> tuple[float, float]:
     url = f"http://{suite.firestore}/v1/{_DATABASE}/documents/events/{event_id}"
     place = _json(requests.get(url, timeout=30))["fields"]["location"]["mapValue"]["fields"]
     return place["lat"]["doubleValue"], place["lng"]["doubleValue"]
+
+
+def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
+    """Great-circle distance of two places, each a latitude and a longitude in degrees, by the haversine formula."""
+    (lat, lng), (to_lat, to_lng) = ((radians(degrees) for degrees in place) for place in (one, other))
+    chord = sin((to_lat - lat) / 2) ** 2 + cos(lat) * cos(to_lat) * sin((to_lng - lng) / 2) ** 2
+    return 2 * _EARTH_KM * asin(sqrt(chord))
 
 
 def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> Answer:

@@ -3,25 +3,36 @@
 import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Final
 
-_TIMES = ("starts_at", "ends_at", "occurred_at", "created_at")
-_WEEK = timedelta(weeks=1)
+_TIMES: Final = ("starts_at", "ends_at", "occurred_at", "created_at")
+_WEEK: Final = timedelta(weeks=1)
 
 
 def write_recent(source: Path, to: Path, *, now: datetime, weeks: int) -> None:
     """Time-shifted copy of a CSV folder: the last interaction falls into the week before `now`.
 
-    All times move by a whole number of weeks. Only the interactions of the last `weeks` weeks are copied.
+    All times move by a whole number of weeks. Only the interactions of the last `weeks` weeks are copied, their users,
+    their events, and the events that start since then.
     """
-    last = max(_time(row["occurred_at"]) for row in read(source / "interactions.csv"))
+    tables = {path.name: read(path) for path in sorted(source.glob("*.csv"))}
+    last = max(_time(row["occurred_at"]) for row in tables["interactions.csv"])
     first = last - weeks * _WEEK
     shift = (now - last) // _WEEK * _WEEK
+    done = [row for row in tables["interactions.csv"] if _time(row["occurred_at"]) >= first]
+    users, events = {row["user_id"] for row in done}, {row["event_id"] for row in done}
+    kept = {
+        "interactions.csv": done,
+        "users.csv": [row for row in tables["users.csv"] if row["user_id"] in users],
+        "events.csv": [
+            row for row in tables["events.csv"] if row["event_id"] in events or _time(row["starts_at"]) >= first
+        ],
+    }
     to.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.glob("*.csv")):
-        rows = [row for row in read(path) if "occurred_at" not in row or _time(row["occurred_at"]) >= first]
+    for name, rows in {**tables, **kept}.items():
         for row in rows:
-            row.update({name: _shifted(row[name], shift) for name in _TIMES if row.get(name)})
-        with (to / path.name).open("w", newline="", encoding="utf-8") as file:
+            row.update({field: _shifted(row[field], shift) for field in _TIMES if row.get(field)})
+        with (to / name).open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)

@@ -1,15 +1,28 @@
 """Pages of the site in a browser, for tests: when they are loaded, what they list, and what axe finds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.missing import skipped_when_missing
 from tools.emulators import programs
 
 DESK, PHONE = (1280, 900), (390, 844)
 TARGET_PX: Final = 44
+LOOKS: Final[tuple[tuple[str, Literal["light", "dark"], tuple[int, int], str], ...]] = (
+    ("light", "light", DESK, "ltr"),
+    ("dark", "dark", DESK, "ltr"),
+    ("phone, from right to left", "light", PHONE, "rtl"),
+)
+"""Looks of a page in which it must have no barrier: name, colours, size of the window and direction of the text."""
+_ABOUT_COLOURS: Final = ["color-contrast", "link-in-text-block"]
+"""Rules of axe of which a page with other colours may break others."""
+_RUN: Final = """async (rules) => {
+  const part = document.querySelector("dialog[open]") ?? document;
+  return (await axe.run(part, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) })).violations;
+}"""
 SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
   .filter((node) => node.checkVisibility({ visibilityProperty: true }))
   .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
@@ -29,16 +42,27 @@ class Site:
         context = self.browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
         context.grant_permissions(["clipboard-read", "clipboard-write"], origin=self.url)
         page = context.new_page()
-        page.on("console", lambda said: self.problems.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda sent: None if _is_local(sent.url, self.url) else self.problems.append(sent.url))
+        watch(page, (self.url,), self.problems.append)
         page.goto(f"{self.url}/{path}")
         loaded(page)
         return page
 
+    def forgive(self, page: Page, *words: str) -> None:
+        """Closes a page and leaves out what a browser itself writes of requests that a test let fail."""
+        page.context.close()
+        self.problems[:] = [problem for problem in self.problems if not any(word in problem for word in words)]
 
-def _is_local(url: str, own: str) -> bool:
-    return url.startswith((own, "data:", "blob:"))
+
+def watch(page: Page, own: tuple[str, ...], note: Callable[[str], None]) -> None:
+    """Give `note` each warning and error of the console, uncaught errors, and requests to hosts that are not `own`."""
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            note(f"{message.text} at {message.location['url']}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: note(f"{error} at {error.stack}"))
+    page.on("request", lambda sent: None if sent.url.startswith((*own, "data:", "blob:")) else note(sent.url))
 
 
 def loaded(page: Page) -> None:
@@ -51,9 +75,26 @@ def listed(page: Page, within: str = "#own") -> list[str | None]:
     return [card.get_attribute("data-event") for card in page.locator(f"{within} .card").all()]
 
 
+def forget_lists(page: Page) -> None:
+    """Delete the lists that a browser keeps for times without a connection."""
+    page.evaluate(
+        "Object.keys(localStorage).filter((name) => /last/.test(name)).forEach((name) => localStorage.removeItem(name))"
+    )
+
+
 def barriers(page: Page) -> list[str]:
-    """Barriers that axe finds on a page: its rule and the element at fault."""
+    """Barriers that axe finds on a page as it is, in each of `LOOKS`: the look, its rule and the element at fault.
+
+    Of a page with a dialog it is the dialog, since nothing else can be reached then.
+    """
     with skipped_when_missing():
         axe = programs.axe().read_text(encoding="utf-8")
-    found = page.evaluate(f"{axe}; axe.run()")
-    return [f"{each['id']}: {node['html']}" for each in found["violations"] for node in each["nodes"]]
+    page.evaluate(axe)
+    found = []
+    for look, scheme, (width, height), direction in LOOKS:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("(direction) => { document.documentElement.dir = direction; }", direction)
+        for each in page.evaluate(_RUN, _ABOUT_COLOURS if scheme == "dark" else None):
+            found += [f"{look}, {each['id']}: {node['html']}" for node in each["nodes"]]
+    return found

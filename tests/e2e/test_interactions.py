@@ -12,7 +12,7 @@ import pytest
 import requests
 from pyarrow import parquet
 
-from tests.e2e.client import Account, App, eventually, recommendations, sign_in
+from tests.e2e.client import Account, App, eventually, recommendations, record, sign_in
 from tests.rest import Rest
 from tools.emulators.suite import PROJECT, Suite
 
@@ -35,13 +35,6 @@ def ids(app: App, account: Account | None = None, **query: str) -> list[str]:
     return [item["event_id"] for item in answer.json()["items"]]
 
 
-def record(app: App, account: Account, *entries: dict[str, Any]) -> None:
-    url = f"{app.suite.hosting}/api/v1/interactions"
-    headers = {"Authorization": f"Bearer {account.token}"}
-    answer = requests.post(url, json={"interactions": list(entries)}, headers=headers, timeout=60)
-    assert (answer.status_code, answer.json()["rejected"]) == (200, [])
-
-
 @pytest.mark.parametrize("way", ["api", "firestore"])
 def test_a_click_changes_the_next_list_of_that_user(app: App, way: str) -> None:
     account = sign_in(app.suite, f"newcomer_{way}")
@@ -49,7 +42,7 @@ def test_a_click_changes_the_next_list_of_that_user(app: App, way: str) -> None:
     assert before == ids(app)
     clicked = before[-1]
     if way == "api":
-        record(app, account, {"type": "click", "event_id": clicked})
+        record(app.suite, account, {"type": "click", "event_id": clicked})
     else:
         now = datetime.now(UTC) - timedelta(seconds=5)
         fields = {"user_id": account.user_id, "event_id": clicked, "type": "click", "occurred_at": now}
@@ -96,9 +89,8 @@ def test_an_event_without_updated_at_is_recommended_in_time_and_removed_when_del
     assert eventually(shown, lambda answer: answer["ids"] == [])["ids"] == []
 
 
-def test_monitor_runs_on_its_schedule(app: App) -> None:
-    report = app.suite.monitor()
-    assert (report["lost"], report["upgraded"]) == (0, 0)
+def test_monitor_runs_on_its_schedule(monitored: dict[str, Any]) -> None:
+    assert (monitored["lost"], monitored["upgraded"]) == (0, 0)
 
 
 def test_no_document_and_no_object_contains_an_erased_user(app: App) -> None:
@@ -107,7 +99,10 @@ def test_no_document_and_no_object_contains_an_erased_user(app: App) -> None:
     assert rest.create("users", account.user_id, {"city": "Bern"}, stamp="updated_at").status_code == 200
     top = ids(app, account)[:3]
     record(
-        app, account, *({"type": "booking", "event_id": event_id} for event_id in top), {"type": "search", "query": "x"}
+        app.suite,
+        account,
+        *({"type": "booking", "event_id": event_id} for event_id in top),
+        {"type": "search", "query": "x"},
     )
     eventually(lambda: {"ids": ids(app, account)}, lambda answer: not {*top} & {*answer["ids"]})
     app.suite.retrain()

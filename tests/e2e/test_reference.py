@@ -1,41 +1,29 @@
 """Page of the API in a browser, at a desk and on a phone: navigation, search, commands of curl, nothing from afar."""
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from functions import contract
-from tests.demo import demo
+from tests.e2e.site import DESK, PHONE, watch
+from tests.e2e.stored import Demo
 
 pytestmark = pytest.mark.e2e
 
-DESK, PHONE = (1280, 900), (390, 844)
 OPERATIONS = len(list(contract.contract().operations()))
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with demo(tmp_path_factory.mktemp("demo")) as (_, url):
-        yield url
-
-
-def _opened(browser: Browser, address: str, size: tuple[int, int], problems: list[str]) -> Page:
+def _opened(browser: Browser, city: Demo, size: tuple[int, int], problems: list[str]) -> Page:
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
-    page.on("console", lambda message: problems.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda sent: None if sent.url.startswith((address, "data:")) else problems.append(sent.url))
-    page.goto(f"{address}/api/v1/docs")
+    watch(page, (city.url,), problems.append)
+    page.goto(f"{city.url}/api/v1/docs")
     expect(page.locator("rapi-doc").locator(".expanded-endpoint-body")).to_have_count(OPERATIONS)
     return page
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_the_page_shows_each_operation_with_curl_and_fits(
-    browser: Browser, address: str, size: tuple[int, int]
-) -> None:
+def test_the_page_shows_each_operation_with_curl_and_fits(browser: Browser, city: Demo, size: tuple[int, int]) -> None:
     problems: list[str] = []
-    page = _opened(browser, address, size, problems)
+    page = _opened(browser, city, size, problems)
     operations = page.locator("rapi-doc").locator(".expanded-endpoint-body")
     for number in range(OPERATIONS):
         expect(operations.nth(number)).to_contain_text("curl ")
@@ -44,8 +32,8 @@ def test_the_page_shows_each_operation_with_curl_and_fits(
     page.close()
 
 
-def test_a_desk_has_navigation_and_a_search(browser: Browser, address: str) -> None:
-    page = _opened(browser, address, DESK, [])
+def test_a_desk_has_navigation_and_a_search(browser: Browser, city: Demo) -> None:
+    page = _opened(browser, city, DESK, [])
     entries = page.locator("rapi-doc").locator(".nav-bar-path:visible")
     expect(entries).to_have_count(OPERATIONS)
     page.locator("rapi-doc").get_by_placeholder("Filter").fill("trending")
@@ -57,8 +45,8 @@ def test_a_desk_has_navigation_and_a_search(browser: Browser, address: str) -> N
 
 
 @pytest.mark.parametrize("words", ["interactions", "POST /interactions"])
-def test_a_phone_has_a_search(browser: Browser, address: str, words: str) -> None:
-    page = _opened(browser, address, PHONE, [])
+def test_a_phone_has_a_search(browser: Browser, city: Demo, words: str) -> None:
+    page = _opened(browser, city, PHONE, [])
     expect(page.locator("#operations option")).to_have_count(OPERATIONS)
     page.get_by_label("Find").fill(words)
     page.get_by_label("Find").press("Enter")

@@ -5,30 +5,40 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.demo import demo
-from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, barriers, listed, loaded
+from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, forget_lists, listed, loaded
+from tests.e2e.stored import Demo
 
 pytestmark = pytest.mark.e2e
 
-CITY: Final = ("--port", "0", "--users", "200", "--events", "220", "--interactions", "2500")
-"""Options of a demo whose lists have more events than they show."""
 PAGES: Final = ("", "event.html?id=EVENT", "mine.html")
+LONG: Final = 40
+"""Events of a list where filters are set, at most."""
+ROW: Final = 8
+"""Events of a row below the first, at most."""
+VERBS: Final = {
+    "booked": {"booking"},
+    "saved": {"save"},
+    "went to": {"attend"},
+    "liked": {"rating", "review"},
+    "looked at": {"click", "view"},
+}
+"""Types of the interactions that the heading of a row tells, by its verb."""
+SATURDAY: Final = 5
 INTERACTIONS: Final = "**/api/v1/interactions"
 OUTAGE: Final = "The service does not answer at the moment."
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with demo(tmp_path_factory.mktemp("demo"), CITY) as (_, url):
-        yield url
+def url(city: Demo) -> str:
+    return city.url
 
 
 def look_as(page: Page, number: int) -> str:
@@ -41,10 +51,49 @@ def look_as(page: Page, number: int) -> str:
     return name
 
 
+def recommended(page: Page) -> list[str]:
+    """Events that the API recommends to the persona, past the page and what that keeps in the browser."""
+    query = f"user_id={signed_in_as(page)}&limit={LONG}"
+    answer = page.request.get(f"{page.url.rpartition('/')[0]}/api/v1/recommendations?{query}").json()
+    return [item["event_id"] for item in answer["items"]]
+
+
 def stored(page: Page, user_id: str) -> list[dict[str, Any]]:
     """Interactions that are stored about a user."""
     answer = page.request.get(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/api/v1/users/{user_id}/data")
     return [found["fields"] for found in answer.json()["documents"] if found["collection"] == "interactions"]
+
+
+def documents(city: Demo) -> dict[str, dict[str, Any]]:
+    """Documents of the events of the demo's store by id."""
+    return {event_id: json.loads(text) for event_id, text in city.rows("events", "event_id, document")}
+
+
+def is_to_come(event: dict[str, Any]) -> bool:
+    """Whether a published event is not over."""
+    return event["status"] == "published" and datetime.fromisoformat(event["ends_at"]) > datetime.now(UTC)
+
+
+def is_on(event: dict[str, Any], first: int, last: int) -> bool:
+    """Whether an event is on a day from the `first` to the `last` after today, by the sun where it is."""
+    # A degree of longitude is four minutes.
+    shift = timedelta(minutes=4 * event["location"]["lng"])
+    begin, end, now = (
+        (moment + shift).date()
+        for moment in (
+            datetime.fromisoformat(event["starts_at"]),
+            datetime.fromisoformat(event["ends_at"]) - timedelta(microseconds=1),
+            datetime.now(UTC),
+        )
+    )
+    return begin <= now + timedelta(days=last) and end >= now + timedelta(days=first)
+
+
+def is_at_the_weekend(event: dict[str, Any]) -> bool:
+    """Whether an event is on a Saturday or Sunday to come, or of the weekend that is."""
+    now = datetime.now(UTC) + timedelta(minutes=4 * event["location"]["lng"])
+    saturday = SATURDAY - now.weekday()
+    return is_on(event, saturday, saturday + 1)
 
 
 def signed_in_as(page: Page) -> str:
@@ -79,13 +128,18 @@ def test_personas_have_lists_of_their_own_beside_the_popular_events(site: Site) 
 def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Site) -> None:
     page = site.visit()
     look_as(page, 1)
-    before = listed(page)
+    before, earlier = listed(page), recommended(page)
+    assert before[1] in earlier
     second = page.locator("#own .card").nth(1)
     second.get_by_role("button", name="Book").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#notice")).to_contain_text("Booked")
     expect(page.locator("#spoken")).to_contain_text("Your list:")
     assert before[1] not in listed(page)
+    after = recommended(page)
+    assert before[1] not in after
+    # More than a gap: what was booked changes the order of the others.
+    assert after != [event for event in earlier if event != before[1]]
     expect(page.locator("#own .card").nth(1).get_by_role("button", name="Book")).to_be_focused()
     user = signed_in_as(page)
     assert ("booking", before[1]) in {(entry["type"], entry.get("event_id")) for entry in stored(page, user)}
@@ -96,10 +150,12 @@ def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Sit
     expect(page.locator("#notice")).to_contain_text("No longer booked")
     loaded(page)
     assert before[1] in listed(page)
+    assert before[1] in recommended(page)
     page.locator("#own .card").first.get_by_role("button", name="Not interested").click()
     expect(page.locator("#notice")).to_contain_text("Not interested in")
     loaded(page)
     assert before[0] not in listed(page)
+    assert before[0] not in recommended(page)
     page.reload()
     loaded(page)
     assert before[0] not in listed(page)
@@ -158,7 +214,64 @@ def test_filters_and_the_page_of_an_event(site: Site) -> None:
     page.route("**/demo/events*", lambda route: route.fulfill(json={"detail": "the store rests"}, status=503))
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This event could not be loaded")
-    site.problems[:] = [problem for problem in site.problems if "503" not in problem]
+    site.forgive(page, "status of 503")
+
+
+def test_filters_list_the_events_that_meet_them_and_no_others(site: Site, city: Demo) -> None:
+    page = site.visit()
+    events = documents(city)
+    for chosen, holds in (
+        (("Today",), lambda event: is_on(event, 0, 0)),
+        (("This weekend",), is_at_the_weekend),
+        (("Seven days",), lambda event: is_on(event, 0, 6)),
+        (("Any day", "Free"), lambda event: event["price"] == 0),
+        (("Seven days",), lambda event: is_on(event, 0, 6) and event["price"] == 0),
+    ):
+        for name in chosen:
+            page.locator("#filters label").filter(has_text=name).click()
+        loaded(page)
+        expect(page.locator("#rows > section")).to_have_count(1)
+        expected = {event_id for event_id, event in events.items() if is_to_come(event) and holds(event)}
+        found = listed(page)
+        assert set(found) <= expected, chosen
+        # Of a course or a series a list has one date.
+        series = {(events[each]["title"], events[each]["organizer_id"]) for each in expected}
+        assert len(found) == min(LONG, len(series)), chosen
+        assert expected or page.locator("#empty").is_visible()
+
+
+def test_each_row_holds_the_events_that_its_heading_says(site: Site, city: Demo) -> None:
+    page = site.visit()
+    look_as(page, 1)
+    user, events = signed_in_as(page), documents(city)
+    did = [json.loads(text) for (text,) in city.rows("interactions", "document")]
+    rows = {
+        str(row.get_attribute("id")): str(row.locator("h2").text_content())
+        for row in page.locator("#rows > section").all()
+    }
+    because = [row.removeprefix("because-") for row in rows if row.startswith("because-")]
+    shown = listed(page)
+    for row, query in (
+        *((f"because-{anchor}", f"events/{anchor}/similar?user_id={user}&") for anchor in because),
+        ("trending", f"events/trending?user_id={user}&window=week&"),
+        ("weekend", f"recommendations?user_id={user}&when=weekend&"),
+    ):
+        answer = page.request.get(f"{site.url}/api/v1/{query}limit={3 * ROW}").json()
+        below = [item["event_id"] for item in answer["items"] if item["event_id"] not in shown][:ROW]
+        assert listed(page, f"#{row}") == below, row
+        shown += below
+    assert all(is_to_come(events[str(event)]) for event in shown)
+    for anchor in because:
+        heading = rows[f"because-{anchor}"]
+        [types] = [types for verb, types in VERBS.items() if heading.startswith(f"Because you {verb}")]
+        assert heading.endswith(events[anchor]["title"])
+        assert {each["type"] for each in did if each["user_id"] == user and each.get("event_id") == anchor} & types
+    assert because
+    lately = (datetime.now(UTC) - timedelta(weeks=1)).isoformat()
+    lively = {each.get("event_id") for each in did if each["occurred_at"] > lately}
+    assert listed(page, "#trending")
+    assert set(listed(page, "#trending")) <= lively
+    assert all(is_at_the_weekend(events[str(event)]) for event in listed(page, "#weekend"))
 
 
 def test_what_the_api_refuses_is_not_said_to_be_done(site: Site) -> None:
@@ -253,12 +366,6 @@ class Gate:
         return [entry["type"] for entry in entries if entry["type"] != "impression"]
 
 
-def forgiven(site: Site, page: Page, *words: str) -> None:
-    """Close a page and leave out what a browser itself writes of requests that a test let fail."""
-    page.context.close()
-    site.problems[:] = [problem for problem in site.problems if not any(word in problem for word in words)]
-
-
 @pytest.mark.parametrize(
     ("name", "type_", "words", "said"),
     [
@@ -338,7 +445,7 @@ def test_what_is_stored_slowly_keeps_its_dialog_until_it_is_stored(site: Site) -
     expect(dialog).to_have_count(0)
     expect(page.locator("#notice")).to_contain_text("Chosen.")
     expect(page.locator("#interests")).to_contain_text("Old Harbour")
-    forgiven(site, page, "503")
+    site.forgive(page, "status of 503")
 
 
 def test_an_erasure_is_under_way_until_it_is_done_and_says_what_came_of_it(site: Site) -> None:
@@ -360,7 +467,7 @@ def test_an_erasure_is_under_way_until_it_is_done_and_says_what_came_of_it(site:
     expect(dialog).to_be_visible()
     gate.open()
     expect(page.locator("#notice")).to_contain_text(re.compile(r"Erased \d+ documents?\."))
-    forgiven(site, page, "ERR_FAILED")
+    site.forgive(page, "ERR_FAILED")
 
 
 def test_a_switch_that_could_not_be_stored_is_as_before(site: Site) -> None:
@@ -372,7 +479,7 @@ def test_a_switch_that_could_not_be_stored_is_as_before(site: Site) -> None:
     page.locator("#profiling").click()
     expect(page.locator("#notice")).to_contain_text(OUTAGE)
     expect(page.locator("#profiling")).to_be_checked()
-    forgiven(site, page, "500")
+    site.forgive(page, "status of 500")
 
 
 @pytest.mark.parametrize("position", [0, -1], ids=["without an answer", "refused"])
@@ -394,7 +501,7 @@ def test_a_sign_in_says_what_became_of_the_booking_that_it_was_for(site: Site, p
         expect(page.locator("#notice")).to_contain_text("That could not be done.")
         expect(page.locator("#notice")).not_to_contain_text("Booked")
         assert page.evaluate("Object.entries(localStorage).filter(([name]) => /states/.test(name))") == []
-    forgiven(site, page, "503")
+    site.forgive(page, "status of 503")
 
 
 def test_what_a_visitor_s_browser_knows_becomes_the_user_s(site: Site) -> None:
@@ -509,7 +616,7 @@ def test_nobody_books_an_event_that_takes_nobody(site: Site, change: dict[str, s
         ).to_have_count(buttons)
         loaded(page)
     expect(page.locator("#event .till")).to_contain_text(told)
-    forgiven(site, page, "404")
+    site.forgive(page, "status of 404")
 
 
 @pytest.mark.parametrize("path", ["", "event.html?id=event_1", "mine.html"])
@@ -519,9 +626,7 @@ def test_a_visitor_reads_a_sentence_and_can_try_again_where_the_service_fails(
 ) -> None:
     page = site.visit()
     look_as(page, 2)
-    page.evaluate(
-        "Object.keys(localStorage).filter((name) => /last/.test(name)).forEach((name) => localStorage.removeItem(name))"
-    )
+    forget_lists(page)
 
     def fail(route: Route) -> None:
         if fault == "offline":
@@ -547,7 +652,7 @@ def test_a_visitor_reads_a_sentence_and_can_try_again_where_the_service_fails(
     expect(page.locator("#failure")).to_have_count(0)
     loaded(page)
     assert page.locator(".card, .entry, #booked").count()
-    forgiven(site, page, "503", "ERR_FAILED")
+    site.forgive(page, "status of 503", "ERR_FAILED")
 
 
 def test_a_page_whose_modules_do_not_come_says_so(site: Site) -> None:
@@ -561,7 +666,7 @@ def test_a_page_whose_modules_do_not_come_says_so(site: Site) -> None:
         page.unroute(module)
     page.locator("#failure button").click()
     expect(page.locator("#failure")).to_have_count(0)
-    forgiven(site, page, "ERR_FAILED")
+    site.forgive(page, "ERR_FAILED")
 
 
 def test_an_action_whose_lists_do_not_follow_is_still_said_to_be_done(site: Site) -> None:
@@ -577,7 +682,7 @@ def test_an_action_whose_lists_do_not_follow_is_still_said_to_be_done(site: Site
     expect(page.locator("#notice").get_by_role("button", name="Undo")).to_be_visible()
     page.locator(".calls summary").click()
     expect(page.locator(".calls code.bad").first).to_contain_text("KeyError")
-    forgiven(site, page, "500")
+    site.forgive(page, "status of 500")
 
 
 @pytest.mark.parametrize("clipboard", ["undefined", "{ writeText: async () => { throw new Error('no'); } }"])
@@ -588,27 +693,6 @@ def test_a_command_that_cannot_be_copied_is_selected(site: Site, clipboard: str)
     page.locator(".calls li button").first.click()
     expect(page.locator("#notice")).to_contain_text("The browser does not let this page copy.")
     assert page.evaluate("String(getSelection())").startswith("curl ")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_barrier(site: Site, scheme: str) -> None:
-    page = site.visit(color_scheme=scheme, reduced_motion="reduce")
-    look_as(page, 1)
-    event = str(listed(page)[0])
-    for path in PAGES:
-        page.goto(f"{site.url}/{path.replace('EVENT', event)}")
-        loaded(page)
-        assert barriers(page) == []
-    page.goto(site.url)
-    loaded(page)
-    page.locator("#own .card").first.get_by_role("button", name="Save").click()
-    page.get_by_label("Compare with most popular").check()
-    page.locator(".calls summary").click()
-    expect(page.locator(".columns section")).to_have_count(2)
-    assert barriers(page) == []
-    page.locator("#interests").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
-    assert barriers(page) == []
 
 
 @pytest.mark.parametrize(("size", "direction"), [(DESK, "rtl"), (PHONE, "ltr")], ids=["desk", "phone"])
