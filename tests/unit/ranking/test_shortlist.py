@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from shared.entities import Location, Placement, Profile, Rules
 from shared.models.blend import Blend
 from shared.models.scorer import Staged, Stages
+from shared.ranking import shortlist
 from shared.ranking.exploration import Exploration
 from shared.ranking.filters import WEEK, Filters
 from shared.ranking.query import ListQuery, RankedList, Viewer
@@ -33,6 +34,8 @@ from tests.towers import fitted
 from tests.town import Town, town
 
 DATA = laws.city()
+_SHORT = 6
+"""Events of a short shortlist."""
 USERS = sorted({entry.user_id for entry in DATA.interactions})[:4]
 
 
@@ -185,17 +188,26 @@ def test_lists_from_a_long_shortlist_are_the_exact_ones(recommender: Recommender
         assert found.cursor == exact.cursor
 
 
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shortlists that are as short with filters as without, since few events are live."""
+    monkeypatch.setattr(shortlist, "FILTERED", 1)
+
+
+@pytest.mark.usefixtures("_short")
 @pytest.mark.parametrize("query", QUERIES.values(), ids=list(QUERIES))
 def test_lists_from_a_short_shortlist_are_as_long_and_nearly_the_same(
     recommender: Recommender, query: ListQuery
 ) -> None:
-    held = []
+    held, query = [], replace(query, k=3)
+    assert len(recommender.live(NOW)) >= 3 * _SHORT
     for user_id in (*USERS, "nobody"):
         wanted = _wanted(recommender, user_id, query, Rules())
-        exact, found = _exact(recommender, wanted), _staged(recommender, wanted, max(60, 2 * query.k))
+        exact, found = _exact(recommender, wanted), _staged(recommender, wanted, _SHORT)
         assert len(found.rows) == len(exact.rows)
         held += np.isin(exact.rows, found.rows).tolist()
-    assert np.mean(held or [1]) >= 0.95
+    # A diverse list looks further down than six events.
+    assert np.mean(held or [1]) >= 0.9
 
 
 def test_a_shortlist_grows_until_the_caps_leave_enough(recommender: Recommender) -> None:
@@ -203,11 +215,12 @@ def test_a_shortlist_grows_until_the_caps_leave_enough(recommender: Recommender)
     assert len(_staged(recommender, wanted, 1).rows) == len(_exact(recommender, wanted).rows)
 
 
+@pytest.mark.usefixtures("_short")
 def test_pages_hold_every_event_once_and_keep_the_caps_of_those_before(recommender: Recommender) -> None:
     query, seen = ListQuery(k=7, per_organizer=3, per_series=None), list[int]()
     while True:
         wanted = _wanted(recommender, USERS[0], query, Rules())
-        exact, found = _exact(recommender, wanted), _staged(recommender, wanted, 30)
+        exact, found = _exact(recommender, wanted), _staged(recommender, wanted, _SHORT)
         assert len(found.rows) == len(exact.rows)
         seen += found.rows.tolist()
         if found.cursor is None:
@@ -224,7 +237,7 @@ def test_pins_come_first_and_boosts_lift_events_of_any_rank(recommender: Recomme
     ranks = np.argsort(-recommender.score(wanted.viewer, live))
     ids = recommender.catalog.events.ids(live.rows[ranks[[-1, -2]]])
     rules = Rules(pinned=(Placement(target_id=ids[0]),), boosted_events=(Placement(target_id=ids[1], strength=10),))
-    found = _staged(recommender, replace(wanted, rules=rules, placements=rules), 20)
+    found = _staged(recommender, replace(wanted, rules=rules, placements=rules), _SHORT)
     assert recommender.catalog.events.ids(found.rows[:2]) == ids
     assert found.pinned == 1
 
