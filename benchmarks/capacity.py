@@ -52,7 +52,13 @@ PERSON_BYTES: Final = 12_000
 ROW_BYTES: Final = 20
 """Bytes of an interaction in the ledger."""
 TRAINING_S: Final = 300
-"""Time of a daily training with two vCPU and 4 GiB."""
+"""Time of a daily training with two vCPU and 4 GiB, for ledgers up to `DIGESTED` interactions or from a digest."""
+DIGESTED: Final = 10_000_000
+"""Interactions of a ledger from which on a job reduces it to a digest before each training."""
+DIGEST_S: Final = 6e-6
+"""Time of DuckDB for each interaction of a digest with two vCPU and 4 GiB: docs/scale.md."""
+MEASURED: Final = 100_000_000
+"""Interactions of the largest ledger that was measured."""
 API_GIB, TRIGGER_GIB, TRAINING_GIB = 1.0, 0.5, 4.0
 """Memory of an instance in `functions.yaml`."""
 
@@ -64,6 +70,7 @@ class Capacity:
     Attributes
     ----------
     interactions_per_s, peak_per_s : interactions a second, mean and at the busiest time.
+    kept : interactions of the ledger.
     instances, triggers : instances of `api` and `interaction` at the busiest time.
     run_usd, interactions_usd, lists_usd, counts_usd, stored_usd : US dollars a month: Cloud Run; documents of
         interactions and of what follows from them; reads of lists; settled counts and those that instances read; what
@@ -72,6 +79,7 @@ class Capacity:
 
     interactions_per_s: float
     peak_per_s: float
+    kept: int
     instances: int
     triggers: int
     run_usd: float
@@ -100,11 +108,13 @@ def capacity(active: int, events: int, prices: Prices, refresh_s: float) -> Capa
     in_use = max(_at_least_one(listed + acted, refresh_s), api_s / UTILISATION)
     billed = max(_at_least_one(listed + acted, BILLED_S), api_s / UTILISATION)
     triggered = max(_at_least_one(acted, BILLED_S), acted * TRIGGER_S / UTILISATION)
+    kept = active * interactions * KEPT_DAYS
+    training_s = TRAINING_S + (DIGEST_S * kept if kept > DIGESTED else 0)
     run = (
         # `monitor` has the memory of `api`.
         (billed + acted * SETTLED_S) * (CPU_USD + API_GIB * GIB_USD)
         + triggered * (CPU_USD + TRIGGER_GIB * GIB_USD)
-        + TRAINING_S / day * (2 * CPU_USD + TRAINING_GIB * GIB_USD)
+        + training_s / day * (2 * CPU_USD + TRAINING_GIB * GIB_USD)
     )
     requests = Usage(requests=listed + 2 * acted)
     # A run of `monitor` and a training read each document once.
@@ -115,11 +125,12 @@ def capacity(active: int, events: int, prices: Prices, refresh_s: float) -> Capa
     looks = (refresh_s + 60) / refresh_s
     states = _touched(active * STATES / day * (refresh_s + 60), events) / refresh_s
     counts = Usage(writes=settled, reads=in_use * (4 / refresh_s + states + settled * looks))
-    stored_gib = (active * interactions * KEPT_DAYS * DOCUMENT_BYTES + active * STORED * PERSON_BYTES) / 2**30
-    ledger_gb = active * interactions * KEPT_DAYS * ROW_BYTES / 1e9
+    stored_gib = (kept * DOCUMENT_BYTES + active * STORED * PERSON_BYTES) / 2**30
+    ledger_gb = kept * ROW_BYTES / 1e9
     return Capacity(
         interactions_per_s=acted,
         peak_per_s=acted * PEAK,
+        kept=kept,
         instances=math.ceil(api_s * PEAK / UTILISATION),
         triggers=math.ceil(acted * PEAK * TRIGGER_S / UTILISATION),
         run_usd=(run + requests.usd(prices)) * MONTH_S,
@@ -167,13 +178,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows.append(
             [
                 *(f"{active:,}", f"{events:,}", _rate(found.interactions_per_s), _rate(found.peak_per_s) + beyond),
+                f"{found.kept / 1e6:,.0f}" + ("†" if found.kept > MEASURED else ""),
                 *(f"{found.instances:,}", f"{found.triggers:,}", f"{found.instances * API_GIB:,g}"),
                 *(f"{usd:,.0f}" for usd in parts),
             ]
         )
-    header = ["active", "events", "a second", "at peak", "api", "interaction", "GiB"]
+    header = ["active", "events", "a second", "at peak", "ledger M", "api", "interaction", "GiB"]
     print(table([*header, "run $", "lists $", "interactions $", "counts $", "stored $", "a month $"], rows))
     print(f"* more than the {MAX_INTERACTIONS} a second that Firestore takes")
+    print(f"† ledger of more than the {MEASURED / 1e6:,.0f} million interactions of which a training was measured")
     return 0
 
 

@@ -62,18 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if len(given.interactions) > 1 and given.folder:
         parser.error("--folder: expected with one size")
 
+    measured: list[dict[str, Any]] = []
+
     def measure() -> Results:
-        measured: list[dict[str, Any]] = []
         for size in given.interactions:
             with _ledger(given.folder, size) as folder:
-                engines = {}
+                engines: dict[str, Any] = {}
+                measured.append({"interactions": size, "engines": engines})
                 for engine in given.engine:
                     engines[engine] = _measured(engine, folder, given)
                     report(f"{engine}: {json.dumps(engines[engine])}")
-                    yield {"sizes": [*measured, {"interactions": size, "engines": engines}]}
-            measured.append({"interactions": size, "engines": engines})
+                    yield {"sizes": measured}
 
-    return run(measure, lambda result: print("\n\n".join(map(_shown, result["sizes"]))), given.out)
+    status = run(measure, lambda result: print("\n\n".join(map(_shown, result["sizes"]))), given.out)
+    if differing := [f"{size['interactions']:,}" for size in measured if not _is_one(size["engines"])]:
+        report(f"error: engines differ at {', '.join(differing)} interactions, where equal bytes were expected")
+    return status or int(bool(differing))
+
+
+def _is_one(engines: dict[str, Any]) -> bool:
+    """Whether all engines wrote the same files, and all models trained from them are the same."""
+    files = {json.dumps(found["files"]) for found in engines.values()}
+    models = {found["training"]["model"] for found in engines.values() if "training" in found}
+    return max(len(files), len(models)) <= 1
 
 
 def events_of(interactions: int) -> int:

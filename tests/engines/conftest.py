@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.missing import skipped_when_missing
 from tools import sparkcluster
+from tools.emulators.programs import ProgramMissing
 
 _QUIET = (
     "--conf spark.sql.shuffle.partitions=4 --conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false "
@@ -17,9 +19,9 @@ _QUIET = (
 @pytest.fixture(scope="session")
 def spark() -> None:
     """Spark with few partitions, for small data."""
-    pytest.importorskip("pyspark", reason="requirements-spark.txt is not installed")
-    if shutil.which("java") is None:
-        pytest.skip("Spark needs Java 17")
+    with skipped_when_missing():
+        if shutil.which("java") is None:
+            raise ProgramMissing("Spark needs Java 17, which is not installed")
     os.environ["PYSPARK_SUBMIT_ARGS"] = _QUIET
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
 

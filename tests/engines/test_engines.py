@@ -1,5 +1,6 @@
 """Engines of digests agree to the bit with numpy's, which uses the rules of the direct training."""
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks import digest
 from shared.adapters.digesters.arrays import ArrayDigester
 from shared.adapters.engines import open_digester
 from shared.entities import Interaction, InteractionType, User
@@ -20,7 +22,6 @@ SEEDS = (1, 2)
 
 
 def _duckdb(folder: Path) -> Digester:
-    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
     return open_digester("duckdb", f"folder:{folder}", memory="500MB")
 
 
@@ -80,14 +81,12 @@ def test_duckdb_names_the_ledger_where_a_file_is_damaged(feed: str, tmp_path: Pa
 
 def test_a_size_of_memory_that_duckdb_cannot_read_is_refused(tmp_path: Path) -> None:
     _, ledger = ledgers.write(tmp_path, *ledgers.drawn(6, 10))
-    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
     digester = open_digester("duckdb", f"folder:{tmp_path}", memory="much")
     with pytest.raises(SettingsError, match="--memory"), digester.reduce(ledger, ledgers.NOW):
         pass
 
 
 def test_memory_that_does_not_suffice_is_a_matter_of_the_option(tmp_path: Path) -> None:
-    pytest.importorskip("duckdb", reason="requirements-duckdb.txt is not installed")
     _, ledger = ledgers.write(tmp_path, *ledgers.drawn(1))
     digester = open_digester("duckdb", f"folder:{tmp_path}", memory="1MB")
     with (
@@ -95,3 +94,13 @@ def test_memory_that_does_not_suffice_is_a_matter_of_the_option(tmp_path: Path) 
         digester.reduce(ledger, ledgers.NOW) as r,
     ):
         r.counts()
+
+
+@pytest.mark.usefixtures("spark")
+def test_models_from_the_digests_of_all_engines_are_one(tmp_path: Path) -> None:
+    out = tmp_path / "digest.json"
+    given = ["--interactions", "20000", "--train", "each", "--out", str(out)]
+    assert digest.main(given) == 0
+    [size] = json.loads(out.read_text())["sizes"]
+    assert set(size["engines"]) == {"numpy", "duckdb", "spark local[2]", "spark cluster"}
+    assert all(found["training"]["model"] for found in size["engines"].values())

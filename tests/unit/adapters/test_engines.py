@@ -1,21 +1,27 @@
 """Optional engines: without their packages all else works, and their command names what to install."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks import market
+from shared.adapters.stores import open_objects
 from tests.examples import NOW
 from tools.emulators.programs import ROOT
 
-_WITHOUT = """
+_BLOCKED = """
 import sys
-from importlib import import_module
-from pathlib import Path
 
 for name in ("duckdb", "pyspark"):
     sys.modules[name] = None  # as if it were not installed
+"""
+_WITHOUT = f"""{_BLOCKED}
+from importlib import import_module
+from pathlib import Path
+
 for package in ("functions", "jobs", "shared"):
     for path in sorted(Path(package).rglob("*.py")):
         # Another extra, which has its own test.
@@ -47,6 +53,20 @@ def test_a_digest_and_a_training_need_no_engine(tmp_path: Path) -> None:
     refused = _run(tmp_path, "train", "--from-digest", "--reread")
     assert refused.returncode == 2
     assert "--from-digest" in refused.stderr
+
+
+def test_the_model_without_engines_is_the_one_with_them(tmp_path: Path) -> None:
+    models = []
+    for name, prelude in (("with", ""), ("without", _BLOCKED)):
+        folder = tmp_path / name
+        market.write(open_objects(f"folder:{folder}"), interactions=4_000, users=400, events=200)
+        script = f"{prelude}\nimport sys\nfrom benchmarks.digest import main\nsys.exit(main(sys.argv[1:]))"
+        for step in ("numpy", "train"):
+            command = [sys.executable, "-c", script, "--child", step, str(folder), ""]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        models.append(json.loads(done.stdout.splitlines()[-1])["model"])
+    assert models[0]
+    assert models[0] == models[1]
 
 
 def test_a_training_without_a_digest_says_how_to_make_one(tmp_path: Path) -> None:
