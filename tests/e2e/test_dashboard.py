@@ -88,18 +88,29 @@ def test_the_dashboard_shows_the_numbers_that_the_store_holds(site: Site, simula
     assert values == figures.tiles(reports)
     assert figures.NONE not in values.values()
     check_records(page, simulated.objects)
-    shown = {
-        name: sum(report["feedback"]["by"].get("list", {}).get(name, {}).get("impressions", 0) for report in reports)
-        for report in reports
-        for name in report["feedback"]["by"].get("list", {})
-    }
-    rows = page.locator("#breakdown tbody tr").filter(has=page.locator("meter"))
-    told = {row.locator("th").inner_text().lower(): row.locator("td").first.inner_text() for row in rows.all()}
-    assert told == {name: f"{number:,}" for name, number in shown.items()}
-    page.get_by_label("Figure").select_option("impressions")
-    page.locator("#trend summary").click()
-    days = page.locator("#trend tbody td").all_inner_texts()
-    assert days == [f"{report['feedback']['impressions']:,}" for report in reports]
+    for dimension in page.get_by_label("Dimension").locator("option").all():
+        name = str(dimension.get_attribute("value"))
+        page.get_by_label("Dimension").select_option(name)
+        expected = figures.breakdown(reports, name)
+        rows = shown_rows(page, "#breakdown-body > .scroll")
+        told = {
+            row["Name"].lower(): {heading: row[heading] for heading in ("Impressions", "CTR", "Bookings", "Conversion")}
+            for row in rows
+        }
+        assert told == expected, name
+        assert expected or name == "variant"
+    for figure in figures.day(reports[-1]):
+        page.get_by_label("Figure").select_option(label=figure)
+        page.locator("#trend summary").click()
+        days = page.locator("#trend tbody td").all_inner_texts()
+        assert days == [figures.day(report)[figure] for report in reports], figure
+    page.locator("#forecast summary").click()
+    cells = [row.locator("td").all_inner_texts() for row in page.locator("#forecast tbody tr").all()]
+    assert cells == figures.forecast(reports[-1])
+    told_alerts = {(row["Alert"], row["State"]) for row in shown_rows(page, "#alerts")}
+    assert told_alerts == figures.alerts(reports)
+    told_odd = {(row["Field"], row["What was done"], row["Documents"]) for row in shown_rows(page, "#odd")}
+    assert told_odd == figures.odd_fields(reports)
     letters = {row["Document"] for row in shown_rows(page, "#letters")}
     assert letters == {f"{where}/{key}" for where, key in simulated.rows("dead_letters", "collection, document_id")}
     assert letters
