@@ -99,7 +99,7 @@ def test_memory_that_does_not_suffice_is_a_matter_of_the_option(tmp_path: Path) 
 @pytest.mark.usefixtures("spark")
 def test_models_from_the_digests_of_all_engines_are_one(tmp_path: Path) -> None:
     out = tmp_path / "digest.json"
-    given = ["--interactions", "20000", "--train", "each", "--out", str(out)]
+    given = ["--interactions", "5000", "--train", "each", "--out", str(out)]
     assert digest.main(given) == 0
     [size] = json.loads(out.read_text())["sizes"]
     assert set(size["engines"]) == {"numpy", "duckdb", "spark local[2]", "spark cluster"}
