@@ -51,11 +51,11 @@ def sign_in(suite: Suite, user_id: str) -> Account:
     return log_in(suite, login["email"])
 
 
-def log_in(suite: Suite, email: str) -> Account:
-    """Sign-in of an account that exists, with the password of all accounts of the tests."""
+def log_in(suite: Suite, email: str, password: str = PASSWORD) -> Account:
+    """Sign-in of an account that exists; all accounts of the tests have one password."""
     url = f"{suite.auth}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=any"
     answer = _json(
-        requests.post(url, json={"email": email, "password": PASSWORD, "returnSecureToken": True}, timeout=10)
+        requests.post(url, json={"email": email, "password": password, "returnSecureToken": True}, timeout=10)
     )
     return Account(answer["localId"], answer["idToken"])
 
