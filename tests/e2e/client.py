@@ -15,6 +15,8 @@ _DATABASE = f"projects/{PROJECT}/databases/(default)"
 PASSWORD = "correct horse"
 _OWNER = {"Authorization": "Bearer owner"}
 """Headers of the project's owner, whom the emulators know by this token: no rule binds them, and they choose ids."""
+RADIUS_KM = 5
+"""Distance from a visitor's place within which the site shows events, of `web/site/feed.js`."""
 _EARTH_KM = 6371.0
 _PATIENCE_S = 180.0
 """Longest wait for a trigger, whose turn comes after those of all loaded interactions: 18 s on two idle cores."""
