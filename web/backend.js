@@ -39,6 +39,9 @@ export async function account() {
 /** ID token of who is signed in, or null. */
 export const idToken = async () => auth.currentUser?.getIdToken() ?? null;
 
+/** App Check token of this app, as the client takes it: `async () => (await getToken(appCheck)).token`. Null without App Check. */
+export const appCheck = null;
+
 /** Whether who is signed in is an admin, as the claims of their ID token say; one of before a claim was given is renewed. */
 export async function isAdmin() {
   await auth.authStateReady();
@@ -102,8 +105,9 @@ async function published(id) {
 }
 
 async function asked(path, options = {}) {
-  const token = await idToken();
-  return fetched(`${origin}/v1/${path}`, { ...options, headers: token ? { Authorization: `Bearer ${token}` } : {} });
+  const [token, app] = await Promise.all([idToken(), appCheck?.()]);
+  const headers = { ...(token && { Authorization: `Bearer ${token}` }), ...(app && { "X-Firebase-AppCheck": app }) };
+  return fetched(`${origin}/v1/${path}`, { ...options, headers });
 }
 
 /** Fields of a document of Firestore's REST API as JSON, `{}` for none. */

@@ -16,7 +16,7 @@ const RUNS = 14;
 const LETTERS = 50;
 const EXPERIMENTS = 20;
 let account = null;
-const marquee = new Marquee({ idToken: backend.idToken, userId: () => account?.userId ?? null });
+const marquee = new Marquee({ idToken: backend.idToken, appCheck: backend.appCheck, userId: () => account?.userId ?? null });
 const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
 let reports = [];
 

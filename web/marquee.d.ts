@@ -1,4 +1,4 @@
-import type { components, operations } from "./api.js";
+import type { components, operations, paths } from "./api.js";
 
 type Schemas = components["schemas"];
 
@@ -33,6 +33,33 @@ export interface CallOptions {
   /** Longest duration of the call with its retries, in milliseconds; by default the client's. */
   timeoutMs?: number | undefined;
 }
+
+/** Path of the API that a called path is, with an id in place of a name in braces, and perhaps a query. */
+type Route<Path extends string> = {
+  [Template in keyof paths]: Path extends Template | `${Template}?${string}`
+    ? Template
+    : Template extends `${infer Head}{${string}}${infer Tail}`
+      ? Path extends `${Head}${infer Id}${Tail}` | `${Head}${infer Id}${Tail}?${string}`
+        ? Id extends `${string}${"/" | "?"}${string}`
+          ? never
+          : Template
+        : never
+      : never;
+}[keyof paths];
+/** Operation of a path and a method, undefined where the API's document has none. */
+type Called<Path extends string, Method extends string> = Lowercase<Method> extends infer Verb
+  ? Verb extends keyof paths[Route<Path>]
+    ? paths[Route<Path>][Verb]
+    : undefined
+  : never;
+type Sent<Operation> = Operation extends { requestBody: { content: { "application/json": infer Body } } }
+  ? { body: Body }
+  : Operation extends { requestBody?: never }
+    ? { body?: undefined }
+    : { body?: unknown };
+type Answered<Operation> = Operation extends { responses: { 200: { content: { "application/json": infer Body } } } }
+  ? Body
+  : unknown;
 
 type Conditions<Name extends keyof operations, Field extends CardField> = {
   [Key in keyof Omit<Query<Name>, "user_id" | "fields">]: OneOrMore<Query<Name>[Key]>;
@@ -236,8 +263,14 @@ export class Marquee {
   /** Puts a published model into service, for admins; with `hold` no training replaces it. */
   activate(version: string, options?: { hold?: boolean } & CallOptions): Promise<Schemas["ModelInService"]>;
 
-  /** Any operation, such as those for admins: `call("/report?from=2026-05-01")`. A failed POST or PUT is tried again. */
-  call(path: string, options?: { method?: string; body?: unknown } & CallOptions): Promise<unknown>;
+  /**
+   * Any operation, with the types of its path and method: `call("/runs?limit=5")`. The types of a path that is not known
+   * when it is compiled are unknown. A failed POST or PUT is tried again.
+   */
+  call<Path extends string, Method extends string = "GET">(
+    path: Path,
+    options?: { method?: Method } & Sent<Called<Path, Method>> & CallOptions,
+  ): Promise<Answered<Called<Path, Method>>>;
 
   /** Health of the API: the model in service and its age. */
   health(options?: CallOptions): Promise<Schemas["Health"]>;

@@ -15,6 +15,8 @@ _DATABASE = f"projects/{PROJECT}/databases/(default)"
 PASSWORD = "correct horse"
 _OWNER = {"Authorization": "Bearer owner"}
 """Headers of the project's owner, whom the emulators know by this token: no rule binds them, and they choose ids."""
+RADIUS_KM = 5
+"""Distance from a visitor's place within which the site shows events, of `web/site/feed.js`."""
 _EARTH_KM = 6371.0
 _PATIENCE_S = 180.0
 """Longest wait for a trigger, whose turn comes after those of all loaded interactions: 18 s on two idle cores."""
@@ -51,11 +53,11 @@ def sign_in(suite: Suite, user_id: str) -> Account:
     return log_in(suite, login["email"])
 
 
-def log_in(suite: Suite, email: str) -> Account:
-    """Sign-in of an account that exists, with the password of all accounts of the tests."""
+def log_in(suite: Suite, email: str, password: str = PASSWORD) -> Account:
+    """Sign-in of an account that exists; all accounts of the tests have one password."""
     url = f"{suite.auth}/identitytoolkit.googleapis.com/v1/accounts:signInWithPassword?key=any"
     answer = _json(
-        requests.post(url, json={"email": email, "password": PASSWORD, "returnSecureToken": True}, timeout=10)
+        requests.post(url, json={"email": email, "password": password, "returnSecureToken": True}, timeout=10)
     )
     return Account(answer["localId"], answer["idToken"])
 

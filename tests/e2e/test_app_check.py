@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 from werkzeug.serving import make_server
 
 from functions import wiring
@@ -14,6 +14,7 @@ from jobs.demo import make_app
 from shared.ports import Documents
 from tests import deployment
 from tests.deployment import Clock
+from tests.e2e.site import loaded
 from tests.stores import documents
 
 pytestmark = pytest.mark.e2e
@@ -77,3 +78,23 @@ def test_the_client_proves_the_app_in_requests_and_beacons(
         assert (found[name] == "ok") == bool(stored), found
         assert stored or "App Check token" in found[name]
     assert {entry.event_id for entry in store.interactions.since(None)} == stored
+
+
+@pytest.mark.parametrize("path", ["", "dashboard.html"])
+def test_pages_of_the_site_prove_the_app_as_their_backend_says(url: str, page: Page, path: str) -> None:
+    def with_token(route: Route) -> None:
+        answer = route.fetch()
+        text = answer.text()
+        assert text.count("export const appCheck = null;") == 1
+        body = text.replace("appCheck = null", 'appCheck = async () => "own app"')
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/backend.js", with_token)
+    proofs: list[str | None] = []
+    page.on(
+        "request",
+        lambda sent: proofs.append(sent.headers.get("x-firebase-appcheck")) if "/api/v1/" in sent.url else None,
+    )
+    page.goto(f"{url}/{path}")
+    loaded(page)
+    assert set(proofs) == {"own app"}

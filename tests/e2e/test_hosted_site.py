@@ -8,7 +8,7 @@ import requests
 from playwright.sync_api import Geolocation, Page, expect
 
 from functions import contract
-from tests.e2e.client import App, change_event, distance_km, eventually, location_of
+from tests.e2e.client import RADIUS_KM, App, change_event, distance_km, eventually, location_of
 from tests.e2e.hosted import Visit
 from tests.e2e.site import listed, loaded
 from tests.e2e.stored import objects_of
@@ -16,8 +16,6 @@ from tools.emulators.suite import PROJECT
 
 pytestmark = pytest.mark.e2e
 
-RADIUS_KM: Final = 5
-"""Distance from a visitor's place within which the site shows events, of `web/site/feed.js`."""
 IDS: Final = {"event_id": "any", "experiment_id": "mine"}
 _ARMS: Final = [{"name": "as-now", "share": 0.5}, {"name": "other", "share": 0.5, "diversity": 0.3}]
 BODIES: Final[dict[str, dict[str, Any]]] = {

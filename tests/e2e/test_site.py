@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.e2e.client import RADIUS_KM, distance_km
 from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, forget_lists, listed, loaded
 from tests.e2e.stored import Demo
 
@@ -161,7 +162,7 @@ def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Sit
     assert before[0] not in listed(page)
 
 
-def test_a_visitor_chooses_interests_signs_in_and_keeps_what_they_did(site: Site) -> None:
+def test_a_visitor_chooses_interests_signs_in_and_keeps_what_they_did(site: Site, city: Demo) -> None:
     page = site.visit()
     expect(page.locator("#own h2")).to_have_text("Popular now")
     popular = listed(page)
@@ -173,6 +174,15 @@ def test_a_visitor_chooses_interests_signs_in_and_keeps_what_they_did(site: Site
     assert listed(page) != popular
     assert all("Music" in facts for facts in page.locator("#own .facts").all_inner_texts())
     expect(page.locator("#interests")).to_be_focused()
+    [harbour] = [each for each in page.request.get(f"{site.url}/demo/places").json() if each["name"] == "Old Harbour"]
+    away = {
+        event: distance_km((harbour["lat"], harbour["lng"]), (fields["location"]["lat"], fields["location"]["lng"]))
+        for event, fields in documents(city).items()
+    }
+    assert max(away.values()) > RADIUS_KM
+    trending = listed(page, "#trending")
+    assert trending
+    assert max(away[str(event)] for event in trending) <= RADIUS_KM
     chosen = listed(page)[0]
     page.locator("#own .card").first.get_by_role("button", name="Save").click()
     expect(page.locator("#notice")).to_contain_text("Saved")

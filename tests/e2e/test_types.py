@@ -1,6 +1,7 @@
 """Types of the browser client: those of the API's document, an app that compiles with them and runs, and mistakes."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -26,6 +27,7 @@ SETTING = """
 import { Marquee, MarqueeError, type Interaction } from "./marquee.js";
 import "./marquee-list.js";
 const marquee = new Marquee();
+declare const name: string;
 """
 MISTAKES = {
     "a misspelt type": 'await marquee.record([{ type: "bokking", event_id: "e" }]);',
@@ -44,8 +46,24 @@ MISTAKES = {
     "a misspelt event of the client": 'marquee.on("droped", () => {});',
     "a code that no error has": 'if (new MarqueeError("m", "timeout").code === "late") console.log();',
     "a list of the element that is none": 'document.createElement("marquee-list").name = "new";',
+    "rules under a misspelt name": 'marquee.call("/rules:preview", { method: "POST", body: { rulez: {} } });',
+    "a preview of no rules": 'await marquee.call("/rules:preview", { method: "POST" });',
+    "an experiment that is none": 'marquee.call(`/experiments/${name}`, { method: "PUT", body: { metric: "ctr" } });',
+    "a body of what takes none": 'await marquee.call("/runs", { body: {} });',
+    "a field that no run has": '(await marquee.call("/runs?limit=1")).runs[0]!.prise;',
+    "an answer of a path that is not known": "(await marquee.call(name)).runs;",
     "a parameter of another list": 'await marquee.recommendations({ window: "day" });',
 }
+ANSWERS = """
+import type { operations } from "./api.js";
+type Json<Content> = Content extends { content: { "application/json": infer Found } } ? Found : never;
+type Answer<Name extends keyof operations> = Json<operations[Name]["responses"][200]>;
+type Body<Name extends keyof operations> = Json<operations[Name]["requestBody"]>;
+// Neither is it another operation's, nor unknown, nor any.
+const same = <Expected>() => <Found>(
+  found: (<T>() => T extends Found ? 1 : 2) extends <T>() => T extends Expected ? 1 : 2 ? Found : never,
+) => found;
+"""
 RIGHT = """
 const kinds: Interaction[] = [
   { type: "booking", event_id: "e", value: 20, occurred_at: "2026-05-01T12:00:00Z" },
@@ -121,6 +139,24 @@ def test_an_app_compiles_strictly_and_runs(tmp_path: Path) -> None:
 
 def test_every_kind_of_call_compiles(tmp_path: Path) -> None:
     done = _compiled(tmp_path, SETTING + RIGHT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_call_has_the_types_of_its_path_and_method(tmp_path: Path) -> None:
+    document = json.loads((ROOT / "functions/openapi.json").read_text())
+    lines = []
+    for template, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if "application/json" not in operation["responses"]["200"].get("content", {}):
+                continue
+            name = operation["operationId"]
+            body = f', body: {{}} as Body<"{name}">' if operation.get("requestBody", {}).get("required") else ""
+            for path in (re.sub(r"\{\w+\}", "any", template), re.sub(r"\{\w+\}", "${name}", template)):
+                for query in ("", "?limit=5"):
+                    call = f'marquee.call(`{path}{query}`, {{ method: "{method.upper()}"{body} }})'
+                    lines.append(f'same<Answer<"{name}">>()(await {call});')
+    assert len(lines) > 80
+    done = _compiled(tmp_path, SETTING + ANSWERS + "\n".join(lines))
     assert done.returncode == 0, done.stdout
 
 

@@ -1,7 +1,9 @@
-"""Command line of the emulators: what it refuses before anything starts, and whether the Emulator UI can run."""
+"""Command line of the emulators: what it refuses before anything starts, what it prints, and whether the UI can run."""
 
 import json
+import signal
 import socket
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from tools.emulators import __main__ as command
 from tools.emulators import programs
 from tools.emulators.process import busy_ports
 from tools.emulators.storage import export_bucket, storage_emulator
-from tools.emulators.suite import default_ports, unused_ports
+from tools.emulators.suite import ADMIN, Suite, default_ports, unused_ports
 
 METADATA = "firebase-export-metadata.json"
 
@@ -42,6 +44,24 @@ def test_emulators_that_end_at_once_are_an_error_with_what_they_said(
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert "exit status 3; it said: no emulators today" in error
+
+
+def test_an_account_that_sees_the_dashboard_is_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    suite = Suite("http://127.0.0.1:1", "", "", "", "", tmp_path, "", "")
+    monkeypatch.setattr(command, "emulator_suite", lambda *_, **__: nullcontext(suite))
+    monkeypatch.setattr(command, "default_ports", unused_ports)
+    monkeypatch.setattr(signal, "pause", interrupted)
+    answers = {"load": None, "retrain": {"version": "v"}, "await_functions": None, "add_admin": "new password"}
+    for name, answer in answers.items():
+        monkeypatch.setattr(Suite, name, lambda *_, answer=answer: answer)
+    assert command.main([]) == 0
+    dashboard = f"dashboard  http://127.0.0.1:1/dashboard.html, as {ADMIN} with the password new password"
+    assert dashboard in capsys.readouterr().out.splitlines()
 
 
 def test_the_ports_are_those_of_the_configuration() -> None:

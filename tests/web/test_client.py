@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import tomllib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -20,8 +20,8 @@ from tools.emulators.programs import ROOT, ProgramMissing
 GUIDE: Final = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
 AT: Final = datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)
 TARGETS: Final = ("event_id", "organizer_id")
-SNIPPETS: Final = dict(re.findall(r"```(dart|swift|kotlin)\n(.*?)```", GUIDE, re.DOTALL))
-VALUES: Final = {
+LANGUAGES: Final = ("dart", "swift", "kotlin")
+PARTS: Final = {
     "the family": (r"\$family", r"\\\(family\)"),
     "the length in bytes": (
         r"\$\{utf8\.encode\(uid\)\.length\}",
@@ -33,6 +33,71 @@ VALUES: Final = {
     "the target": (r"\$target", r"\\\(target\)"),
 }
 """Placeholders of the snippets' format strings, in all three languages."""
+FORMATS: Final = {
+    "dart": (r"${DateFormat('yyyyMMdd', 'en_US').format(at.toUtc())}",),
+    "swift": (
+        r"\(format.string(from: at))",
+        "let format = DateFormatter()",
+        "format.calendar = Calendar(identifier: .gregorian)",
+        'format.locale = Locale(identifier: "en_US_POSIX")',
+        'format.timeZone = TimeZone(identifier: "UTC")',
+        'format.dateFormat = "yyyyMMdd"',
+    ),
+    "kotlin": (
+        "${format.format(at)}",
+        'val format = DateTimeFormatter.ofPattern("yyyyMMdd", Locale.ROOT).withZone(ZoneOffset.UTC)',
+    ),
+}
+"""Placeholder of the day of UTC, and what makes it the same on every device: locale, calendar and zone."""
+_CHOICES: Final = (
+    re.compile(r"(?P<of>\w+)\.contains\(type\) \? (?P<then>.+) : (?P<other>.+)"),
+    re.compile(r"if \(type in (?P<of>\w+)\) (?P<then>.+) else (?P<other>.+)"),
+)
+_WORD: Final = re.compile(r"['\"](\w+)['\"]")
+_PAIR: Final = re.compile(r"['\"]?(\w+)['\"]?(?:: | to )['\"](\w+)['\"]")
+_FIELD: Final = re.compile(r"(?:['\"](\w+)['\"]|\b(about))(?:: | to )")
+_VALUE: Final = re.compile(
+    r"if (?:\(value != null\)|let value \{) (?:'value': value,|entry\[\"value\"\] = value(?: \})?$)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """Snippet of the guide in one language, of which the little is evaluated that ids and fields depend on.
+
+    Attributes
+    ----------
+    sets, undone : its tables of types.
+    said : expressions by the names that they define.
+    id_body, track_body : texts of its functions.
+    """
+
+    sets: dict[str, set[str]]
+    undone: dict[str, str]
+    said: dict[str, str]
+    id_body: str
+    track_body: str
+
+    @classmethod
+    def of(cls, language: str) -> "Snippet":
+        """Snippet of a language of `LANGUAGES`."""
+        [text] = re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+        head, _, rest = text.partition("interactionId(")
+        id_body, _, track_body = rest.partition(" track(")
+        said = dict(re.findall(r"^ *(?:const|final|let|val) (\w+)(?:: Set)? = (.*?);?$", text, re.MULTILINE))
+        tables = {name for name in said if re.search(rf"\b{name}\b", head)}
+        sets = {name: set(_WORD.findall(said[name])) for name in tables - {"undone"}}
+        return cls(sets, dict(_PAIR.findall(said["undone"])), said, id_body, track_body)
+
+    def chosen(self, name: str, kind: InteractionType) -> str:
+        """Text that a name has for a type: of two, that which its condition chooses."""
+        [choice] = [found for pattern in _CHOICES if (found := pattern.fullmatch(self.said[name]))]
+        return choice["then" if kind in self.sets[choice["of"]] else "other"][1:-1]
+
+    def family(self, kind: InteractionType) -> str:
+        """Family of a type, the first part of its ids."""
+        assert re.fullmatch(r"undone\[type\] \?[?:] type", self.said["family"])
+        return self.undone.get(kind, kind)
 
 
 def _program(name: str) -> str:
@@ -103,39 +168,60 @@ def test_the_examples_of_ids_are_those_of_the_server() -> None:
         assert _about(InteractionType(name), user_id, target).expected_id() == expected
 
 
-@pytest.mark.parametrize("language", ["dart", "swift", "kotlin"])
+def test_rules_and_client_have_the_tables_of_the_server() -> None:
+    rules = (ROOT / "firestore.rules").read_text(encoding="utf-8")
+    ids = (ROOT / "web/interaction-id.js").read_text(encoding="utf-8")
+    client = (ROOT / "web/marquee.js").read_text(encoding="utf-8")
+    undone = {kind.value: kind.meaning.undoes for kind in InteractionType if kind.meaning.undoes}
+    [listed] = re.findall(r"^const UNDONE = (\{.*\});$", ids, re.MULTILINE)
+    assert dict(_PAIR.findall(listed)) == undone
+    assert dict(re.findall(r"isOf\(\['(\w+)'\]\) \? '(\w+)'", rules)) == undone
+    repeating = {kind.value for kind in InteractionType if kind.meaning.repeats}
+    for text, pattern in ((ids, r"^const REPEATING = (\[.*\]);$"), (rules, r"repeats\(\) \{ return isOf\((.*?)\)")):
+        [listed] = re.findall(pattern, text, re.MULTILINE)
+        assert set(_WORD.findall(listed)) == repeating
+    targets = {kind.value: kind.meaning.target for kind in InteractionType if kind.meaning.target != "event_id"}
+    [listed] = re.findall(r"^const TARGETS = (\{.*\});$", client, re.MULTILINE)
+    assert dict(_PAIR.findall(listed)) == targets
+    [listed] = re.findall(r"isOf\((.*?)\) \? data\(\)\.organizer_id", rules)
+    assert set(_WORD.findall(listed)) == {kind for kind, target in targets.items() if target == "organizer_id"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_snippet_makes_the_ids_that_the_rules_demand(language: str) -> None:
-    snippet = SNIPPETS[language]
-    head, _, body = snippet.partition("interactionId(")
-    first, second = (line for line in head.splitlines() if line and not line.startswith(("fun", "func", "String")))
-    repeating = set(re.findall(r"['\"](\w+)['\"]", first))
-    undone = dict(re.findall(r"['\"](\w+)['\"](?:: | to )['\"](\w+)['\"]", second))
-    assert repeating == {kind.value for kind in InteractionType if kind.meaning.repeats}
-    assert undone == {kind.value: kind.meaning.undoes for kind in InteractionType if kind.meaning.undoes}
-    assert re.findall(r"['\"](y\w+)['\"]", body) == ["yyyyMMdd"]
-    assert re.search(r"toUtc\(\)|TimeZone\(identifier: \"UTC\"\)|ZoneOffset\.UTC", body)
-    found = re.search(r"return ['\"](.*)['\"]", body)
+    snippet = Snippet.of(language)
+    assert snippet.sets["repeating"] == {kind.value for kind in InteractionType if kind.meaning.repeats}
+    day, *fixed = FORMATS[language]
+    lines = [line.strip() for line in snippet.id_body.splitlines()]
+    assert [line for line in lines if line.startswith("format.") or " format " in line] == fixed
+    found = re.search(r"return ['\"](.*)['\"]", snippet.id_body)
     assert found
     for user_id in ("user_1", "jürgen", "a:b", "🎷"):
         for kind in InteractionType:
             if kind.meaning.target not in TARGETS:
                 continue
             values = {
-                "the family": undone.get(kind.value, kind.value),
+                "the family": snippet.family(kind),
                 "the length in bytes": str(len(user_id.encode())),
                 "the user": user_id,
-                "the day": "20260501:" if kind.value in repeating else "",
+                "the day": snippet.chosen("day", kind).replace(day, f"{AT:%Y%m%d}"),
                 "the target": "target_1",
             }
             made = found[1]
-            for name, patterns in VALUES.items():
+            for name, patterns in PARTS.items():
                 made, n_filled = re.subn("|".join(patterns), lambda _, value=values[name]: value, made)
                 assert n_filled == 1, name
             assert made == _about(kind, user_id, "target_1").expected_id()
 
 
-@pytest.mark.parametrize("language", ["dart", "swift", "kotlin"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_snippet_writes_the_fields_that_the_rules_demand(language: str) -> None:
-    body = SNIPPETS[language].partition("track(")[2]
-    written = set(re.findall(r"['\"](\w+)['\"](?::| to )", body))
-    assert written == {"user_id", "type", "event_id", "occurred_at", "recorded_at"}
+    snippet = Snippet.of(language)
+    entry, n_values = _VALUE.subn("", snippet.track_body)
+    # Only of a rating or a review is there one.
+    assert n_values == 1
+    named = [literal or variable for literal, variable in _FIELD.findall(entry)]
+    assert sorted(named) == ["about", "occurred_at", "recorded_at", "type", "user_id"]
+    for kind in InteractionType:
+        if kind.meaning.target in TARGETS:
+            assert snippet.chosen("about", kind) == kind.meaning.target

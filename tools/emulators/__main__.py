@@ -17,7 +17,7 @@ from shared.errors import InvalidField
 from tools.emulators import programs
 from tools.emulators.process import NotAnswering, busy_ports
 from tools.emulators.programs import ProgramMissing
-from tools.emulators.suite import Suite, default_ports, emulator_suite
+from tools.emulators.suite import ADMIN, Suite, default_ports, emulator_suite
 
 _METADATA: Final = "firebase-export-metadata.json"
 
@@ -57,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             suite.await_functions()
             print(
                 f"web page   {suite.hosting}",
+                f"dashboard  {suite.hosting}/dashboard.html, as {ADMIN} with the password {suite.add_admin()}",
                 f"functions  {suite.functions}",
                 f"firestore  {suite.firestore}",
                 f"auth       {suite.auth}",

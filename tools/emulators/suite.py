@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from tools.emulators.storage import export_bucket, storage_emulator
 # For a project whose name begins with "demo-", the Firebase CLI sends no requests to Google.
 PROJECT = "demo-marquee"
 REGION = "us-central1"
+ADMIN = "marquee-admin@example.com"
+"""E-mail address of the account that `Suite.add_admin` makes."""
 _BUCKET = "demo-marquee.appspot.com"
 _EMULATORS = ("functions", "firestore", "hosting", "auth", "pubsub")
 _PATIENCE_S = 120.0
@@ -69,6 +72,15 @@ class Suite:
         """Reconciliation of counts, as Cloud Scheduler starts it."""
         return self._scheduled("monitor")
 
+    def add_admin(self) -> str:
+        """Account `ADMIN` with the claim `admin: true`, made unless an import has it; returns its new password."""
+        password = secrets.token_urlsafe(9)
+        found = self._accounts(":lookup", {"email": [ADMIN]}).get("users")
+        [user] = found or [self._accounts("", {"email": ADMIN})]
+        claims = json.dumps({"admin": True})
+        self._accounts(":update", {"localId": user["localId"], "password": password, "customAttributes": claims})
+        return password
+
     def export(self, to: Path) -> None:
         """Export of accounts, documents and objects to a folder, from which another suite can begin.
 
@@ -93,6 +105,13 @@ class Suite:
             # It refuses a GET.
             return
         raise NotAnswering(f"{self._url('retrain')} is not there after {_PATIENCE_S:g} s; see {self.folder}")
+
+    def _accounts(self, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Answer of the Auth emulator to the project's owner, whom it knows by the token."""
+        url = f"{self.auth}/identitytoolkit.googleapis.com/v1/projects/{PROJECT}/accounts{method}"
+        headers = {"Content-Type": "application/json", "Authorization": "Bearer owner"}
+        with urlopen(Request(url, json.dumps(body).encode(), headers), timeout=60) as answer:  # noqa: S310  # ours
+            return dict(json.load(answer))
 
     def _scheduled(self, name: str) -> dict[str, Any]:
         """Call of a scheduled function, since the emulators never call it."""

@@ -22,6 +22,7 @@ const visitor = kept(CHOICES, null) ?? { interests: [], place: null };
 export const marquee = new Marquee({
   userId: () => account?.userId,
   idToken: backend.idToken,
+  appCheck: backend.appCheck,
   fallback: (name, { when }) => (name === "recommendations" && !when ? kept(LAST_LIST, null) : null),
 });
 
