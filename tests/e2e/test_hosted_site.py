@@ -131,7 +131,7 @@ def test_a_booked_event_stays_with_its_reason_and_its_cancel_button_whatever_bec
     user_id = visit.sign_up()
     event = visit.act(0, "Book", says="Booked")
     eventually(lambda: visit.states(user_id), lambda found: ("booking", event) in found)
-    entry, undo = page.locator(f"#booked [data-event={event}]"), re.compile("^Cancel ")
+    entry, undo = page.locator(f'#booked [data-event="{event}"]'), re.compile("^Cancel ")
     closed = {"sold_out": "This event is sold out.", "cancelled": "This event is cancelled."}
     for status, told in closed.items():
         change_event(visit.suite, event, {"status": {"stringValue": status}})

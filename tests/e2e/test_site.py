@@ -639,12 +639,12 @@ def test_what_is_booked_and_saved_stays_listed_and_can_be_cancelled_whatever_bec
     loaded(page)
     words = ("This event is cancelled.", "This event is sold out.", "No longer available", "No longer available")
     for event, said in zip(ids, words, strict=True):
-        expect(page.locator(f"[data-event={event}]")).to_contain_text(said)
+        expect(page.locator(f'[data-event="{event}"]')).to_contain_text(said)
     for event in ids[:3]:
-        page.locator(f"#booked [data-event={event}]").get_by_role("button", name=re.compile("^Cancel ")).click()
-        expect(page.locator(f"#booked [data-event={event}]")).to_have_count(0, timeout=30_000)
-    page.locator(f"#saved [data-event={ids[3]}]").get_by_role("button", name=re.compile("^Remove ")).click()
-    expect(page.locator(f"#saved [data-event={ids[3]}]")).to_have_count(0, timeout=30_000)
+        page.locator(f'#booked [data-event="{event}"]').get_by_role("button", name=re.compile("^Cancel ")).click()
+        expect(page.locator(f'#booked [data-event="{event}"]')).to_have_count(0, timeout=30_000)
+    page.locator(f'#saved [data-event="{ids[3]}"]').get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(page.locator(f'#saved [data-event="{ids[3]}"]')).to_have_count(0, timeout=30_000)
 
 
 @pytest.mark.parametrize("path", ["", "event.html?id=event_1", "mine.html"])
