@@ -54,8 +54,8 @@ e2e: setup tools ## the whole app on the Firebase emulators, and in a browser
 emulators: setup tools ## run the whole app on the Firebase emulators until Ctrl-C [DATA=FOLDER] [OPTIONS=--help]
 	venv/bin/python -m tools.emulators $(if $(DATA),"$(DATA)") $(OPTIONS)
 
-demo: $(RUNTIME) ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER] [SIMULATE=1] [OPTIONS=--help]
-	$(if $(SIMULATE),venv/bin/python -m benchmarks.simulator.demo,venv/bin/marquee demo) --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
+demo: $(RUNTIME) ## run the whole app on this machine until Ctrl-C, no Firebase needed [PORT=8080] [DATA=FOLDER or SIMULATE=1] [OPTIONS=--help]
+	$(if $(SIMULATE),$(if $(DATA),$(error DATA: expected none with SIMULATE=1, whose audience makes events of its own; leave out one of the two))venv/bin/python -m benchmarks.simulator.demo,venv/bin/marquee demo) --port $(PORT) $(if $(DATA),--data "$(DATA)") $(OPTIONS)
 
 attacks: setup ## thousands of damaged models, objects and deliveries, for some minutes
 	venv/bin/pytest -m attacks tests/attacks

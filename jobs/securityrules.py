@@ -26,8 +26,12 @@ _ON_A_LINE: Final = 6
 
 def rules(schema: Schema) -> str:
     """Rules of a database that no other rules protect: the fragment, and rules of events and users."""
-    of_document, of_query = _published(schema.events)
-    events = filled("events.rules", events=schema.events.collection, of_document=of_document, of_query=of_query)
+    events = filled(
+        "events.rules",
+        events=schema.events.collection,
+        of_document=_shown(schema.events),
+        of_query=_published(schema.events),
+    )
     profiles = filled("profiles.rules", profiles=schema.profiles.collection)
     paths = {name: schema.profiles.path(name) for name in _profile_fields(schema.profiles)}
     return filled(
@@ -73,21 +77,36 @@ def _place(paths: Mapping[str, str]) -> list[str]:
     return [f"marqueeDeclaresNumber({_key(paths[name])}, -{high}, {high})" for name, high in bounds.items()]
 
 
-def _published(events: CollectionSchema) -> tuple[str, str]:
-    """Conditions that an event is published: of a document, and of what a query asks for."""
+def _shown(events: CollectionSchema) -> str:
+    """Condition that the event of a document is not hidden."""
     if events.status is None:
-        path, published = events.path("status"), _literal(Status.PUBLISHED.value)
-        return f"{_STORED}.get({_key(path)}, {published}) == {published}", f"{_access(path)} == {published}"
+        shown = ", ".join(_literal(status.value) for status in Status if status is not Status.HIDDEN)
+        # The functions take an empty status as published, and one that they do not know as hidden.
+        return f"{_found(events.path('status'))} in [{shown}, '', null]"
+    shown_by: dict[str, list[Value]] = {}
+    hidden_by: dict[str, list[Value]] = {}
+    for name, terms in events.status.terms.items():
+        for path, value in terms:
+            (hidden_by if name is Status.HIDDEN else shown_by).setdefault(path, []).append(value)
+    conditions = [f"!({_is_any(_found(path), values)})" for path, values in hidden_by.items()]
+    if Status.PUBLISHED in events.status.terms:
+        shown = " || ".join(_is_any(_found(path), values) for path, values in shown_by.items())
+        conditions.insert(0, f"({shown})" if len(shown_by) > 1 else shown)
+    return _all(conditions) if conditions else "true"
+
+
+def _published(events: CollectionSchema) -> str:
+    """Condition that a query asks for published events."""
+    if events.status is None:
+        return f"{_access(events.path('status'))} == {_literal(Status.PUBLISHED.value)}"
     wanted, refused = _values(events.status)
-    of_document = [_is_any(_found(path), values) for path, values in wanted.items()]
-    of_document += [f"!({_is_any(_found(path), values)})" for path, values in refused.items()]
     of_query = [_is_any(_access(path), values) for path, values in wanted.items()]
     of_query += [
         # A query can ask for what a field is, hardly for what it is not.
         f"!({_is_any(_access(path), values)})" if events.status.field else f"{_access(path)} == false"
         for path, values in refused.items()
     ]
-    return _all(of_document), _all(of_query)
+    return _all(of_query)
 
 
 def _values(status: StatusSchema) -> tuple[dict[str, list[Value]], dict[str, list[Value]]]:

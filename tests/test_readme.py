@@ -141,6 +141,13 @@ def test_every_target_of_make_that_is_named_exists() -> None:
     assert {target for names in named for target in names.split()} <= targets
 
 
+def test_a_demo_of_a_simulated_audience_refuses_events_of_one_s_own_in_words() -> None:
+    command = ["make", "--dry-run", "demo", "SIMULATE=1", "DATA=folder"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "DATA: expected none with SIMULATE=1, whose audience makes events of its own" in done.stderr
+
+
 def test_every_command_line_that_is_named_exists_with_its_options() -> None:
     named = re.findall(r"python -m ([\w.]+)((?: [^`\n]*)?)", TEXT)
     assert {"benchmarks.signals", "benchmarks.training"} <= {module for module, _ in named}

@@ -19,14 +19,15 @@ let account = null;
 const marquee = new Marquee({ idToken: backend.idToken, appCheck: backend.appCheck, userId: () => account?.userId ?? null });
 const state = { days: 14, metric: "ctr", dimension: "list", series: "" };
 let reports = [];
+let reported = null;
 
 const post = (path, body) => marquee.call(path, { method: "POST", body });
 
 /** Loads the reports of the period, and draws all that is made of them. */
 async function loadReports() {
   const day = (ago) => new Date(Date.now() - ago * DAY_MS).toISOString().slice(0, 10);
-  const loaded = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports.map(readable); });
-  const drawn = (id, draw) => filled(id, () => loaded, () => draw(), loadReports);
+  reported = marquee.report({ from: day(state.days - 1), to: day(0) }).then((found) => { reports = found.reports.map(readable); });
+  const drawn = (id, draw) => filled(id, () => reported, () => draw(), loadReports);
   return Promise.all([
     drawn("alert-state", () => alerts(reports)),
     drawn("tiles", () => tiles(reports)),
@@ -70,6 +71,13 @@ const calls = {
 
 const loadRules = () => filled("rules-body", () => marquee.rules(), (found) => editor(found, calls));
 
+/** Loads dead letters, and the report that says how many there are in all, undefined where that fails. */
+async function loadLetters() {
+  const letters = marquee.call(`/dead-letters?limit=${LETTERS}`);
+  const [{ dead_letters: found }, report] = await Promise.all([letters, reported.then(() => reports.at(-1), () => undefined)]);
+  return { found, report };
+}
+
 /** Loads all but the rules, which somebody may be editing. Where nothing could be loaded, says so once. */
 async function load(...others) {
   try {
@@ -79,7 +87,7 @@ async function load(...others) {
       loadModels(),
       loadExperiments(),
       filled("runs-body", () => marquee.call(`/runs?limit=${RUNS}`), (found) => runs(found.runs)),
-      filled("letters-body", () => marquee.call(`/dead-letters?limit=${LETTERS}`), (found) => deadLetters(found.dead_letters, reports.at(-1))),
+      filled("letters-body", loadLetters, ({ found, report }) => deadLetters(found, report)),
     ]);
     if (errors.flat().every(Boolean)) close(errors.flat()[0]);
     else open();

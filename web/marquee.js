@@ -160,6 +160,7 @@ export class Marquee {
 
   async forget(userId, limits) {
     const answer = await this.call(`/users/${segment(userId)}`, { method: "DELETE", timeoutMs: LONG_MS, ...limits });
+    this.#cut();
     for (const key of this.#queue()) if (this.#read(key)?.user === userId) this.#shelf.delete(key);
     return answer;
   }

@@ -10,6 +10,7 @@ import requests
 from google.cloud.firestore import GeoPoint
 
 from shared.entities import User, fields
+from shared.entities.event import Status
 from shared.entities.user import TREATMENTS
 from shared.errors import InvalidField
 from tests.missing import skipped_when_missing
@@ -399,13 +400,17 @@ def test_clients_cannot_access_collections_of_the_functions(host: str, project: 
     assert (read.status_code == 200) == may_read
 
 
-def test_only_administrators_write_events_and_only_published_ones_are_read(host: str, project: str) -> None:
+def test_only_administrators_write_events_and_hidden_ones_are_not_read(host: str, project: str) -> None:
     admin, alice = client(host, project, "root", admin=True), client(host, project)
     assert alice.create("events", "e", {"title": "mine"}).status_code == 403
     assert admin.create("events", "e", {"title": "ours"}).status_code == 200
     assert client(host, project, "").get("events", "e").status_code == 200
-    assert admin.update("events", "e", {"status": "hidden"}).status_code == 200
-    assert alice.get("events", "e").status_code == 403
+    for status in Status:
+        assert admin.update("events", "e", {"status": status.value}).status_code == 200
+        assert alice.get("events", "e").status_code == (403 if status is Status.HIDDEN else 200), status
+    for unknown in ("draft", "Published", 1, True, ["published"]):
+        assert admin.update("events", "e", {"status": unknown}).status_code == 200
+        assert alice.get("events", "e").status_code == 403, unknown
 
 
 def test_profiles_are_written_by_their_own_users_with_the_server_s_time_stamp(host: str, project: str) -> None:
@@ -524,32 +529,13 @@ def test_lists_of_events_ask_for_published_ones(host: str, project: str) -> None
     assert visitor.get("events", "c").status_code == 200
 
 
-def test_a_site_reads_a_published_event_and_is_not_refused_one_that_is_hidden_or_not_there(
-    host: str, project: str
-) -> None:
+def test_a_refusal_does_not_tell_a_hidden_event_from_none(host: str, project: str) -> None:
     admin, visitor = client(host, project, "root", admin=True), client(host, project, "")
-    for key, status in (("a", "published"), ("b", "hidden")):
-        assert admin.create("events", key, {"title": key, "status": status}).status_code == 200
-
-    def read(key: str) -> tuple[int, list[str]]:
-        name, published = {"referenceValue": visitor.name("events", key)}, {"stringValue": "published"}
-        conditions: list[tuple[str, str, dict[str, str]]] = [
-            ("status", "EQUAL", published),
-            ("__name__", "GREATER_THAN_OR_EQUAL", name),
-            ("__name__", "LESS_THAN_OR_EQUAL", name),
-        ]
-        filters = [
-            {"fieldFilter": {"field": {"fieldPath": field}, "op": operator, "value": value}}
-            for field, operator, value in conditions
-        ]
-        query = {"from": [{"collectionId": "events"}], "where": {"compositeFilter": {"op": "AND", "filters": filters}}}
-        answer = visitor.post("runQuery", {"structuredQuery": query})
-        return answer.status_code, [row["document"]["name"] for row in answer.json() if "document" in row]
-
-    assert read("a") == (200, [visitor.name("events", "a")])
-    for key in ("b", "none"):
-        assert visitor.get("events", key).status_code == 403
-        assert read(key) == (200, [])
+    assert admin.create("events", "hidden", {"title": "x", "status": "hidden"}).status_code == 200
+    hidden, none = visitor.get("events", "hidden"), visitor.get("events", "none")
+    assert hidden.status_code == none.status_code == 403
+    # The emulator names the line of the rule and what it lacked; the service does not.
+    assert hidden.json()["error"]["status"] == none.json()["error"]["status"] == "PERMISSION_DENIED"
 
 
 def test_the_tables_cover_enough_cases() -> None:

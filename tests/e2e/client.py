@@ -122,10 +122,11 @@ def interactions_of(suite: Suite, user_id: str) -> list[dict[str, Any]]:
 
 
 def change_event(suite: Suite, event_id: str, fields: dict[str, Any]) -> None:
-    """Change of some fields of an event by the project's owner, in the values of Firestore's REST API."""
+    """Change of some fields of an event by the project's owner, in the values of Firestore's REST API; None deletes."""
     url = f"http://{suite.firestore}/v1/{_DATABASE}/documents/events/{event_id}"
     mask = {"updateMask.fieldPaths": list(fields)}
-    requests.patch(url, json={"fields": fields}, params=mask, headers=_OWNER, timeout=30).raise_for_status()
+    known = {name: value for name, value in fields.items() if value is not None}
+    requests.patch(url, json={"fields": known}, params=mask, headers=_OWNER, timeout=30).raise_for_status()
 
 
 def location_of(suite: Suite, event_id: str) -> tuple[float, float]:

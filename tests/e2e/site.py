@@ -23,10 +23,17 @@ _RUN: Final = """async (rules) => {
   const part = document.querySelector("dialog[open]") ?? document;
   return (await axe.run(part, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) })).violations;
 }"""
-SMALL_TARGETS = """() => [...document.querySelectorAll("button, select, summary, nav a, label:has(input)")]
-  .filter((node) => node.checkVisibility({ visibilityProperty: true }))
-  .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
-  .filter(([, { width, height }]) => height < LEAST || width < LEAST).map(([html]) => html)"""
+SMALL_TARGETS = """() => {
+  const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
+  const isInSentence = (node) => [...node.parentElement.childNodes].some(isText);
+  const isOverlay = (node) => getComputedStyle(node, "::after").position === "absolute";
+  return [...document.querySelectorAll("button, select, summary, a[href], label:has(input)")]
+    .filter((node) => node.checkVisibility({ visibilityProperty: true }))
+    .filter((node) => node.localName !== "a" || !(isInSentence(node) || isOverlay(node)))
+    .map((node) => [node.outerHTML.slice(0, 80), node.getBoundingClientRect()])
+    .filter(([, { width, height }]) => height < LEAST || width < LEAST).map(([html]) => html);
+}"""
+"""Controls and links of a page under `LEAST` px, but for links in sentences and those that cover their card."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Site through Hosting: Authentication signs people in, Firestore's rules and triggers take what its pages write."""
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -119,6 +120,37 @@ def test_an_event_with_odd_fields_has_its_page(visit: Visit) -> None:
     for nothing in ("", "a/b", "__x__", "never-was", event):
         visit.open(f"event.html?id={nothing}")
         expect(visit.page.get_by_role("heading", level=1)).to_have_text("This event is gone")
+    visit.forgive_refused(event, "never-was")
+
+
+def test_a_booked_event_stays_with_its_reason_and_its_cancel_button_whatever_becomes_of_it(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_role("button", name="Sign in").first.click()
+    user_id = visit.sign_up()
+    event = visit.act(0, "Book", says="Booked")
+    eventually(lambda: visit.states(user_id), lambda found: ("booking", event) in found)
+    entry, undo = page.locator(f'#booked [data-event="{event}"]'), re.compile("^Cancel ")
+    closed = {"sold_out": "This event is sold out.", "cancelled": "This event is cancelled."}
+    for status, told in closed.items():
+        change_event(visit.suite, event, {"status": {"stringValue": status}})
+        visit.open("mine.html")
+        expect(entry).to_contain_text(told)
+        expect(entry.get_by_role("button", name=undo)).to_be_visible()
+        visit.open(f"event.html?id={event}")
+        expect(page.locator("#event .till")).to_contain_text(told)
+        expect(page.locator("#event").get_by_role("button", name="Cancel the booking")).to_be_visible()
+    change_event(visit.suite, event, {"status": None})
+    visit.open(f"event.html?id={event}")
+    expect(page.locator("#event").get_by_role("button", name="Cancel the booking")).to_be_visible()
+    visit.open("mine.html")
+    expect(entry.locator("h3 a")).to_be_visible()
+    change_event(visit.suite, event, {"status": {"stringValue": "hidden"}})
+    visit.open("mine.html")
+    expect(entry).to_contain_text("No longer available")
+    entry.get_by_role("button", name=undo).click()
+    expect(entry).to_have_count(0, timeout=60_000)
+    assert eventually(lambda: visit.states(user_id), lambda found: ("cancel", event) in found) == [("cancel", event)]
+    visit.forgive_refused(event)
 
 
 def test_what_is_done_without_a_connection_is_stored_once_it_is_back(visit: Visit) -> None:

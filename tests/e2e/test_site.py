@@ -332,12 +332,15 @@ def test_a_list_shows_an_event_whose_picture_has_no_address(site: Site) -> None:
     expect(page.locator("article img")).to_have_count(0)
 
 
-def test_a_call_of_the_strip_is_repeated_by_its_curl(site: Site) -> None:
-    page = site.visit()
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_call_of_the_strip_is_repeated_by_its_curl(site: Site, size: tuple[int, int]) -> None:
+    page = site.visit(size=size)
     look_as(page, 1)
     page.locator(".calls summary").click()
     call = page.locator(".calls li").filter(has_text=re.compile(r"/recommendations\?.*diversity"))
     expect(call.locator(".ms")).to_contain_text("ms")
+    expect(call.locator(".status")).to_be_visible()
+    expect(call.locator(".status")).to_have_text("200")
     call.get_by_role("button").click()
     expect(page.locator("#notice")).to_contain_text("Copied")
     command = shlex.split(page.evaluate("navigator.clipboard.readText()"))
@@ -629,6 +632,31 @@ def test_nobody_books_an_event_that_takes_nobody(site: Site, change: dict[str, s
     site.forgive(page, "status of 404")
 
 
+def test_what_is_booked_and_saved_stays_listed_and_can_be_cancelled_whatever_becomes_of_it(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 2)
+    user, ids = signed_in_as(page), [str(event) for event in listed(page)[:4]]
+    actions = [("booking", event) for event in ids[:3]] + [("save", ids[3])]
+    page.request.post(
+        f"{site.url}/api/v1/interactions",
+        data={"user_id": user, "interactions": [{"type": kind, "event_id": event} for kind, event in actions]},
+    )
+    open_event = {"title": "Jazz Night", "starts_at": "2199-05-01T18:00:00Z"}
+    states = {ids[0]: {"status": "cancelled"}, ids[1]: {"status": "sold_out"}}
+    found = [{"event_id": event, **open_event, **state} for event, state in states.items()]
+    page.route("**/demo/events*", lambda route: route.fulfill(json=found))
+    page.goto(f"{site.url}/mine.html")
+    loaded(page)
+    words = ("This event is cancelled.", "This event is sold out.", "No longer available", "No longer available")
+    for event, said in zip(ids, words, strict=True):
+        expect(page.locator(f'[data-event="{event}"]')).to_contain_text(said)
+    for event in ids[:3]:
+        page.locator(f'#booked [data-event="{event}"]').get_by_role("button", name=re.compile("^Cancel ")).click()
+        expect(page.locator(f'#booked [data-event="{event}"]')).to_have_count(0, timeout=30_000)
+    page.locator(f'#saved [data-event="{ids[3]}"]').get_by_role("button", name=re.compile("^Remove ")).click()
+    expect(page.locator(f'#saved [data-event="{ids[3]}"]')).to_have_count(0, timeout=30_000)
+
+
 @pytest.mark.parametrize("path", ["", "event.html?id=event_1", "mine.html"])
 @pytest.mark.parametrize("fault", ["offline", "5xx", "no JSON"])
 def test_a_visitor_reads_a_sentence_and_can_try_again_where_the_service_fails(
@@ -713,6 +741,12 @@ def test_pages_fit_and_targets_are_large(site: Site, size: tuple[int, int], dire
         page.goto(f"{site.url}/{path.replace('EVENT', 'event_1')}")
         loaded(page)
         page.evaluate(f"document.documentElement.dir = '{direction}'")
+        page.locator(".calls summary").click()
+        if not path:
+            page.get_by_label("Compare with most popular").check()
+            expect(page.locator(".comparison li a").first).to_be_visible()
+        elif path == "mine.html":
+            expect(page.locator(".entry a").first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert page.evaluate(SMALL_TARGETS.replace("LEAST", str(TARGET_PX - 0.5))) == []
 

@@ -193,6 +193,19 @@ describe("page", () => {
     assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
   });
 
+  test("an erasure forgets what was seen a moment ago", async () => {
+    const shown = page();
+    const { clock, asked, marquee } = clocked([], { userId: () => "alice", flushAfterMs: 2_000 });
+    const card = new Element();
+    marquee.observe(card, "e", { recommendation_id: "list", position: 0 });
+    shown.look(card, 1);
+    await clock.tick(1_500);
+    await marquee.forget("alice");
+    await clock.tick(60_000);
+    assert.deepEqual(asked.map(({ method }) => method), ["DELETE"]);
+    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+  });
+
   /** Client that watches a card, and `seen`, the ids of the impressions that it sent. */
   function watched() {
     const shown = page();

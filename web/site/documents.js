@@ -48,6 +48,9 @@ export function eventOf({ event_id, ...raw }) {
 /** Whether an event has ended, or has begun where its end is not known. */
 export const isOver = ({ starts_at, ends_at }, now = new Date()) => Date.parse(ends_at ?? starts_at) < now;
 
+/** Why nobody can book an event any more, undefined where they can. */
+export const closing = (event) => (isOver(event) ? "This event is over." : { cancelled: "This event is cancelled.", sold_out: "This event is sold out." }[event.status]);
+
 /** Profile from a document: `interests`, `location` or null, and whether it may be used. */
 export function profileOf(raw) {
   return { interests: textsOf(raw?.preferred_categories), location: placeOf(raw?.location), profiling: raw?.profiling !== false };

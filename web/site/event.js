@@ -1,7 +1,7 @@
 import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
 import { pressed } from "./busy.js";
 import { actions, listOf } from "./card.js";
-import { events, isOver } from "./documents.js";
+import { closing, events, isOver } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
 import { explained, noteFailure } from "./failure.js";
 import { failedPart, guarded, notify } from "./notice.js";
@@ -25,16 +25,14 @@ const [event] = await events([eventId]).catch((error) => {
 });
 let isBooked = isKnown("booking", eventId);
 
-/** Why nobody can book the event any more, undefined where they can. */
-const closing = () => (isOver(event) ? "This event is over." : { cancelled: "This event is cancelled.", sold_out: "This event is sold out." }[event.status]);
-
 function detail() {
   const place = [event.city, event.category].filter(Boolean).join(" · ");
   const type = isBooked ? "cancel" : "booking";
   const book = el("button", { type: "button", class: "main", "data-type": type, onclick: pressed(DOING[type], () => act(type, event, from)) }, isBooked ? "Cancel the booking" : "Book");
   const others = actions(event, from);
-  const closed = (!isBooked || isOver(event)) && closing();
-  others.querySelector("[data-type=booking]").replaceWith(closed ? el("p", {}, closed) : book);
+  const closed = closing(event);
+  const parts = [closed && el("p", {}, closed), (!closed || (isBooked && !isOver(event))) && book];
+  others.querySelector("[data-type=booking]").replaceWith(...parts.filter(Boolean));
   byId("event").replaceChildren(
     el("div", { class: "poster" }, picture(event)),
     el(

@@ -1,7 +1,7 @@
 import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
 import { during, isBusy, pressed } from "./busy.js";
 import { pageOf } from "./card.js";
-import { events, isOver, profile, statesOf } from "./documents.js";
+import { closing, events, isOver, profile, statesOf } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
 import { explainIn, explained, noteFailure } from "./failure.js";
 import { failedPart, guarded, notify } from "./notice.js";
@@ -26,9 +26,20 @@ async function exported() {
   return documents;
 }
 
+function undoing(event, type) {
+  return el("button", { type: "button", "data-type": type, "aria-label": `${WORDS[type]} ${event.title}`, onclick: pressed(DOING[type], () => act(type, event)) }, WORDS[type]);
+}
+
 function entry(event, type) {
-  const undo = type && el("button", { type: "button", "data-type": type, "aria-label": `${WORDS[type]} ${event.title}`, onclick: pressed(DOING[type], () => act(type, event)) }, WORDS[type]);
-  return el("li", { class: "entry", "data-event": event.event_id }, el("div", { class: "poster" }, picture(event)), el("div", { class: "words" }, el("p", { class: "when" }, startOf(event)), el("h3", {}, prose("a", { href: pageOf(event) }, event.title)), prose("p", { class: "facts" }, [event.category, event.city].filter(Boolean).join(" · "))), undo);
+  const closed = !isOver(event) && closing(event);
+  const facts = [event.category, event.city].filter(Boolean).join(" · ");
+  return el("li", { class: "entry", "data-event": event.event_id }, el("div", { class: "poster" }, picture(event)), el("div", { class: "words" }, el("p", { class: "when" }, startOf(event)), el("h3", {}, prose("a", { href: pageOf(event) }, event.title)), prose("p", { class: "facts" }, facts), closed && el("p", { class: "facts" }, closed)), type && undoing(event, type));
+}
+
+/** Entry of an event that was taken back: only its id is known. */
+function goneEntry(eventId, type) {
+  const event = { event_id: eventId, title: `the event ${eventId}` };
+  return el("li", { class: "entry", "data-event": eventId }, el("div", { class: "poster" }, picture(event)), el("div", { class: "words" }, el("h3", {}, "No longer available"), prose("p", { class: "facts" }, eventId)), undoing(event, type));
 }
 
 const WORDS = { cancel: "Cancel", unsave: "Remove" };
@@ -47,10 +58,11 @@ async function load() {
   const [booked, saved] = [allBooked.slice(0, MAX_SHOWN), allSaved.slice(0, MAX_SHOWN)];
   const known = new Map((await events([...new Set([...booked, ...saved])])).map((event) => [event.event_id, event]));
   const of = (ids) => ids.map((id) => known.get(id)).filter(Boolean);
+  const gone = (ids, type) => ids.filter((id) => !known.has(id)).map((id) => goneEntry(id, type));
   const upcoming = of(booked).filter((event) => !isOver(event)).sort((a, b) => ((a.starts_at ?? "") < (b.starts_at ?? "") ? -1 : 1));
   byId("rows").replaceChildren(
-    section("booked", "Booked", upcoming.map((event) => entry(event, "cancel")), "Nothing is booked. What you book stands here."),
-    section("saved", "Saved", of(saved).filter((event) => !isOver(event)).map((event) => entry(event, "unsave")), "Nothing is saved. The heart of an event saves it."),
+    section("booked", "Booked", [...upcoming.map((event) => entry(event, "cancel")), ...gone(booked, "cancel")], "Nothing is booked. What you book stands here."),
+    section("saved", "Saved", [...of(saved).filter((event) => !isOver(event)).map((event) => entry(event, "unsave")), ...gone(saved, "unsave")], "Nothing is saved. The heart of an event saves it."),
     section("past", "Past", of(booked).filter((event) => isOver(event)).map((event) => entry(event)), "Nothing yet."),
   );
 }
