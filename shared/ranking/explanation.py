@@ -97,15 +97,15 @@ class _LeftOut:
         """Whether some entry or attribute raises the score of an event."""
         return bool(self.scores[column] > 0 and (self.losses[:, column] > _MIN_LOSS).any())
 
-    def cause(self, column: int, is_own: NDArray[np.bool_], catalog: Catalog) -> Cause:
-        """Cause of an event, of the entries that are not its own, bool of shape (e,); (None, None) without any."""
+    def cause(self, column: int, listed: Candidates) -> Cause:
+        """Cause of a listed event, (None, None) without any; an entry about the event itself is none."""
         losses = self.losses[:, column].copy()
-        losses[: len(self.entries)][is_own] = -np.inf
+        losses[: len(self.entries)][self.histories.event_rows[self.entries] == listed.rows[column]] = -np.inf
         largest = int(losses.argmax()) if len(losses) else -1
         if largest < 0 or self.scores[column] <= 0 or losses[largest] <= _MIN_LOSS:
             return None, None
         if largest < len(self.entries):
-            return self.sources[column], _because(self.histories, int(self.entries[largest]), catalog)
+            return self.sources[column], _because(self.histories, int(self.entries[largest]), listed.catalog)
         return self.sources[column], plain(self.declared[largest - len(self.entries)])
 
 
@@ -114,20 +114,22 @@ def _causes(scorer: Scorer, histories: Histories, listed: Candidates) -> list[Ca
     # An event that was looked at or saved may be listed again; that is no reason to like it.
     entries = histories.explainable()
     is_own = histories.event_rows[entries][:, None] == listed.rows
+    own = np.flatnonzero(is_own.any(axis=0)).tolist()
+
+    def without_own(columns: Sequence[int]) -> list[Histories]:
+        return [histories.without(entries[is_own[:, column]]) for column in columns]
+
     # Without its own entries, others of its kind may be missed that these have stood in for. Where these are few, they
     # are scored with the rest before it is known whether they are needed, since a second scoring takes longer.
-    own = np.flatnonzero(is_own.any(axis=0)).tolist()
     apart = own if len(own) * len(entries) <= _FEW_VARIANTS else []
-    without_own = {column: histories.without(entries[is_own[:, column]]) for column in own}
-    everything, *left = _left_out(scorer, [histories, *(without_own[column] for column in apart)], listed)
-    causes = [everything.cause(column, is_own[:, column], listed.catalog) for column in range(len(listed))]
+    everything, *rests = _left_out(scorer, [histories, *without_own(apart)], listed)
+    causes = [everything.cause(column, listed) for column in range(len(listed))]
     hidden = [column for column in own if causes[column] == (None, None) and everything.is_raised(column)]
     if hidden and not apart:
-        apart, left = hidden, _left_out(scorer, [without_own[column] for column in hidden], listed)
-    by_column = dict(zip(apart, left, strict=True))
+        apart, rests = hidden, _left_out(scorer, without_own(hidden), listed)
+    by_column = dict(zip(apart, rests, strict=True))
     for column in hidden:
-        rest = by_column[column]
-        source, cause = rest.cause(column, np.zeros(len(rest.entries), np.bool_), listed.catalog)
+        source, cause = by_column[column].cause(column, listed)
         causes[column] = source or everything.sources[column], cause
     return causes
 
