@@ -7,7 +7,6 @@ for each row. Each form scores the same users for all events to come.
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import market
-from benchmarks.digest import PER_USER, events_of
-from benchmarks.runs import Results, need_disk, report, run
+from benchmarks.digest import PER_USER, ledger
+from benchmarks.runs import Results, report, run
 from jobs.console import table
 from shared.adapters.stores import open_objects
 from shared.arrays.ragged import Ragged
@@ -33,7 +32,6 @@ from shared.signals.item_graph import EventGraph
 from shared.signals.signal import SignalParams, TrainingData
 from shared.signals.users import UserBatch
 
-_BYTES_PER_INTERACTION: Final = 100
 _TOP: Final = 10
 _LARGEST: Final = 8
 """Arrays that the table names."""
@@ -55,18 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("--interactions and --users: expected at least 1")
 
     def measure() -> Results:
-        with tempfile.TemporaryDirectory(prefix="marquee-artifact-") as name:
-            need_disk(Path(name), given.interactions * _BYTES_PER_INTERACTION)
-            objects = open_objects(f"folder:{name}")
-            market.write(
-                objects,
-                interactions=given.interactions,
-                users=given.interactions // PER_USER,
-                events=events_of(given.interactions),
-            )
+        with ledger(None, given.interactions) as folder:
             report("training")
-            training_set = TrainingSet.of_ledger(LedgerFiles(objects), now=market.NOW)
-            yield _compared(training_set, given.users)
+            files = LedgerFiles(open_objects(f"folder:{folder}"))
+            yield _compared(TrainingSet.of_ledger(files, now=market.NOW), given.users)
 
     return run(measure, _print, given.out)
 

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def measure() -> Results:
         for size in given.interactions:
-            with _ledger(given.folder, size) as folder:
+            with ledger(given.folder, size) as folder:
                 engines: dict[str, Any] = {}
                 measured.append({"interactions": size, "engines": engines})
                 for engine in given.engine:
@@ -87,19 +87,15 @@ def _is_one(engines: dict[str, Any]) -> bool:
     return max(len(files), len(models)) <= 1
 
 
-def events_of(interactions: int) -> int:
-    """Number of events of a ledger with so many interactions."""
-    return min(interactions // _EVENTS, _MAX_EVENTS)
-
-
 @contextmanager
-def _ledger(kept: Path | None, size: int) -> Iterator[Path]:
+def ledger(kept: Path | None, size: int) -> Iterator[Path]:
+    """Folder with a ledger of `size` interactions: `kept`, where it is made if it is missing, or a temporary one."""
     with tempfile.TemporaryDirectory(prefix="marquee-digest-") as temporary:
         folder = kept or Path(temporary)
         if not (folder / "ledger").exists():
             need_disk(folder, size * _BYTES_PER_INTERACTION)
-            objects = open_objects(f"folder:{folder}")
-            market.write(objects, interactions=size, users=size // PER_USER, events=events_of(size))
+            objects, events = open_objects(f"folder:{folder}"), min(size // _EVENTS, _MAX_EVENTS)
+            market.write(objects, interactions=size, users=size // PER_USER, events=events)
         yield folder
 
 

@@ -26,15 +26,16 @@ from tools.emulators.process import process_group
 from tools.emulators.programs import ROOT
 
 _CASES: Final = {
-    "stranger": "stranger",
-    "user, cached": "user",
-    "user, first list": "user",
-    "new session": "new session",
-    "filters, diverse": "filters, diverse",
+    "stranger": ("stranger", False),
+    "user, cached": ("user", True),
+    "user, first list": ("user", False),
+    "new session": ("new session", False),
+    "filters, diverse": ("filters, diverse", True),
 }
-"""Cases and the path of their requests. An instance keeps what it has read of a user for a minute, which is most of the
-time of a list, so users who are cached and users who are not are cases of their own."""
+"""Cases: the path of their requests, and whether they ask for the same users again or for another one each time.
 
+An instance keeps what it has read of a user for a minute, and to read it is most of the time of a list.
+"""
 _CACHED: Final = 20
 """Users of the cases that ask for the same ones again."""
 _NOW: Final = "this"
@@ -167,7 +168,7 @@ def _ask(
                 for label, (port, pid, events) in _in_turn(servers, number):
                     paths = _paths(case, events, number, requests)
                     connection = HTTPConnection("127.0.0.1", port, timeout=60)
-                    for path in sorted(set(paths)) if case in {"user, cached", "filters, diverse"} else ():
+                    for path in sorted(set(paths)) if _CASES[case][1] else ():
                         timed(connection, path)
                     before = cpu_s(pid)
                     times = [timed(connection, path) for path in paths]
@@ -190,10 +191,9 @@ def _in_turn(items: Mapping[str, Any], number: int) -> list[tuple[str, Any]]:
 
 def _paths(case: str, events: Sequence[str], number: int, requests: int) -> list[str]:
     """Paths of the requests of a case in a turn; events are equal in both revisions, which rank by popularity alike."""
-    rng = Random(number)
-    first = number * requests
-    users = range(first, first + requests) if case == "user, first list" else range(_CACHED)
-    return [_filled(path_of(_CASES[case]), users[n % len(users)] % USERS + 1, events, rng) for n in range(requests)]
+    (of, is_cached), rng = _CASES[case], Random(number)
+    users = [n % _CACHED if is_cached else (number * requests + n) % USERS for n in range(requests)]
+    return [_filled(path_of(of), user + 1, events, rng) for user in users]
 
 
 def _filled(path: str, user: int, events: Sequence[str], rng: Random) -> str:

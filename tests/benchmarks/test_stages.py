@@ -20,8 +20,9 @@ def test_two_stage_lists_of_a_small_market_hold_the_exact_top_ten(
     rows = json.loads(out.read_text())["rows"]
     recall = {row["filter"]: row["recall"] for row in rows if "recall" in row}
     assert len(recall) == 8
-    assert min(recall.values()) >= 0.95
-    assert recall["category"] >= 0.99
+    # These two pass all of the 4,000 events to a shortlist of 200.
+    assert min(recall["no filter"], recall["city"]) >= 0.95
+    assert min(recall[name] for name in recall if name not in {"no filter", "city"}) >= 0.99
     assert {row["change"] for row in rows if "change" in row} == {"edited", "new"}
     again = live_events.recommender(tmp_path, live=4_000)
     assert again.catalog.live(market.NOW).sum() == 4_000
