@@ -191,6 +191,10 @@ class Blend:
         listed = ScoreSum(batch)
         self._add_personal(weights, batch, dict.fromkeys(_SOURCES, listed), by_vectors=False)
 
+        def listed_at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
+            scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0]
+            return scores
+
         def at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
             part = UserBatch(batch.histories, batch.candidates.part(columns))
             # Hashes of texts are kept for all, since those of long texts take longer than the rest.
@@ -198,10 +202,10 @@ class Blend:
             static.contents[BAG] = Groups.of(static.rows, texts[columns])
             rest = ScoreSum(part)
             self._add_personal(weights, part, dict.fromkeys(_SOURCES, rest), by_vectors=True)
-            scores: NDArray[np.float32] = of_events[columns] + listed.total_at(columns)[0] + rest.total()[0]
+            scores: NDArray[np.float32] = listed_at(columns) + rest.total()[0]
             return scores
 
-        return Stages(listed.estimate(of_events), at)
+        return Stages(listed.estimate(of_events), listed_at, at)
 
     def personal_scores(self, batch: UserBatch) -> dict[str, NDArray[np.float32]]:
         """Personal part of the scores by source, float32 of shape (b, c), weighted as for the first user's segment."""

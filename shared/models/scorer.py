@@ -38,15 +38,17 @@ class TrainingInput:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Scores of one user for c candidates in two stages: estimates of all, and exact scores of some.
+    """Scores of one user for c candidates in stages: estimates of all, better ones of some, and exact scores of few.
 
     Attributes
     ----------
     estimates : float32 of shape (c,) – estimated scores.
+    listed_at : scores without signals by vectors, otherwise as `at` gives them.
     at : exact scores, float32 of shape (k,), of the candidates of which it is given the columns, int64 of shape (k,).
     """
 
     estimates: NDArray[np.float32]
+    listed_at: Callable[[NDArray[np.int64]], NDArray[np.float32]]
     at: Callable[[NDArray[np.int64]], NDArray[np.float32]]
 
 

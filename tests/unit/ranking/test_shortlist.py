@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from shared.ranking.exploration import Exploration
 from shared.ranking.filters import WEEK, Filters
 from shared.ranking.query import ListQuery, RankedList, Viewer
 from shared.ranking.recommender import Recommender
-from shared.ranking.shortlist import Wanted, best_allowed, ranked
+from shared.ranking.shortlist import Wanted, best_allowed, ranked, shortlisted
 from shared.services.serving import cache
 from shared.services.serving.cache import CachedRecommender
 from shared.signals import terms
@@ -120,6 +121,40 @@ def test_the_best_that_are_allowed_are_found_however_few_they_are(pairs: list[tu
     assert allowed[found].all()
     assert len(set(found.tolist())) == len(found) == min(length, int(allowed.sum()))
     assert sorted(estimates[found].tolist()) == sorted(estimates[allowed].tolist())[-length:][: len(found)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_better_estimates_have_every_name_of_the_bags(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms, "_MAX_POSTINGS", 0)
+    city = town(seed)
+    blend, columns = _blend(city, by_vectors=False), np.arange(0, len(city.candidates), 3)
+    for profile in city.profiles:
+        scores = blend.score(city.batch(profile))[0]
+        found = _stages(blend, city, profile).listed_at(columns)
+        np.testing.assert_allclose(found, scores[columns], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("boost", [0.0, 100.0])
+def test_a_shortlist_is_chosen_by_better_estimates_of_more(boost: float) -> None:
+    city, rng = town(0), np.random.default_rng(0)
+    size, looked = len(city.candidates), list[int]()
+    better = rng.normal(size=size).astype(np.float32)
+    boosts = np.where(np.arange(size) % 3 == 0, boost, 0.0)
+
+    def listed_at(columns: NDArray[np.int64]) -> NDArray[np.float32]:
+        looked.append(len(columns))
+        scores: NDArray[np.float32] = better[columns]
+        return scores
+
+    stages = Stages(-better, listed_at, lambda columns: better[columns])
+    given: dict[str, Any] = {"boosts": boosts if boost else None, "length": 5}
+    everything = lambda columns: np.ones(len(columns), np.bool_)  # noqa: E731
+    found = shortlisted(stages, city.candidates, everything, **given, refined=size)
+    expected = np.argsort(-(better + boosts))[:5]
+    assert sorted(found.candidates.rows.tolist()) == sorted(city.candidates.rows[expected].tolist())
+    assert (looked, found.is_complete) == ([size], False)
+    shortlisted(stages, city.candidates, everything, **given)
+    assert looked == [size]
 
 
 def test_the_best_of_many_are_found_without_a_look_at_most() -> None:
