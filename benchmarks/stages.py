@@ -24,7 +24,7 @@ from shared.entities import Event, HistoryEntry, InteractionType, Location, Prof
 from shared.entities.profile import MAX_HISTORY
 from shared.feedback.history import Histories
 from shared.models.scorer import Staged
-from shared.ranking.filters import WEEK, Filters
+from shared.ranking.filters import WEEK, WEEKEND, Filters
 from shared.ranking.query import ListQuery, RankedList, Viewer
 from shared.ranking.recommender import Recommender
 from shared.ranking.shortlist import LENGTH, Wanted, ranked
@@ -46,7 +46,9 @@ _ALL: Final = "no filter"
 _FILTERS: Final[Mapping[str, Filters]] = {
     _ALL: Filters(),
     "category": Filters(category=("category 3",)),
+    "tag": Filters(tags=("ba",)),
     "week": Filters(when=WEEK),
+    "weekend": Filters(when=WEEKEND),
     "two days": Filters(since=market.NOW + timedelta(days=100), until=market.NOW + timedelta(days=102)),
     "near": Filters(near=Location(41.9, -87.7), radius_km=3),
     "free": Filters(max_price=0.0),

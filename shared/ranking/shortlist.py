@@ -33,7 +33,7 @@ an estimate has little.
 
 With a million live events, the best-estimated 2,000 of a category hold 90 % of its exact top ten, and 16,000 hold 97 %.
 """
-REFINED: Final = 4
+REFINED: Final = 8
 """Factor of the length of a filtered list's shortlist for the best-estimated events from which it is chosen by all that
 inverted lists have of them: then its 16,000 hold all of the exact top ten, at a sixth of the time of exact scores.
 """
