@@ -169,28 +169,31 @@ def warm_server(folder: Path, environ: dict[str, str], *, expected: int | None) 
         yield port, process.pid, ready(port, expected)
 
 
-def ready(port: int, expected: int | None) -> list[str]:
-    """Readiness check: wait until a server is warm with `expected` live events; returns ids of some of them."""
-    give_up = time.monotonic() + _PATIENCE_S
+def ready(port: int, expected: int | None, *, patience_s: float = _PATIENCE_S) -> list[str]:
+    """Readiness check: wait until a server is warm with `expected` live events; returns ids of some of them.
+
+    Raises `TimeoutError`, at the latest when a server that does not answer has had `patience_s` seconds twice.
+    """
+    give_up = time.monotonic() + patience_s
     while time.monotonic() < give_up:
         try:
             if expected is None:
-                _get(port, "/")
+                _get(port, "/", patience_s)
                 return ["none"]
             # Some have ended since the model was trained.
-            if json.loads(_get(port, "/api/v1/health"))["live_events"] > 0.95 * expected:
+            if json.loads(_get(port, "/api/v1/health", patience_s))["live_events"] > 0.95 * expected:
                 # The second look for changes warms up, once; a warm instance is one that has done so.
                 time.sleep(Settings().refresh_s + 1)
-                popular = json.loads(_get(port, "/api/v1/events/popular?limit=100"))
+                popular = json.loads(_get(port, "/api/v1/events/popular?limit=100", patience_s))
                 return [item["event_id"] for item in popular["items"]]
         except (HTTPException, ConnectionError):
             pass
         time.sleep(0.2)
-    raise TimeoutError(f"expected a server with {expected} live events within {_PATIENCE_S:g} s")
+    raise TimeoutError(f"expected a server with {expected} live events within {patience_s:g} s")
 
 
-def _get(port: int, path: str) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+def _get(port: int, path: str, patience_s: float) -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=patience_s)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()
