@@ -129,7 +129,7 @@ class Deliveries:
         """What is not delivered yet, and for how long it has been known."""
         with self._changed:
             waiting = [entry.since_s for entry in self._waiting.values()]
-            oldest = f", the oldest for {time.monotonic() - min(waiting):.0f} s" if waiting else ""
+            oldest = f", the oldest for {time.monotonic() - min(waiting):.0f} s" if waiting else " that are known"
             answers = ", ".join(f"{number} × {what}" for what, number in sorted(self.answers.items())) or "none"
             unreadable = f"; the store could not be read {self.unreadable} times" if self.unreadable else ""
             return (

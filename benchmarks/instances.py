@@ -131,7 +131,7 @@ def _on_store(
             report(_shown(row))
             yield {"rows": rows}
         with budget.part("deliveries"):
-            deliveries.finish(phases.spare_s)
+            deliveries.finish(phases.limit_s)
         sent = sum(number for answer, number in deliveries.answers.items() if answer != "lost")
         delivered = {
             **deliveries.answers,
@@ -190,6 +190,11 @@ class _Phases:
     def spare_s(self) -> float:
         """Seconds that are left for deliveries, the load and the comparison to come apart."""
         return max(self._budget.left_s - self._to_come * self.seconds - self._comparing_s, 0.0)
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that a wait for deliveries may take: half of the time for the comparison is there for need."""
+        return self.spare_s + self._comparing_s / 2
 
     def run(self) -> Iterator[tuple[dict[str, Any], Outcome]]:
         """Row and outcome of each measurement."""
@@ -252,7 +257,7 @@ class _Phases:
         drained = time.monotonic()
         with self._budget.part("deliveries"):
             try:
-                self._deliveries.drain(self.spare_s)
+                self._deliveries.drain(self.limit_s)
             except OutOfTime as over:
                 raise OutOfTime(f"row {name!r} left {backlog:,} deliveries to make; {over}") from over
         return {
