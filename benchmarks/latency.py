@@ -23,6 +23,8 @@ from tools.emulators.programs import ROOT, wrk
 
 _API: Final = "/api/v1/recommendations"
 _PATIENCE_S: Final = 300.0
+_AT_LEAST_S: Final = 1.0
+"""Seconds for the last answer that a warm server is asked for."""
 _SETTLE_S: Final = 2
 _BYTES_OF_DEPLOYMENT: Final = 100_000_000
 """Disk of a deployment without events, three times the users and interactions that were measured."""
@@ -169,28 +171,35 @@ def warm_server(folder: Path, environ: dict[str, str], *, expected: int | None) 
         yield port, process.pid, ready(port, expected)
 
 
-def ready(port: int, expected: int | None) -> list[str]:
-    """Readiness check: wait until a server is warm with `expected` live events; returns ids of some of them."""
-    give_up = time.monotonic() + _PATIENCE_S
+def ready(port: int, expected: int | None, *, patience_s: float = _PATIENCE_S) -> list[str]:
+    """Readiness check: wait until a server is warm with `expected` live events; returns ids of some of them.
+
+    Raises `TimeoutError` when it is not warm after `patience_s` seconds.
+    """
+    give_up = time.monotonic() + patience_s
+
+    def get(path: str) -> str:
+        return _get(port, path, max(give_up - time.monotonic(), _AT_LEAST_S))
+
     while time.monotonic() < give_up:
         try:
             if expected is None:
-                _get(port, "/")
+                get("/")
                 return ["none"]
             # Some have ended since the model was trained.
-            if json.loads(_get(port, "/api/v1/health"))["live_events"] > 0.95 * expected:
+            if json.loads(get("/api/v1/health"))["live_events"] > 0.95 * expected:
                 # The second look for changes warms up, once; a warm instance is one that has done so.
                 time.sleep(Settings().refresh_s + 1)
-                popular = json.loads(_get(port, "/api/v1/events/popular?limit=100"))
+                popular = json.loads(get("/api/v1/events/popular?limit=100"))
                 return [item["event_id"] for item in popular["items"]]
-        except (HTTPException, ConnectionError):
+        except (HTTPException, ConnectionError, TimeoutError):
             pass
         time.sleep(0.2)
-    raise TimeoutError(f"expected a server with {expected} live events within {_PATIENCE_S:g} s")
+    raise TimeoutError(f"expected a server with {expected} live events within {patience_s:g} s")
 
 
-def _get(port: int, path: str) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
+def _get(port: int, path: str, timeout_s: float) -> str:
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", path)
         return connection.getresponse().read().decode()

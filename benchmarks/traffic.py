@@ -19,6 +19,8 @@ _TIMEOUT_S: Final = 40.0
 _ATTEMPTS: Final = 8
 """Attempts of a request that got no answer, or one of the server's errors, as clients make that must not lose it."""
 _PAUSE_S: Final = 0.25
+_FINISHING_S: Final = 20.0
+"""Seconds after the time of a measurement until which requests that began in it are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,14 @@ class Outcome:
     ----------
     times_ms : times of answers, of all attempts together, float.
     failed : attempts without an answer of status 200, by what came in its place.
-    given_up : requests that no attempt got through.
+    given_up : requests that no attempt got through; what they record may have been recorded all the same.
     accepted : ids of interactions that the API says it has.
     seconds : time from the first request to the last answer.
     """
 
     times_ms: list[float] = field(default_factory=list)
     failed: Counter[str] = field(default_factory=Counter)
-    given_up: int = 0
+    given_up: list[Request] = field(default_factory=list)
     accepted: set[str] = field(default_factory=set)
     seconds: float = 0.0
 
@@ -84,7 +86,14 @@ def mixed(first: Iterator[Request], second: Iterator[Request], share: float, rng
 
 
 def send(
-    port: int, requests: Iterator[Request], *, connections: int, seconds: float, per_s: float | None = None
+    port: int,
+    requests: Iterator[Request],
+    *,
+    connections: int,
+    seconds: float,
+    per_s: float | None = None,
+    is_enough: Callable[[Outcome], bool] = lambda _: False,
+    finishing_s: float = _FINISHING_S,
 ) -> Outcome:
     """Outcome of requests that are sent for some seconds.
 
@@ -93,6 +102,8 @@ def send(
     connections : requests at once, at most.
     per_s : requests that begin in a second, whose times count from when they should have begun; None for each
         connection to send its next request when it has an answer.
+    is_enough : whether to begin no more requests, before the time is over.
+    finishing_s : seconds after that time until which requests that have begun are tried.
     """
     outcome, lock = Outcome(), threading.Lock()
     began = time.perf_counter()
@@ -100,9 +111,11 @@ def send(
     numbers = itertools.count()
 
     def work() -> None:
-        client = _Client(port)
+        client = _Client(port, give_up=until + finishing_s)
         while True:
             with lock:
+                if is_enough(outcome):
+                    break
                 request, number = next(requests), next(numbers)
             due = time.perf_counter() if per_s is None else began + number / per_s
             if due >= until:
@@ -112,7 +125,7 @@ def send(
             elapsed_ms = (time.perf_counter() - due) * 1e3
             with lock:
                 if answer is None:
-                    outcome.given_up += 1
+                    outcome.given_up.append(request)
                     continue
                 outcome.times_ms.append(elapsed_ms)
                 outcome.accepted.update(answer.get("accepted", ()))
@@ -142,18 +155,22 @@ def _count(outcome: Outcome, lock: threading.Lock, what: str) -> None:
 
 
 class _Client:
-    """Client that keeps its connection, and repeats what got no answer."""
+    """Client that keeps its connection, and repeats what got no answer until `give_up`, as `perf_counter` has it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, give_up: float) -> None:
         self._port = port
+        self._give_up = give_up
         self._connection: HTTPConnection | None = None
 
     def answer(self, request: Request, failed: Callable[[str], None]) -> dict[str, Any] | None:
-        """Body of an answer of status 200; None after `_ATTEMPTS`. Tells `failed` why an attempt was in vain.
+        """Body of an answer of status 200; None after `_ATTEMPTS`, or when the time is over.
 
+        Tells `failed` why an attempt was in vain.
         Raises `RuntimeError` for an answer that blames the request.
         """
         for number in range(_ATTEMPTS):
+            if self._left_s() <= 0:
+                break
             try:
                 status, said = self._sent(request)
             except (HTTPException, OSError) as error:
@@ -166,7 +183,7 @@ class _Client:
                 if status < 500:
                     raise RuntimeError(f"{request.path}: got {status} {said[:300]!r}")
                 failed(f"status {status}")
-            time.sleep(_PAUSE_S * (number + 1))
+            time.sleep(min(_PAUSE_S * (number + 1), max(self._left_s(), 0)))
         return None
 
     def close(self) -> None:
@@ -175,11 +192,16 @@ class _Client:
             self._connection.close()
             self._connection = None
 
+    def _left_s(self) -> float:
+        return self._give_up - time.perf_counter()
+
     def _sent(self, request: Request) -> tuple[int, bytes]:
-        if self._connection is None:
-            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_S)
+        patience_s = max(min(_TIMEOUT_S, self._left_s()), _PAUSE_S)
+        if self._connection is None or self._connection.sock is None:
+            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=patience_s)
             self._connection.connect()
             self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection.sock.settimeout(patience_s)
         body = None if request.body is None else json.dumps(request.body)
         method = "GET" if body is None else "POST"
         self._connection.request(method, request.path, body, {"Content-Type": "application/json"} if body else {})

@@ -142,6 +142,7 @@ def test_a_benchmark_that_fails_reports_what_it_has_and_ends_its_servers(tmp_pat
     ("name", "arguments", "advice"),
     [
         ("latency", [], "needs wrk: install it"),
+        ("instances", [], "needs HAProxy: install it"),
         ("ingest", [], "needs Java: install Java"),
         ("load", [], "needs Java: install Java"),
         ("retrain_cost", [], "needs Java: install Java"),
@@ -188,6 +189,7 @@ def test_too_little_disk_is_told_with_what_is_needed(tmp_path: Path) -> None:
         ("latency", ["--seconds", "0"]),
         ("coldstart", ["--runs", "0"]),
         ("ingest", ["--rounds", "0"]),
+        ("instances", ["--minutes", "0"]),
         ("load", ["--interactions", "0"]),
         ("retrain_cost", ["--interactions", "10"]),
         ("training", ["--smallest", "5", "--largest", "4"]),
