@@ -118,12 +118,48 @@ def test_personas_have_lists_of_their_own_beside_the_popular_events(site: Site) 
     expect(columns.first.locator("li")).to_have_count(10)
     popular = page.request.get(f"{site.url}/api/v1/events/popular?limit=100").json()["items"]
     places = {item["event_id"]: place for place, item in enumerate(popular, 1)}
-    for place, row in enumerate(columns.first.locator("li").all(), 1):
-        was = places.get(row.get_attribute("data-event"))
+    own = {
+        str(row.get_attribute("data-event")): place for place, row in enumerate(columns.first.locator("li").all(), 1)
+    }
+    assert [*own] != [item["event_id"] for item in popular[: len(own)]]
+    for row in columns.first.locator("li").all():
+        event = str(row.get_attribute("data-event"))
+        place, was = own[event], places.get(event)
+        rose = not was or was > place
         mark = row.locator(".mark").inner_text()
-        assert mark == (
-            "same place" if was == place else f"{'▲' if not was or was > place else '▼'} from {was or 'beyond 100'}"
-        )
+        assert mark == ("same place" if was == place else f"{'▲' if rose else '▼'} from {was or 'beyond 100'}")
+        assert row.get_attribute("class") == ("same" if was == place else "up" if rose else "down")
+    for row in columns.last.locator("li").all():
+        event = str(row.get_attribute("data-event"))
+        told = re.search(r" no\. (\d+)$", row.locator(".mark").inner_text())
+        assert row.get_attribute("class") == ("kept" if told else "gone")
+        place = int(told[1]) if told else 0
+        assert place == own.get(event, place)
+        # The person's list goes on below what is shown of it.
+        assert event in own or not 0 < place <= len(own)
+
+
+def test_cards_are_marked_that_came_in_or_rose_among_those_that_stayed(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 1)
+    assert page.locator("#own [data-mark]").count() == 0
+    marks: set[str | None] = set()
+    for button, says in (("Book", "Booked"), ("Not interested", "Not interested in"), ("Book", "Booked")):
+        before = listed(page)
+        page.locator("#own .card").nth(1).get_by_role("button", name=button).click()
+        expect(page.locator("#notice")).to_contain_text(f"{says} ")
+        expect(page.locator("#notice")).to_contain_text("Your list")
+        loaded(page)
+        after = listed(page)
+        was = [event for event in before if event in after]
+        stayed = [event for event in after if event in before]
+        for card in page.locator("#own .card").all():
+            event = card.get_attribute("data-event")
+            mark = card.locator(".poster").get_attribute("data-mark")
+            rose = event in stayed and stayed.index(event) < was.index(event)
+            assert mark == ("Moved up" if rose else None if event in stayed else "New here")
+            marks.add(mark)
+    assert "New here" in marks
 
 
 def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Site) -> None:
