@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from shared.catalog.calendar import Calendar
+from shared.entities import Event
 from tests.e2e.client import RADIUS_KM, distance_km
 from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, forget_lists, listed, loaded
 from tests.e2e.stored import Demo
@@ -803,3 +806,26 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(site: Site) -> None:
     page.locator("#own .card").nth(1).get_by_role("button", name="Not interested").click()
     expect(page.locator("#notice")).to_contain_text("Not interested")
     assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_an_event_without_an_end_is_over_when_the_lists_take_it_to_be(site: Site) -> None:
+    page = site.visit()
+    now = datetime.now(UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    there = today.replace(tzinfo=ZoneInfo("Pacific/Auckland"))
+    shown: list[dict[str, Any]] = [{}]
+    page.route("**/demo/events*", lambda route: route.fulfill(json=shown))
+    begun = [now - timedelta(hours=2), now - timedelta(hours=4), today, today - timedelta(days=1)]
+    for starts_at, zone in (
+        *((moment, zone) for moment in begun for zone in ("", "UTC")),
+        *((there + timedelta(days=days), "Pacific/Auckland") for days in (-2, -1, 0, 1)),
+    ):
+        event = Event(event_id="e", title="Jazz Night", starts_at=starts_at.astimezone(UTC), timezone=zone)
+        shown[0] = {"event_id": "e", "title": "Jazz Night", "starts_at": str(event.starts_at), "timezone": zone or None}
+        page.goto(f"{site.url}/event.html?id=e")
+        loaded(page)
+        over_at = Calendar().over_at(event)
+        assert over_at
+        expect(page.locator("#event [data-type=booking]")).to_have_count(int(over_at > now))
+    # Nothing is similar to an event that the API does not know.
+    site.forgive(page, "status of 404")
