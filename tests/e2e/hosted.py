@@ -49,6 +49,17 @@ class Visit:
         loaded(self.page)
         return listed(self.page)
 
+    def whole_list(self) -> list[str | None]:
+        """Ids of the first list; where the page says that the API has answered without events, of the next that has.
+
+        Concurrent calls have a process of the emulators each, of which the next may have to start.
+        """
+        loaded(self.page)
+        if not listed(self.page):
+            expect(self.page.locator("#empty")).to_contain_text("did not come in time")
+            eventually(self.reload, bool)
+        return listed(self.page)
+
     def act(self, place: int, button: str, *, says: str) -> str:
         """Presses a button of the card at a place of the first list; returns the event's id."""
         card = self.page.locator("#own .card").nth(place)

@@ -68,7 +68,7 @@ def test_a_visitor_becomes_a_user_books_and_undoes_it(town: tuple[Geolocation, s
     context.set_geolocation(place)
     _choose(page, near="Where I am now")
     expect(page.locator("#own h2")).to_have_text("Popular near here")
-    near = listed(page)
+    near = visit.whole_list()
     assert near, page.locator("main").inner_text()
     here = place["latitude"], place["longitude"]
     assert max(distance_km(here, location_of(visit.suite, str(event))) for event in near) <= RADIUS_KM
@@ -76,7 +76,7 @@ def test_a_visitor_becomes_a_user_books_and_undoes_it(town: tuple[Geolocation, s
     assert sources.count("popularity") > len(sources) / 2
     _choose(page, interest=category)
     expect(page.locator("#own h2")).to_have_text("Of what you like")
-    assert listed(page) != near
+    assert visit.whole_list() != near
     saved = visit.act(0, "Save", says="Saved")
     page.locator("#own .card").nth(1).get_by_role("button", name="Book").click()
     user_id = visit.sign_up()

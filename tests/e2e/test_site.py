@@ -37,6 +37,7 @@ VERBS: Final = {
 """Types of the interactions that the heading of a row tells, by its verb."""
 SATURDAY: Final = 5
 INTERACTIONS: Final = "**/api/v1/interactions"
+RECOMMENDATIONS: Final = "**/api/v1/recommendations*"
 OUTAGE: Final = "The service does not answer at the moment."
 
 
@@ -829,3 +830,25 @@ def test_an_event_without_an_end_is_over_when_the_lists_take_it_to_be(site: Site
         expect(page.locator("#event [data-type=booking]")).to_have_count(int(over_at > now))
     # Nothing is similar to an event that the API does not know.
     site.forgive(page, "status of 404")
+
+
+def test_a_list_that_did_not_come_in_time_is_not_taken_for_one_without_events(site: Site) -> None:
+    page = site.visit()
+    before = listed(page)
+    late = {"items": [], "degraded": ["refresh"]}
+    page.route(RECOMMENDATIONS, lambda route: route.fulfill(json={**route.fetch().json(), **late}))
+    page.reload()
+    expect(page.locator("#empty")).to_have_text("The events did not come in time. Load the page again in a moment.")
+    loaded(page)
+    page.unroute(RECOMMENDATIONS)
+    page.route(RECOMMENDATIONS, lambda route: route.abort())
+    page.reload()
+    loaded(page)
+    expect(page.locator("#own h2")).to_have_text("What you saw last")
+    assert listed(page) == before
+    page.unroute(RECOMMENDATIONS)
+    page.reload()
+    loaded(page)
+    expect(page.locator("#empty")).to_have_count(0)
+    assert listed(page)
+    site.forgive(page, "ERR_FAILED")
