@@ -162,6 +162,7 @@ export class MarqueeError extends Error {
 
 /** Browser client of Marquee's API. */
 export class Marquee {
+  /** Throws a `TypeError` that says what was expected, where options are of another kind. */
   constructor(options?: Options);
 
   /** Recommended events; without `userId` for the user who is signed in, with "" for nobody in particular. */

@@ -10,21 +10,20 @@ export const LIMITS = { interactions: 500, page: 100, recent: 50, days: 7 };
 // Of 64 KiB, two tokens may take 16.
 const BEACON_BYTES = 60_000;
 const BATCH_BYTES = 40_000;
-const REMEMBERED = 300;
-// The API allows two minutes.
-const CLOCK_MS = 90_000;
-const SEEN_MS = 1_000;
 const SEEN_RATIO = 0.5;
-const LOCK_MS = 15_000;
 const LONG_MS = 30_000;
-const BACKOFF_MS = 5_000;
-const MAX_BACKOFF_MS = 300_000;
 const DAY_MS = 86_400_000;
 
-const mayPass = ({ code }) => PASSING.includes(code);
 const iso = (time) => new Date(time).toISOString();
 const ID = /^(?!\.\.?$|__.*__$)[^/\x00-\x1f\x7f\p{Cs}]{1,128}$/u;
 const size = (text) => new Blob([text]).size;
+const isText = (value) => typeof value === "string";
+const isObject = (value) => value && typeof value === "object";
+const isList = ({ items }) => items.every(isObject);
+
+function demand(holds, what) {
+  if (!holds) throw new TypeError(`expected ${what}`);
+}
 
 function tried(work, otherwise = null) {
   try {
@@ -37,8 +36,8 @@ function tried(work, otherwise = null) {
 const randomId = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export class MarqueeError extends Error {
-  constructor(message, code, { cause, ...about } = {}) {
-    super(message, { cause });
+  constructor(message, code, about) {
+    super(message, about);
     Object.assign(this, { name: "MarqueeError", code, status: 0, field: null, retryAfterMs: null, ...about });
   }
 }
@@ -83,11 +82,10 @@ export class Marquee {
   #listeners = new Set();
   #end = new AbortController();
   #last = {};
-  #skew = 0;
-  #isHeard = false;
+  #skew = null;
   #time = 0;
   #failures = 0;
-  #timer = null;
+  #timer;
   #chain = Promise.resolve();
   #beaconed = new Set();
   #room = BEACON_BYTES;
@@ -97,13 +95,17 @@ export class Marquee {
   #counted = new Set();
   #seen = [];
 
-  constructor({
-    baseUrl = "/api/v1", timeoutMs = 10_000, retries = 2, flushAfterMs = 2_000, maxQueue = 1_000,
-    storage = tried(() => localStorage), ...callbacks
-  } = {}) {
-    if (callbacks.idToken && !callbacks.userId) throw new TypeError("expected userId beside idToken");
-    baseUrl = String(baseUrl).replace(/\/+$/, "");
-    this.#options = { baseUrl, timeoutMs, retries, flushAfterMs, maxQueue, ...callbacks };
+  constructor(options = {}) {
+    demand(isObject(options), "options");
+    const {
+      baseUrl: url = "/api/v1", timeoutMs = 10_000, retries = 2, flushAfterMs = 2_000, maxQueue = 1_000,
+      userId, idToken, appCheck, fallback, storage = tried(() => localStorage),
+    } = options;
+    for (const given of [timeoutMs, retries, flushAfterMs, maxQueue]) demand(given >= 0, `a number, got ${given}`);
+    for (const given of [userId, idToken, appCheck, fallback]) demand(!given || given.call, `a function, got ${given}`);
+    demand(!idToken || userId, "userId beside idToken");
+    const baseUrl = String(url).replace(/\/+$/, "");
+    this.#options = { baseUrl, timeoutMs, retries, flushAfterMs, maxQueue, userId, idToken, appCheck, fallback };
     const prefix = `marquee:${baseUrl}:`;
     this.#shelf = shelf(storage, prefix);
     this.#tab = shelf(storage && tried(() => sessionStorage), prefix);
@@ -133,7 +135,7 @@ export class Marquee {
 
   async rank(eventIds, { userId = this.#user(), recent, fields, explain, ...limits } = {}) {
     const body = { event_ids: eventIds, user_id: userId || undefined, recent, fields, explain };
-    const answer = await this.call("/rank", { method: "POST", body, expects: "items", ...limits });
+    const answer = await this.call("/rank", { method: "POST", body, expects: isList, ...limits });
     this.#remember(answer, 0);
     return answer;
   }
@@ -144,10 +146,10 @@ export class Marquee {
 
   async record(interactions, { userId = this.#user(), join = false, ...limits } = {}) {
     // A retry after midnight keeps its id.
-    const at = this.#isHeard ? iso(Date.now() + this.#skew) : undefined;
-    const visitor = typeof join === "string" ? join : join || !userId ? this.#visitor() : undefined;
+    const at = this.#skew === null ? undefined : iso(Date.now() + this.#skew);
+    const anonymous_id = isText(join) ? join : join || !userId ? this.#visitor() : undefined;
     const entries = interactions.map((entry) => ({ occurred_at: at, ...entry }));
-    return this.#post({ user_id: userId || undefined, anonymous_id: visitor, interactions: entries }, limits);
+    return this.#post({ user_id: userId || undefined, anonymous_id, interactions: entries }, limits);
   }
 
   async data(userId, { cursor, ...limits } = {}) {
@@ -231,7 +233,7 @@ export class Marquee {
       };
       const look = (changes) => {
         clearTimeout(timer);
-        if (changes.at(-1).intersectionRatio >= SEEN_RATIO) timer = setTimeout(seen, SEEN_MS);
+        if (changes.at(-1).intersectionRatio >= SEEN_RATIO) timer = setTimeout(seen, 1_000);
       };
       this.#watched.get(element)?.();
       watcher = new IntersectionObserver(look, { threshold: SEEN_RATIO });
@@ -263,7 +265,7 @@ export class Marquee {
   }
 
   #placed(eventId, details) {
-    if (typeof eventId !== "string" || !ID.test(eventId)) throw new TypeError("expected an id");
+    demand(isText(eventId) && ID.test(eventId), "an id");
     return details?.recommendation_id ? details : { ...this.#shown.get(eventId), ...details };
   }
 
@@ -277,7 +279,7 @@ export class Marquee {
 
   #user() {
     const user = tried(() => this.#options.userId?.());
-    if (typeof user === "string") return user || null;
+    if (isText(user)) return user || null;
     if (user) this.#emit("error", new MarqueeError("expected userId to give text", "token"));
     return null;
   }
@@ -295,16 +297,16 @@ export class Marquee {
   async #list(name, path, { userId = this.#user(), signal, timeoutMs, ...conditions } = {}) {
     try {
       const url = path + query({ user_id: userId, ...conditions });
-      const answer = await this.call(url, { expects: "items", signal, timeoutMs });
+      const answer = await this.call(url, { expects: isList, signal, timeoutMs });
       this.#remember(answer, this.#offsets.get(conditions.cursor) ?? 0);
       return answer;
     } catch (error) {
-      const ask = async () => (mayPass(error) || error.status >= 500) && this.#options.fallback?.(name, conditions);
+      const ask = async () => (PASSING.includes(error.code) || error.status >= 500) && this.#options.fallback?.(name, conditions);
       const given = await ask().catch(() => null);
       if (!Array.isArray(given)) throw error;
       const now = Date.now() + this.#skew;
       const items = given
-        .filter((item) => item && !(Date.parse(item.ends_at ?? item.starts_at) <= now))
+        .filter((item) => isObject(item) && !(Date.parse(item.ends_at ?? item.starts_at) <= now))
         .map((item) => ({ score: 0, source: null, reasons: [], reason_codes: [], ...item }));
       return { recommendation_id: "", model_version: null, items, next_cursor: null, degraded: [], fallback: true };
     }
@@ -317,17 +319,16 @@ export class Marquee {
     });
     if (next_cursor) this.#offsets.set(next_cursor, offset + items.length);
     for (const known of [this.#shown, this.#offsets, this.#counted, this.#beaconed]) {
-      for (const key of known.keys()) if (known.size > REMEMBERED) known.delete(key);
+      for (const key of known.keys()) if (known.size > 300) known.delete(key);
     }
     this.#tab.set("shown", JSON.stringify([...this.#shown]));
   }
 
   async #post(body, limits) {
     const { user_id, anonymous_id, interactions } = body;
-    const answer = await this.call("/interactions", { method: "POST", body, expects: "accepted", visitor: !user_id, ...limits });
-    if (answer.accepted.length + answer.rejected?.length !== interactions.length) {
-      throw new MarqueeError(`expected an answer on ${interactions.length} interactions`, "unreadable");
-    }
+    const expects = ({ accepted, rejected }) =>
+      accepted.every(isText) && rejected.every(isObject) && accepted.length + rejected.length === interactions.length;
+    const answer = await this.call("/interactions", { method: "POST", body, expects, visitor: !user_id, ...limits });
     if (user_id && anonymous_id) {
       if (this.#shelf.get("visitor") === anonymous_id) this.#shelf.delete("visitor");
       this.#tab.delete("recent");
@@ -345,7 +346,7 @@ export class Marquee {
         return await this.#ask(path, stop, rest);
       } catch (error) {
         const wait = error.retryAfterMs ?? 300 * 2 ** tries * (0.5 + Math.random());
-        if (!mayPass(error) || tries >= retries || Date.now() + wait >= end) throw error;
+        if (!PASSING.includes(error.code) || tries >= retries || Date.now() + wait >= end) throw error;
         await new Promise((resolve) => setTimeout(resolve, wait));
         return ask(tries + 1);
       }
@@ -357,7 +358,7 @@ export class Marquee {
     });
   }
 
-  async #ask(path, signal, { method = "GET", body, expects, visitor }) {
+  async #ask(path, signal, { method = "GET", body, expects = isObject, visitor }) {
     const { token, app } = await this.#tokens(visitor);
     const headers = {
       ...(body && { "Content-Type": "application/json" }),
@@ -366,7 +367,7 @@ export class Marquee {
     };
     const url = this.#options.baseUrl + path;
     const text = body && typed(JSON.stringify, body);
-    const began = performance.now();
+    const began = Date.now();
     let status = 0;
     try {
       const response = await fetch(url, { method, headers, body: text, signal }).catch((cause) => {
@@ -377,13 +378,11 @@ export class Marquee {
       let cause;
       const answer = await response.json().catch((error) => void (cause = error));
       const about = { status, field: answer?.field ?? null, retryAfterMs: pause(response.headers.get("Retry-After")), cause };
-      if (!response.ok) throw new MarqueeError(answer?.detail || `${path}: got status ${status}`, CODES[status] ?? "failed", about);
-      if (!answer || typeof answer !== "object" || (expects && !Array.isArray(answer[expects]))) {
-        throw new MarqueeError(`${path}: expected the API's JSON`, "unreadable", about);
-      }
+      if (!response.ok) throw new MarqueeError((isText(answer?.detail) && answer.detail) || `${path}: got status ${status}`, CODES[status] ?? "failed", about);
+      if (!tried(() => expects(answer))) throw new MarqueeError(`${path}: expected an answer in JSON`, "unreadable", about);
       return answer;
     } finally {
-      this.#emit("request", { method, path, url, body: text ?? null, status, ms: performance.now() - began });
+      this.#emit("request", { method, path, url, body: text ?? null, status, ms: Date.now() - began });
     }
   }
 
@@ -402,8 +401,8 @@ export class Marquee {
     const now = Date.parse(headers.get("Date"));
     if (!now || (method === "GET" && !/no-store/.test(headers.get("Cache-Control")))) return;
     const skew = now - Date.now();
-    this.#isHeard = true;
-    if (Math.abs(skew - this.#skew) > CLOCK_MS) this.#skew = skew;
+    // The API allows two minutes.
+    this.#skew = Math.abs(skew - this.#skew) > 90_000 ? skew : +this.#skew;
   }
 
   #queue() {
@@ -445,11 +444,10 @@ export class Marquee {
   }
 
   #locked() {
-    const locks = tried(() => navigator.locks);
     const drain = () => this.#drain();
-    if (!locks) return drain();
     // A frozen tab may hold it.
-    return locks.request(`marquee:${this.#options.baseUrl}`, { signal: AbortSignal.timeout(LOCK_MS) }, drain).catch(drain);
+    const signal = AbortSignal.timeout(15_000);
+    return tried(() => navigator.locks.request(`marquee:${this.#options.baseUrl}`, { signal }, drain).catch(drain)) ?? drain();
   }
 
   #batches() {
@@ -510,9 +508,9 @@ export class Marquee {
     }
     if (failure) {
       this.#emit("error", failure);
-      const backoff = Math.min(MAX_BACKOFF_MS, BACKOFF_MS * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
+      const backoffMs = Math.min(300_000, 5_000 * 2 ** this.#failures++) * (0.5 + Math.random() / 2);
       this.#rest();
-      this.#soon(Math.max(backoff, failure.retryAfterMs ?? 0));
+      this.#soon(Math.max(backoffMs, failure.retryAfterMs ?? 0));
     } else this.#failures = 0;
     return { sent, waiting: this.#queue().length };
   }
@@ -537,13 +535,12 @@ export class Marquee {
   #hide() {
     this.#cut();
     const user = this.#user();
-    const token = this.#last.user === user ? this.#last.token : null;
-    if (user && this.#options.idToken && !token) return;
-    const tokens = { id_token: token ?? undefined, app_check_token: this.#last.app ?? undefined };
+    const token = this.#last.user === user && this.#last.token;
+    if (user && !token && this.#options.idToken) return;
     const url = `${this.#options.baseUrl}/interactions`;
     for (const batch of this.#batches()) {
       if (batch.rows.every(([key]) => this.#beaconed.has(key))) continue;
-      const body = JSON.stringify({ ...this.#body(batch), ...tokens });
+      const body = JSON.stringify({ ...this.#body(batch), id_token: token || undefined, app_check_token: this.#last.app || undefined });
       this.#room -= size(body);
       if (this.#room < 0) return;
       for (const [key] of batch.rows) this.#beaconed.add(key);

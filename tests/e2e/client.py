@@ -116,7 +116,7 @@ def interactions_of(suite: Suite, user_id: str) -> list[dict[str, Any]]:
     response.raise_for_status()
     found = [row["document"] for row in response.json() if "document" in row]
     return [
-        {"name": each["name"].rpartition("/")[2], **{name: _plain(value) for name, value in each["fields"].items()}}
+        {"name": each["name"].rpartition("/")[2], **{name: plain(value) for name, value in each["fields"].items()}}
         for each in found
     ]
 
@@ -153,7 +153,7 @@ def eventually(ask: Callable[[], Answer], holds: Callable[[Answer], bool]) -> An
     return answer
 
 
-def _plain(value: dict[str, Any]) -> Any:
+def plain(value: dict[str, Any]) -> Any:
     """Content of a value of Firestore's REST API, without its type."""
     return next(iter(value.values()))
 

@@ -1,5 +1,7 @@
 """Site through Hosting in a browser, for tests: somebody who visits, signs in and acts."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -47,6 +49,17 @@ class Visit:
         loaded(self.page)
         return listed(self.page)
 
+    def whole_list(self) -> list[str | None]:
+        """Ids of the first list; where the page says that the API has answered without events, of the next that has.
+
+        Concurrent calls have a process of the emulators each, of which the next may have to start.
+        """
+        loaded(self.page)
+        if not listed(self.page):
+            expect(self.page.locator("#empty")).to_contain_text("did not come in time")
+            eventually(self.reload, bool)
+        return listed(self.page)
+
     def act(self, place: int, button: str, *, says: str) -> str:
         """Presses a button of the card at a place of the first list; returns the event's id."""
         card = self.page.locator("#own .card").nth(place)
@@ -88,10 +101,25 @@ class Visit:
         assert answer["degraded"] == []
         return [item["event_id"] for item in answer["items"]]
 
+    def queue(self) -> dict[str, dict[str, Any]]:
+        """Records that the client keeps in the browser until they are stored, by name."""
+        found: dict[str, str] = self.page.evaluate(
+            "Object.fromEntries(Object.entries(localStorage).filter(([name]) => name.includes(':queue:')))"
+        )
+        return {name: json.loads(text) for name, text in found.items()}
+
+    def enqueue(self, queue: Mapping[str, dict[str, Any]]) -> None:
+        """Has the client keep records of `queue`, as before they were sent."""
+        for name, record in queue.items():
+            self.page.evaluate("([name, text]) => localStorage.setItem(name, text)", [name, json.dumps(record)])
+
+    def acts(self, user_id: str) -> list[dict[str, Any]]:
+        """What Firestore holds of the user, impressions left out, see `interactions_of`."""
+        return [row for row in interactions_of(self.suite, user_id) if row["type"] != "impression"]
+
     def states(self, user_id: str) -> list[tuple[str, str]]:
         """Types and events of what Firestore holds of the user, impressions left out."""
-        found = interactions_of(self.suite, user_id)
-        return sorted((row["type"], row["event_id"]) for row in found if row["type"] != "impression")
+        return sorted((row["type"], row["event_id"]) for row in self.acts(user_id))
 
 
 def hung_up(suite: Suite) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
@@ -17,12 +18,17 @@ LOOKS: Final[tuple[tuple[str, Literal["light", "dark"], tuple[int, int], str], .
     ("phone, from right to left", "light", PHONE, "rtl"),
 )
 """Looks of a page in which it must have no barrier: name, colours, size of the window and direction of the text."""
-_ABOUT_COLOURS: Final = ["color-contrast", "link-in-text-block"]
-"""Rules of axe of which a page with other colours may break others."""
-_RUN: Final = """async (rules) => {
+_RUN: Final = """async () => {
   const part = document.querySelector("dialog[open]") ?? document;
-  return (await axe.run(part, { resultTypes: ["violations"], ...(rules && { runOnly: rules }) })).violations;
+  const { violations, incomplete } = await axe.run(part, { resultTypes: ["violations", "incomplete"] });
+  const undecided = incomplete.filter(({ id }) => id === "color-contrast").flatMap(({ nodes }) => nodes);
+  return [
+    ...violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => [id, html])),
+    ...undecided.map((node) => [contrastFault(found(node.target)), node.html]).filter(([fault]) => fault),
+  ];
 }"""
+_CONTRAST: Final = Path(__file__).with_name("contrast.js")
+"""Judge of the contrasts that axe leaves undecided, such as those of text on a gradient."""
 SMALL_TARGETS = """() => {
   const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim();
   const isInSentence = (node) => [...node.parentElement.childNodes].some(isText);
@@ -92,16 +98,17 @@ def forget_lists(page: Page) -> None:
 def barriers(page: Page) -> list[str]:
     """Barriers that axe finds on a page as it is, in each of `LOOKS`: the look, its rule and the element at fault.
 
+    A contrast that axe leaves undecided must be enough on the worst colour behind the text, see `contrast.js`.
     Of a page with a dialog it is the dialog, since nothing else can be reached then.
     """
     with skipped_when_missing():
         axe = programs.axe().read_text(encoding="utf-8")
     page.evaluate(axe)
+    page.evaluate(_CONTRAST.read_text(encoding="utf-8"))
     found = []
     for look, scheme, (width, height), direction in LOOKS:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("(direction) => { document.documentElement.dir = direction; }", direction)
-        for each in page.evaluate(_RUN, _ABOUT_COLOURS if scheme == "dark" else None):
-            found += [f"{look}, {each['id']}: {node['html']}" for node in each["nodes"]]
+        found += [f"{look}, {rule}: {html}" for rule, html in page.evaluate(_RUN)]
     return found

@@ -212,3 +212,25 @@ def test_axe_finds_no_barrier(tour: str, request: pytest.FixtureRequest, browser
             found[name] = barriers(page)
             page.unroute_all()
     assert found == {name: [] for name in steps}
+
+
+@pytest.mark.parametrize(
+    ("ground", "text", "contrast"),
+    [
+        ("linear-gradient(#000, #333)", "#fff", None),
+        ("linear-gradient(#000, #999)", "#fff", "2.85"),
+        ("linear-gradient(90deg, #fff, #ddd 50%, #fff)", "#000", None),
+        ("linear-gradient(rgb(255 255 255 / 60%) 0 0), radial-gradient(#000, #fff)", "#767676", "1.59"),
+        ("url(data:image/png;base64,iVBORw0KGgo=)", "#fff", "that nobody can tell"),
+    ],
+)
+def test_text_on_a_gradient_is_judged_by_the_worst_colour_behind_it(
+    page: Page, ground: str, text: str, contrast: str | None
+) -> None:
+    page.set_content(
+        f"""<!doctype html><html lang="en"><title>Events</title><body style="color: {text}; background: {ground}">
+        <main><h1 style="font-size: 1rem">Events</h1></main>"""
+    )
+    expected = [] if contrast is None else [f"contrast {contrast if 'that' in contrast else f'of {contrast}'}"]
+    found = {barrier.partition(", ")[2].partition(":")[0] for barrier in barriers(page) if "contrast" in barrier}
+    assert sorted({each.removeprefix("from right to left, ") for each in found}) == expected

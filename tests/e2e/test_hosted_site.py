@@ -1,8 +1,12 @@
 """Site through Hosting: Authentication signs people in, Firestore's rules and triggers take what its pages write."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -10,9 +14,11 @@ from playwright.sync_api import Geolocation, Page, expect
 
 from functions import contract
 from tests.e2e.client import RADIUS_KM, App, change_event, distance_km, eventually, location_of
+from tests.e2e.counted import counts, documents, settle
 from tests.e2e.hosted import Visit
 from tests.e2e.site import listed, loaded
 from tests.e2e.stored import objects_of
+from tests.rest import key_of
 from tools.emulators.suite import PROJECT
 
 pytestmark = pytest.mark.e2e
@@ -62,7 +68,7 @@ def test_a_visitor_becomes_a_user_books_and_undoes_it(town: tuple[Geolocation, s
     context.set_geolocation(place)
     _choose(page, near="Where I am now")
     expect(page.locator("#own h2")).to_have_text("Popular near here")
-    near = listed(page)
+    near = visit.whole_list()
     assert near, page.locator("main").inner_text()
     here = place["latitude"], place["longitude"]
     assert max(distance_km(here, location_of(visit.suite, str(event))) for event in near) <= RADIUS_KM
@@ -70,7 +76,7 @@ def test_a_visitor_becomes_a_user_books_and_undoes_it(town: tuple[Geolocation, s
     assert sources.count("popularity") > len(sources) / 2
     _choose(page, interest=category)
     expect(page.locator("#own h2")).to_have_text("Of what you like")
-    assert listed(page) != near
+    assert visit.whole_list() != near
     saved = visit.act(0, "Save", says="Saved")
     page.locator("#own .card").nth(1).get_by_role("button", name="Book").click()
     user_id = visit.sign_up()
@@ -154,29 +160,59 @@ def test_a_booked_event_stays_with_its_reason_and_its_cancel_button_whatever_bec
     visit.forgive_refused(event)
 
 
-def test_what_is_done_without_a_connection_is_stored_once_it_is_back(visit: Visit) -> None:
+def test_what_is_done_without_a_connection_is_stored_and_counted_once_it_is_back(visit: Visit) -> None:
     page = visit.page
     page.get_by_role("button", name="Sign in").first.click()
     user_id = visit.sign_up()
     visit.is_online = False
     page.context.set_offline(True)
-    done = [("save", visit.act(place, "Save", says="There is no connection")) for place in (0, 1)]
+    link = page.locator("#own h3 a").nth(4)
+    detail = str(link.get_attribute("href"))
+    clicked, list_id, position = (parse_qs(urlsplit(detail).query)[name][0] for name in ("id", "list", "position"))
+    # In a tab of its own, since there is no page to go to.
+    with page.context.expect_page() as tab:
+        link.click(modifiers=["Control"])
+    tab.value.close()
+    done = [("click", clicked)]
+    done += [("save", visit.act(place, "Save", says="There is no connection")) for place in (0, 1)]
     done.append(("booking", visit.act(2, "Book", says="There is no connection")))
     # The page itself comes back before the API does. A beacon may arrive all the same, and what it sent is sent again.
     page.context.route("**/api/**", lambda route: route.abort())
     page.context.set_offline(False)
-    visit.reload()
+    visit.open(detail)
+    expect(page.locator("#event h1")).to_be_visible()
+    done.append(("view", clicked))
+    visit.open()
     expect(page.locator("#own h2")).to_have_text("What you saw last")
-    done.append(("dismiss", visit.act(3, "Not interested", says="There is no connection")))
+    done.append(("dismiss", visit.act(4, "Not interested", says="There is no connection")))
+    queue = visit.queue()
+    waiting = {}
+    for entry in (record["entry"] for record in queue.values()):
+        if entry["type"] != "impression":
+            occurred_at = datetime.fromisoformat(entry["occurred_at"])
+            key = key_of({"user_id": user_id, **entry, "occurred_at": occurred_at})
+            waiting[key] = entry["type"], entry["event_id"]
+    assert sorted(waiting.values()) == sorted(done)
     page.context.unroute("**/api/**")
     visit.reload()
     visit.is_online = True
     assert eventually(lambda: visit.states(user_id), lambda found: len(found) >= len(done)) == sorted(done)
+    # Sent again, as if no answer had arrived.
+    visit.enqueue(queue)
     visit.reload()
     visit.open("mine.html")
-    assert visit.states(user_id) == sorted(done)
     expect(page.locator("#saved .entry")).to_have_count(2)
-    assert page.evaluate("Object.keys(localStorage).filter((name) => name.includes(':queue:')).length") == 0
+    assert eventually(visit.queue, lambda kept: not kept) == {}
+    stored = {row["name"]: row for row in visit.acts(user_id)}
+    assert {name: (row["type"], row["event_id"]) for name, row in stored.items()} == waiting
+    of_list = [row for row in stored.values() if row["type"] in ("click", "view")]
+    assert [(row["recommendation_id"], row["position"]) for row in of_list] == [(list_id, position)] * 2
+
+    until = settle(visit.suite, [row["name"] for row in of_list], now=datetime.now(UTC))
+    for event in {event for _, event in done}:
+        agree = eventually(partial(_counted, visit, event, until), lambda found: found[0] == found[1])
+        assert agree[0] == agree[1], event
+        assert {kind for kind, about in done if about == event} <= {*agree[0]}
 
 
 def test_somebody_who_is_no_admin_reads_and_changes_nothing_of_admins(visit: Visit) -> None:
@@ -200,6 +236,11 @@ def test_somebody_who_is_no_admin_reads_and_changes_nothing_of_admins(visit: Vis
         if path != "users/user_1":
             assert requests.get(url, headers={"Authorization": "Bearer owner"}, timeout=10).status_code == 404, path
     assert objects_of(visit.suite)("models/current.json") == pointer
+
+
+def _counted(visit: Visit, event_id: str, until: datetime) -> tuple[Counter[str], Counter[str]]:
+    """Numbers of an event by type, as the store counts them and as its documents are."""
+    return counts(visit.suite, event_id), documents(visit.suite, event_id, until)
 
 
 def _admins_routes() -> Iterator[tuple[str, str]]:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from shared.catalog.calendar import Calendar
+from shared.entities import Event
 from tests.e2e.client import RADIUS_KM, distance_km
 from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, forget_lists, listed, loaded
 from tests.e2e.stored import Demo
@@ -34,6 +37,7 @@ VERBS: Final = {
 """Types of the interactions that the heading of a row tells, by its verb."""
 SATURDAY: Final = 5
 INTERACTIONS: Final = "**/api/v1/interactions"
+RECOMMENDATIONS: Final = "**/api/v1/recommendations*"
 OUTAGE: Final = "The service does not answer at the moment."
 
 
@@ -118,12 +122,48 @@ def test_personas_have_lists_of_their_own_beside_the_popular_events(site: Site) 
     expect(columns.first.locator("li")).to_have_count(10)
     popular = page.request.get(f"{site.url}/api/v1/events/popular?limit=100").json()["items"]
     places = {item["event_id"]: place for place, item in enumerate(popular, 1)}
-    for place, row in enumerate(columns.first.locator("li").all(), 1):
-        was = places.get(row.get_attribute("data-event"))
+    own = {
+        str(row.get_attribute("data-event")): place for place, row in enumerate(columns.first.locator("li").all(), 1)
+    }
+    assert [*own] != [item["event_id"] for item in popular[: len(own)]]
+    for row in columns.first.locator("li").all():
+        event = str(row.get_attribute("data-event"))
+        place, was = own[event], places.get(event)
+        rose = not was or was > place
         mark = row.locator(".mark").inner_text()
-        assert mark == (
-            "same place" if was == place else f"{'▲' if not was or was > place else '▼'} from {was or 'beyond 100'}"
-        )
+        assert mark == ("same place" if was == place else f"{'▲' if rose else '▼'} from {was or 'beyond 100'}")
+        assert row.get_attribute("class") == ("same" if was == place else "up" if rose else "down")
+    for row in columns.last.locator("li").all():
+        event = str(row.get_attribute("data-event"))
+        told = re.search(r" no\. (\d+)$", row.locator(".mark").inner_text())
+        assert row.get_attribute("class") == ("kept" if told else "gone")
+        place = int(told[1]) if told else 0
+        assert place == own.get(event, place)
+        # The person's list goes on below what is shown of it.
+        assert event in own or not 0 < place <= len(own)
+
+
+def test_cards_are_marked_that_came_in_or_rose_among_those_that_stayed(site: Site) -> None:
+    page = site.visit()
+    look_as(page, 1)
+    assert page.locator("#own [data-mark]").count() == 0
+    marks: set[str | None] = set()
+    for button, says in (("Book", "Booked"), ("Not interested", "Not interested in"), ("Book", "Booked")):
+        before = listed(page)
+        page.locator("#own .card").nth(1).get_by_role("button", name=button).click()
+        expect(page.locator("#notice")).to_contain_text(f"{says} ")
+        expect(page.locator("#notice")).to_contain_text("Your list")
+        loaded(page)
+        after = listed(page)
+        was = [event for event in before if event in after]
+        stayed = [event for event in after if event in before]
+        for card in page.locator("#own .card").all():
+            event = card.get_attribute("data-event")
+            mark = card.locator(".poster").get_attribute("data-mark")
+            rose = event in stayed and stayed.index(event) < was.index(event)
+            assert mark == ("Moved up" if rose else None if event in stayed else "New here")
+            marks.add(mark)
+    assert "New here" in marks
 
 
 def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Site) -> None:
@@ -767,3 +807,48 @@ def test_nothing_moves_for_those_who_asked_for_less_motion(site: Site) -> None:
     page.locator("#own .card").nth(1).get_by_role("button", name="Not interested").click()
     expect(page.locator("#notice")).to_contain_text("Not interested")
     assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_an_event_without_an_end_is_over_when_the_lists_take_it_to_be(site: Site) -> None:
+    page = site.visit()
+    now = datetime.now(UTC)
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    there = today.replace(tzinfo=ZoneInfo("Pacific/Auckland"))
+    shown: list[dict[str, Any]] = [{}]
+    page.route("**/demo/events*", lambda route: route.fulfill(json=shown))
+    begun = [now - timedelta(hours=2), now - timedelta(hours=4), today, today - timedelta(days=1)]
+    for starts_at, zone in (
+        *((moment, zone) for moment in begun for zone in ("", "UTC")),
+        *((there + timedelta(days=days), "Pacific/Auckland") for days in (-2, -1, 0, 1)),
+    ):
+        event = Event(event_id="e", title="Jazz Night", starts_at=starts_at.astimezone(UTC), timezone=zone)
+        shown[0] = {"event_id": "e", "title": "Jazz Night", "starts_at": str(event.starts_at), "timezone": zone or None}
+        page.goto(f"{site.url}/event.html?id=e")
+        loaded(page)
+        over_at = Calendar().over_at(event)
+        assert over_at
+        expect(page.locator("#event [data-type=booking]")).to_have_count(int(over_at > now))
+    # Nothing is similar to an event that the API does not know.
+    site.forgive(page, "status of 404")
+
+
+def test_a_list_that_did_not_come_in_time_is_not_taken_for_one_without_events(site: Site) -> None:
+    page = site.visit()
+    before = listed(page)
+    late = {"items": [], "degraded": ["refresh"]}
+    page.route(RECOMMENDATIONS, lambda route: route.fulfill(json={**route.fetch().json(), **late}))
+    page.reload()
+    expect(page.locator("#empty")).to_have_text("The events did not come in time. Load the page again in a moment.")
+    loaded(page)
+    page.unroute(RECOMMENDATIONS)
+    page.route(RECOMMENDATIONS, lambda route: route.abort())
+    page.reload()
+    loaded(page)
+    expect(page.locator("#own h2")).to_have_text("What you saw last")
+    assert listed(page) == before
+    page.unroute(RECOMMENDATIONS)
+    page.reload()
+    loaded(page)
+    expect(page.locator("#empty")).to_have_count(0)
+    assert listed(page)
+    site.forgive(page, "ERR_FAILED")

@@ -61,7 +61,32 @@ describe("routes", () => {
     assert.deepEqual(asked, ["id", "app"]);
     assert.equal(server.asked[0].headers.authorization, "Bearer t");
     assert.equal(server.asked[0].headers["x-firebase-appcheck"], "a");
-    assert.throws(() => new Marquee({ idToken: async () => "t" }), /userId/);
+  });
+});
+
+describe("options", () => {
+  const wrong = {
+    null: [null, /expected options/], "a text": ["https://api.test", /expected options/], "a function": [() => "alice", /expected options/],
+    "an idToken alone": [{ idToken: async () => "t" }, /expected userId beside idToken/],
+    "a user's id": [{ userId: "alice" }, /expected a function, got alice/],
+    "a token": [{ userId: () => "alice", idToken: "t" }, /expected a function, got t/],
+    "an App Check token": [{ appCheck: "t" }, /expected a function, got t/],
+    "a fallback list": [{ fallback: [] }, /expected a function/],
+    "words for a time": [{ timeoutMs: "soon" }, /expected a number, got soon/],
+    "no number": [{ maxQueue: NaN }, /expected a number, got NaN/],
+    "fewer retries than none": [{ retries: -1 }, /expected a number, got -1/],
+    "a time before now": [{ flushAfterMs: -1 }, /expected a number, got -1/],
+  };
+  for (const [name, [given, expected]] of Object.entries(wrong)) {
+    test(`${name} is refused in words`, () => {
+      assert.throws(() => new Marquee(given), (error) => error instanceof TypeError && expected.test(error.message));
+    });
+  }
+
+  test("what is not given is as usual, and null is no function", async () => {
+    const nothing = { timeoutMs: undefined, retries: undefined, flushAfterMs: undefined, maxQueue: undefined, baseUrl: undefined };
+    const none = { userId: null, idToken: null, appCheck: null, fallback: null };
+    for (const given of [undefined, {}, nothing, none]) assert.doesNotThrow(() => new Marquee(given).close());
   });
 });
 
@@ -75,6 +100,11 @@ describe("errors", () => {
     "no body": [empty(204), { code: "unreadable", status: 204 }],
     "text": [json(200, "text"), { code: "unreadable", status: 200 }],
     "HTML with a wait": [html(503, { "Retry-After": "7" }), { code: "unavailable", status: 503, field: null, retryAfterMs: 7_000 }],
+    "items that are null": [json(200, { ...LIST, items: [{ event_id: "e" }, null] }), { code: "unreadable", status: 200 }],
+    "items that are no objects": [json(200, { ...LIST, items: ["e"] }), { code: "unreadable", status: 200 }],
+    "items that are no list": [json(200, { ...LIST, items: { length: 1 } }), { code: "unreadable", status: 200 }],
+    "a reason without words": [json(400, { detail: { toString: 1 }, field: {} }), { code: "bad_request", status: 400, message: "/events/popular: got status 400" }],
+    "a problem that is null": [json(400, null), { code: "bad_request", status: 400, field: null }],
     "half a body": [half, { code: "unreadable", status: 200 }],
     "a reset": [reset, { code: "network", status: 0 }],
     "a body that stops": [stalled, { code: "timeout", status: 0 }],
@@ -93,6 +123,11 @@ describe("errors", () => {
       for (const [field, value] of Object.entries(expected)) assert.equal(error[field], value, field);
     });
   }
+
+  test("a ranking with null is a typed error, too", async () => {
+    const { marquee } = await started([json(200, { ...LIST, items: [null] })]);
+    assert.equal((await failure(marquee.rank(["e"]))).code, "unreadable");
+  });
 
   test("a Retry-After may be a date", async () => {
     const at = new Date(Date.now() + 60_000).toUTCString();
@@ -199,7 +234,7 @@ describe("fallback lists", () => {
   }
 
   test("leave out what is no event", async () => {
-    const { marquee } = await started([problem(503)], { fallback: () => [null, undefined, { event_id: "e" }] });
+    const { marquee } = await started([problem(503)], { fallback: () => [null, undefined, 5, "e", { event_id: "e" }] });
     assert.deepEqual((await marquee.popular()).items.map(({ event_id }) => event_id), ["e"]);
   });
 
@@ -212,7 +247,9 @@ describe("fallback lists", () => {
 describe("queue", () => {
   const faults = { reset, silent, half, 429: problem(429, { "Retry-After": "1" }), 503: problem(503), 400: problem(400),
     401: problem(401), html: html(200), 204: empty(204), text: json(200, "text"), null: json(200, null), other: json(200, { accepted: [], rejected: [] }),
-    short: json(200, { accepted: ["a", "b", "c"], rejected: [] }) };
+    short: json(200, { accepted: ["a", "b", "c"], rejected: [] }), "a refusal of null": json(200, { accepted: ["a"], rejected: [null] }),
+    "an accepted null": json(200, { accepted: ["a", null], rejected: [] }), "texts in place of lists": json(200, { accepted: "a", rejected: "b" }),
+    "no refusals": json(200, { accepted: ["a", "b"] }) };
   for (const [name, answer] of Object.entries(faults)) {
     test(`${name} loses nothing and doubles nothing, across a reload`, async () => {
       const { server, marquee, storage, told } = await started([answer], { timeoutMs: 300 });

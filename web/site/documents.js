@@ -45,8 +45,17 @@ export function eventOf({ event_id, ...raw }) {
   };
 }
 
-/** Whether an event has ended, or has begun where its end is not known. */
-export const isOver = ({ starts_at, ends_at }, now = new Date()) => Date.parse(ends_at ?? starts_at) < now;
+/** What the API, too, takes an event without an end to last, unless its settings say otherwise. */
+const [ASSUMED_MS, DAY_MS] = [3 * 3_600_000, 24 * 3_600_000];
+
+/** Whether an event begins at midnight by its zone: it has no time of day, and lasts all day. */
+const isAllDay = ({ starts_at, timezone = "UTC" }) => new Date(starts_at).toLocaleTimeString("en-GB", { timeZone: timezone }) === "00:00:00";
+
+/** Whether an event has ended, as far as its end is known. */
+export function isOver(event, now = new Date()) {
+  const { starts_at, ends_at } = event;
+  return (ends_at ? Date.parse(ends_at) : Date.parse(starts_at) + (isAllDay(event) ? DAY_MS : ASSUMED_MS)) < now;
+}
 
 /** Why nobody can book an event any more, undefined where they can. */
 export const closing = (event) => (isOver(event) ? "This event is over." : { cancelled: "This event is cancelled.", sold_out: "This event is sold out." }[event.status]);

@@ -99,11 +99,12 @@ async function similarTo(anchor) {
   return { anchor, list: await orNothing(marquee.similar(anchor.event_id, { limit: 3 * ROW })) };
 }
 
-/** Says that the first list is empty, and why. */
-function sayEmpty(isEmpty) {
+/** Says that the first list is empty, and why: an instance of the API that starts under load answers without events. */
+function sayEmpty({ items, degraded }) {
   byId("empty")?.remove();
-  if (!isEmpty) return;
-  const text = isFiltered() ? "Nothing to come fits these filters." : "There are no events to come.";
+  if (items.length) return;
+  const nothing = isFiltered() ? "Nothing to come fits these filters." : "There are no events to come.";
+  const text = degraded.length ? "The events did not come in time. Load the page again in a moment." : nothing;
   byId("own").after(el("p", { class: "panel", id: "empty" }, text));
 }
 
@@ -143,7 +144,7 @@ async function refresh() {
     greet();
     latest = [ownRow(first)];
     const changes = layRow(root, latest[0], 0);
-    sayEmpty(!first.items.length);
+    sayEmpty(first);
     await decorated;
     if (isOver()) return undefined;
     document.dispatchEvent(new CustomEvent("shown", { detail: { list: first, conditions: conditions() } }));

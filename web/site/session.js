@@ -26,8 +26,8 @@ export const marquee = new Marquee({
   fallback: (name, { when }) => (name === "recommendations" && !when ? kept(LAST_LIST, null) : null),
 });
 
-/** Keeps the first list for times without a connection. */
-export const keepList = ({ items, fallback }) => fallback || keep(LAST_LIST, items);
+/** Keeps the first list for times without a connection, unless it is empty. */
+export const keepList = ({ items, fallback }) => fallback || !items.length || keep(LAST_LIST, items);
 
 /** Choices of somebody: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
 export async function choices() {
