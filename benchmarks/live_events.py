@@ -1,10 +1,12 @@
 """Benchmark fixture: a trained model whose catalog has as many live events as wanted, most of them newer than it."""
 
+import multiprocessing
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import fields, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from shared.entities import Event, Location
 from shared.ledger import parquet
 from shared.ledger.index import EVENTS
 from shared.models.artifact import pack
+from shared.ports import ObjectStore
 from shared.ranking.recommender import Recommender
 from shared.services.training.dataset import TrainingSet
 from shared.services.training.ledger_sync import LedgerFiles
@@ -36,11 +39,28 @@ def recommender(folder: Path, *, live: int) -> Recommender:
     """Recommender with `live` live events at `market.NOW`, at most some 100,000 of which the model was trained on.
 
     The others are copies of those, with texts, tags, places and prices of their own. The market and the trained model
-    are kept in `folder` for later runs.
+    are kept in `folder` for later runs. A process of its own makes the copies, so that this one holds what an instance
+    does.
     """
-    trained, objects = min(_TRAINED, live), open_objects(f"folder:{folder / f'bucket-{live}'}")
-    kept = folder / f"trained-{live}.npz"
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        without_model = pool.submit(_without_model, folder, live).result()
+    return replace(_trained(folder, live), **without_model)
+
+
+def _without_model(folder: Path, live: int) -> dict[str, Any]:
+    """Fields of the recommender with all live events, but for the model."""
+    made = _trained(folder, live)
+    files = LedgerFiles(_objects(folder, live))
+    events = parquet.newest(EVENTS, files.contents(files.ledger.feeds[EVENTS].chunks))
+    made = extended(made, list(parquet.events(events)), live)
+    return {field.name: getattr(made, field.name) for field in fields(made) if field.name != "scorer"}
+
+
+def _trained(folder: Path, live: int) -> Recommender:
+    """Recommender of the events of the training, which is made unless `folder` has it."""
+    trained, kept = min(_TRAINED, live), folder / f"trained-{live}.npz"
     if not kept.exists():
+        objects = _objects(folder, live)
         market.write(
             objects,
             interactions=min(_INTERACTIONS, 4 * trained),
@@ -52,10 +72,11 @@ def recommender(folder: Path, *, live: int) -> Recommender:
         known = TrainingSet.of_ledger(LedgerFiles(objects), now=market.NOW)
         kept.write_bytes(pack(known.fit(_MODEL, market.NOW, half_life_days=90.0).to_arrays()))
     with np.load(kept, allow_pickle=False) as arrays:
-        made = Recommender.from_arrays(_MODEL, dict(arrays))
-    files = LedgerFiles(objects)
-    events = parquet.newest(EVENTS, files.contents(files.ledger.feeds[EVENTS].chunks))
-    return extended(made, list(parquet.events(events)), live)
+        return Recommender.from_arrays(_MODEL, dict(arrays))
+
+
+def _objects(folder: Path, live: int) -> ObjectStore:
+    return open_objects(f"folder:{folder / f'bucket-{live}'}")
 
 
 def extended(recommender: Recommender, events: Sequence[Event], live: int) -> Recommender:

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -35,7 +34,6 @@ from shared.signals.candidates import Candidates
 from shared.signals.users import UserBatch
 
 _BYTES_PER_EVENT: Final = 2_000
-_MB: Final = 1_000
 _IN_CLUSTER: Final = 0.8
 """Share of a history within one kind of events, as in the market."""
 _CHANGED: Final = 100
@@ -107,7 +105,6 @@ def _measure(recommender: Recommender, live: int, users: int, length: int) -> It
     }
     give_back()
     row["rss_mb"] = round(memory_mb(os.getpid()))
-    row["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MB
     yield row
     for name, change in (("edited", _edited), ("new", _new)):
         events = change(recommender)

@@ -25,6 +25,11 @@ _MIN_EVENTS: Final = 2
 _MAX_NAMES: Final = 50_000
 """Maximum size of a TF-IDF vocabulary, which bounds the artifact; the most frequent names stay."""
 
+_MAX_COLUMNS: Final = 1 << 16
+"""Number of columns that `_Columns` can tell apart."""
+
+_Columns = NDArray[np.uint16]
+
 _MAX_WEIGHT: Final = 1e3
 """Upper bound of stored weights and IDF, whose logarithms stay far below: no product of them overflows."""
 
@@ -110,12 +115,12 @@ class TfIdfAttribute:
     ----------
     names : vocabulary of the m names.
     idf : float32 of shape (m,) – inverse document frequency of each name.
-    matrix : patched ragged array of n rows – columns, int32, rows of `names`, and TF-IDF weights, float32.
+    matrix : patched ragged array of n rows – columns, uint16, rows of `names`, and TF-IDF weights, float32.
     """
 
     names: Vocabulary
     idf: NDArray[np.float32]
-    matrix: Patched[Codes, NDArray[np.float32]]
+    matrix: Patched[_Columns, NDArray[np.float32]]
 
     @classmethod
     def of(cls, lists: Sequence[Sequence[str]]) -> Self:
@@ -130,7 +135,7 @@ class TfIdfAttribute:
         kept = np.sort(kept[counts[kept] >= _MIN_EVENTS])
         n_named = sum(1 for names in lists if names)
         idf = (np.log((1 + n_named) / (1 + counts[kept])) + 1).astype(np.float32)
-        no_events = Ragged(np.zeros(1, np.int64), (np.empty(0, np.int32), np.empty(0, np.float32)))
+        no_events = Ragged(np.zeros(1, np.int64), (np.empty(0, np.uint16), np.empty(0, np.float32)))
         return cls(Vocabulary(every.keys[kept]), idf, Patched.of(no_events)).with_rows(lists)
 
     def with_rows(self, lists: Sequence[Sequence[str]]) -> Self:
@@ -140,7 +145,7 @@ class TfIdfAttribute:
         codes = self.names.rows([name for names in lists for name in names])
         known = codes >= 0
         pairs, counts = np.unique(events[known] * size + codes[known], return_counts=True)
-        owners, columns = pairs // size, (pairs % size).astype(np.int32)
+        owners, columns = pairs // size, (pairs % size).astype(np.uint16)
         weights = ((1 + np.log(counts)) * self.idf[columns]).astype(np.float32)
         lengths = np.sqrt(np.bincount(owners, weights=weights**2, minlength=len(lists)))
         unit = (weights / lengths[owners]).astype(np.float32)
@@ -153,7 +158,8 @@ class TfIdfAttribute:
         Position in `rows` (int64), column (int32) and weight (float32) of each entry.
         """
         picked = self.matrix.rows(rows)
-        return picked.row_of_entry(), *picked.values
+        columns, weights = picked.values
+        return picked.row_of_entry(), columns.astype(np.int32), weights
 
     def fingerprints(self, rows: NDArray[np.integer]) -> NDArray[np.uint64]:
         """Hashes of the matrix rows of the events `rows`, uint64 of the shape of `rows`; 0 for an empty row.
@@ -190,7 +196,7 @@ class TfIdfAttribute:
             "names": self.names.keys,
             "idf": self.idf,
             "starts": matrix.starts,
-            "columns": columns,
+            "columns": columns.astype(np.int32),
             "weights": weights,
         }
 
@@ -198,10 +204,12 @@ class TfIdfAttribute:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]], n_events: int) -> Self:
         """TF-IDF attribute of n events from its artifact arrays; raises `ValueError` where these do not fit."""
         names = Vocabulary(checked_ids(arrays, "names"))
+        if len(names) > _MAX_COLUMNS:
+            raise ValueError(f"names: expected at most {_MAX_COLUMNS} of them, got {len(names)}")
         columns = checked(arrays, "columns", "i4", -1, low=0, high=len(names) - 1)
         matrix = Ragged(
             checked_offsets(arrays, "starts", n_events, len(columns)),
-            (columns, checked(arrays, "weights", "f4", len(columns), low=0, high=_MAX_WEIGHT)),
+            (columns.astype(np.uint16), checked(arrays, "weights", "f4", len(columns), low=0, high=_MAX_WEIGHT)),
         )
         return cls(names, checked(arrays, "idf", "f4", len(names), low=0, high=_MAX_WEIGHT), Patched.of(matrix))
 

@@ -19,7 +19,7 @@ def test_two_stage_lists_of_a_small_market_hold_the_exact_top_ten(
     assert stages.main(given) == 0
     rows = json.loads(out.read_text())["rows"]
     recall = {row["filter"]: row["recall"] for row in rows if "recall" in row}
-    assert len(recall) == 8
+    assert len(recall) == 10
     # These two pass all of the 4,000 events to a shortlist of 200.
     assert min(recall["no filter"], recall["city"]) >= 0.95
     assert min(recall[name] for name in recall if name not in {"no filter", "city"}) >= 0.99

@@ -220,11 +220,6 @@ class CachedRecommender:
         earlier, live = self._earlier, self._live
         return Succession.of(live.candidates.static) if live else earlier
 
-    @property
-    def is_large(self) -> bool:
-        """Whether so many events were live in the latest minute that lists are made in two stages."""
-        return self._live is not None and self._live.is_staged
-
     def explain(self, viewer: Viewer, rows: NDArray[np.int64], now: datetime) -> Sequence[Explanation]:
         """Explanations of the n listed event rows for one user, from cached causes where there are any."""
         return self.recommender.explain(viewer, rows, self.live(now).causes(viewer.profile), now)

@@ -230,9 +230,8 @@ class Serving:
                 self._refreshed_at = now
             self._refreshing = None
             self._is_late = False
-        if snapshot.model.is_large:
-            # Of the snapshot before, too.
-            give_back()
+        # Of the snapshot before, and of the requests since.
+        give_back()
 
     def _sound(self, now: datetime) -> Snapshot:
         """Snapshot of the stores whose model, if it is a new one, passes the test of a training."""
