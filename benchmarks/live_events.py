@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
 from dataclasses import fields, replace
 from itertools import count, islice
 from pathlib import Path
@@ -43,8 +44,9 @@ def recommender(folder: Path, *, live: int) -> Recommender:
     does.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        without_model = pool.submit(_without_model, folder, live).result()
-    return replace(_trained(folder, live), **without_model)
+        received = pool.submit(_without_model, folder, live).result()
+    # Arrays that come from another process are not in the large pages that numpy asks for.
+    return replace(_trained(folder, live), **deepcopy(received))
 
 
 def _without_model(folder: Path, live: int) -> dict[str, Any]:
