@@ -43,7 +43,7 @@ test: setup ## every test but the end-to-end ones and long attacks; those of emu
 	$(if $(filter true,$(CI)),$(SLIPCOVER) --skip-covered --fail-under $(COVERED) --out $(COVERAGE) --merge $(COVERAGE))
 
 test-engines: $(ENGINES)/.installed ## engines of digests, DuckDB and Spark, in an environment of their own; needs Java 17
-	$(ENGINES)/bin/pytest tests/engines
+	$(ENGINES)/bin/pytest tests/engines tests/unit/adapters/test_engines.py
 
 test-extras: $(EXTRAS) test-engines ## models that need PyTorch, and engines, in environments of their own
 	.tools/extras/bin/pytest tests/extras tests/unit/models
