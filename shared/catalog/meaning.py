@@ -18,7 +18,9 @@ BAG: Final = "text"
 RANK: Final = 64
 """Dimensions of the vectors: 32 rank worse, and 128 no better."""
 _CHUNK: Final = 65_536
-"""Entries of a bag whose vectors are summed at once: bounds memory."""
+"""Entries of a bag that are read at once: bounds memory."""
+_SUMMED: Final = 4_096
+"""Entries whose vectors are summed at once, in a MB: what a request frees stays with the process where it is much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,15 @@ class WordVectors:
     ) -> NDArray[np.float32]:
         """Sums of word vectors, weighted, by owner 0..n-1, float32 of shape (n, r); `owners` are in ascending order."""
         sums = np.zeros((n, self.words.shape[1]), np.float32)
-        if len(owners):
-            begins = np.flatnonzero(np.diff(owners, prepend=-1))
-            weighted = self.words[names].astype(np.float32) * values[:, None]
-            sums[owners[begins]] = np.add.reduceat(weighted, begins, axis=0)
+        begins = np.flatnonzero(np.diff(owners, prepend=-1))
+        ends, first = np.append(begins[1:], len(owners)), 0
+        while first < len(begins):
+            begin = begins[first]
+            last = max(first + 1, int(np.searchsorted(ends, begin + _SUMMED, side="right")))
+            entries = slice(begin, ends[last - 1])
+            weighted = self.words[names[entries]].astype(np.float32) * values[entries, None]
+            sums[owners[begins[first:last]]] = np.add.reduceat(weighted, begins[first:last] - begin, axis=0)
+            first = last
         return sums
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
