@@ -318,7 +318,7 @@ def test_positions_go_on_over_pages(host: Host) -> None:
         """<marquee-list name="popular"><template><button data-track="save" data-text="event_id"></button></template>
            </marquee-list>""",
         script="""import { Marquee } from "./marquee.js"; import { MarqueeListElement } from "./marquee-list.js";
-          MarqueeListElement.client = new Marquee({ flushAfterMs: 0 })""",
+          MarqueeListElement.client = new Marquee({ flushAfterMs: 300 })""",
     )
     expect(page.get_by_text("e2")).to_be_visible()
     page.locator("marquee-list").evaluate("(list) => list.setAttribute('cursor', 'cursor_of_more')")
