@@ -3,6 +3,7 @@
 import { initializeApp } from "./vendor/firebase-app.js";
 import { connectAuthEmulator, getAuth, signOut as leave } from "./vendor/firebase-auth.js";
 import { fetched } from "./site/fetched.js";
+import { nameOf } from "./site/wording.js";
 
 const config = await settings("/__/firebase/init.json", (text) => JSON.parse(text));
 const emulators = isLocal() ? await settings("/__/firebase/init.js?useEmulator=true", emulatorsOf) : {};
@@ -27,8 +28,6 @@ function emulatorsOf(script) {
 
 /** What may be the id of a document, apart from halves of surrogate pairs. */
 const ID = /^(?!\.{1,2}$)(?!__.*__$)[^/]+$/;
-
-const nameOf = (user) => user.displayName || user.email.split("@")[0];
 
 /** Account of who is signed in, `{ userId, name }`, or null. */
 export async function account() {

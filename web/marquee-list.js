@@ -230,15 +230,15 @@ export class MarqueeListElement extends HTMLElement {
   #show(list) {
     this.#stop();
     const known = new Map([...this.children].filter(({ slot }) => slot.startsWith("card-")).map((card) => [card.slot, card]));
-    const rows = list.items.map((item, position) => {
+    const rows = list.items.map((item, place) => {
       const name = `card-${item.event_id}`;
       const card = known.get(name) ?? made("div", { slot: name });
       known.delete(name);
       const focused = card.contains(document.activeElement) ? document.activeElement.dataset.track : undefined;
-      card.replaceChildren(this.#card ? this.#card(item, position) : this.#filled(item));
+      card.replaceChildren(this.#card ? this.#card(item, place) : this.#filled(item));
       if (!card.isConnected) this.append(card);
       if (focused) [...card.querySelectorAll("[data-track]")].find(({ dataset }) => dataset.track === focused)?.focus();
-      this.#watch(card, item, { recommendation_id: list.recommendation_id || undefined, position });
+      this.#watch(card, item, { recommendation_id: list.recommendation_id || undefined, position: item.position ?? place });
       return made("li", { part: "item" }, made("slot", { name }));
     });
     for (const card of known.values()) card.remove();

@@ -6,9 +6,9 @@ type Schemas = components["schemas"];
 export type Interaction = Schemas["Interaction"];
 /** Field of an event that lists may carry. */
 export type CardField = Schemas["CardField"];
-/** Event of a list, with the fields that were asked for. */
+/** Event of a list, with the fields that were asked for, and its position in the API's list, which counts over pages. */
 export type Item<Field extends CardField = CardField> = Omit<Schemas["Recommendation"], CardField> &
-  Pick<Required<Schemas["Recommendation"]>, Field>;
+  Pick<Required<Schemas["Recommendation"]>, Field> & { position?: number };
 /** Answer of a list; `fallback` is true where it is not the API's, but that of the option `fallback`. */
 export type List<Field extends CardField = CardField> = Omit<Schemas["Recommendations"], "items"> & {
   items: Item<Field>[];
@@ -81,7 +81,7 @@ export interface Options {
   idToken?: () => Promise<string | null | undefined> | string | null | undefined;
   /** App Check token where the API wants one: `async () => (await getToken(appCheck)).token`. Asked once a request. */
   appCheck?: () => Promise<string | null | undefined> | string | null | undefined;
-  /** Longest duration of a call with its retries, in milliseconds: 10,000 by default, 30,000 for a user's data. */
+  /** Longest duration of a call with its retries, in milliseconds: 10,000 by default, 30,000 for a user's data; at most a day. */
   timeoutMs?: number;
   /** Number of retries of a call that met no answer, or 408, 429, 502, 503 or 504: 2 by default. */
   retries?: number;
@@ -246,7 +246,7 @@ export class Marquee {
   /** Allows or refuses that a user is profiled. */
   allowProfiling(userId: string, allowed: boolean, options?: CallOptions): Promise<Schemas["Profiling"]>;
 
-  /** Erases a user's data, also what waits on this device. */
+  /** Erases a user's data, also what waits on this device, of which nothing is sent from the call on. */
   forget(userId: string, options?: CallOptions): Promise<Schemas["Forgotten"]>;
 
   /** Business rules, for admins. */

@@ -68,8 +68,8 @@ function shelf(storage, prefix) {
       tried(() => storage.removeItem(prefix + key));
     },
     keys() {
-      const stored = tried(() => Array.from({ length: storage.length }, (_, place) => storage.key(place) ?? ""), []);
-      const own = stored.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length));
+      const stored = tried(() => Array.from({ length: storage.length }, (_, place) => storage.key(place)), []);
+      const own = stored.filter((key) => key?.startsWith(prefix)).map((key) => key.slice(prefix.length));
       return [...new Set([...own, ...memory.keys()])].sort();
     },
   };
@@ -161,9 +161,13 @@ export class Marquee {
   }
 
   async forget(userId, limits) {
+    const purge = () => {
+      this.#cut();
+      for (const key of this.#queue()) if (this.#read(key)?.user === userId) this.#shelf.delete(key);
+    };
+    purge();
     const answer = await this.call(`/users/${segment(userId)}`, { method: "DELETE", timeoutMs: LONG_MS, ...limits });
-    this.#cut();
-    for (const key of this.#queue()) if (this.#read(key)?.user === userId) this.#shelf.delete(key);
+    purge();
     return answer;
   }
 
@@ -278,9 +282,9 @@ export class Marquee {
   }
 
   #user() {
-    const user = tried(() => this.#options.userId?.());
-    if (isText(user)) return user || null;
-    if (user) this.#emit("error", new MarqueeError("expected userId to give text", "token"));
+    const user = tried(() => this.#options.userId?.()) || null;
+    if (!user || isText(user)) return user;
+    this.#emit("error", new MarqueeError("expected userId to give text", "token"));
     return null;
   }
 
@@ -302,7 +306,7 @@ export class Marquee {
       return answer;
     } catch (error) {
       const ask = async () => (PASSING.includes(error.code) || error.status >= 500) && this.#options.fallback?.(name, conditions);
-      const given = await ask().catch(() => null);
+      const given = await ask().catch(() => {});
       if (!Array.isArray(given)) throw error;
       const now = Date.now() + this.#skew;
       const items = given
@@ -313,11 +317,12 @@ export class Marquee {
   }
 
   #remember({ items, recommendation_id, next_cursor }, offset) {
-    items.forEach(({ event_id }, place) => {
-      this.#shown.delete(event_id);
-      this.#shown.set(event_id, { recommendation_id, position: offset + place });
-    });
-    if (next_cursor) this.#offsets.set(next_cursor, offset + items.length);
+    for (const item of items) {
+      const position = (item.position = offset++);
+      this.#shown.delete(item.event_id);
+      this.#shown.set(item.event_id, { recommendation_id, position });
+    }
+    if (next_cursor) this.#offsets.set(next_cursor, offset);
     for (const known of [this.#shown, this.#offsets, this.#counted, this.#beaconed]) {
       for (const key of known.keys()) if (known.size > 300) known.delete(key);
     }
@@ -338,8 +343,8 @@ export class Marquee {
 
   async call(path, { signal, timeoutMs = this.#options.timeoutMs, retries = this.#options.retries, ...rest } = {}) {
     const end = Date.now() + timeoutMs;
-    const limit = AbortSignal.timeout(timeoutMs);
-    const stop = AbortSignal.any(signal ? [limit, signal] : [limit]);
+    const limit = AbortSignal.timeout(Math.min(timeoutMs, DAY_MS));
+    const stop = AbortSignal.any([limit, signal].filter(Boolean));
     const ask = async (tries) => {
       try {
         stop.throwIfAborted();
@@ -376,7 +381,7 @@ export class Marquee {
       status = response.status;
       this.#hear(method, response.headers);
       let cause;
-      const answer = await response.json().catch((error) => void (cause = error));
+      const answer = await response.json().catch((error) => { cause = error; });
       const about = { status, field: answer?.field ?? null, retryAfterMs: pause(response.headers.get("Retry-After")), cause };
       if (!response.ok) throw new MarqueeError((isText(answer?.detail) && answer.detail) || `${path}: got status ${status}`, CODES[status] ?? "failed", about);
       if (!tried(() => expects(answer))) throw new MarqueeError(`${path}: expected an answer in JSON`, "unreadable", about);
@@ -424,11 +429,11 @@ export class Marquee {
     this.#time = Math.max(Date.now(), this.#time + 1);
     const record = { ...owner, skew, entry: { ...entry, occurred_at: iso(this.#time + skew) } };
     if (size(JSON.stringify(record.entry)) > BATCH_BYTES) return this.#refuse(entry);
+    this.#shelf.set(`queue:${this.#time}:${randomId()}`, JSON.stringify(record));
     const queue = this.#queue();
-    if (queue.length >= this.#options.maxQueue) {
+    if (queue.length > this.#options.maxQueue) {
       this.#drop(queue.find((key) => this.#read(key)?.entry?.type === "impression") ?? queue[0], "full");
     }
-    this.#shelf.set(`queue:${this.#time}:${randomId()}`, JSON.stringify(record));
     this.#soon();
   }
 
@@ -465,7 +470,7 @@ export class Marquee {
         const bytes = size(JSON.stringify(record.entry)) + 1;
         let batch = last(record.visitor);
         if (!batch || batch.rows.length >= LIMITS.interactions || batch.bytes + bytes > BATCH_BYTES) {
-          batches.push((batch = { user, visitor: record.visitor, rows: [], bytes: 0 }));
+          batches.push((batch = { user, visitor: record.visitor, bytes: 0, rows: [] }));
         }
         batch.rows.push([key, record]);
         batch.bytes += bytes;
@@ -482,17 +487,18 @@ export class Marquee {
       this.#restamp(record);
       this.#shelf.set(key, JSON.stringify({ ...record, isSent: true }));
     }
-    return { user_id: user ?? undefined, anonymous_id: visitor, interactions: rows.map(([, record]) => record.entry) };
+    return { user_id: user || undefined, anonymous_id: visitor, interactions: rows.map(([, record]) => record.entry) };
   }
 
   #restamp(record) {
     const change = this.#skew - record.skew;
-    if (!change) return false;
-    const at = Math.min(Date.parse(record.entry.occurred_at) + change, Date.now() + this.#skew);
-    record.entry.occurred_at = iso(at);
-    record.skew = this.#skew;
-    record.isSent = false;
-    return true;
+    if (change) {
+      const at = Math.min(Date.parse(record.entry.occurred_at) + change, Date.now() + this.#skew);
+      record.entry.occurred_at = iso(at);
+      record.skew = this.#skew;
+      record.isSent = false;
+    }
+    return change;
   }
 
   async #drain() {
@@ -521,7 +527,7 @@ export class Marquee {
     if (!rows.length && batch.visitor !== this.#shelf.get("visitor")) return 0;
     const answer = await this.#post(this.#body(batch));
     const again = rows.filter(([key, record], place) => {
-      const why = answer.rejected.find(({ index }) => index === place);
+      const why = answer.rejected.find((each) => each.index === place);
       if (why?.field === "occurred_at" && this.#restamp(record)) return true;
       this.#shelf.delete(key);
       if (why) this.#emit("rejected", { interaction: record.entry, field: why.field, reason: why.reason });

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -366,6 +367,46 @@ def test_a_report_that_lacks_its_sections_is_drawn(site: Site) -> None:
     expect(page.locator(".failed-part")).to_have_count(0)
 
 
+BODIES: Final = (
+    ("models-body", "**/api/v1/models", {"models": []}, "No model is published yet."),
+    ("runs-body", "**/api/v1/runs*", {"runs": []}, "There was no training yet."),
+    ("forecast-body", "**/api/v1/report*", {"from": "", "to": "", "reports": []}, "There is no forecast yet."),
+    ("letters-body", "**/api/v1/dead-letters*", {"dead_letters": []}, "There are no dead letters."),
+)
+"""Parts of the page: what they ask for, an answer without anything, and what they say of it."""
+
+
+def test_parts_say_that_they_load_until_they_are_loaded(site: Site) -> None:
+    page = opened(site)
+    held: list[Route] = []
+    for _, pattern, _, _ in BODIES:
+        page.route(pattern, lambda route: held.append(route))
+    page.reload()
+    for part, _, _, _ in BODIES:
+        body = page.locator(f"#{part}")
+        expect(body.locator(".skeleton")).to_have_count(1)
+        expect(body).to_have_attribute("aria-busy", "true")
+        expect(body).to_contain_text("Loading")
+    expect(page.locator("#experiments-body .skeleton")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    loaded(page)
+    expect(page.locator(".skeleton")).to_have_count(0)
+    expect(page.locator("#models-body table")).to_have_count(1)
+
+
+def test_parts_of_which_there_is_nothing_say_so(site: Site) -> None:
+    page = opened(site)
+    for _, pattern, answer, _ in BODIES:
+        page.route(pattern, partial(_answered, body=answer))
+    page.reload()
+    loaded(page)
+    for part, _, _, told in BODIES:
+        expect(page.locator(f"#{part} .blank strong")).to_have_text(told)
+        expect(page.locator(f"#{part} table, #{part} .skeleton")).to_have_count(0)
+    expect(page.locator(".failed-part")).to_have_count(0)
+
+
 def _answered(route: Route, body: object, status: int = 200) -> None:
     route.fulfill(status=status, body=json.dumps(body), content_type="application/json")
 
@@ -426,6 +467,20 @@ def test_an_experiment_begins_as_the_form_says_once_it_is_confirmed(site: Site, 
     expect(shown).to_contain_text("by-popularity")
     expect(shown).to_contain_text("to come")
     expect(shown).to_contain_text("as-now 1.0 %, popularity 1.0 %")
+    # To the page, it has begun.
+    later = starts_at + timedelta(minutes=1)
+    page.clock.set_fixed_time(later)
+    page.get_by_role("button", name="Refresh").click()
+    page.get_by_role("button", name="Stop by-popularity").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop it").click()
+    expect(page.locator("#notice")).to_contain_text("by-popularity ends in a minute.")
+    [(text,)] = simulated.rows("experiments", "document")
+    stopped = json.loads(text)
+    assert datetime.fromisoformat(stopped["ends_at"]) - later == timedelta(minutes=1)
+    assert {**stopped, "ends_at": document["ends_at"]} == document
+    page.clock.set_fixed_time(later + timedelta(minutes=2))
+    page.get_by_role("button", name="Refresh").click()
+    expect(shown).to_contain_text("over")
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])

@@ -306,6 +306,29 @@ def test_clicks_and_impressions_are_tracked_with_the_list_and_the_place(host: Ho
     assert page.evaluate("told.filter(([name]) => name === 'marquee-track')") == [["marquee-track", "save"]]
 
 
+def test_positions_go_on_over_pages(host: Host) -> None:
+    pages = {"": {**listed("e1", "e2"), "next_cursor": "cursor_of_more"}, "cursor_of_more": listed("e3", "e4")}
+
+    def answer(route: Route) -> None:
+        [cursor] = parse_qs(urlsplit(route.request.url).query).get("cursor", [""])
+        route.fulfill(json=pages[cursor])
+
+    host.answer = answer
+    page = host.show(
+        """<marquee-list name="popular"><template><button data-track="save" data-text="event_id"></button></template>
+           </marquee-list>""",
+        script="""import { Marquee } from "./marquee.js"; import { MarqueeListElement } from "./marquee-list.js";
+          MarqueeListElement.client = new Marquee({ flushAfterMs: 300 })""",
+    )
+    expect(page.get_by_text("e2")).to_be_visible()
+    page.locator("marquee-list").evaluate("(list) => list.setAttribute('cursor', 'cursor_of_more')")
+    page.get_by_text("e4").click()
+    with page.expect_request(lambda sent: "impression" in (sent.post_data or "")):
+        pass
+    page.wait_for_timeout(200)
+    assert [(entry["type"], entry["position"]) for entry in host.stored] == [("save", 3), ("impression", 2)]
+
+
 def test_of_two_questions_the_later_is_shown_and_the_earlier_is_aborted(host: Host) -> None:
     page = host.show(f"<marquee-list name=popular>{PLAIN}</marquee-list>")
     found = page.locator("marquee-list").evaluate(

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Self
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Response, Route, expect
 
 from shared.catalog.calendar import Calendar
 from shared.entities import Event
 from tests.e2e.client import RADIUS_KM, distance_km
 from tests.e2e.site import DESK, PHONE, SMALL_TARGETS, TARGET_PX, Site, forget_lists, listed, loaded
 from tests.e2e.stored import Demo
+from tools.emulators.programs import ROOT
 
 pytestmark = pytest.mark.e2e
 
@@ -36,6 +38,7 @@ VERBS: Final = {
 }
 """Types of the interactions that the heading of a row tells, by its verb."""
 SATURDAY: Final = 5
+LISTS: Final = r"/api/v1/(recommendations|events/)"
 INTERACTIONS: Final = "**/api/v1/interactions"
 RECOMMENDATIONS: Final = "**/api/v1/recommendations*"
 OUTAGE: Final = "The service does not answer at the moment."
@@ -166,6 +169,41 @@ def test_cards_are_marked_that_came_in_or_rose_among_those_that_stayed(site: Sit
     assert "New here" in marks
 
 
+def test_lists_name_the_positions_of_the_api_and_are_those_that_somebody_sees(site: Site) -> None:
+    page = site.visit()
+    left_out = str(listed(page)[0])
+    page.evaluate("(event) => { localStorage['marquee.states.'] = JSON.stringify({ dismiss: [event] }); }", left_out)
+    answers: list[Response] = []
+    sent: list[Request] = []
+    page.on("response", lambda found: answers.append(found) if re.search(LISTS, found.url) else None)
+    page.on("request", lambda found: sent.append(found) if found.url.endswith("/interactions") else None)
+    page.reload()
+    expect(page.locator("#category option")).not_to_have_count(1)
+    loaded(page)
+    page.wait_for_timeout(3_500)
+    page.locator("#compare").check(force=True)
+    expect(page.locator(".comparison section")).to_have_count(2)
+    found = {answer["recommendation_id"]: answer["items"] for answer in (each.json() for each in answers)}
+    lists = {name: [item["event_id"] for item in items] for name, items in found.items()}
+    links = page.locator(".card h3 a, .comparison h3 a").all()
+    queries = [parse_qs(urlsplit(str(link.get_attribute("href"))).query) for link in links]
+    assert len(queries) > LONG / 2
+    assert left_out not in listed(page)
+    for query in queries:
+        assert lists[query["list"][0]][int(query["position"][0])] == query["id"][0]
+    entries = [entry for each in sent for entry in json.loads(each.post_data or "")["interactions"]]
+    seen = [entry for entry in entries if entry["type"] == "impression"]
+    assert seen
+    for entry in seen:
+        first, n_events = entry["position"], len(entry["event_ids"])
+        assert lists[entry["recommendation_id"]][first : first + n_events] == entry["event_ids"]
+    remembered = page.evaluate("Object.entries(sessionStorage).filter(([name]) => /:shown$/.test(name))")
+    [about] = [json.loads(text) for _, text in remembered]
+    unseen = {each.json()["recommendation_id"] for each in answers if "/events/popular" in each.url}
+    assert len(unseen) > 1
+    assert {shown["recommendation_id"] for _, shown in about} & unseen == set()
+
+
 def test_what_somebody_does_changes_the_list_at_once_and_can_be_undone(site: Site) -> None:
     page = site.visit()
     look_as(page, 1)
@@ -238,8 +276,12 @@ def test_a_visitor_chooses_interests_signs_in_and_keeps_what_they_did(site: Site
     loaded(page)
     expect(page.locator("#booked .entry")).to_have_count(1)
     expect(page.locator("#saved .entry")).to_have_count(1)
+    # Safari reads the file after the click.
+    page.evaluate("() => { window.revoked = []; URL.revokeObjectURL = (url) => revoked.push(url); }")
     with page.expect_download() as download:
         page.get_by_role("button", name="Download my data").click()
+    expect(page.locator("#notice")).to_contain_text("Downloaded")
+    assert page.evaluate("revoked") == []
     assert {"users", "interactions"} <= {found["collection"] for found in json.loads(download.value.path().read_text())}
     vera = signed_in_as(page)
     page.get_by_role("button", name="Forget me").click()
@@ -288,6 +330,82 @@ def test_filters_list_the_events_that_meet_them_and_no_others(site: Site, city: 
         series = {(events[each]["title"], events[each]["organizer_id"]) for each in expected}
         assert len(found) == min(LONG, len(series)), chosen
         assert expected or page.locator("#empty").is_visible()
+
+
+def test_without_a_connection_no_list_is_shown_under_conditions_that_it_was_not_made_under(site: Site) -> None:
+    page = site.visit()
+    before = listed(page)
+    page.route(RECOMMENDATIONS, lambda route: route.abort())
+    free = page.locator("[name=free]")
+    for control, back in (
+        (lambda: free.check(force=True), lambda: free.uncheck(force=True)),
+        (lambda: page.locator("#category").select_option("Music"), lambda: page.locator("#category").select_option("")),
+    ):
+        control()
+        expect(page.locator("#failure")).to_contain_text("There is no connection.", timeout=30_000)
+        assert page.locator("#own h2").inner_text() != "What you saw last"
+        back()
+        expect(page.locator("#own h2")).to_have_text("What you saw last", timeout=30_000)
+        loaded(page)
+        assert listed(page) == before[: len(listed(page))]
+        page.unroute(RECOMMENDATIONS)
+        page.reload()
+        loaded(page)
+        page.route(RECOMMENDATIONS, lambda route: route.abort())
+    site.forgive(page, "ERR_FAILED")
+
+
+def test_a_place_that_is_told_after_the_dialog_was_left_is_not_stored(site: Site) -> None:
+    page = site.visit()
+    page.route("**/demo/places", lambda route: route.fulfill(json=[]))
+    page.add_init_script(
+        """window.asked = [];
+        const geolocation = { getCurrentPosition: (...given) => asked.push(given) };
+        Object.defineProperty(navigator, "geolocation", { value: geolocation })"""
+    )
+    page.reload()
+    loaded(page)
+    page.locator("#interests").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Near").select_option("Where I am now")
+    dialog.get_by_role("button", name="Show me").click()
+    expect(dialog.locator(".main")).to_have_text("Choosing…")
+    dialog.get_by_role("button", name="Not now").click()
+    assert page.evaluate("asked[0][2].timeout") <= 10_000
+    page.evaluate("asked[0][0]({ coords: { latitude: 48.8, longitude: 2.3 } })")
+    page.wait_for_timeout(200)
+    assert page.evaluate("localStorage['marquee.choices'] ?? null") is None
+    expect(page.locator("#interests")).to_contain_text("anywhere", ignore_case=True)
+
+
+@pytest.mark.parametrize("way", ["Escape", "Not now"])
+def test_a_sign_up_that_is_under_way_cannot_be_left(site: Site, way: str) -> None:
+    page = site.visit()
+    # Firebase's part, which answers when the test says so.
+    stub = """export const createUserWithEmailAndPassword = () => new Promise((answer) => { window.answer = answer; });
+      export const signInWithEmailAndPassword = createUserWithEmailAndPassword;"""
+    page.route("**/vendor/firebase-auth.js", lambda route: route.fulfill(body=stub, content_type="text/javascript"))
+    page.route("**/site/signin.js", lambda route: route.fulfill(path=ROOT / "web/site/signin.js"))
+    page.evaluate(
+        """async () => {
+          const { openSignIn } = await import("./site/signin.js");
+          openSignIn({}).then((user) => { window.entered = user; });
+        }"""
+    )
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("E-mail address").fill("vera@example.com")
+    dialog.get_by_label("Password").fill("secret12")
+    dialog.get_by_role("button", name="Sign up").click()
+    expect(dialog.get_by_role("button", name="Signing up…")).to_be_visible()
+    for _ in range(3):
+        if way == "Escape":
+            page.keyboard.press("Escape")
+        else:
+            dialog.get_by_role("button", name=way).click()
+    expect(dialog).to_be_visible()
+    page.evaluate("answer({ user: { uid: 'vera', email: 'vera@example.com', displayName: null } })")
+    expect(dialog).to_have_count(0)
+    assert page.evaluate("entered.uid") == "vera"
 
 
 def test_each_row_holds_the_events_that_its_heading_says(site: Site, city: Demo) -> None:

@@ -83,6 +83,12 @@ describe("options", () => {
     });
   }
 
+  test("calls without an end last as long as a timer can", async () => {
+    const { marquee } = await started([], { timeoutMs: Infinity });
+    assert.deepEqual((await marquee.popular()).items, []);
+    assert.deepEqual((await marquee.popular({ timeoutMs: 2 ** 40 })).items, []);
+  });
+
   test("what is not given is as usual, and null is no function", async () => {
     const nothing = { timeoutMs: undefined, retries: undefined, flushAfterMs: undefined, maxQueue: undefined, baseUrl: undefined };
     const none = { userId: null, idToken: null, appCheck: null, fallback: null };
@@ -286,6 +292,21 @@ describe("queue", () => {
     assert.deepEqual(dropped, [["seen", "full"], ["first", "full"]]);
   });
 
+  test("a queue with room for none says what it drops", async () => {
+    const { marquee, told } = await started([], { maxQueue: 0 });
+    for (const id of ["a", "b"]) marquee.track("click", id);
+    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+    assert.deepEqual(told.map(([kind, { interaction, reason }]) => [kind, interaction?.event_id, reason]), [["dropped", "a", "full"], ["dropped", "b", "full"]]);
+  });
+
+  test("a full queue keeps a booking rather than an impression that comes", async () => {
+    const { server, marquee } = await started([], { maxQueue: 1 });
+    marquee.track("booking", "first");
+    marquee.track("impression", "seen");
+    await marquee.flush();
+    assert.deepEqual(entries(server).map(({ event_id }) => event_id), ["first"]);
+  });
+
   test("what is older than the API takes is dropped with a word", async () => {
     const { server, storage } = await started();
     const entry = { type: "view", event_id: "e", occurred_at: new Date(Date.now() - 8 * 86_400_000).toISOString() };
@@ -455,6 +476,20 @@ describe("people", () => {
     assert.equal(posts(server)[1].user_id, "alice");
   });
 
+  test("nothing of a user is sent while they are being forgotten, or afterwards", async () => {
+    const { server, marquee } = await started([], { userId: () => "alice" });
+    marquee.track("view", "before");
+    server.answers.push(async (_, response) => {
+      server.answers.unshift(well);
+      assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+      marquee.track("view", "meanwhile");
+      json(200, { erased: 1 })(_, response);
+    });
+    await marquee.forget("alice");
+    assert.deepEqual(await marquee.flush(), { sent: 0, waiting: 0 });
+    assert.equal(posts(server).length, 0);
+  });
+
   test("forgetting a user forgets what waits, and a reset all", async () => {
     const { server, marquee, storage } = await started([], { userId: () => "alice" });
     await marquee.forget("bob");
@@ -481,5 +516,22 @@ describe("lists and interactions", () => {
     await marquee.flush();
     const said = entries(server).map(({ recommendation_id, position }) => [recommendation_id, position]);
     assert.deepEqual(said, [["one", 1], ["two", 2], ["other", undefined], [undefined, undefined]]);
+  });
+
+  test("an item says its position in the API's list, over pages, and one of a ranking as well", async () => {
+    const page = (ids, next_cursor) => json(200, { ...LIST, items: ids.map((event_id) => ({ event_id })), next_cursor });
+    const { marquee } = await started([page(["a", "b"], "cursor12"), page(["c"], null), page(["d", "e"])]);
+    const lists = [await marquee.popular(), await marquee.popular({ cursor: "cursor12" }), await marquee.rank(["d", "e"])];
+    assert.deepEqual(lists.map(({ items }) => items.map(({ position }) => position)), [[0, 1], [2], [0, 1]]);
+  });
+
+  test("what a plain call lists changes no list that was shown", async () => {
+    const page = (list) => json(200, { ...LIST, recommendation_id: list, items: [{ event_id: "x" }, { event_id: "a" }] });
+    const { server, marquee } = await started([page("shown"), page("unseen")]);
+    await marquee.popular();
+    await marquee.call("/events/popular?limit=100");
+    marquee.track("click", "a");
+    await marquee.flush();
+    assert.deepEqual(entries(server).map(({ recommendation_id, position }) => [recommendation_id, position]), [["shown", 1]]);
   });
 });

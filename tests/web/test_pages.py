@@ -31,3 +31,13 @@ def test_a_page_preloads_all_modules_of_its_script_and_no_others(name: str) -> N
     [script] = re.findall(r'<script type="module" src="(site/\w+\.js)"', html)
     preloaded = re.findall(r'<link rel="modulepreload" href="([^"]+)"', html)
     assert preloaded == sorted(str(path.relative_to(WEB)) for path in _imports(WEB / script))
+
+
+def test_the_guide_names_functions_that_the_backend_has() -> None:
+    guide = (ROOT / "docs/clients.md").read_text(encoding="utf-8")
+    _, _, part = guide.partition("Adapt `web/backend.js` where your deployment differs:")
+    table = part.partition("\nAn event's own")[0]
+    defined = set(re.findall(r"\b(?:function|const) (\w+)", (WEB / "backend.js").read_text(encoding="utf-8")))
+    named = set(re.findall(r"in `(\w+)`|and `(\w+)`|from `(\w+)`|end of `(\w+)`|`(\w+)` takes|as `(\w+)`", table))
+    assert {name for names in named for name in names if name} <= defined
+    assert len(named) > 4

@@ -1,4 +1,4 @@
-import { during, isBusy, pressed } from "../site/busy.js";
+import { during, heldOpen, pressed } from "../site/busy.js";
 import { byId, el } from "../site/dom.js";
 import { explained } from "../site/failure.js";
 
@@ -110,8 +110,9 @@ export function asked({ title, text, confirm, doing, parts = [] }, work) {
   const button = el("button", { class: "main" }, confirm);
   const form = el("form", {},
     el("h2", { id: "asked-title" }, title), el("p", {}, text), ...parts, failed,
-    el("div", { class: "buttons" }, el("button", { type: "button", onclick: () => isBusy(button) || dialog.close() }, "Cancel"), button));
-  const dialog = el("dialog", { "aria-labelledby": "asked-title", oncancel: (event) => isBusy(button) && event.preventDefault() }, form);
+    el("div", { class: "buttons" }, el("button", { type: "button", onclick: () => close() }, "Cancel"), button));
+  const dialog = el("dialog", { "aria-labelledby": "asked-title" }, form);
+  const close = heldOpen(dialog);
   let isDone = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -2,7 +2,7 @@ import { pageOf } from "../site/card.js";
 import { byId, el, prose } from "../site/dom.js";
 import { guarded } from "../site/notice.js";
 import { picture } from "../site/picture.js";
-import { account, marquee } from "../site/session.js";
+import { account, popular } from "../site/session.js";
 import { sentence, startOf } from "../site/wording.js";
 
 const LENGTH = 10;
@@ -34,7 +34,7 @@ const places = (items) => new Map(items.map((item, place) => [item.event_id, pla
 
 function column(title, { items, recommendation_id }, mark) {
   const id = `column-${title.split(" ")[0].toLowerCase()}`;
-  return el("section", { "aria-labelledby": id }, el("h2", { id, dir: "auto" }, title), el("ol", {}, ...items.slice(0, LENGTH).map((item, place) => entry(item, mark(item, place), { recommendation_id, position: place }))));
+  return el("section", { "aria-labelledby": id }, el("h2", { id, dir: "auto" }, title), el("ol", {}, ...items.slice(0, LENGTH).map((item, place) => entry(item, mark(item, place), { recommendation_id, position: item.position ?? place }))));
 }
 
 /** Switch beside the filters that lays the first list beside what is popular, and says what moved. */
@@ -50,9 +50,9 @@ export function comparison() {
     byId("rows").hidden = input.checked;
     root.hidden = !input.checked;
     if (!input.checked || !shown) return;
-    const popular = await marquee.popular({ userId: "", limit: WIDE, ...shown.conditions });
-    const [own, all] = [places(shown.list.items), places(popular.items)];
-    const kept = popular.items.slice(0, LENGTH).filter((item) => own.get(item.event_id) < LENGTH).length;
+    const wide = await popular({ limit: WIDE, ...shown.conditions });
+    const [own, all] = [places(shown.list.items), places(wide.items)];
+    const kept = wide.items.slice(0, LENGTH).filter((item) => own.get(item.event_id) < LENGTH).length;
     const count = shown.list.items.length;
     root.replaceChildren(
       el("p", { class: "verdict", role: "status" }, `${Math.min(LENGTH, count) - kept} of ${WHOSE} first ${Math.min(LENGTH, count)} are not among the ${LENGTH} most popular.`),
@@ -60,7 +60,7 @@ export function comparison() {
         "div",
         { class: "columns", tabindex: "0", role: "group", "aria-label": "Both lists" },
         column(account ? `For ${account.name}` : "For a visitor", shown.list, (item, place) => moved(place, all.get(item.event_id))),
-        column("Most popular", popular, (item) => standing(own.get(item.event_id), count)),
+        column("Most popular", wide, (item) => standing(own.get(item.event_id), count)),
       ),
     );
   });

@@ -26,3 +26,16 @@ export async function during(control, text, work) {
 
 /** Listener of a button that does something which takes its time, see `during`. */
 export const pressed = (text, work) => ({ currentTarget }) => during(currentTarget, text, work);
+
+/**
+ * Keeps a dialog open while something in it is under way, so that nobody takes for undone what is done after all. Returns
+ * what closes it at other times.
+ */
+export function heldOpen(dialog) {
+  const isWorking = () => dialog.querySelector("[aria-busy=true]") !== null;
+  const hold = (event) => isWorking() && event.preventDefault();
+  for (const way of ["cancel", "submit"]) dialog.addEventListener(way, hold);
+  // A second Esc in a row closes a dialog whatever a page says to `cancel`.
+  dialog.addEventListener("keydown", (event) => event.key === "Escape" && hold(event));
+  return () => isWorking() || dialog.close();
+}

@@ -31,12 +31,10 @@ function conditions() {
 const isFiltered = () => Object.values(conditions()).some((value) => value !== "" && value !== undefined);
 const near = () => (chosen.place ? { near: [chosen.place.lat, chosen.place.lng], radius_km: RADIUS_KM } : {});
 
-/** The first list: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
+/** What the first list is asked for: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
 function own() {
-  const given = conditions();
-  if (account) return marquee.recommendations({ limit: LONG, diversity: DIVERSITY, ...given });
-  const category = given.category || chosen.interests;
-  return marquee.recommendations({ limit: LONG, diversity: DIVERSITY, ...given, ...near(), category, recent: marquee.recent });
+  const given = { limit: LONG, diversity: DIVERSITY, ...conditions() };
+  return account ? given : { ...given, ...near(), category: given.category || chosen.interests, recent: marquee.recent };
 }
 
 function title() {
@@ -133,14 +131,15 @@ async function refresh() {
   const root = byId("rows");
   root.setAttribute("aria-busy", "true");
   try {
-    const first = await own();
+    const wanted = own();
+    const first = await marquee.recommendations(wanted);
     if (isOver()) return undefined;
     byId("failure")?.remove();
     // Firestore's triggers may take a second to tell the lists what was booked or dismissed.
     first.items = first.items.filter(isOpen);
     // Asked for only now, so that they do not hold up the first list.
     const asked = isFiltered() || first.fallback ? null : askOthers();
-    if (!isFiltered()) keepList(first);
+    if (!isFiltered()) keepList(first, wanted);
     greet();
     latest = [ownRow(first)];
     const changes = layRow(root, latest[0], 0);

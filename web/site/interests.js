@@ -3,14 +3,16 @@ import { during } from "./busy.js";
 import { el } from "./dom.js";
 import { explainIn } from "./failure.js";
 import { guarded } from "./notice.js";
-import { choices, choose, marquee } from "./session.js";
+import { choices, choose, popular } from "./session.js";
 
 const ANYWHERE = "";
 const HERE = "here";
+/** As long as a call of the API: without a limit a browser may look for a place for ever. */
+const LOCATING_MS = 10_000;
 
 /** Categories of the events to come, the most popular first. */
 export async function categories() {
-  const { items } = await marquee.popular({ limit: 100, fields: ["category"], explain: false });
+  const { items } = await popular({ limit: 100, fields: "category", explain: false });
   return [...new Set(items.map((item) => item.category).filter(Boolean))];
 }
 
@@ -64,6 +66,8 @@ export const openInterests = guarded(async () => {
     const found = places.find((known) => known.name === name) ?? (name === place?.name ? place : null);
     try {
       const chosen = { interests: given.getAll("interest"), place: name === HERE ? await here() : found };
+      // The browser may have asked for the place, and got an answer, after somebody had left.
+      if (!dialog.open) return;
       await choose(chosen);
       dialog.close();
       document.dispatchEvent(new CustomEvent("chosen", { detail: chosen }));
@@ -74,7 +78,7 @@ export const openInterests = guarded(async () => {
 });
 
 async function here() {
-  const { coords } = await new Promise((resolve, reject) => navigator.geolocation.getCurrentPosition(resolve, reject));
+  const { coords } = await new Promise((resolve, reject) => navigator.geolocation.getCurrentPosition(resolve, reject, { timeout: LOCATING_MS }));
   // Two digits, about a kilometre: enough for lists, and not where somebody lives.
   return { name: HERE, lat: Number(coords.latitude.toFixed(2)), lng: Number(coords.longitude.toFixed(2)) };
 }

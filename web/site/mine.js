@@ -1,5 +1,5 @@
 import { DOING, UNDOING, act, said, whenActed } from "./actions.js";
-import { during, isBusy, pressed } from "./busy.js";
+import { during, heldOpen, isBusy, pressed } from "./busy.js";
 import { pageOf } from "./card.js";
 import { closing, events, isOver, profile, statesOf } from "./documents.js";
 import { byId, el, prose } from "./dom.js";
@@ -12,6 +12,8 @@ import { forgetStates, learn } from "./states.js";
 import { counted, startOf } from "./wording.js";
 
 const MAX_SHOWN = 60;
+/** Time in which a browser has begun to read a file that it was given: Safari does so after the click. */
+const READ_MS = 60_000;
 await frame();
 
 /** All that is stored about the user, from all parts of the export. */
@@ -71,7 +73,7 @@ async function download() {
   const documents = await exported();
   const url = URL.createObjectURL(new Blob([JSON.stringify(documents, null, 2)], { type: "application/json" }));
   el("a", { href: url, download: "my-data.json" }).click();
-  URL.revokeObjectURL(url);
+  setTimeout(() => URL.revokeObjectURL(url), READ_MS);
   notify(`Downloaded ${counted(documents.length, "document")}.`);
 }
 
@@ -112,7 +114,7 @@ function listen() {
     byId("not-erased").textContent = "";
     await forget().catch((error) => explainIn(byId("not-erased"), error));
   }));
-  for (const way of ["cancel", "submit"]) sure.addEventListener(way, (event) => isBusy(byId("erase")) && event.preventDefault());
+  heldOpen(sure);
   whenActed(async ({ type, item, kept }) => {
     const place = document.activeElement?.closest("section")?.id;
     const tell = (detail) => notify(said(type, item.title), { detail, undo: () => act(UNDOING[type], item) });

@@ -18,16 +18,38 @@ const LAST_LIST = `marquee.last.${userId}`;
 const PLACE = `marquee.place.${userId}`;
 const visitor = kept(CHOICES, null) ?? { interests: [], place: null };
 
-/** Client of the API, for whoever looks; where the API is out of reach, the first list is the one that was shown last. */
+/** Conditions of a list as a text, the same for the same ones. What a visitor looked at orders a list, and is left out. */
+const keyOf = (conditions) => JSON.stringify({ ...conditions, recent: undefined });
+
+function lastList(conditions) {
+  const last = kept(LAST_LIST, null);
+  return last?.asked === keyOf(conditions) ? last.items : null;
+}
+
+/**
+ * Client of the API, for whoever looks; where the API is out of reach, a list is the first one that was shown last, if
+ * that was asked for under the same conditions.
+ */
 export const marquee = new Marquee({
   userId: () => account?.userId,
   idToken: backend.idToken,
   appCheck: backend.appCheck,
-  fallback: (name, { when }) => (name === "recommendations" && !when ? kept(LAST_LIST, null) : null),
+  fallback: (name, conditions) => (name === "recommendations" ? lastList(conditions) : null),
 });
 
-/** Keeps the first list for times without a connection, unless it is empty. */
-export const keepList = ({ items, fallback }) => fallback || !items.length || keep(LAST_LIST, items);
+/**
+ * Popular events for other uses than to show them as a list: the client remembers none of it, so that what somebody does
+ * later is not put down to a list that nobody saw.
+ */
+export function popular(conditions) {
+  const given = Object.entries(conditions).filter(([, value]) => value !== "" && value !== undefined);
+  // The API splits at commas.
+  const texts = given.map(([name, value]) => [name, name === "category" ? value.replaceAll(",", "\\,") : String(value)]);
+  return marquee.call(`/events/popular?${new URLSearchParams(texts)}`);
+}
+
+/** Keeps the first list for times without a connection, unless it is empty, with the conditions that it was asked for under. */
+export const keepList = ({ items, fallback }, conditions) => fallback || !items.length || keep(LAST_LIST, { asked: keyOf(conditions), items });
 
 /** Choices of somebody: `interests`, which are categories, and `place`, `{ name, lat, lng }` or null. */
 export async function choices() {

@@ -14,8 +14,9 @@ export function show(list, { items, recommendation_id }) {
   const before = [...list.children];
   const focused = focusIn(list);
   const places = new Map(before.map((node) => [node.dataset.event, node.getBoundingClientRect()]));
-  const from = (position) => ({ recommendation_id, position });
-  list.replaceChildren(...items.map((item, position) => card(item, from(position))));
+  // What a page leaves out moves others up, and the client has said where the API gave them.
+  const from = ({ position }) => ({ recommendation_id, position });
+  list.replaceChildren(...items.map((item) => card(item, from(item))));
   watch(list, items, from);
   const changes = changesOf(before.map((node) => node.dataset.event), items.map((item) => item.event_id));
   if (before.length) mark(list, changes);
@@ -29,7 +30,7 @@ const watching = new WeakMap();
 /** Has the client send an impression of each card that is seen. */
 function watch(list, items, from) {
   for (const end of watching.get(list) ?? []) end();
-  watching.set(list, items.map((item, position) => marquee.observe(list.children[position], item.event_id, from(position))));
+  watching.set(list, items.map((item, place) => marquee.observe(list.children[place], item.event_id, from(item))));
 }
 
 function focusIn(list) {

@@ -1,5 +1,5 @@
 import { createUserWithEmailAndPassword, signInWithEmailAndPassword } from "../vendor/firebase-auth.js";
-import { during, isBusy } from "./busy.js";
+import { during, heldOpen, isBusy } from "./busy.js";
 import { el } from "./dom.js";
 import { explainIn } from "./failure.js";
 
@@ -29,12 +29,13 @@ export function openSignIn(auth) {
     el(
       "div",
       { class: "buttons" },
-      el("button", { type: "button", onclick: () => dialog.close() }, "Not now"),
+      el("button", { type: "button", onclick: () => close() }, "Not now"),
       el("button", { value: "in", class: "main" }, "Sign in"), // The first of its kind is that of the Enter key.
       el("button", { value: "up" }, "Sign up"),
     ),
   );
   const dialog = el("dialog", { "aria-labelledby": "enter-title" }, form);
+  const close = heldOpen(dialog);
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => {
