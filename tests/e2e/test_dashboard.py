@@ -367,7 +367,7 @@ def test_a_report_that_lacks_its_sections_is_drawn(site: Site) -> None:
     expect(page.locator(".failed-part")).to_have_count(0)
 
 
-BODIES: Final = (
+BODIES: Final[tuple[tuple[str, str, dict[str, Any], str], ...]] = (
     ("models-body", "**/api/v1/models", {"models": []}, "No model is published yet."),
     ("runs-body", "**/api/v1/runs*", {"runs": []}, "There was no training yet."),
     ("forecast-body", "**/api/v1/report*", {"from": "", "to": "", "reports": []}, "There is no forecast yet."),

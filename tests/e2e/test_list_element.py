@@ -288,7 +288,7 @@ def test_clicks_and_impressions_are_tracked_with_the_list_and_the_place(host: Ho
              <article><h3 data-text="title"></h3><button data-track="save"><i>Save</i></button></article>
            </template></marquee-list></div>""",
         script="""import { Marquee } from "./marquee.js"; import { MarqueeListElement } from "./marquee-list.js";
-          MarqueeListElement.client = new Marquee({ flushAfterMs: 0 })""",
+          MarqueeListElement.client = new Marquee({ flushAfterMs: 300 })""",
     )
     expect(page.locator("article")).to_have_count(2)
     page.locator("article i").nth(1).click()
