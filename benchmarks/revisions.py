@@ -74,13 +74,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("against", metavar="REV", help="revision of Git to compare with")
     parser.add_argument("--events", type=int, default=1_000, help="number of live events (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=11, help="starts and turns of each (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=11, help="turns of requests of each (default: %(default)s)")
+    parser.add_argument(
+        "--starts", type=int, help="starts of each (default: as many as turns); 0 where events are too many to be quick"
+    )
     parser.add_argument("--requests", type=int, default=100, help="requests of a case in a turn (default: %(default)s)")
     parser.add_argument("--work", type=Path, help="folder that keeps the trained models for later runs")
     parser.add_argument("--out", type=Path, help="JSON file to write")
     given = parser.parse_args(arguments)
     if min(given.events, given.rounds, given.requests) < 1:
         parser.error("--events, --rounds and --requests: expected at least 1")
+    if given.starts is not None and given.starts < 0:
+        parser.error("--starts: expected 0 or more")
 
     def measure() -> Results:
         with tempfile.TemporaryDirectory(prefix="marquee-revisions-") as name, _checkout(given.against) as other:
@@ -94,8 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for label, root in roots.items():
                 measured["size of the source, kB"][label] = [_source_kb(root)]
                 measured["size of the packages, MB"][label] = [_packages_mb(root)]
-            _start(revisions, given.rounds, measured)
-            yield _result(given.events, measured)
+            if starts := given.rounds if given.starts is None else given.starts:
+                _start(revisions, starts, measured)
+                yield _result(given.events, measured)
             _ask(revisions, given.events, given.rounds, given.requests, measured)
             yield _result(given.events, measured)
 
