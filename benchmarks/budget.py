@@ -2,11 +2,12 @@
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
+
+from shared.adapters.objects.timelimit import timed
 
 _WHOLE: Final = "the beginning"
 
@@ -60,16 +61,11 @@ class Budget:
             self.is_over = True
             os.kill(os.getpid(), signal.SIGTERM)
 
-        timer = threading.Timer(self.left_s, interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
+        with timed(self.left_s, interrupt):
             yield
-        finally:
-            timer.cancel()
 
     def said(self) -> str:
-        """What there is to say when the time is over."""
+        """Message for when the time is over."""
         return (
             f"{self._seconds:g} s were over during {self._part}, which had taken {self.took_s.get(self._part, 0):.0f} s"
         )

@@ -28,7 +28,7 @@ _Act = tuple[str, str]
 
 @dataclass(slots=True)
 class Told:
-    """What the clients of a load test know.
+    """Answers that the clients of a load test got.
 
     Attributes
     ----------

@@ -126,7 +126,7 @@ class Deliveries:
         self.drain(limit_s)
 
     def outstanding(self) -> str:
-        """What is not delivered yet, and for how long it has been known."""
+        """Message on the deliveries that are not made yet, and for how long they have been known."""
         with self._changed:
             waiting = [entry.since_s for entry in self._waiting.values()]
             oldest = f", the oldest for {time.monotonic() - min(waiting):.0f} s" if waiting else " that are known"

@@ -22,6 +22,7 @@ from benchmarks.runs import Results, need_disk, need_firestore, report, run
 from benchmarks.stand import Stand, running
 from benchmarks.traffic import Outcome, Request, acts, lists, mixed, send
 from jobs.console import Console
+from shared.adapters.objects.timelimit import timed
 from tools.emulators.programs import haproxy
 
 _STORES: Final = ("firestore", "sqlite")
@@ -213,12 +214,8 @@ class _Phases:
             yield self._row("mixed, paced", number, both, per_s=pace)
         if most > 1:
             process = self._stand.processes["api"][-1]
-            killed = threading.Timer(self.seconds / 2, os.killpg, (process, signal.SIGKILL))
-            killed.start()
-            try:
+            with timed(self.seconds / 2, lambda: os.killpg(process, signal.SIGKILL)):
                 row, outcome = self._row("one killed", most, both, per_s=pace / 2)
-            finally:
-                killed.cancel()
             # What the killed instance took is not known any more.
             yield row | {"cpu_ms": {}}, outcome
         # The last, so that what it writes can be told from all else.

@@ -58,7 +58,7 @@ function contrast(one, other) {
   return (light + 0.05) / (dark + 0.05);
 }
 
-/** What is wrong with the contrast of an element's text to the worst colour behind it, null for nothing. */
+/** Fault of the contrast of an element's text to the worst colour behind it, null for nothing. */
 function contrastFault(element) {
   const { color, fontSize, fontWeight } = getComputedStyle(element);
   const behind = backdrops(element);

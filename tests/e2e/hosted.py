@@ -114,7 +114,7 @@ class Visit:
             self.page.evaluate("([name, text]) => localStorage.setItem(name, text)", [name, json.dumps(record)])
 
     def acts(self, user_id: str) -> list[dict[str, Any]]:
-        """What Firestore holds of the user, impressions left out, see `interactions_of`."""
+        """Interactions that Firestore holds of the user, impressions left out, see `interactions_of`."""
         return [row for row in interactions_of(self.suite, user_id) if row["type"] != "impression"]
 
     def states(self, user_id: str) -> list[tuple[str, str]]:

@@ -45,7 +45,7 @@ export function eventOf({ event_id, ...raw }) {
   };
 }
 
-/** What the API, too, takes an event without an end to last, unless its settings say otherwise. */
+/** Durations that the API, too, takes an event without an end to have, unless its settings say otherwise. */
 const [ASSUMED_MS, DAY_MS] = [3 * 3_600_000, 24 * 3_600_000];
 
 /** Whether an event begins at midnight by its zone: it has no time of day, and lasts all day. */

@@ -31,7 +31,7 @@ function conditions() {
 const isFiltered = () => Object.values(conditions()).some((value) => value !== "" && value !== undefined);
 const near = () => (chosen.place ? { near: [chosen.place.lat, chosen.place.lng], radius_km: RADIUS_KM } : {});
 
-/** What the first list is asked for: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
+/** Conditions of the first list: a user's own, or for a visitor what is popular near, of what they chose and looked at. */
 function own() {
   const given = { limit: LONG, diversity: DIVERSITY, ...conditions() };
   return account ? given : { ...given, ...near(), category: given.category || chosen.interests, recent: marquee.recent };

@@ -57,5 +57,5 @@ export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s
 /** Text that begins with a capital letter. */
 export const sentence = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
-/** What to call a user of Firebase, who may have neither a name nor an address: without a password, or by phone. */
+/** Name of a user of Firebase, who may have neither a name nor an address: without a password, or by phone. */
 export const nameOf = ({ displayName, email, phoneNumber }) => displayName || email?.split("@")[0] || phoneNumber || "you";

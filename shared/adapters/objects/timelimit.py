@@ -1,11 +1,23 @@
-"""Time limit of HTTP connections: the end of one whose server never falls silent and never comes to an end."""
+"""Time limits of blocks, such as the end of a connection whose server never falls silent and never comes to an end."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from socket import SHUT_RDWR
 from threading import Event, Timer
+
+
+@contextmanager
+def timed(seconds: float, act: Callable[[], object]) -> Iterator[None]:
+    """Block during which a thread calls `act` once, after `seconds`, unless the block has ended by then."""
+    timer = Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager
@@ -24,12 +36,7 @@ def ended_at(connection: HTTPConnection, give_up: float) -> Iterator[None]:
             with suppress(OSError):  # it may be over
                 connected.shutdown(SHUT_RDWR)
 
-    timer = Timer(max(give_up - time.monotonic(), 0), end)
-    timer.daemon = True
-    timer.start()
-    try:
+    with timed(max(give_up - time.monotonic(), 0), end):
         yield
-    finally:
-        timer.cancel()
     if is_late.is_set():
         raise TimeoutError("the answer did not come in time")

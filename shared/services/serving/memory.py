@@ -7,7 +7,7 @@ def give_back() -> bool:
     """Return free pages to the system, where the C library can (glibc's `malloc_trim`); whether it could.
 
     Arrays below 32 MB come from the heap, whose freed parts would stay with the process: with a million events, 150 MB
-    after a change; with a thousand, 15 MB of what requests have used.
+    after a change.
     """
     try:
         trim = ctypes.CDLL(None).malloc_trim
